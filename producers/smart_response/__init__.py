@@ -1,0 +1,1 @@
+"""The six Smart Response commands that LogRhythm starts for an analyst."""

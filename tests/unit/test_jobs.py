@@ -1,0 +1,28 @@
+"""The contract: ids and kinds."""
+
+from __future__ import annotations
+
+from workers.jobs import KINDS, QUEUES, Job
+
+
+def test_equal_payloads_are_the_same_job_whatever_the_order_of_their_keys() -> None:
+    one = Job("events.create", {"payload": {"a": 1, "b": None}}, door="cli")
+    two = Job("events.create", {"payload": {"b": None, "a": 1}}, door="http")
+    assert one.id == two.id
+
+
+def test_different_payloads_are_different_jobs() -> None:
+    one = Job("events.create", {"payload": {"a": 1}}, door="cli")
+    two = Job("events.create", {"payload": {"a": 2}}, door="cli")
+    assert one.id != two.id
+
+
+def test_an_action_gets_an_id_of_its_own_but_a_repeat_shares_its_key() -> None:
+    one = Job("indicators.lookup", {"type": "FQDN", "value": "bad.example"}, door="stub")
+    two = Job("indicators.lookup", {"type": "FQDN", "value": "bad.example"}, door="stub")
+    assert one.id != two.id
+    assert one.key == two.key
+
+
+def test_every_kind_runs_on_a_queue_that_exists() -> None:
+    assert {kind.queue for kind in KINDS.values()} <= set(QUEUES)

@@ -1,0 +1,1 @@
+"""What does the work: the contract, the ledger, the domain, the clients and the Celery tasks."""

@@ -1,0 +1,116 @@
+"""The settings: one frozen model, read once, passed in."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+
+class Secret(str):
+    """Text that prints as stars; `reveal` gives it to the one place that needs it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret('***')" if self else "Secret('')"
+
+    __str__ = __repr__
+
+    def reveal(self) -> str:
+        """Return the secret itself."""
+        return str.__str__(self)
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Every setting, its default and its meaning; in the environment its name is `TQ_` and the name in capitals."""
+
+    redis_url: Annotated[str, Meta(description="The Redis of the ledger and the queue.")] = (
+        "redis://127.0.0.1:6379/0"
+    )
+
+    threatq_url: Annotated[str, Meta(description="ThreatQ, as a host name or a URL.")] = ""
+    threatq_client_id: Annotated[str, Meta(description="OAuth client id of the ThreatQ user.")] = ""
+    threatq_email: Annotated[str, Meta(description="E-mail address of the ThreatQ user.")] = ""
+    threatq_password: Annotated[Secret, Meta(description="Password of the ThreatQ user.")] = Secret("")
+    threatq_client_secret: Annotated[
+        Secret, Meta(description="Secret for the client-credentials grant; replaces e-mail and password.")
+    ] = Secret("")
+    threatq_status: Annotated[str, Meta(description="Status of indicators that we create.")] = "Review"
+    threatq_ca_file: Annotated[str, Meta(description="CA bundle (PEM) that signs ThreatQ's certificate.")] = (
+        ""
+    )
+    threatq_client_cert: Annotated[
+        str, Meta(description="Client certificate and key (one PEM file) for ThreatQ.")
+    ] = ""
+    threatq_proxy: Annotated[str, Meta(description="Proxy URL towards ThreatQ; empty: none.")] = ""
+    threatq_connect_timeout_s: Annotated[float, Meta(gt=0, description="Seconds to connect to ThreatQ.")] = (
+        3.0
+    )
+    threatq_read_timeout_s: Annotated[
+        float, Meta(gt=0, description="Seconds to wait for ThreatQ's answer.")
+    ] = 30.0
+
+    connector_name: Annotated[str, Meta(description="Name of the Events Builder connector in ThreatQ.")] = (
+        "Events Builder"
+    )
+    settings_from: Annotated[
+        Literal["threatq", "local"],
+        Meta(
+            description="threatq: the connectors' settings in ThreatQ's UI; local: file and environment alone."
+        ),
+    ] = "threatq"
+
+    private_ips: Annotated[
+        str, Meta(description="Addresses that never become indicators: commas, dash ranges, CIDR, IPv6.")
+    ] = ""
+    private_ips_become: Annotated[
+        Literal["asset", "attribute", "drop"],
+        Meta(description="What a private address becomes besides a line in the event's attributes."),
+    ] = "asset"
+    naive_timezone: Annotated[str, Meta(description="Zone of times that name none.")] = "UTC"
+    unknown_event_type: Annotated[
+        Literal["create", "reject"],
+        Meta(description="What to do with an event type that ThreatQ does not know."),
+    ] = "create"
+    max_payload_bytes: Annotated[int, Meta(gt=0, description="Largest payload that a door accepts.")] = (
+        1_048_576
+    )
+    max_description_chars: Annotated[
+        int, Meta(gt=0, description="Longest description that ThreatQ takes.")
+    ] = 65_500
+
+    keep_done_days: Annotated[float, Meta(gt=0, description="Days for which done jobs are remembered.")] = 7.0
+    max_open_jobs: Annotated[
+        int, Meta(gt=0, description="Open jobs in one queue above which doors refuse.")
+    ] = 100_000
+    lease_s: Annotated[
+        float, Meta(gt=0, description="Seconds for which a worker claims jobs before it renews.")
+    ] = 60.0
+    spool_dir: Annotated[str, Meta(description="Folder that keeps jobs while Redis is away.")] = ""
+
+    wait_s: Annotated[
+        float, Meta(ge=0, description="Seconds that a Smart Response command waits for its outcome.")
+    ] = 25.0
+
+    logrhythm_url: Annotated[
+        str, Meta(description="LogRhythm's API gateway, host or URL; port 8501 if none.")
+    ] = ""
+    logrhythm_token: Annotated[Secret, Meta(description="JW token of the LogRhythm API user.")] = Secret("")
+    logrhythm_owner: Annotated[
+        str, Meta(description="LogRhythm person who owns our lists, by the name that the console shows.")
+    ] = ""
+    logrhythm_v751: Annotated[bool, Meta(description="LogRhythm is version 7.5.1 or higher.")] = True
+    logrhythm_ca_file: Annotated[
+        str, Meta(description="CA bundle (PEM) that signs LogRhythm's certificate.")
+    ] = ""
+
+    sync_collections: Annotated[
+        str, Meta(description="YAML text: data collection -> baseName and splitBy.")
+    ] = ""
+    sync_method: Annotated[
+        Literal["add", "full"], Meta(description="add: only add to lists. full: also delete what left.")
+    ] = "add"
+    sync_max_items: Annotated[int, Meta(gt=0, description="Largest list that is compared.")] = 1_000_000
+
+    http_tokens: Annotated[Secret, Meta(description="Tokens that the HTTP door accepts.")] = Secret("")

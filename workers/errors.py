@@ -1,0 +1,53 @@
+"""One error tree, split by what the caller must do next.
+
+Every message is written for a tired person: which field or service, why, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class TqError(Exception):
+    """Something went wrong; see the message for what to do."""
+
+    #: What a command exits with when this error ends it.
+    exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class InputError(TqError):
+    """The input cannot be used as it is; correct the field that is named."""
+
+    exit_code = 2
+
+    def __init__(self, message: str = "", *, field: str = "") -> None:
+        self.field = field
+        super().__init__(f"{field}: {message}" if field else message)
+
+
+class ConfigError(InputError):
+    """The configuration is incomplete or contradictory; correct the setting that is named."""
+
+
+class Rejected(TqError):
+    """A service refuses this very thing and will refuse it again; correct it and replay the job."""
+
+
+class ServiceAway(TqError):
+    """A service cannot be used now; the job is kept and tried again.
+
+    `service` is "threatq", "logrhythm" or "redis"; `after` is how many seconds the service asked us to
+    wait, or None when it did not say.
+    """
+
+    exit_code = 3
+
+    def __init__(self, service: str, message: str, *, after: float | None = None) -> None:
+        self.service = service
+        self.after = after
+        super().__init__(message)
+
+
+class Busy(ServiceAway):
+    """The ledger holds as many open jobs as it may; send the job again later."""

@@ -1,0 +1,96 @@
+"""The contract: which jobs exist, on which queue they run, and how a job gets its id.
+
+Imports nothing but the standard library's smallest parts, because a Smart Response stub pays for every
+import each time an analyst clicks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: The queues, each with workers of its own, so that a long sync never makes an analyst wait.
+QUEUES = ("events", "enrichment", "sync", "upkeep")
+
+#: Seconds in which a repeated click answers the first click's job.
+REPEAT_WINDOW_S = 60
+
+
+class Kind:
+    """One kind of job: its name, its queue, and for how long an equal one counts as the same.
+
+    `window_s` None: equal arguments are the same job for as long as the ledger remembers it.
+    """
+
+    __slots__ = ("name", "queue", "window_s")
+
+    def __init__(self, name: str, queue: str, window_s: int | None = None) -> None:
+        self.name = name
+        self.queue = queue
+        self.window_s = window_s
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("events.create", "events"),
+        Kind("sightings.add", "events"),
+        Kind("indicators.add", "enrichment", REPEAT_WINDOW_S),
+        Kind("indicators.lookup", "enrichment", REPEAT_WINDOW_S),
+        Kind("indicators.mark", "enrichment", REPEAT_WINDOW_S),
+        Kind("indicators.whitelist", "enrichment", REPEAT_WINDOW_S),
+        Kind("lists.sync", "sync", REPEAT_WINDOW_S),
+    )
+}
+
+
+class Job:
+    """A request in the form in which the ledger takes it.
+
+    `id` is a digest of kind and arguments where equal arguments are always the same job, else random.
+    `digest` tells equal arguments apart from different ones. `key` is what the sender calls the request
+    (an Idempotency-Key, a CloudEvents source and id), or "".
+    """
+
+    __slots__ = ("arguments", "body", "digest", "door", "id", "key", "key_window_s", "kind", "title", "trace")
+
+    def __init__(
+        self,
+        kind: str,
+        arguments: dict[str, Any],
+        *,
+        door: str,
+        title: str = "",
+        trace: str = "",
+        key: str = "",
+        key_window_s: int = 86_400,
+    ) -> None:
+        self.kind = KINDS[kind]
+        self.arguments = arguments
+        self.door = door
+        self.title = title
+        self.trace = trace
+        self.body = canonical(arguments)
+        self.digest = digest(kind, self.body)
+        self.key, self.key_window_s = key, key_window_s
+        if self.kind.window_s is None:
+            self.id = self.digest
+        else:
+            self.id = os.urandom(12).hex()
+            if not key:
+                self.key, self.key_window_s = self.digest, self.kind.window_s
+
+
+def canonical(arguments: dict[str, Any]) -> bytes:
+    """Write `arguments` as the one JSON text that equal arguments share: sorted, compact, ASCII."""
+    return json.dumps(arguments, sort_keys=True, separators=(",", ":")).encode()
+
+
+def digest(kind: str, body: bytes) -> str:
+    """Return 24 hex characters that name this kind with this body."""
+    return hashlib.sha256(kind.encode() + b"\n" + body).hexdigest()[:24]

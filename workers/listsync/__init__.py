@@ -1,0 +1,1 @@
+"""From a ThreatQ data collection to LogRhythm lists: mapping, plan, apply."""
