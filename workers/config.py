@@ -23,7 +23,7 @@ class Secret(str):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Every setting, its default and its meaning; in the environment its name is `TQ_` and the name in capitals."""
+    """Every setting, its default and its meaning; in the environment, `TQ_` and the name in capitals."""
 
     redis_url: Annotated[str, Meta(description="The Redis of the ledger and the queue.")] = (
         "redis://127.0.0.1:6379/0"
@@ -56,9 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     )
     settings_from: Annotated[
         Literal["threatq", "local"],
-        Meta(
-            description="threatq: the connectors' settings in ThreatQ's UI; local: file and environment alone."
-        ),
+        Meta(description="threatq: the connectors' settings in its UI; local: file and environment alone."),
     ] = "threatq"
 
     private_ips: Annotated[
