@@ -27,4 +27,7 @@ lint: $(READY) ## Formatting, style and types
 lock: ## Resolve requirements.lock anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --group dev pyproject.toml -o requirements.lock
 
-.PHONY: help install test lint lock
+docs: $(READY) ## Make docs/settings.md from the model
+	$(BIN)/python -m workers.settings_table > docs/settings.md
+
+.PHONY: help install test lint lock docs

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
 
 from msgspec import Meta, Struct
+
+from workers.errors import ConfigError
+from workers.settings_file import is_there
+from workers.settings_source import collect, config_path, env_name, misspelt
+from workers.settings_values import to_value
+from workers.urls import without_password
 
 
 class Secret(str):
@@ -112,3 +121,75 @@ class Settings(Struct, frozen=True, kw_only=True):
     sync_max_items: Annotated[int, Meta(gt=0, description="Largest list that is compared.")] = 1_000_000
 
     http_tokens: Annotated[Secret, Meta(description="Tokens that the HTTP door accepts.")] = Secret("")
+
+
+class Loaded(Struct, frozen=True):
+    """The settings, where each one that was given came from, and where `tq.yaml` is or would be.
+
+    `warnings` are for the person who runs the command.
+    """
+
+    settings: Settings
+    origins: dict[str, str]
+    path: Path
+    has_file: bool
+    warnings: tuple[str, ...] = ()
+
+    def shown(self, name: str) -> str:
+        """Return the value of setting `name` as it may be shown: secrets and passwords as stars."""
+        value = getattr(self.settings, name)
+        if isinstance(value, Secret):
+            return "***" if value else ""
+        return str(value).lower() if isinstance(value, bool) else without_password(str(value))
+
+
+def load(config_dir: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Read the settings: environment over `TQ_…_FILE` over `tq.yaml` in `config_dir` over defaults.
+
+    Raises ConfigError, which names the setting, where its value came from, and what is accepted.
+    """
+    annotations = fields()
+    path = config_path(config_dir, environ)
+    given = collect(annotations, path, environ)
+    values = {name: to_value(name, one, annotations[name]) for name, one in given.items()}
+    return Loaded(
+        settings=Settings(**values),
+        origins={name: one.origin for name, one in given.items()},
+        path=path,
+        has_file=is_there(path),
+        warnings=tuple(misspelt(annotations, environ)),
+    )
+
+
+def fields() -> dict[str, Any]:
+    """Return the name of each setting and its annotation, in the order in which they are documented."""
+    return get_type_hints(Settings, include_extras=True)
+
+
+def threatq_needs(settings: Settings) -> tuple[str, ...]:
+    """Return the settings without which ThreatQ cannot be spoken to, by the grant that `settings` choose."""
+    login = (
+        ("threatq_client_secret",)
+        if settings.threatq_client_secret
+        else ("threatq_email", "threatq_password")
+    )
+    return ("threatq_url", "threatq_client_id", *login)
+
+
+def missing(settings: Settings, names: tuple[str, ...]) -> list[str]:
+    """Return those of `names` that are empty."""
+    return [name for name in names if not getattr(settings, name)]
+
+
+def require(settings: Settings, *names: str) -> None:
+    """Raise ConfigError that lists every one of `names` that is empty, with what it means."""
+    annotations = fields()
+    lines = [
+        f"  {env_name(name)}: {annotations[name].__metadata__[0].description}"
+        for name in missing(settings, names)
+    ]
+    if lines:
+        raise ConfigError(
+            "these settings are missing; set them in the environment or, in small letters and without TQ_, "
+            "in tq.yaml:\n" + "\n".join(lines)
+        )

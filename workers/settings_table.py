@@ -1,0 +1,45 @@
+"""The one table of all settings, made from the model; `make docs` writes it to docs/settings.md."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from workers.config import Settings, fields
+from workers.settings_source import env_name
+from workers.settings_values import accepted
+
+_HEAD = """\
+# Settings
+
+Made from `workers/config.py` by `make docs`; a test fails when the two differ.
+
+A value comes from the environment, else from the file that the variable with `_FILE` at its end names
+(`TQ_THREATQ_PASSWORD_FILE=/run/secrets/threatq`), else from `tq.yaml`, else it is the default. `tq.yaml` lies
+in the folder that `-c` names, else in the one that `TQ_CONFIG` names, else in the current one; it holds one
+`name: value` a line and must be readable by its owner alone (`chmod 600 tq.yaml`). An empty variable counts
+as not set.
+
+A host is a name or a URL; `https` is assumed, and plain `http` is accepted for this machine alone.
+
+| `tq.yaml` | environment | default | accepted | meaning |
+|---|---|---|---|---|
+"""
+
+
+def table() -> str:
+    """Return the page as Markdown."""
+    defaults = Settings()
+    rows = [_row(name, annotation, getattr(defaults, name)) for name, annotation in fields().items()]
+    return _HEAD + "\n".join(rows) + "\n"
+
+
+def _row(name: str, annotation: Any, default: object) -> str:
+    shown = str(default).lower() if isinstance(default, bool) else str(default)
+    cell = f"`{shown}`" if default or default is False else "(empty)"
+    meaning = annotation.__metadata__[0].description
+    return f"| `{name}` | `{env_name(name)}` | {cell} | {accepted(annotation)} | {meaning} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())
