@@ -1,0 +1,59 @@
+"""What every tier shares: a Redis of our own for the run, empty for each test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from sandbox.redis_server import RedisServer
+from workers.ledger.connect import connect
+from workers.ledger.desk import Desk
+from workers.ledger.ledger import Ledger
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One Redis for the whole run, on a free port, in a folder of its own."""
+    server = RedisServer(tmp_path_factory.mktemp("redis")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The URL of an empty Redis."""
+    with Redis.from_url(redis_server.url) as redis:
+        redis.flushall()
+    return redis_server.url
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """A client of an empty Redis."""
+    with connect(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def ledger(redis: Redis) -> Ledger:
+    """A ledger without jobs."""
+    return Ledger(redis)
+
+
+@pytest.fixture
+def desk(redis: Redis) -> Desk:
+    """The operator's view of the same ledger."""
+    return Desk(redis)
+
+
+@pytest.fixture
+def example_payload() -> dict[str, object]:
+    """The payload example of the Events Builder guide."""
+    payload: dict[str, object] = json.loads((FIXTURES / "payload-example.json").read_text())
+    return payload

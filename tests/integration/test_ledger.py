@@ -1,0 +1,314 @@
+"""The ledger against a real Redis: accept, claim, settle, due, breaker, replay."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import pytest
+from redis import Redis
+
+from tests.waiting import until
+from workers.errors import Busy, ServiceAway
+from workers.jobs import Job
+from workers.ledger import keys
+from workers.ledger.connect import connect
+from workers.ledger.desk import Desk
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import dead, done, given_back, waiting
+
+pytestmark = pytest.mark.integration
+
+
+def event(number: int = 1, *, door: str = "cli", key: str = "") -> Job:
+    return Job("events.create", {"payload": {"number": number}}, door=door, title=f"event {number}", key=key)
+
+
+def lookup(value: str = "bad.example") -> Job:
+    return Job("indicators.lookup", {"type": "FQDN", "value": value}, door="stub")
+
+
+def test_an_accepted_job_is_recorded_indexed_and_rung_for(ledger: Ledger, redis: Redis, desk: Desk) -> None:
+    (answer,) = ledger.accept([event()])
+    record = desk.record(answer.id)
+    assert answer.created
+    assert record is not None
+    assert (record.kind, record.queue, record.door, record.state) == (
+        "events.create",
+        "events",
+        "cli",
+        "accepted",
+    )
+    assert record.title == "event 1"
+    assert desk.arguments(answer.id) == {"payload": {"number": 1}}
+    assert redis.llen(keys.bells("events")) == 1
+
+
+def test_the_same_payload_again_answers_the_first_job_through_whichever_door(
+    ledger: Ledger, desk: Desk
+) -> None:
+    (first,) = ledger.accept([event(door="cli")])
+    (again,) = ledger.accept([event(door="http")])
+    assert (again.id, again.created) == (first.id, False)
+    assert desk.open_jobs()["events"] == 1
+
+
+def test_fifty_doors_at_once_make_one_job_of_one_payload(redis_url: str) -> None:
+    def accept(_: int) -> bool:
+        with connect(redis_url) as redis:
+            return Ledger(redis).accept([event()])[0].created
+
+    with ThreadPoolExecutor(50) as pool:
+        created = list(pool.map(accept, range(50)))
+    assert sum(created) == 1
+
+
+def test_a_repeated_action_answers_the_first_click_until_the_window_is_over(
+    ledger: Ledger, redis: Redis
+) -> None:
+    (first,) = ledger.accept([lookup()])
+    repeat = lookup()
+    (again,) = ledger.accept([repeat])
+    assert (again.id, again.created) == (first.id, False)
+    # When the window is over
+    redis.delete(keys.same(repeat.key))
+    (later,) = ledger.accept([lookup()])
+    assert later.created
+
+
+def test_a_key_that_was_used_for_another_payload_is_a_conflict(ledger: Ledger, desk: Desk) -> None:
+    ledger.accept([event(1, key="flow-1")])
+    (answer,) = ledger.accept([event(2, key="flow-1")])
+    assert answer.conflict
+    assert desk.open_jobs()["events"] == 1
+
+
+def test_a_key_is_remembered_even_when_the_payload_was_known_without_it(ledger: Ledger) -> None:
+    (first,) = ledger.accept([event(1)])
+    ledger.accept([event(1, key="flow-1")])
+    (answer,) = ledger.accept([event(2, key="flow-1")])
+    assert answer.conflict
+    assert answer.id == first.id
+
+
+def test_above_the_high_water_mark_nothing_of_a_batch_is_accepted(redis: Redis, desk: Desk) -> None:
+    ledger = Ledger(redis, most_open=3)
+    ledger.accept([event(1), event(2)])
+    with pytest.raises(Busy, match="2 jobs of the queue events are open"):
+        ledger.accept([event(3), event(4)])
+    assert desk.open_jobs()["events"] == 2
+
+
+def test_accept_rings_at_most_32_bells(ledger: Ledger, redis: Redis) -> None:
+    for number in range(40):
+        ledger.accept([event(number)])
+    assert redis.llen(keys.bells("events")) == 32
+
+
+def test_claims_come_oldest_first_and_are_nobody_elses(ledger: Ledger, redis: Redis) -> None:
+    jobs = [event(number) for number in range(5)]
+    ledger.accept(jobs)
+    redis.zadd(keys.due("events"), {job.id: age for age, job in enumerate(jobs)})
+    one, two = ledger.claim("events", 3), ledger.claim("events", 3)
+    assert [claim.id for claim in [*one, *two]] == [job.id for job in jobs]
+    assert ledger.claim("events", 3) == []
+    assert one[0].arguments == {"payload": {"number": 0}}
+    assert one[0].attempts == 1
+
+
+def test_a_done_job_is_kept_with_its_result_and_expires(ledger: Ledger, redis: Redis, desk: Desk) -> None:
+    ledger.accept([event()])
+    (claim,) = ledger.claim("events", 10)
+    ledger.settle([done(claim, {"event": 7})])
+    record = desk.record(claim.id)
+    assert record is not None
+    assert (record.state, record.result) == ("done", {"event": 7})
+    for key in (keys.job(claim.id), keys.body(claim.id), keys.history(claim.id)):
+        assert redis.pttl(key) > 0
+    assert desk.ids("done") == [claim.id]
+    assert desk.counts() == {"accepted:events.create:cli": 1, "done:events.create:cli": 1}
+
+
+def test_a_lease_that_ran_out_gives_the_job_to_another_worker(redis: Redis) -> None:
+    ledger = Ledger(redis, lease_s=0.01)
+    ledger.accept([event()])
+    (first,) = ledger.claim("events", 10)
+    second = until(lambda: ledger.claim("events", 10))[0]
+    assert (second.id, second.attempts, second.lost) == (first.id, 2, 1)
+    # What the first worker says now is not believed
+    assert len(ledger.settle([done(first, {})])) == 1
+    assert ledger.settle([done(second, {})]) == []
+
+
+def test_a_renewed_lease_keeps_the_job(redis: Redis) -> None:
+    ledger = Ledger(redis, lease_s=60)
+    ledger.accept([event()])
+    claims = ledger.claim("events", 10)
+    assert ledger.renew(claims) == set()
+    ledger.settle([given_back(claims[0])])
+    assert ledger.renew(claims) == {claims[0].id}
+
+
+def test_a_job_that_kills_its_worker_three_times_is_dead_and_named_as_such(redis: Redis, desk: Desk) -> None:
+    ledger = Ledger(redis, lease_s=0.01)
+    ledger.accept([event()])
+    for _ in range(3):
+        until(lambda: ledger.claim("events", 10))
+    until(lambda: ledger.claim("events", 10) == [] and desk.ids("dead"))
+    record = desk.record(desk.ids("dead")[0])
+    assert record is not None
+    assert "lost its worker 3 times" in record.result["reason"]
+
+
+def test_a_job_whose_worker_died_is_claimed_alone_so_that_it_takes_no_others_with_it(redis: Redis) -> None:
+    hasty, patient = Ledger(redis, lease_s=0.01), Ledger(redis)
+    hasty.accept([event(1), event(2)])
+    assert len(hasty.claim("events", 10)) == 2
+    patient.accept([event(3)])
+    batches = [until(lambda: patient.claim("events", 10)) for _ in range(3)]
+    assert [len(batch) for batch in batches] == [1, 1, 1]
+
+
+def test_a_waiting_job_is_not_ready_before_its_time(ledger: Ledger, redis: Redis, desk: Desk) -> None:
+    ledger.accept([event()])
+    (claim,) = ledger.claim("events", 10)
+    ledger.settle([waiting(claim, "ThreatQ is away", 3600)])
+    assert ledger.claim("events", 10) == []
+    record = desk.record(claim.id)
+    assert record is not None
+    assert record.state == "waiting"
+    assert record.due_ms is not None
+    # When its time has come
+    redis.zadd(keys.due("events"), {claim.id: 0})
+    assert ledger.claim("events", 10)[0].attempts == 2
+
+
+def test_a_job_that_was_given_back_counts_no_attempt(ledger: Ledger) -> None:
+    ledger.accept([event()])
+    (claim,) = ledger.claim("events", 10)
+    ledger.settle([given_back(claim)])
+    assert ledger.claim("events", 10)[0].attempts == 1
+
+
+def test_ring_announces_ready_jobs_that_no_bell_announces(ledger: Ledger, redis: Redis) -> None:
+    ledger.accept([event(number) for number in range(250)])
+    redis.delete(keys.bells("events"))
+    assert ledger.ring("events") == 3
+    assert ledger.ring("events") == 0
+    assert ledger.ring("enrichment") == 0
+
+
+def test_nobody_claims_from_a_paused_queue(ledger: Ledger, desk: Desk) -> None:
+    ledger.accept([event()])
+    desk.pause("events")
+    assert ledger.claim("events", 10) == []
+    desk.resume("events")
+    assert len(ledger.claim("events", 10)) == 1
+
+
+class TestTheBreaker:
+    def test_while_a_service_is_away_nothing_that_needs_it_is_claimed(self, ledger: Ledger) -> None:
+        ledger.accept([event()])
+        ledger.service_away("threatq", "connection refused")
+        assert ledger.claim("events", 10) == []
+        assert ledger.ring("events") == 0
+
+    def test_failures_at_the_same_moment_count_once(self, ledger: Ledger, desk: Desk) -> None:
+        for _ in range(10):
+            ledger.service_away("threatq", "connection refused")
+        assert desk.away("threatq")["failures"] == "1"
+
+    def test_the_service_may_ask_for_a_longer_wait(self, ledger: Ledger) -> None:
+        assert ledger.service_away("threatq", "429", after=30) >= 30
+
+    def test_one_probe_goes_ahead_and_success_lets_all_through(self, ledger: Ledger, redis: Redis) -> None:
+        ledger.accept([event(number) for number in range(5)])
+        ledger.service_away("threatq", "connection refused")
+        redis.hset(keys.away("threatq"), "until", 0)
+        probe = ledger.claim("events", 10)
+        assert len(probe) == 1
+        assert ledger.claim("events", 10) == []
+        ledger.settle([done(probe[0], {})], well=["threatq"])
+        assert len(ledger.claim("events", 10)) == 4
+
+    def test_each_failed_probe_makes_the_wait_longer(self, ledger: Ledger, redis: Redis) -> None:
+        ledger.accept([event()])
+        waits = [ledger.service_away("threatq", "connection refused")]
+        for _ in range(5):
+            redis.hset(keys.away("threatq"), "until", 0)
+            redis.zadd(keys.due("events"), {event().id: 0})
+            (claim,) = ledger.claim("events", 10)
+            waits.append(ledger.service_away("threatq", "connection refused"))
+            ledger.settle([waiting(claim, "away", 0)])
+        assert waits == sorted(waits)
+        assert waits[-1] > 5 * waits[0]
+
+
+class TestTheDesk:
+    def kill(self, ledger: Ledger, job: Job) -> str:
+        ledger.accept([job])
+        (claim,) = ledger.claim(job.kind.queue, 1)
+        ledger.settle([dead(claim, "the type is unknown", field="event_type")])
+        return claim.id
+
+    def test_a_replayed_job_keeps_its_history_and_its_id(self, ledger: Ledger, desk: Desk) -> None:
+        job_id = self.kill(ledger, event())
+        assert desk.replay([job_id], note={"by": "operator"}) == [job_id]
+        (claim,) = ledger.claim("events", 10)
+        assert (claim.id, claim.attempts) == (job_id, 2)
+        record = desk.record(job_id)
+        assert record is not None
+        assert [entry.state for entry in record.history] == ["dead", "accepted"]
+
+    def test_a_replayed_job_can_be_repaired(self, ledger: Ledger, desk: Desk) -> None:
+        job_id = self.kill(ledger, event())
+        body = zlib.compress(msgspec.json.encode({"payload": {"number": 2}}))
+        desk.replay([job_id], note={}, body=body)
+        assert ledger.claim("events", 10)[0].arguments == {"payload": {"number": 2}}
+
+    def test_a_job_that_is_open_is_not_replayed(self, ledger: Ledger, desk: Desk) -> None:
+        (answer,) = ledger.accept([event()])
+        assert desk.replay([answer.id], note={}) == []
+
+    def test_a_dropped_job_is_gone(self, ledger: Ledger, desk: Desk) -> None:
+        job_id = self.kill(ledger, event())
+        assert desk.drop([job_id]) == 1
+        assert desk.record(job_id) is None
+
+    def test_an_outcome_is_answered_as_soon_as_it_is_there(self, ledger: Ledger, desk: Desk) -> None:
+        ledger.accept([event()])
+        (claim,) = ledger.claim("events", 10)
+        settler = threading.Timer(0.05, lambda: ledger.settle([done(claim, {"event": 7})]))
+        settler.start()
+        entry = desk.outcome(claim.id, wait_s=10)
+        settler.join()
+        assert entry is not None
+        assert (entry.state, entry.note) == ("done", {"event": 7})
+
+    def test_an_outcome_that_does_not_come_in_time_is_none(self, ledger: Ledger, desk: Desk) -> None:
+        (answer,) = ledger.accept([event()])
+        assert desk.outcome(answer.id, wait_s=0.05) is None
+
+
+def test_a_redis_that_is_not_there_is_a_service_away_with_the_remedy() -> None:
+    ledger = Ledger(connect("redis://127.0.0.1:1/0", retries=0))
+    with pytest.raises(ServiceAway, match="TQ_REDIS_URL") as caught:
+        ledger.accept([event()])
+    assert caught.value.service == "redis"
+
+
+def test_an_open_job_costs_less_than_2_kb_of_redis(
+    ledger: Ledger, redis: Redis, example_payload: dict[str, object]
+) -> None:
+    ledger.accept([Job("events.create", {"payload": example_payload | {"n": -1}}, door="cli")])
+    before = redis.info("memory")["used_memory"]
+    for number in range(0, 2000, 100):
+        batch = range(number, number + 100)
+        ledger.accept(
+            [Job("events.create", {"payload": example_payload | {"n": n}}, door="cli") for n in batch]
+        )
+    per_job = (redis.info("memory")["used_memory"] - before) / 2000
+    print(f"{per_job:.0f} bytes of Redis for an open job")
+    assert per_job < 2048

@@ -1,0 +1,68 @@
+"""The bell: a Celery protocol-2 message without event data that says only that a queue has work.
+
+Built here and not by Celery's `send_task`, which costs 0.5-0.9 ms and copies arguments into headers; a
+contract test holds it against what Celery would have sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+
+#: Stands for the id until a script rings; each bell's id is its own.
+BELL_ID = "@bell@"
+
+
+def task_name(queue: str) -> str:
+    """Return the name of the Celery task that works on `queue`."""
+    return f"{queue}.work"
+
+
+def bell(queue: str) -> str:
+    """Return the message that rings for `queue`, with `BELL_ID` where the id of the Celery task belongs."""
+    if queue not in _bells:
+        _bells[queue] = json.dumps(_message(queue))
+    return _bells[queue]
+
+
+_bells: dict[str, str] = {}
+
+
+def _message(queue: str) -> dict[str, object]:
+    embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+    body = json.dumps([[], {}, embed])
+    return {
+        "body": base64.b64encode(body.encode()).decode(),
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {
+            "lang": "py",
+            "task": task_name(queue),
+            "id": BELL_ID,
+            "shadow": None,
+            "eta": None,
+            "expires": None,
+            "group": None,
+            "group_index": None,
+            "retries": 0,
+            "timelimit": [None, None],
+            "root_id": BELL_ID,
+            "parent_id": None,
+            "argsrepr": "()",
+            "kwargsrepr": "{}",
+            "origin": "ledger",
+            "ignore_result": True,
+            "replaced_task_nesting": 0,
+            "stamped_headers": None,
+            "stamps": {},
+        },
+        "properties": {
+            "correlation_id": BELL_ID,
+            "reply_to": "",
+            "delivery_mode": 2,
+            "delivery_info": {"exchange": "", "routing_key": queue},
+            "priority": 0,
+            "body_encoding": "base64",
+            "delivery_tag": BELL_ID,
+        },
+    }

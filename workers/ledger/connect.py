@@ -1,0 +1,62 @@
+"""A connection to the ledger's Redis in which nothing blocks for ever."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import redis as redis_client
+from redis import Redis, Sentinel
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+
+from workers.errors import ConfigError
+
+#: Seconds to connect, and to wait for an answer. Without them a half-open link holds a process for ever.
+CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 1.0, 5.0
+
+
+def connect(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S, retries: int = 1) -> Redis:
+    """Return a client for `url`: redis://, rediss://, unix:// or sentinel://host:port,host:port/db?master=name.
+
+    It connects when it is first used. A repeated call is safe, since every script of the ledger may be run twice.
+    Raises ConfigError for a URL that cannot be read.
+    """
+    options = {
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "socket_timeout": answer_timeout_s,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "retry": Retry(ConstantBackoff(0.1), retries),
+        "retry_on_error": [redis_client.exceptions.ConnectionError],
+    }
+    try:
+        if url.startswith("sentinel://"):
+            return _through_sentinel(url, options)
+        return Redis.from_url(url, **options)
+    except ValueError as error:
+        raise ConfigError(
+            f"{_without_password(url)} is no Redis URL ({error}); write redis://host:6379/0",
+            field="redis_url",
+        ) from error
+
+
+def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
+    parts = urlsplit(url)
+    hosts = [host.rpartition("@")[2] for host in parts.netloc.split(",")]
+    master = parse_qs(parts.query).get("master", ["mymaster"])[0]
+    untyped: Any = Sentinel
+    sentinel = untyped(
+        [(host.partition(":")[0], int(host.partition(":")[2] or 26379)) for host in hosts],
+        sentinel_kwargs={"socket_timeout": CONNECT_TIMEOUT_S},
+        username=parts.username,
+        password=parts.password,
+        db=int(parts.path.strip("/") or 0),
+        **options,
+    )
+    return cast("Redis", sentinel.master_for(master))
+
+
+def _without_password(url: str) -> str:
+    head, at, tail = url.rpartition("@")
+    return f"{head.partition('://')[0]}://***@{tail}" if at else url

@@ -1,0 +1,174 @@
+"""The operator's side of the ledger: look a job up, wait for it, replay the dead, pause a queue."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import msgspec
+from redis import Redis
+
+from workers.jobs import QUEUES
+from workers.ledger import keys
+from workers.ledger.ledger import answering, run
+from workers.ledger.records import Entry, Record, State, read_body
+from workers.ledger.scripts import Script
+
+REPLAY = Script("replay")
+
+#: Jobs that are read in one round trip when many are listed.
+PAGE = 200
+
+
+class Desk:
+    """Reads and mends what the ledger holds; raises ServiceAway("redis") like the ledger itself."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+
+    def record(self, job_id: str) -> Record | None:
+        """Return what is known of a job, or None when the ledger does not (or no longer) know it."""
+        return next(self.records([job_id]), None)
+
+    def records(self, job_ids: Sequence[str]) -> Iterator[Record]:
+        """Yield the records of those jobs that the ledger knows, in the order given."""
+        for start in range(0, len(job_ids), PAGE):
+            page = job_ids[start : start + PAGE]
+            with answering():
+                pipe = self.redis.pipeline(transaction=False)
+                for job_id in page:
+                    pipe.hgetall(keys.job(job_id))
+                    pipe.xrange(keys.history(job_id))
+                    for queue in QUEUES:
+                        pipe.zscore(keys.due(queue), job_id)
+                answers = pipe.execute()
+            width = 2 + len(QUEUES)
+            for index, job_id in enumerate(page):
+                fields, history, *scores = answers[index * width : (index + 1) * width]
+                if fields:
+                    yield _record(job_id, fields, history, scores)
+
+    def arguments(self, job_id: str) -> dict[str, Any] | None:
+        """Return a job's arguments, or None when the ledger does not hold them."""
+        with answering():
+            body = cast("bytes | None", self.redis.get(keys.body(job_id)))
+        return read_body(body) if body else None
+
+    def outcome(self, job_id: str, *, wait_s: float = 0.0) -> Entry | None:
+        """Return the entry with which a job became done or dead, waiting up to `wait_s` seconds for it.
+
+        A job that was put off ends the wait too, since it may wait for hours: its entry has the state
+        "waiting". None: nothing happened within the time.
+        """
+        stream, last = keys.history(job_id), "0"
+        deadline = time.monotonic() + wait_s
+        while True:
+            left_ms = int((deadline - time.monotonic()) * 1000)
+            with answering():
+                # A block of 0 would be for ever; a longer one than the socket's timeout would look like an outage.
+                block = min(left_ms, 1000) if left_ms > 0 else None
+                answer = cast("list[Any]", self.redis.xread({stream: last}, block=block))
+            entries = answer[0][1] if answer else []
+            if entries:
+                entry = _entry(*entries[-1])
+                last = entries[-1][0]
+                if entry.state in ("done", "dead", "waiting"):
+                    return entry
+            if left_ms <= 0:
+                return None
+
+    def ids(self, state: State, *, most: int = PAGE, queue: str = "") -> list[str]:
+        """Return ids of jobs, newest first for done and dead ones, next due first for open ones."""
+        with answering():
+            if state in ("done", "dead"):
+                key = keys.DONE if state == "done" else keys.DEAD
+                found = cast("list[bytes]", self.redis.zrevrange(key, 0, most - 1))
+            else:
+                found = []
+                for name in (queue,) if queue else QUEUES:
+                    found += cast("list[bytes]", self.redis.zrange(keys.due(name), 0, most - 1))
+        return [job_id.decode() for job_id in found]
+
+    def replay(self, job_ids: Sequence[str], *, note: dict[str, Any], body: bytes = b"") -> list[str]:
+        """Open dead or done jobs again, with a new compressed `body` if one is given; return their ids."""
+        arguments: list[Any] = [keys.PREFIX, msgspec.json.encode(note)]
+        for job_id in job_ids:
+            arguments += (job_id, body)
+        opened = run(self.redis, REPLAY, [keys.DEAD, keys.DONE], arguments)
+        return [job_id.decode() for job_id in opened]
+
+    def drop(self, job_ids: Sequence[str]) -> int:
+        """Forget dead jobs for good; return how many there were."""
+        with answering():
+            pipe = self.redis.pipeline()
+            for job_id in job_ids:
+                pipe.zrem(keys.DEAD, job_id)
+                pipe.delete(keys.job(job_id), keys.body(job_id), keys.history(job_id))
+            return sum(pipe.execute()[::2])
+
+    def counts(self) -> dict[str, int]:
+        """Return the counters, `<event>:<kind>:<door>` -> how often since ever."""
+        with answering():
+            counts = cast("dict[bytes, bytes]", self.redis.hgetall(keys.COUNTS))
+        return {name.decode(): int(count) for name, count in counts.items()}
+
+    def open_jobs(self) -> dict[str, int]:
+        """Return how many jobs are open in each queue."""
+        with answering():
+            pipe = self.redis.pipeline(transaction=False)
+            for queue in QUEUES:
+                pipe.zcard(keys.due(queue))
+            return dict(zip(QUEUES, pipe.execute(), strict=True))
+
+    def away(self, service: str) -> dict[str, str]:
+        """Return the state of a service's breaker (until, since, failures, reason); empty while it is well."""
+        with answering():
+            fields = cast("dict[bytes, bytes]", self.redis.hgetall(keys.away(service)))
+        return {name.decode(): text.decode() for name, text in fields.items()}
+
+    def pause(self, queue: str) -> None:
+        """Let nobody claim from `queue` until it is resumed."""
+        with answering():
+            self.redis.sadd(keys.PAUSED, queue)
+
+    def resume(self, queue: str) -> None:
+        """Let workers claim from `queue` again."""
+        with answering():
+            self.redis.srem(keys.PAUSED, queue)
+
+    def paused(self) -> set[str]:
+        """Return the queues that are paused."""
+        with answering():
+            return {name.decode() for name in cast("set[bytes]", self.redis.smembers(keys.PAUSED))}
+
+
+def _record(
+    job_id: str, fields: dict[bytes, bytes], history: list[Any], scores: list[float | None]
+) -> Record:
+    def text(name: bytes) -> str:
+        return fields.get(name, b"").decode()
+
+    due = next((score for score in scores if score is not None), None)
+    return Record(
+        id=job_id,
+        kind=text(b"kind"),
+        queue=text(b"queue"),
+        door=text(b"door"),
+        state=cast("State", text(b"state")),
+        title=text(b"title"),
+        trace=text(b"trace"),
+        accepted_ms=int(text(b"at") or 0),
+        attempts=int(text(b"attempts") or 0),
+        lost=int(text(b"lost") or 0),
+        due_ms=None if due is None else int(due),
+        history=[_entry(*entry) for entry in history],
+    )
+
+
+def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
+    return Entry(
+        at_ms=int(entry_id.partition(b"-")[0]),
+        state=cast("State", fields[b"state"].decode()),
+        note=msgspec.json.decode(fields[b"entry"]),
+    )

@@ -1,0 +1,64 @@
+"""Every Redis key of ours; no other file knows a key's name.
+
+All share the hash tag `{tq}`, so that one script may touch several of them on a Redis Cluster too.
+"""
+
+from __future__ import annotations
+
+#: What every key of ours begins with.
+PREFIX = "{tq}:"
+
+#: What kombu puts before the name of a queue; with it, our scripts can ring Celery's bells.
+CELERY_PREFIX = PREFIX + "celery:"
+
+#: Sorted set, job id -> time of death in ms: the dead letters, kept until somebody acts.
+DEAD = PREFIX + "dead"
+
+#: Sorted set, job id -> time of completion in ms: what is done and still remembered.
+DONE = PREFIX + "done"
+
+#: Set of the names of the queues that an operator has paused.
+PAUSED = PREFIX + "paused"
+
+#: Hash, `<event>:<kind>:<door>` -> how often, since ever: the counters behind the metrics.
+COUNTS = PREFIX + "counts"
+
+
+def job(job_id: str) -> str:
+    """Hash: kind, queue, door, state, title, trace, at, attempts, lost, lease. Expires when the job is done."""
+    return f"{PREFIX}job:{job_id}"
+
+
+def body(job_id: str) -> str:
+    """Text: the arguments as zlib-compressed canonical JSON. Expires together with the job."""
+    return f"{PREFIX}body:{job_id}"
+
+
+def history(job_id: str) -> str:
+    """Stream: an entry for each time the job was settled (`state`, `entry` as JSON). Expires with the job."""
+    return f"{PREFIX}history:{job_id}"
+
+
+def due(queue: str) -> str:
+    """Sorted set, job id -> time in ms when it must be looked at: the open jobs of a queue."""
+    return f"{PREFIX}due:{queue}"
+
+
+def same(key: str) -> str:
+    """Text `<job id> <digest>`: which job a repeat of `key` answers. Expires after the window of its kind."""
+    return f"{PREFIX}same:{key}"
+
+
+def away(service: str) -> str:
+    """Hash: until (ms), failures, reason. The breaker of a service, absent while the service is well."""
+    return f"{PREFIX}away:{service}"
+
+
+def bells(queue: str) -> str:
+    """List: the Celery messages that wait on a queue."""
+    return CELERY_PREFIX + queue
+
+
+def value(name: str) -> str:
+    """Text: a small value under a name of its own."""
+    return f"{PREFIX}value:{name}"

@@ -1,0 +1,172 @@
+"""The ledger: accept, claim, renew, settle, ring. What it says is owed is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from random import SystemRandom
+from typing import Any
+
+import msgspec
+import redis as redis_client
+from redis import Redis
+
+from workers.errors import Busy, ServiceAway
+from workers.jobs import Job
+from workers.ledger import keys
+from workers.ledger.accept import ACCEPT, MOST_BELLS, Accepted, accept_command, read_answer
+from workers.ledger.bell import bell
+from workers.ledger.records import Claim, Settlement
+from workers.ledger.scripts import Script
+
+CLAIM, RENEW, SETTLE, RING, AWAY = (Script(name) for name in ("claim", "renew", "settle", "ring", "away"))
+
+#: Which remote services a queue's work needs; while one is away, nothing of the queue is claimed.
+NEEDS = {"events": ("threatq",), "enrichment": ("threatq",), "sync": (), "upkeep": ()}
+
+#: Workers that a job may take down with it before it is dead.
+MOST_LOST = 3
+
+#: Jobs that one bell is expected to bring to an end.
+JOBS_A_BELL = 100
+
+#: First and longest wait in ms after a service was found away.
+FIRST_WAIT_MS, LONGEST_WAIT_MS = 500, 60_000
+
+
+class Ledger:
+    """The durable record of every job in one Redis.
+
+    Every method raises ServiceAway("redis") when Redis cannot be reached or refuses to write.
+    """
+
+    def __init__(
+        self, redis: Redis, *, lease_s: float = 60.0, keep_done_s: float = 604_800.0, most_open: int = 100_000
+    ) -> None:
+        self.redis = redis
+        self.lease_ms = int(lease_s * 1000)
+        self.keep_done_ms = int(keep_done_s * 1000)
+        self.most_open = most_open
+
+    def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
+        """Write jobs into the ledger and ring; the answers are in the order of `jobs`.
+
+        Jobs of one queue are accepted all or none. Raises Busy when their queue holds too many open jobs.
+        """
+        answers: list[Accepted] = []
+        for queue, group in groupby(jobs, key=lambda job: job.kind.queue):
+            answer = read_answer(self._run(ACCEPT, *accept_command(list(group), most_open=self.most_open)))
+            if isinstance(answer, int):
+                raise Busy(
+                    "redis",
+                    f"{answer} jobs of the queue {queue} are open and {self.most_open} are allowed; send this again "
+                    "later. Are the workers running? (tqctl status)",
+                    after=30,
+                )
+            answers += answer
+        return answers
+
+    def claim(self, queue: str, most: int) -> list[Claim]:
+        """Claim up to `most` ready jobs of `queue`, oldest first; a job under suspicion comes alone."""
+        token = os.urandom(8).hex()
+        rows = self._run(
+            CLAIM,
+            [keys.due(queue), keys.PAUSED, keys.DEAD, keys.COUNTS, *self._breakers(queue)],
+            [keys.PREFIX, queue, most, self.lease_ms, token, MOST_LOST],
+        )
+        return [Claim.from_row(row, queue, token) for row in rows]
+
+    def renew(self, claims: Sequence[Claim]) -> set[str]:
+        """Extend the leases of `claims`, which share a token; return the ids that somebody else has now."""
+        first = claims[0]
+        lost = self._run(
+            RENEW,
+            [keys.due(first.queue)],
+            [keys.PREFIX, first.token, self.lease_ms, *(claim.id for claim in claims)],
+        )
+        return {job_id.decode() for job_id in lost}
+
+    def settle(self, settlements: Sequence[Settlement], *, well: Sequence[str] = ()) -> list[Settlement]:
+        """Write down what became of claimed jobs; return those that were no longer ours to settle.
+
+        The settlements share one claim's token. `well` names the services that answered meanwhile, so that
+        their breakers close.
+        """
+        if not settlements:
+            return []
+        first = settlements[0].claim
+        arguments: list[Any] = [keys.PREFIX, first.token, self.keep_done_ms]
+        for settlement in settlements:
+            arguments += (
+                settlement.claim.id,
+                settlement.state,
+                int(settlement.delay_s * 1000),
+                msgspec.json.encode(settlement.entry),
+            )
+        answers = self._run(
+            SETTLE,
+            [keys.due(first.queue), keys.DONE, keys.DEAD, keys.COUNTS, *map(keys.away, well)],
+            arguments,
+        )
+        return [s for s, ours in zip(settlements, answers, strict=True) if not ours]
+
+    def service_away(self, service: str, reason: str, *, after: float | None = None) -> float:
+        """Open the breaker of `service`; return for how many seconds nobody calls it."""
+        spread = 0.8 + 0.4 * SystemRandom().random()
+        asked_ms = -1 if after is None else int(after * 1000)
+        wait_ms = self._run(
+            AWAY, [keys.away(service)], [FIRST_WAIT_MS, LONGEST_WAIT_MS, spread, asked_ms, reason]
+        )
+        return int(wait_ms) / 1000
+
+    def ring(self, queue: str) -> int:
+        """Ring for `queue` if it has ready jobs that no bell announces; return how many bells were rung."""
+        return int(
+            self._run(
+                RING,
+                [keys.due(queue), keys.bells(queue), keys.PAUSED, *self._breakers(queue)],
+                [queue, MOST_BELLS, JOBS_A_BELL, bell(queue)],
+            )
+        )
+
+    def forget_done(self) -> None:
+        """Drop from the list of done jobs those whose records have expired."""
+        with answering():
+            now_s, _ = self.redis.time()
+            self.redis.zremrangebyscore(keys.DONE, "-inf", now_s * 1000 - self.keep_done_ms)
+
+    def _breakers(self, queue: str) -> list[str]:
+        return [keys.away(service) for service in NEEDS[queue]]
+
+    def _run(self, script: Script, names: Sequence[str], arguments: Sequence[Any]) -> Any:
+        return run(self.redis, script, names, arguments)
+
+
+def run(redis: Redis, script: Script, names: Sequence[str], arguments: Sequence[Any]) -> Any:
+    """Run a script by its digest, and by its text where Redis does not know it yet (or no longer, after a restart)."""
+    with answering():
+        try:
+            return redis.evalsha(script.sha, len(names), *names, *arguments)
+        except redis_client.exceptions.NoScriptError:
+            return redis.eval(script.text, len(names), *names, *arguments)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn what redis-py raises into ServiceAway("redis") with the remedy."""
+    try:
+        yield
+    except redis_client.exceptions.OutOfMemoryError as error:
+        raise ServiceAway(
+            "redis", f"Redis is out of memory ({error}); raise maxmemory or drop dead jobs."
+        ) from error
+    except (redis_client.exceptions.AuthenticationError, redis_client.exceptions.NoPermissionError) as error:
+        raise ServiceAway(
+            "redis", f"Redis refuses our user: {error}; correct TQ_REDIS_URL or the ACL."
+        ) from error
+    except redis_client.exceptions.RedisError as error:
+        raise ServiceAway(
+            "redis", f"Redis cannot be reached: {error}. Is it running, and is TQ_REDIS_URL right?"
+        ) from error

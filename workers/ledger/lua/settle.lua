@@ -1,0 +1,64 @@
+-- Settle claimed jobs: done, dead, waiting for another try, or given back.
+-- KEYS: due, done, dead, counts, then the breakers of the services that just proved to be well
+-- ARGV: prefix, token, how long done jobs are kept in ms, then for each job: id, state, delay in ms, entry
+-- Answers 1 for each job that was ours to settle, 0 where the lease had gone to somebody else.
+local due, done, dead, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local prefix, token, keep = ARGV[1], ARGV[2], ARGV[3]
+local FIRST, WIDTH = 4, 4
+local HISTORY_LENGTH = 50
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local settle = {}
+
+function settle.done(id, key)
+  redis.call('ZREM', due, id)
+  redis.call('ZADD', done, now, id)
+end
+
+function settle.dead(id, key)
+  redis.call('ZREM', due, id)
+  redis.call('ZADD', dead, now, id)
+end
+
+function settle.waiting(id, key, delay)
+  redis.call('HSET', key, 'lost', 0)
+  redis.call('HINCRBY', key, 'tries', 1)
+  redis.call('ZADD', due, now + delay, id)
+end
+
+function settle.accepted(id, key, delay)
+  redis.call('HINCRBY', key, 'attempts', -1)
+  redis.call('ZADD', due, now + delay, id)
+end
+
+local answers = {}
+for at = FIRST, #ARGV, WIDTH do
+  local id, state, delay, entry = unpack(ARGV, at, at + WIDTH - 1)
+  local key = prefix .. 'job:' .. id
+  local job = redis.call('HMGET', key, 'lease', 'kind', 'door')
+  if job[1] == token then
+    settle[state](id, key, tonumber(delay))
+    redis.call('HSET', key, 'state', state)
+    redis.call('HDEL', key, 'lease')
+    if state ~= 'accepted' then
+      local history = prefix .. 'history:' .. id
+      redis.call('XADD', history, 'MAXLEN', '~', HISTORY_LENGTH, '*', 'state', state, 'entry', entry)
+      redis.call('HINCRBY', counts, state .. ':' .. job[2] .. ':' .. job[3], 1)
+      if state == 'done' then
+        redis.call('PEXPIRE', key, keep)
+        redis.call('PEXPIRE', prefix .. 'body:' .. id, keep)
+        redis.call('PEXPIRE', history, keep)
+      end
+    end
+    answers[#answers + 1] = 1
+  else
+    answers[#answers + 1] = 0
+  end
+end
+
+for i = 5, #KEYS do
+  redis.call('DEL', KEYS[i])
+end
+return answers

@@ -1,0 +1,120 @@
+"""What the ledger hands out and takes back, as values."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Literal, Self
+
+import msgspec
+from msgspec import Struct, field
+
+State = Literal["accepted", "running", "waiting", "done", "dead"]
+
+
+class Claim(Struct, frozen=True):
+    """A job that is ours until its lease ends.
+
+    `accepted_ms` is Redis's clock; `attempts` counts this one; `lost` counts the workers that died with it.
+    """
+
+    id: str
+    kind: str
+    queue: str
+    door: str
+    title: str
+    trace: str
+    accepted_ms: int
+    attempts: int
+    lost: int
+    token: str
+    body: bytes
+
+    @classmethod
+    def from_row(cls, row: list[Any], queue: str, token: str) -> Self:
+        """Read one row of the claim script's answer."""
+        job_id, kind, door, title, trace, at, attempts, lost, body = row
+        return cls(
+            id=job_id.decode(),
+            kind=kind.decode(),
+            queue=queue,
+            door=door.decode(),
+            title=(title or b"").decode(),
+            trace=(trace or b"").decode(),
+            accepted_ms=int(at),
+            attempts=attempts,
+            lost=lost,
+            token=token,
+            body=body or b"",
+        )
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The job's arguments, decoded anew at each call."""
+        return read_body(self.body)
+
+
+class Settlement(Struct, frozen=True):
+    """What became of a claim: its new state, what to remember, and after how many seconds to look again."""
+
+    claim: Claim
+    state: State
+    entry: dict[str, Any] = field(default_factory=dict)
+    delay_s: float = 0.0
+
+
+def done(claim: Claim, result: dict[str, Any]) -> Settlement:
+    """Settle `claim` as done with its result."""
+    return Settlement(claim, "done", result)
+
+
+def dead(claim: Claim, reason: str, **details: Any) -> Settlement:
+    """Settle `claim` as never going to work as it is."""
+    return Settlement(claim, "dead", {"reason": reason, **details})
+
+
+def waiting(claim: Claim, reason: str, delay_s: float, **details: Any) -> Settlement:
+    """Settle `claim` as to be tried again in `delay_s` seconds."""
+    return Settlement(
+        claim, "waiting", {"reason": reason, "again_in_s": round(delay_s, 1), **details}, delay_s
+    )
+
+
+def given_back(claim: Claim, delay_s: float = 0.0) -> Settlement:
+    """Give `claim` back as if it had not been claimed."""
+    return Settlement(claim, "accepted", {}, delay_s)
+
+
+class Entry(Struct, frozen=True):
+    """One line of a job's history: when (ms of Redis's clock), the state it came to, and what was noted."""
+
+    at_ms: int
+    state: State
+    note: dict[str, Any]
+
+
+class Record(Struct, frozen=True):
+    """All that the ledger knows of one job; `due_ms` is None when it is done or dead."""
+
+    id: str
+    kind: str
+    queue: str
+    door: str
+    state: State
+    title: str
+    trace: str
+    accepted_ms: int
+    attempts: int
+    lost: int
+    due_ms: int | None
+    history: list[Entry]
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What the last settlement noted; empty while there was none."""
+        return self.history[-1].note if self.history else {}
+
+
+def read_body(body: bytes) -> dict[str, Any]:
+    """Decode a job's stored arguments."""
+    arguments: dict[str, Any] = msgspec.json.decode(zlib.decompress(body))
+    return arguments
