@@ -15,7 +15,7 @@ from workers.urls import service_url, without_password
 #: Settings that are addresses of services, and the port where none is named (None: that of the scheme).
 SERVICES: dict[str, int | None] = {"threatq_url": None, "logrhythm_url": 8501}
 
-_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "sentinel://")
 
 
 def to_value(name: str, given: Given, annotation: Any) -> Any:
