@@ -41,10 +41,23 @@ def connect(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S, retries: in
         ) from error
 
 
+def for_celery(url: str) -> tuple[str, dict[str, object]]:
+    """Return `url` as kombu spells it, and the transport options that belong to it."""
+    if not url.startswith("sentinel://"):
+        return url.replace("unix://", "redis+socket://", 1), {}
+    parts = urlsplit(url)
+    login, at, hosts = parts.netloc.rpartition("@")
+    nodes = (f"sentinel://{login}{at}{host}{parts.path}" for host in hosts.split(","))
+    return ";".join(nodes), {"master_name": _master(parts.query)}
+
+
+def _master(query: str) -> str:
+    return parse_qs(query).get("master", ["mymaster"])[0]
+
+
 def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
     parts = urlsplit(url)
     hosts = [host.rpartition("@")[2] for host in parts.netloc.split(",")]
-    master = parse_qs(parts.query).get("master", ["mymaster"])[0]
     untyped: Any = Sentinel
     sentinel = untyped(
         [(host.partition(":")[0], int(host.partition(":")[2] or 26379)) for host in hosts],
@@ -54,7 +67,7 @@ def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
         db=int(parts.path.strip("/") or 0),
         **options,
     )
-    return cast("Redis", sentinel.master_for(master))
+    return cast("Redis", sentinel.master_for(_master(parts.query)))
 
 
 def _without_password(url: str) -> str:

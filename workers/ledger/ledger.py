@@ -23,8 +23,14 @@ from workers.ledger.scripts import Script
 
 CLAIM, RENEW, SETTLE, RING, AWAY = (Script(name) for name in ("claim", "renew", "settle", "ring", "away"))
 
-#: Which remote services a queue's work needs; while one is away, nothing of the queue is claimed.
-NEEDS = {"events": ("threatq",), "enrichment": ("threatq",), "sync": (), "upkeep": ()}
+#: What a queue's work needs; while one of them is away, nothing of the queue is claimed. The last is the
+#: connector, which is "away" while it is disabled in ThreatQ's UI or while its settings make no sense.
+NEEDS = {
+    "events": ("threatq", "events connector"),
+    "enrichment": ("threatq", "enrichment connector"),
+    "sync": ("sync connector",),
+    "upkeep": ("upkeep connector",),
+}
 
 #: Workers that a job may take down with it before it is dead.
 MOST_LOST = 3

@@ -1,0 +1,83 @@
+"""Celery's settings, each with its reason. Where the ledger makes a usual setting needless, that is said."""
+
+from __future__ import annotations
+
+from kombu import Queue
+
+from workers.config import load
+from workers.jobs import QUEUES
+from workers.ledger.connect import for_celery
+from workers.ledger.keys import CELERY_PREFIX
+
+settings = load().settings
+
+broker_url, _sentinel_options = for_celery(settings.redis_url)
+
+broker_transport_options = {
+    # With the prefix our scripts can ring: the bells lie under the ledger's hash tag.
+    "global_keyprefix": CELERY_PREFIX,
+    # Without it a half-open link freezes a worker for ever (measured: no recovery within 110 s, with it 15 s).
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 5,
+    # A bell that a killed worker had popped comes back within seconds instead of minutes. Only the convenience
+    # of a bell hangs on it, since the ledger rings again by itself.
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    # The longest work of one bell is seconds; kombu's default would be an hour.
+    "visibility_timeout": 120,
+    **_sentinel_options,
+}
+
+# The queue's order does not matter to us, the way to it does: wait for Redis at the start and for ever after.
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None
+broker_pool_limit = 10
+
+# Queues are isolated from each other and a misspelt one is an error.
+task_queues = [Queue(name) for name in QUEUES]
+task_default_queue = "upkeep"
+task_create_missing_queues = False
+task_routes = {f"{name}.*": {"queue": name} for name in QUEUES}
+
+# A bell carries nothing, so JSON is enough, and pickle is refused.
+task_serializer = "json"
+result_serializer = "json"
+event_serializer = "json"
+accept_content = ["json"]
+
+# Outcomes are in the ledger. A result backend would cost a third of the rate and block a publisher for 19 s.
+task_ignore_result = True
+result_backend = None
+
+# A bell is acknowledged when it is taken: the ledger, not Celery, remembers what is owed, so a late
+# acknowledgement would only let killed workers' bells ring twice.
+task_acks_late = False
+worker_prefetch_multiplier = 1
+
+# Work waits on HTTP: threads do the same rate as processes with half the memory.
+worker_pool = "threads"
+
+# Flower shows bells as they are worked off; publishers stay silent, since each would be a new label in metrics.
+worker_send_task_events = True
+task_send_sent_event = False
+
+# Our own logging is set up in workers/app.py; redirecting standard output would log twice.
+worker_hijack_root_logger = False
+worker_redirect_stdouts = False
+
+enable_utc = True
+timezone = "UTC"
+
+# No state file: every entry is an interval, and a beat that starts twice or anew does no harm, because what is
+# due is decided in the ledger.
+beat_scheduler = "celery.beat:Scheduler"
+beat_schedule = {
+    "look at what is due": {
+        "task": "upkeep.work",
+        "schedule": 1.0,
+        # Ticks that nobody took do not pile up while the workers are down.
+        "options": {"queue": "upkeep", "expires": 5},
+    },
+}

@@ -1,0 +1,117 @@
+"""Working on a queue: claim what is ready, handle it, settle it, until nothing is ready.
+
+Knows neither Celery nor ThreatQ; `handle` does the work and says what became of each claim.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+
+import structlog
+from msgspec import Struct
+
+from workers.errors import ConfigError, ServiceAway, TqError
+from workers.leases import Leases
+from workers.ledger.ledger import LONGEST_WAIT_MS, NEEDS, Ledger
+from workers.ledger.records import Claim, Settlement, dead, waiting
+
+log = structlog.get_logger(__name__)
+
+#: Carries out claims of one queue and settles each of them.
+Handle = Callable[[Sequence[Claim]], list[Settlement]]
+
+#: Seconds after which a bell's work ends and the next bell goes on, so that a task stays short and is seen.
+BELL_S = 5.0
+
+#: Seconds after which we look again whether somebody has corrected a setting.
+RECHECK_S = 30.0
+
+
+class Bench(Struct, frozen=True):
+    """Where a queue is worked on: how its claims are handled, and how many at a time."""
+
+    queue: str
+    handle: Handle
+    batch: int
+
+
+def drain(
+    bench: Bench, ledger: Ledger, leases: Leases, *, stopping: Callable[[], bool] = lambda: False
+) -> int:
+    """Work until nothing is ready, the bell's time is over or the worker stops; return how many were settled."""
+    settled, ends = 0, time.monotonic() + BELL_S
+    while not stopping() and time.monotonic() < ends:
+        claims = ledger.claim(bench.queue, bench.batch)
+        if not claims:
+            return settled
+        with leases.kept(claims):
+            settlements, well = attempt(bench, ledger, claims)
+        for stale in ledger.settle(settlements, well=well):
+            log.warning("lease lost", job=stale.claim.id, state=stale.state)
+        settled += len(settlements)
+    ledger.ring(bench.queue)
+    return settled
+
+
+def attempt(bench: Bench, ledger: Ledger, claims: Sequence[Claim]) -> tuple[list[Settlement], Sequence[str]]:
+    """Handle `claims`; return what became of them, and the services that proved to be well."""
+    try:
+        return bench.handle(claims), NEEDS[bench.queue]
+    except ServiceAway as error:
+        if error.service == "redis":
+            raise
+        return put_off(ledger, claims, error), ()
+    except ConfigError as error:
+        # Not the jobs' fault: they wait until somebody has corrected the setting that is named.
+        return put_off(ledger, claims, ServiceAway(NEEDS[bench.queue][-1], str(error), after=RECHECK_S)), ()
+    except Exception as error:
+        if len(claims) > 1:
+            return one_by_one(bench, ledger, claims)
+        return [given_up(claims[0], error)], ()
+
+
+def one_by_one(
+    bench: Bench, ledger: Ledger, claims: Sequence[Claim]
+) -> tuple[list[Settlement], Sequence[str]]:
+    """Handle each claim alone, so that what one of them breaks costs the others nothing."""
+    settlements: list[Settlement] = []
+    well: Sequence[str] = ()
+    for index, claim in enumerate(claims):
+        (settlement,), well = attempt(bench, ledger, [claim])
+        settlements.append(settlement)
+        if settlement.state == "waiting":
+            rest = claims[index + 1 :]
+            return settlements + [
+                Settlement(c, "waiting", settlement.entry, settlement.delay_s) for c in rest
+            ], ()
+    return settlements, well
+
+
+def given_up(claim: Claim, error: Exception) -> Settlement:
+    """Settle a claim as dead, with a traceback where the fault is ours and not the job's."""
+    if isinstance(error, TqError):
+        return dead(claim, str(error), error=type(error).__name__)
+    log.exception("work failed", job=claim.id, kind=claim.kind)
+    return dead(
+        claim,
+        f"{type(error).__name__}: {error}",
+        error=type(error).__name__,
+        traceback=traceback.format_exc(),
+    )
+
+
+def put_off(ledger: Ledger, claims: Sequence[Claim], error: ServiceAway) -> list[Settlement]:
+    """Let claims wait until the service that is away may be called again."""
+    pause_s = ledger.service_away(error.service, str(error), after=error.after)
+    log.warning("service away", service=error.service, reason=str(error), again_in_s=round(pause_s, 1))
+    return [
+        waiting(claim, str(error), max(pause_s, backoff_s(claim.attempts)), service=error.service)
+        for claim in claims
+    ]
+
+
+def backoff_s(attempts: int) -> float:
+    """Return how long a job waits after its n-th attempt: 0.5 s, doubled each time, up to a minute."""
+    return float(min(0.5 * 2 ** min(attempts - 1, 10), LONGEST_WAIT_MS / 1000))

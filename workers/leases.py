@@ -1,0 +1,58 @@
+"""Keeping what we claimed: one thread a process that renews the leases of whatever is being worked on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import structlog
+
+from workers.errors import ServiceAway
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import Claim
+
+log = structlog.get_logger(__name__)
+
+#: Renewals within one lease; two may fail before the lease ends.
+RENEWALS = 3
+
+
+class Leases:
+    """The leases of this process; the thread that renews them starts with the first."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._held: dict[str, Sequence[Claim]] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def kept(self, claims: Sequence[Claim]) -> Iterator[None]:
+        """Renew the leases of `claims`, which share a token, for as long as the block runs."""
+        token = claims[0].token
+        with self._lock:
+            self._held[token] = claims
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._renew_for_ever, name="leases", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.pop(token, None)
+
+    def _renew_for_ever(self) -> None:
+        pause_s = self.ledger.lease_ms / 1000 / RENEWALS
+        clock = threading.Event()
+        while not clock.wait(pause_s):
+            with self._lock:
+                held = list(self._held.values())
+            for claims in held:
+                self._renew(claims)
+
+    def _renew(self, claims: Sequence[Claim]) -> None:
+        try:
+            self.ledger.renew(claims)
+        except ServiceAway as error:
+            log.warning("leases not renewed", reason=str(error))

@@ -1,0 +1,21 @@
+"""The task that a queue's bell starts."""
+
+from __future__ import annotations
+
+from celery import Task
+
+from workers.app import app, stopping
+from workers.drain import Bench, drain
+from workers.ledger.bell import task_name
+from workers.runtime import runtime
+
+
+def works_on(bench: Bench) -> Task:
+    """Register the Celery task that works on the bench's queue; its result, the count of jobs, is what Flower shows."""
+
+    @app.task(name=task_name(bench.queue))
+    def work() -> int:
+        here = runtime()
+        return drain(bench, here.ledger, here.leases, stopping=stopping.is_set)
+
+    return work
