@@ -30,6 +30,14 @@ class ConfigError(InputError):
     """The configuration is incomplete or contradictory; correct the setting that is named."""
 
 
+class BadCredentials(ConfigError):
+    """The service does not accept our credentials; correct the client id, e-mail, password or secret."""
+
+
+class MissingRights(ConfigError):
+    """The service's account lacks a right that this needs; ask its administrator to grant it."""
+
+
 class Rejected(TqError):
     """A service refuses this very thing and will refuse it again; correct it and replay the job."""
 

@@ -1,0 +1,104 @@
+"""Calls to ThreatQ with a token: the one object that the rest of this package speaks through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from workers.config import Settings
+from workers.errors import BadCredentials
+from workers.threatq.auth import Tokens
+from workers.threatq.failure import Refusal
+from workers.threatq.transport import Transport
+
+Json = dict[str, Any]
+Params = Mapping[str, Any]
+
+
+class Caller(Protocol):
+    """Whoever can call ThreatQ: the client, or a stand-in in a test."""
+
+    @property
+    def base(self) -> str:
+        """ThreatQ's address, `https://host[:port]`."""
+
+    def call(self, method: str, path: str, *, params: Params | None = None, json: object = None) -> Any:
+        """Return the decoded body of the answer; raises as Transport.send does."""
+
+
+class Client:
+    """Adds the token to each call; after a 401 it fetches a new one and tries once more."""
+
+    def __init__(self, transport: Transport, tokens: Tokens) -> None:
+        self._transport = transport
+        self._tokens = tokens
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Client:
+        """Return a client for the ThreatQ that the settings name; nothing is called yet."""
+        transport = Transport(settings)
+        return cls(transport, Tokens(transport, settings))
+
+    @property
+    def base(self) -> str:
+        """ThreatQ's address, `https://host[:port]`."""
+        return self._transport.base
+
+    def call(self, method: str, path: str, *, params: Params | None = None, json: object = None) -> Any:
+        """Return the decoded body of the answer; raises as Transport.send does, and BadCredentials."""
+        try:
+            return self._once(method, path, params, json)
+        except Refusal as error:
+            if error.status != 401:
+                raise
+        try:
+            return self._once(method, path, params, json)
+        except Refusal as error:
+            if error.status != 401:
+                raise
+            raise BadCredentials(
+                f"ThreatQ does not accept a token that it has just given (401 on {method} {path})",
+                field="threatq_client_id",
+            ) from None
+
+    def _once(self, method: str, path: str, params: Params | None, json: object) -> Any:
+        token = self._tokens.current()
+        headers = {"Authorization": f"Bearer {token}"}
+        try:
+            return self._transport.send(method, path, params=params, json=json, headers=headers)
+        except Refusal as error:
+            if error.status == 401:
+                self._tokens.drop(token)
+            raise
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._transport.close()
+
+
+def rows(body: object) -> list[Json]:
+    """Return what an answer holds as a list, whether `data` is a list, one object, or an empty object."""
+    data = body.get("data") if isinstance(body, dict) else body
+    if isinstance(data, dict):
+        return [data] if data else []
+    return [row for row in data if isinstance(row, dict)] if isinstance(data, list) else []
+
+
+def total(body: object) -> int | None:
+    """Return how many rows an answer declares, or None."""
+    count = body.get("total") if isinstance(body, dict) else None
+    return int(count) if isinstance(count, int | float | str) and str(count).isdigit() else None
+
+
+def pages(caller: Caller, path: str, params: Params, *, size: int) -> Iterator[list[Json]]:
+    """Yield the pages of a GET list by offset, also where the server ignores limit or offset."""
+    seen: set[object] = set()
+    while True:
+        body = caller.call("GET", path, params={**params, "limit": size, "offset": len(seen)})
+        page = [row for row in rows(body) if row.get("id") not in seen]
+        seen.update(row.get("id") for row in page)
+        if page:
+            yield page
+        count = total(body)
+        if not page or (len(page) < size if count is None else len(seen) >= count):
+            return

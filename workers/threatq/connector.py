@@ -1,0 +1,119 @@
+"""The connector's page in the ThreatQ UI: whether we are enabled, and the settings made there.
+
+This file holds every guess about /api/connectors, and nothing else does. Seen in the vendor's SDK: GET
+by name or id, and PUT of `is_active`. Guessed: registering (POST with name, category and field
+definitions), `custom_fields` as key to value, and PUT of `last_import_at`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from workers.errors import ConfigError
+from workers.threatq.client import Caller, Json, rows
+
+PATH = "/api/connectors"
+#: Seconds for which the page is believed; a switch in the UI is obeyed no later than that.
+TTL_S = 60.0
+
+
+class Field(Struct, frozen=True):
+    """One setting on the connector's page; `kind` is how the page shows it: text, textarea, checkbox."""
+
+    name: str
+    label: str
+    kind: str = "text"
+    default: str = ""
+    help: str = ""
+
+
+class Page(Struct, frozen=True):
+    """What the connector's page says; `fields` maps a setting's name to its text."""
+
+    id: int
+    name: str
+    is_enabled: bool
+    fields: Mapping[str, str]
+
+
+class Connector:
+    """One connector in ThreatQ, by name; its page is read at most once a minute."""
+
+    def __init__(self, caller: Caller, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._caller, self._name, self._clock = caller, name, clock
+        self._lock = threading.Lock()
+        self._page: Page | None = None
+        self._read_at = 0.0
+
+    def page(self) -> Page:
+        """Return the page; raises ConfigError if the connector was never registered."""
+        with self._lock:
+            if self._page is None or self._clock() - self._read_at >= TTL_S:
+                self._page = self._read()
+                self._read_at = self._clock()
+            if self._page is None:
+                raise ConfigError(
+                    f"ThreatQ knows no connector {self._name!r}; run the command once to register it",
+                    field="connector_name",
+                )
+            return self._page
+
+    def register(self, fields: Sequence[Field]) -> Page:
+        """Return the page, creating it where there is none; a new connector is disabled, as in the guides."""
+        with self._lock:
+            self._page = self._read()
+            if self._page is None:
+                body = {
+                    "name": self._name,
+                    "category": "Labs",
+                    "is_active": False,
+                    "custom_fields": [msgspec.to_builtins(field) for field in fields],
+                }
+                created = rows(self._caller.call("POST", PATH, json=body))
+                self._page = _page(created[0]) if created else self._read()
+            self._read_at = self._clock()
+        return self.page()
+
+    def touch(self, count: int) -> None:
+        """Show in the UI that we ran just now and how much we brought in."""
+        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
+        body = {"last_import_at": now, "last_import_count": count}
+        self._caller.call("PUT", f"{PATH}/{self.page().id}", json=body)
+
+    def _read(self) -> Page | None:
+        found = rows(self._caller.call("GET", PATH, params={"name": self._name}))
+        return next((_page(row) for row in found if row.get("name") == self._name), None)
+
+
+def _page(row: Json) -> Page:
+    return Page(int(row["id"]), str(row.get("name", "")), _truth(row.get("is_active")), _fields(row))
+
+
+def _truth(flag: Any) -> bool:
+    """Return a flag as the vendor's SDK reads it: empty and 'False' are false."""
+    return str(flag).strip().casefold() not in ("", "0", "false", "none", "n")
+
+
+def _fields(row: Json) -> dict[str, str]:
+    """Return the settings, sent as key to value or as a list of definitions that carry their value."""
+    given = row.get("custom_fields")
+    if isinstance(given, dict):
+        return {str(name): _text(value) for name, value in given.items()}
+    if isinstance(given, list):
+        return {
+            str(entry["name"]): _text(entry.get("value", entry.get("default", "")))
+            for entry in given
+            if isinstance(entry, dict) and "name" in entry
+        }
+    return {}
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,43 @@
+"""Finding by exact text through a search that takes `,` for "or" and `%` for "anything" (SPL2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workers.threatq.client import Caller, Json, Params, pages
+
+#: Rows asked for at once.
+PAGE_SIZE = 200
+
+
+def search_term(text: str) -> str:
+    """Return a search value that surely finds `text`: cut before the first comma, open at the end.
+
+    A `%` stays, since it also matches itself; a backslash would escape it, so the term ends before one.
+    """
+    head = text.split(",", 1)[0]
+    if head == text and "%" not in text:
+        return text
+    plain = head.split("\\", 1)[0]
+    return plain if plain == text else plain + "%"
+
+
+def find_pages(
+    caller: Caller, collection: str, field: str, text: str, params: Params
+) -> Iterator[list[Json]]:
+    """Yield pages of the rows whose `field` is exactly `text`; a page may be empty."""
+    query = {field: search_term(text), **params}
+    for page in pages(caller, f"/api/{collection}", query, size=PAGE_SIZE):
+        yield [row for row in page if _same(row.get(field), text)]
+
+
+def find_exact(
+    caller: Caller, collection: str, field: str, text: str, params: Params | None = None
+) -> Iterator[Json]:
+    """Yield the rows whose `field` is exactly `text`, apart from blanks around it."""
+    for page in find_pages(caller, collection, field, text, params or {}):
+        yield from page
+
+
+def _same(stored: object, text: str) -> bool:
+    return isinstance(stored, str) and stored.strip() == text.strip()

@@ -1,0 +1,170 @@
+"""HTTP to ThreatQ: one pool of connections that all threads share, and one error for each way to fail."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from http.cookiejar import DefaultCookiePolicy
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+
+from workers.config import Settings
+from workers.errors import ConfigError, ServiceAway, TqError
+from workers.threatq.failure import failure
+from workers.urls import service_url
+
+#: Connections kept open; a worker with more threads opens further ones and closes them after use.
+POOL_SIZE = 32
+#: Told of each answered call: method, path, status, seconds.
+Observer = Callable[[str, str, int, float], None]
+
+
+def _ignore(_method: str, _path: str, _status: int, _seconds: float) -> None:
+    """Observe nothing."""
+
+
+class Transport:
+    """Sends one request, decodes its JSON, and raises what the answer means.
+
+    The environment is not trusted: proxy variables meant for the internet and a .netrc must not
+    reach ThreatQ. Cookies are refused and redirects are not followed, so that a token goes nowhere else.
+    """
+
+    def __init__(self, settings: Settings, *, observe: Observer = _ignore) -> None:
+        self.base = service_url(settings.threatq_url, setting="threatq_url")
+        self._timeout = (settings.threatq_connect_timeout_s, settings.threatq_read_timeout_s)
+        self._observe = observe
+        self._session = _session(settings)
+
+    def __repr__(self) -> str:
+        return f"Transport({self.base!r})"
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> Any:
+        """Return the decoded body of a 2xx answer; an empty one is {}.
+
+        Raises ServiceAway for what passes, Refusal for what this request causes, ConfigError for what
+        an administrator must correct.
+        """
+        call = f"{method} {path}"
+        began = time.monotonic()
+        try:
+            response = self._session.request(
+                method,
+                self.base + path,
+                params=params,
+                data=None if json is None else msgspec.json.encode(json),
+                headers=headers,
+                auth=auth,
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise _unreachable(error, call, self._timeout) from error
+        self._observe(method, path, response.status_code, time.monotonic() - began)
+        return _body_of(response, call)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._session.close()
+
+
+def _session(settings: Settings) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    session.headers.update(
+        {
+            "User-Agent": f"tq-workers/{version('tq-workers')}",
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+        }
+    )
+    session.verify = _file(settings.threatq_ca_file, "threatq_ca_file") or True
+    session.cert = _file(settings.threatq_client_cert, "threatq_client_cert") or None
+    if settings.threatq_proxy:
+        session.proxies = {"http": settings.threatq_proxy, "https": settings.threatq_proxy}
+    session.mount("https://", HTTPAdapter(pool_connections=2, pool_maxsize=POOL_SIZE))
+    session.mount("http://", HTTPAdapter(pool_connections=2, pool_maxsize=POOL_SIZE))
+    return session
+
+
+def _file(path: str, field: str) -> str:
+    if path and not Path(path).is_file():
+        raise ConfigError(f"{path} is not there or cannot be read; give the path of a PEM file", field=field)
+    return path
+
+
+def _body_of(response: requests.Response, call: str) -> Any:
+    """Decode an answer, or raise what it means."""
+    body, is_json = _decoded(response.content)
+    error = failure(response.status_code, body, response.headers, call)
+    if error:
+        raise error
+    if not is_json:
+        kind = response.headers.get("Content-Type", "no content type")
+        raise ServiceAway(
+            "threatq",
+            f"ThreatQ answers {call} with {kind} instead of JSON; if this lasts, check threatq_url",
+        )
+    return body
+
+
+def _decoded(content: bytes) -> tuple[Any, bool]:
+    if not content.strip():
+        return {}, True
+    try:
+        return msgspec.json.decode(content), True
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None, False
+
+
+def _unreachable(error: requests.RequestException, call: str, timeout: tuple[float, float]) -> TqError:
+    """Return our error for a request that got no answer, in words without parameters or secrets."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return _tls_failed(error)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return ServiceAway(
+            "threatq", f"the proxy to ThreatQ does not answer{_cause(error)}; see threatq_proxy"
+        )
+    if isinstance(error, requests.ConnectTimeout):
+        return ServiceAway("threatq", f"ThreatQ does not take a connection within {timeout[0]:g} s")
+    if isinstance(error, requests.Timeout):
+        return ServiceAway("threatq", f"ThreatQ does not answer {call} within {timeout[1]:g} s")
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidProxyURL):
+        return ConfigError("cannot be called; check threatq_url and threatq_proxy", field="threatq_url")
+    return ServiceAway("threatq", f"ThreatQ cannot be reached for {call}{_cause(error)}")
+
+
+def _tls_failed(error: Exception) -> TqError:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error) or "certificate verify failed" in str(error):
+        return ConfigError(
+            "ThreatQ's certificate cannot be verified; give the CA that signed it", field="threatq_ca_file"
+        )
+    return ServiceAway("threatq", f"TLS with ThreatQ fails{_cause(error)}")
+
+
+def _cause(error: BaseException) -> str:
+    """Return the operating system's words at the bottom of an error, without URLs."""
+    seen: set[int] = set()
+    found = ""
+    at: object = error
+    while isinstance(at, BaseException) and id(at) not in seen:
+        seen.add(id(at))
+        if isinstance(at, OSError) and at.strerror:
+            found = f" ({at.strerror})"
+        at = at.__cause__ or at.__context__ or getattr(at, "reason", None)
+    return found
