@@ -178,6 +178,7 @@ def encode(job: Job) -> bytes:
         "key": job.key,
         "key_window_s": job.key_window_s,
         "arguments": job.arguments,
+        "warnings": job.warnings,
     }
     text = json.dumps(fields).encode()
     return _digest(text) + b"\n" + text

@@ -12,6 +12,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 #: The queues, each with workers of its own, so that a long sync never makes an analyst wait.
@@ -54,10 +55,23 @@ class Job:
 
     `id` is a digest of kind and arguments where equal arguments are always the same job, else random.
     `digest` tells equal arguments apart from different ones. `key` is what the sender calls the request
-    (an Idempotency-Key, a CloudEvents source and id), or "".
+    (an Idempotency-Key, a CloudEvents source and id), or "". `warnings` are the door's; they stay with the job
+    but make it no other job.
     """
 
-    __slots__ = ("arguments", "body", "digest", "door", "id", "key", "key_window_s", "kind", "title", "trace")
+    __slots__ = (
+        "arguments",
+        "body",
+        "digest",
+        "door",
+        "id",
+        "key",
+        "key_window_s",
+        "kind",
+        "title",
+        "trace",
+        "warnings",
+    )
 
     def __init__(
         self,
@@ -69,6 +83,7 @@ class Job:
         trace: str = "",
         key: str = "",
         key_window_s: int = 86_400,
+        warnings: Sequence[str] = (),
     ) -> None:
         self.kind = KINDS[kind]
         self.arguments = arguments
@@ -77,6 +92,9 @@ class Job:
         self.trace = trace
         self.body = canonical(arguments)
         self.digest = digest(kind, self.body)
+        self.warnings = list(warnings)
+        if warnings:
+            self.body = canonical({**arguments, "warnings": self.warnings})
         self.key, self.key_window_s = key, key_window_s
         if self.kind.window_s is None:
             self.id = self.digest

@@ -26,3 +26,12 @@ def test_an_action_gets_an_id_of_its_own_but_a_repeat_shares_its_key() -> None:
 
 def test_every_kind_runs_on_a_queue_that_exists() -> None:
     assert {kind.queue for kind in KINDS.values()} <= set(QUEUES)
+
+
+def test_a_doors_warnings_stay_with_the_job_but_make_it_no_other_job() -> None:
+    plain = Job("events.create", {"payload": {"a": 1}}, door="cli")
+    warned = Job(
+        "events.create", {"payload": {"a": 1}}, door="cli", warnings=["a control character was escaped"]
+    )
+    assert warned.id == plain.id
+    assert b"control character" in warned.body

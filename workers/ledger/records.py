@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from typing import Any, Literal, Self
 
-import msgspec
 from msgspec import Struct, field
 
 State = Literal["accepted", "running", "waiting", "done", "dead"]
@@ -116,5 +116,6 @@ class Record(Struct, frozen=True):
 
 def read_body(body: bytes) -> dict[str, Any]:
     """Decode a job's stored arguments."""
-    arguments: dict[str, Any] = msgspec.json.decode(zlib.decompress(body))
+    # The standard library's decoder takes the lone surrogates that a payload may hold; msgspec's does not.
+    arguments: dict[str, Any] = json.loads(zlib.decompress(body))
     return arguments
