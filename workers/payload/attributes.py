@@ -1,0 +1,124 @@
+"""The attribute grammar: `name<|value~|name<|value`, read and written."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from workers.plan import Attribute
+
+#: Name under which text is kept that stands where an attribute should, but is none.
+UNPARSED = "Unparsed Attribute"
+
+_TO_ESCAPE = re.compile(r"([~<])(!*)\|")
+_ESCAPED = re.compile(r"([~<])!(!*)\|")
+
+
+def escape(text: str) -> str:
+    """Stuff a `!` into every separator in `text`, so that even a naive splitter cuts at the right places."""
+    return _TO_ESCAPE.sub(r"\1!\2|", text)
+
+
+def unescape(text: str) -> str:
+    """Undo `escape`; text that never held an escaped separator comes back as it was."""
+    return _ESCAPED.sub(r"\1\2|", text) if "!|" in text else text
+
+
+def write_attributes(pairs: Iterable[tuple[str, str]]) -> str:
+    """Write names and values in the grammar; `read_attributes` gives them back."""
+    return "~|".join(f"{escape(name)}<|{escape(value)}" for name, value in pairs)
+
+
+def read_attributes(value: object, *, field: str) -> tuple[list[Attribute], list[str]]:
+    """Read attributes from the grammar, or from native JSON; return them with the warnings.
+
+    Takes a text, an object of names and values, or a list of texts or of `{name, value}`. Text that does
+    not parse is kept under the name UNPARSED.
+    """
+    found: list[Attribute] = []
+    warnings: list[str] = []
+    pairs = ((name.strip(), text.strip()) for name, text in _pairs(value, field, warnings))
+    for name, text in pairs:
+        if not text:
+            if name:
+                warnings.append(f'{field}: the attribute "{name[:80]}" has no value and is dropped')
+        elif not name:
+            warnings.append(f'{field}: "{text[:80]}" has no name; kept as the attribute "{UNPARSED}"')
+            found.append(Attribute(UNPARSED, text))
+        else:
+            found.append(Attribute(name, text))
+    return list(dict.fromkeys(found)), warnings
+
+
+def as_text(value: object) -> str:
+    """Write a JSON value as an attribute's text; true and false are Yes and No, as in ThreatQ's own apps."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return (
+        str(value) if isinstance(value, int | float) else json.dumps(value, ensure_ascii=False, default=str)
+    )
+
+
+def native(value: object) -> object:
+    """Return what a JSON text holds: NiFi's AttributesToJSON sends nested JSON as a string."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    try:
+        inner = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    return inner if isinstance(inner, dict | list) else value
+
+
+def _pairs(value: object, field: str, warnings: list[str]) -> Iterable[tuple[str, str]]:
+    if isinstance(value, str) and "<|" not in value:
+        value = native(value)
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return _split(value, field, warnings)
+    if isinstance(value, dict):
+        return _from_object(value)
+    if isinstance(value, list):
+        return [pair for item in value for pair in _from_item(item, field, warnings)]
+    return [("", as_text(value))]
+
+
+def _split(text: str, field: str, warnings: list[str]) -> list[tuple[str, str]]:
+    """Cut at `~|`, then at the first `<|`; a segment without `<|` belongs to the value before it."""
+    segments: list[str] = []
+    for segment in text.split("~|"):
+        if "<|" in segment or not segments:
+            segments.append(segment)
+        elif segment.strip():
+            segments[-1] += f"~|{segment}"
+            warnings.append(f'{field}: "{segment[:80]}" has no "<|"; kept with the value before it')
+    pairs = []
+    for segment in segments:
+        name, mark, value = segment.partition("<|")
+        pairs.append((unescape(name), unescape(value)) if mark else ("", unescape(segment)))
+    return pairs
+
+
+def _from_object(value: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    for name, inner in value.items():
+        for one in inner if isinstance(inner, list) else [inner]:
+            yield str(name), as_text(one)
+
+
+def _from_item(item: object, field: str, warnings: list[str]) -> Iterable[tuple[str, str]]:
+    if isinstance(item, str):
+        return _split(item, field, warnings)
+    if isinstance(item, dict):
+        if "name" in item and item.keys() <= {"name", "value"}:
+            inner = item.get("value")
+            name = as_text(item["name"])
+            return [(name, as_text(one)) for one in (inner if isinstance(inner, list) else [inner])]
+        return _from_object(item)
+    return [("", as_text(item))]

@@ -1,0 +1,226 @@
+"""From a payload to the plan of its event; a part that is odd never costs the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+
+from workers.errors import InputError
+from workers.payload.attributes import as_text, native, read_attributes
+from workers.payload.description import cut, describe
+from workers.payload.options import DialectOptions
+from workers.payload.shape import MAX_DEPTH, escape_all, is_too_deep
+from workers.payload.times import as_threatq_time, read_time
+from workers.payload.uris import Unread, read_uris
+from workers.plan import Attribute, EventPlan, Indicator, LeftOut
+from workers.private import private_part
+
+T = TypeVar("T")
+
+#: The fields that the dialect knows; any other is shown in the description.
+FIELDS = frozenset(
+    {
+        "event_type", "event_name", "event_source", "event_happened_at", "event_attributes",
+        "uri_source", "uri_source_attributes", "uri_target", "uri_target_attributes",
+        "identity", "malware", "syslog_message",
+    }
+)  # fmt: skip
+
+#: A time further ahead than this, or before 1990, is taken as it is, with a warning.
+_AHEAD = timedelta(days=1)
+
+_LINE_BREAKS = re.compile(r"[\t\r\n]+")
+_LIST_BREAK = re.compile(r"~\||[\r\n]+")
+
+
+def plan_event(
+    payload: dict[str, Any],
+    *,
+    received_at: datetime,
+    options: DialectOptions,
+    warnings: Iterable[str] = (),
+) -> EventPlan:
+    """Decide which event `payload` becomes; `warnings` are those of the door that read it.
+
+    Raises InputError for a payload without readable title, type or time.
+    """
+    return _Builder(payload, received_at, options, warnings).plan()
+
+
+class _Builder:
+    """Gathers the parts of one plan."""
+
+    def __init__(
+        self, payload: dict[str, Any], received_at: datetime, options: DialectOptions, warnings: Iterable[str]
+    ) -> None:
+        self.options = options
+        self.received_at = received_at
+        self.warnings = list(warnings)
+        self.payload = self._fit(payload)
+        self.attributes: list[Attribute] = []
+        self.indicators: dict[tuple[str, str], dict[Attribute, None]] = {}
+        self.assets: list[str] = []
+        self.left_out: list[LeftOut] = []
+
+    def plan(self) -> EventPlan:
+        """Read every field in turn."""
+        title, kind = self._required("event_name"), self._required("event_type")
+        happened_at = self._time()
+        self.attributes += self._attributes("event_attributes")
+        self._side("Source", "uri_source")
+        self._side("Target", "uri_target")
+        description, overflow = self._description()
+        return EventPlan(
+            title=title,
+            type=kind,
+            happened_at=happened_at,
+            source=self._text("event_source") or self.options.default_source,
+            description=description,
+            overflow=overflow,
+            attributes=_unique(self.attributes),
+            indicators=tuple(
+                Indicator(kind, value, tuple(found)) for (kind, value), found in self.indicators.items()
+            ),
+            assets=_unique(self.assets),
+            identities=self._names("identity"),
+            malware=self._names("malware"),
+            warnings=_unique(self.warnings),
+            left_out=_unique(self.left_out),
+        )
+
+    def _fit(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """Return the payload without what ThreatQ's database cannot hold; refuse what is too deep."""
+        try:
+            encoded = msgspec.json.encode(payload)
+        except (UnicodeEncodeError, OverflowError, TypeError, RecursionError):
+            encoded = None
+        if (encoded is None or encoded.count(b"{") + encoded.count(b"[") > MAX_DEPTH) and is_too_deep(
+            payload
+        ):
+            raise InputError(f"nested deeper than {MAX_DEPTH} levels; flatten it", field="payload")
+        if encoded is not None and b"\\u0000" not in encoded:
+            return payload
+        fit: dict[str, Any] = escape_all(payload)
+        if fit != payload:
+            self.warnings.append("NUL characters or lone surrogates: kept as escapes such as \\u0000")
+        return fit
+
+    def _required(self, field: str) -> str:
+        value = self.payload.get(field)
+        if isinstance(value, bool | dict | list):
+            raise InputError("must be a text; send it as a JSON string", field=field)
+        text = self._text(field)
+        if not text:
+            raise InputError("is missing or empty; every event needs it", field=field)
+        return text
+
+    def _text(self, field: str) -> str:
+        """Return a field as one line of text."""
+        return _LINE_BREAKS.sub(" ", as_text(self.payload.get(field)).strip())
+
+    def _time(self) -> str:
+        value = self.payload.get("event_happened_at")
+        if value is None or (isinstance(value, str) and not value.strip()):
+            self.warnings.append("event_happened_at: missing; the time of receipt is taken instead")
+            return as_threatq_time(self.received_at)
+        try:
+            moment = read_time(value, zone=self.options.zone)
+        except ValueError as error:
+            raise InputError(
+                f'"{as_text(value)[:80]}" cannot be read as a time ({error}); '
+                "send ISO 8601 such as 2021-10-05T19:01:02Z, or seconds or milliseconds since 1970",
+                field="event_happened_at",
+            ) from error
+        if moment.year < 1990 or moment - _AHEAD > self.received_at:
+            self.warnings.append(
+                f"event_happened_at: {as_threatq_time(moment)} is far from now; taken as it is"
+            )
+        return as_threatq_time(moment)
+
+    def _attributes(self, field: str) -> list[Attribute]:
+        found, warnings = read_attributes(self.payload.get(field), field=field)
+        self.warnings += warnings
+        return found
+
+    def _side(self, role: str, field: str) -> None:
+        """Read the indicators of one side; its attributes and its role go onto each of them."""
+        attributes = self._attributes(f"{field}_attributes")
+        taken = 0
+        for found in read_uris(self.payload.get(field)):
+            if isinstance(found, Unread):
+                self._keep_as_attribute(role, field, found)
+            elif address := private_part(found, self.options.private):
+                self._keep_private(role, found, address)
+            else:
+                own = self.indicators.setdefault((found.type, found.value), {})
+                own.update(dict.fromkeys((*found.attributes, *attributes, Attribute("Role", role))))
+                taken += 1
+        if attributes and not taken:
+            self.warnings.append(f"{field}_attributes: no indicator to put them on; kept on the event")
+            self.attributes += [Attribute(f"{role} {one.name}", one.value) for one in attributes]
+
+    def _keep_as_attribute(self, role: str, field: str, unread: Unread) -> None:
+        self.warnings.append(
+            f'{field}: "{unread.text[:80]}" is no indicator: {unread.why}; kept as an attribute'
+        )
+        self.attributes.append(Attribute(role, unread.text))
+        self.left_out.append(LeftOut(unread.text, unread.why, "attribute"))
+
+    def _keep_private(self, role: str, indicator: Indicator, address: str) -> None:
+        become = self.options.private_become
+        if become != "drop":
+            port = [f" (port {one.value})" for one in indicator.attributes if one.name == "Port"]
+            self.attributes.append(Attribute(f"{role} Private Address", indicator.value + "".join(port)))
+        if become == "asset":
+            self.assets.append(address)
+        why = f"{address} is a private address" if indicator.value != address else "a private address"
+        self.left_out.append(LeftOut(indicator.value, why, "job" if become == "drop" else become))
+
+    def _names(self, field: str) -> tuple[str, ...]:
+        """Read identities or malware: a text with one or several names, or a list."""
+        value = native(self.payload.get(field))
+        items = value if isinstance(value, list) else [value]
+        return _unique(name for item in items for name in _split_names(_name(item), field))
+
+    def _description(self) -> tuple[str, str]:
+        extra = {key: value for key, value in self.payload.items() if key not in FIELDS}
+        if extra:
+            names = ", ".join(list(extra)[:10])
+            self.warnings.append(
+                f"fields that the dialect does not know: {names[:200]}; kept in the description"
+            )
+        whole = describe(self.payload.get("syslog_message"), extra)
+        description, overflow = cut(whole, self.options.max_description_chars)
+        if overflow:
+            self.warnings.append(
+                f"syslog_message: ThreatQ takes {len(description)} of {len(whole)} characters"
+            )
+            self.left_out.append(LeftOut("the end of the description", "longer than ThreatQ takes", "job"))
+        return description, overflow
+
+
+def _name(item: object) -> str:
+    """Return the name that an item is; of an object its `value` or `name`."""
+    if isinstance(item, dict):
+        item = item.get("value") or item.get("name") or item
+    return as_text(item)
+
+
+def _split_names(text: str, field: str) -> Iterable[str]:
+    """Split at `~|` and line ends, and at `;` and `,` where they surely separate; a DN stays whole."""
+    for part in _LIST_BREAK.split(text):
+        if "=" in part:
+            yield part.strip()
+            continue
+        for name in part.split(";"):
+            pieces = name.split(",")
+            split = field == "malware" or all("@" in piece for piece in pieces)
+            yield from (piece.strip() for piece in (pieces if split else [name]))
+
+
+def _unique(items: Iterable[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(item for item in items if item))

@@ -1,0 +1,247 @@
+"""Bytes from a door to payloads: one, an array, one a line, or several in a row."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+import warnings as python_warnings
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from workers.payload.shape import MAX_DEPTH, is_too_deep
+
+
+class Payload(Struct, frozen=True):
+    """A JSON object from a door, and what was odd about its text. `position` counts from 1."""
+
+    position: int
+    body: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+class Refusal(Struct, frozen=True):
+    """A piece of the input that is no payload: where it stood, why, and its text."""
+
+    position: int
+    reason: str
+    raw: str
+
+
+#: Characters of text that the Python-literal reader looks at; its parser takes a hundred times the memory.
+_LONGEST_LITERAL = 262_144
+
+_BETWEEN = re.compile(r"[\s,\x1e]*")
+_BETWEEN_IN_ARRAY = re.compile(r"[\s,\x1e\]]*")
+_NEXT_LINE = re.compile(r"\n(?=[{\[])")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels; flatten it"
+
+_NO_QUOTES = (
+    "not JSON: every double quotation mark is missing, so your shell has removed them; use -p @file or -p - "
+    "(standard input)"
+)
+
+
+def read_payloads(data: bytes | str, *, max_bytes: int, lenient: bool = False) -> list[Payload | Refusal]:
+    """Read all that `data` holds; a bad piece is refused alone and costs no good one.
+
+    `max_bytes` is the limit of each payload. `lenient` also takes a Python literal, as the guide's
+    "Dictionary" suggests; for people at a terminal only.
+    """
+    text, notes = _decode(data)
+    if not text.strip():
+        return [Refusal(1, "the input is empty; send a JSON object", "")]
+    if lenient and (literal := _read_literal(text)) is not None:
+        text, note = literal
+        notes.append(note)
+    return list(_Reader(text, max_bytes, notes).pieces())
+
+
+def _decode(data: bytes | str) -> tuple[str, list[str]]:
+    """Decode UTF-8, UTF-16 or UTF-32, with or without byte order mark."""
+    if isinstance(data, str):
+        return data.removeprefix("\ufeff"), []
+    encoding = json.detect_encoding(data)
+    try:
+        return data.decode(encoding).removeprefix("\ufeff"), []
+    except UnicodeDecodeError:
+        text = data.decode("utf-8", "surrogateescape")
+        return text, ["the input is not valid UTF-8; the bytes concerned are kept as escapes"]
+
+
+class _Reader:
+    """Walks through a text of JSON values; `notes` gathers what is odd about the value at hand."""
+
+    def __init__(self, text: str, max_bytes: int, notes: list[str]) -> None:
+        self.text = text
+        self.max_bytes = max_bytes
+        self.general = tuple(notes)
+        self.notes: list[str] = []
+        self.count = 0
+        hooks: dict[str, Any] = {
+            "object_pairs_hook": self._object,
+            "parse_constant": self._constant,
+            "parse_float": self._float,
+            "parse_int": self._int,
+        }
+        self.strict = json.JSONDecoder(**hooks)
+        self.tolerant = json.JSONDecoder(strict=False, **hooks)
+
+    def pieces(self) -> Iterator[Payload | Refusal]:
+        """Yield each payload, and a refusal for each piece that is none."""
+        text, between = self.text, _BETWEEN
+        at = _end(between, text, 0)
+        while at < len(text):
+            opens = text[at] == "[" and between is _BETWEEN
+            # An array above the limit, or one with a fault, is entered and read element by element.
+            if opens and len(text) > self.max_bytes:
+                value, end, reason = None, at, "too large"
+            else:
+                value, end, reason = self._value(at)
+            if opens and reason:
+                between = _BETWEEN_IN_ARRAY
+                at = _end(between, text, at + 1)
+                continue
+            if reason:
+                end = self._resume(at)
+                yield self._refuse_text(reason, text[at:end])
+            else:
+                yield from self._items(value, text[at:end])
+            at = _end(between, text, max(end, at + 1))
+
+    def _value(self, at: int) -> tuple[Any, int, str]:
+        """Return the value at `at`, its end and ""; or the reason why there is none."""
+        self.notes = []
+        value, end, reason = self._decode_at(self.strict, at)
+        if reason.startswith("not JSON: Invalid control character"):
+            value, end, reason = self._decode_at(self.tolerant, at)
+            self.notes.append("control characters inside of a string: not strict JSON, read all the same")
+        return value, end, reason
+
+    def _decode_at(self, decoder: json.JSONDecoder, at: int) -> tuple[Any, int, str]:
+        try:
+            value, end = decoder.raw_decode(self.text, at)
+        except RecursionError:
+            return None, at, _TOO_DEEP
+        except json.JSONDecodeError as error:
+            return None, at, f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        except ValueError as error:
+            return None, at, f"not JSON: {error}"
+        return value, end, ""
+
+    def _items(self, value: Any, raw: str) -> Iterator[Payload | Refusal]:
+        if not isinstance(value, list):
+            yield self._judge(value, raw)
+            return
+        notes = self.notes
+        if not value:
+            yield self._refuse("the array is empty; send at least one JSON object", raw)
+        for item in value:
+            self.notes = list(notes)
+            yield self._judge(item, raw if len(value) == 1 else None)
+
+    def _judge(self, value: Any, raw: str | None) -> Payload | Refusal:
+        if not isinstance(value, dict):
+            what = type(value).__name__ if value is not None else "null"
+            reason = f"a payload is a JSON object, this is {_NAMES.get(what, what)}"
+            return self._refuse(reason, raw or json.dumps(value))
+        if raw is not None and len(raw) > self.max_bytes // 4:
+            size = len(raw.encode("utf-8", "surrogatepass"))
+            if size > self.max_bytes:
+                return self._refuse(self._too_large(size), raw)
+        if is_too_deep(value, raw):
+            return self._refuse(_TOO_DEEP, raw or json.dumps(value))
+        self.count += 1
+        return Payload(self.count, value, self.general + tuple(dict.fromkeys(self.notes)))
+
+    def _refuse(self, reason: str, raw: str) -> Refusal:
+        self.count += 1
+        return Refusal(self.count, reason, raw)
+
+    def _refuse_text(self, reason: str, raw: str) -> Refusal:
+        """Refuse text that could not be read, for the reason that helps most."""
+        size = len(raw.encode("utf-8", "surrogatepass"))
+        if size > self.max_bytes:
+            reason = self._too_large(size)
+        elif raw[0] == "{" and '"' not in raw:
+            reason = _NO_QUOTES
+        return self._refuse(reason, raw)
+
+    def _too_large(self, size: int) -> str:
+        return f"{size} bytes are more than the limit of {self.max_bytes} (TQ_MAX_PAYLOAD_BYTES)"
+
+    def _resume(self, at: int) -> int:
+        """Return where to read on behind the faulty value at `at`: on a new line, or after its brackets."""
+        if line := _NEXT_LINE.search(self.text, at):
+            return line.end()
+        depth = 0
+        for token in _TOKEN.finditer(self.text, at):
+            mark = token[0]
+            depth += (mark in "{[") - (mark in "}]")
+            if depth <= 0 and mark in "}]":
+                return token.end()
+        return len(self.text)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            twice = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
+            self.notes.extend(f'the key "{key}" occurs more than once; the last one counts' for key in twice)
+        return found
+
+    def _constant(self, name: str) -> None:
+        raise ValueError(f"{name} is no JSON number; send null or a string instead")
+
+    def _float(self, digits: str) -> float | str:
+        number = float(digits)
+        if math.isfinite(number):
+            return number
+        self.notes.append(f"the number {digits[:40]} is too large; it is kept as text")
+        return digits
+
+    def _int(self, digits: str) -> int | str:
+        if len(digits) <= 4_000:
+            return int(digits)
+        self.notes.append(f"a number of {len(digits)} digits is kept as text")
+        return digits
+
+
+_NAMES = {
+    "str": "a string",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "an array",
+}
+
+
+def _end(between: re.Pattern[str], text: str, at: int) -> int:
+    match = between.match(text, at)
+    return match.end() if match else at
+
+
+def _read_literal(text: str) -> tuple[str, str] | None:
+    """Return a Python literal as JSON text with a warning; None for anything else, and for JSON itself."""
+    if len(text) > _LONGEST_LITERAL or "'" not in text:
+        return None
+    try:
+        json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        pass
+    else:
+        return None
+    try:
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore")
+            value = ast.literal_eval(text.strip())
+        if not isinstance(value, dict | list | tuple):
+            return None
+        return json.dumps(value, allow_nan=False), "a Python literal, not JSON: read all the same"
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None

@@ -1,0 +1,100 @@
+"""When it happened, in every way in which detections write it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import parsedate_to_datetime
+
+#: Below these magnitudes a number counts seconds, milliseconds, microseconds, nanoseconds since 1970.
+_EPOCHS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))
+
+_MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = {name: at for at, name in enumerate(_MONTH_NAMES, start=1)}
+
+_NUMBER = re.compile(r"[+-]?\d{1,20}(?:\.\d{1,12})?", re.ASCII)
+_COMPACT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])(?:[0-5]\d){2}")
+_JAVA_ZONE = re.compile(r"\[[A-Za-z0-9_+/-]{1,40}\]$")
+_UTC_WORD = re.compile(r" ?(?:UTC|GMT|Z)$", re.I)
+_OFFSET = re.compile(r" ([+-]\d\d:?\d\d)$", re.ASCII)
+_YEAR_SLASHES = re.compile(r"(\d{4})/(\d\d?)/(\d\d?)(?=\D|$)", re.ASCII)
+_MAIL = re.compile(
+    r"(?:[A-Za-z]{3}, *)?\d{1,2} [A-Za-z]{3} \d{4} \d{1,2}:\d\d(?::\d\d)?(?: (?:[+-]\d{4}|[A-Z]{1,4}))?"
+)
+_MONTH_FIRST = re.compile(
+    r"(?:(?P<weekday>[A-Za-z]{3}) )?(?P<month>[A-Za-z]{3})[a-z]{0,6}\.? (?P<day>\d{1,2}),? "
+    r"(?:(?P<year>\d{4}),? )?(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?"
+    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: (?P<zone>UTC|GMT|Z))?(?: (?P<last_year>\d{4}))?"
+)
+
+
+def read_time(value: object, *, zone: tzinfo = UTC) -> datetime:
+    """Return the moment that `value` is, in UTC; a time that names no zone is in `zone`.
+
+    Raises ValueError for what is no time.
+    """
+    try:
+        if isinstance(value, str):
+            moment = _read_text(" ".join(_JAVA_ZONE.sub("", value.strip()).split()), zone)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            moment = _from_epoch(value)
+        else:
+            raise ValueError("it is neither a text nor a number")
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("it lies outside the years 1 to 9999") from error
+
+
+def as_threatq_time(moment: datetime) -> str:
+    """Write a moment as ThreatQ takes it: UTC, `YYYY-MM-DD HH:MM:SS`."""
+    return f"{moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat(sep=' ')}"
+
+
+def _read_text(text: str, zone: tzinfo) -> datetime:
+    if _NUMBER.fullmatch(text):
+        return _from_digits(text, zone)
+    if _MAIL.fullmatch(text):
+        moment = parsedate_to_datetime(text)
+        # "-0000" says: UTC, zone of the sender unknown.
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC if text.endswith("-0000") else zone)
+    if match := _MONTH_FIRST.fullmatch(text):
+        return _from_words(match, zone)
+    text = _UTC_WORD.sub("+00:00", _YEAR_SLASHES.sub(_with_dashes, text, count=1))
+    moment = datetime.fromisoformat(_OFFSET.sub(r"\1", text))
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _with_dashes(match: re.Match[str]) -> str:
+    return f"{match[1]}-{match[2]:0>2}-{match[3]:0>2}"
+
+
+def _from_digits(text: str, zone: tzinfo) -> datetime:
+    """Read digits as a compact date where they are one, else as seconds, milliseconds … since 1970."""
+    if _COMPACT.fullmatch(text) or (len(text) == 8 and text[:2] in ("19", "20")):
+        return datetime.fromisoformat(f"{text[:8]}T{text[8:] or '000000'}").replace(tzinfo=zone)
+    return _from_epoch(float(text) if "." in text else int(text))
+
+
+def _from_epoch(number: float) -> datetime:
+    for bound, per_second in _EPOCHS:
+        if abs(number) < bound:
+            return datetime.fromtimestamp(0, UTC) + timedelta(seconds=number / per_second)
+    raise ValueError(
+        "it is too large a number to be seconds, milliseconds, microseconds or nanoseconds since 1970"
+    )
+
+
+def _from_words(match: re.Match[str], zone: tzinfo) -> datetime:
+    """Read `Oct 5, 2021 7:01:02 PM` and `Tue Oct 05 19:01:02 UTC 2021`."""
+    year, month = match["year"] or match["last_year"], _MONTHS.get(match["month"].lower())
+    if year is None or month is None or (match["year"] and match["last_year"]):
+        raise ValueError("it names no year or no month")
+    hour = int(match["hour"])
+    if match["half"]:
+        if not 1 <= hour <= 12:
+            raise ValueError("its hour does not go with AM or PM")
+        hour = hour % 12 + (12 if match["half"] in "pP" else 0)
+    moment = datetime(
+        int(year), month, int(match["day"]), hour, int(match["minute"]), int(match["second"] or 0)
+    )
+    return moment.replace(tzinfo=UTC if match["zone"] else zone)

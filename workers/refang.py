@@ -1,0 +1,37 @@
+"""Undo what people do to make a dangerous value harmless in an e-mail or a ticket."""
+
+from __future__ import annotations
+
+import re
+
+#: Invisible characters that copying from a web page brings along.
+_INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
+
+_QUOTES = "\"'`“”‘’«»"
+
+# At most one blank is eaten on each side: an unbounded \s* would take quadratic time on a hostile value.
+_DOT = re.compile(r" ?(?:\[ ?(?:\.|dot) ?\]|\( ?(?:\.|dot) ?\)|\{ ?(?:\.|dot) ?\}) ?|\[\.|\.\]|\\\.", re.I)
+_AT = re.compile(r" ?(?:\[ ?(?:@|at) ?\]|\( ?(?:@|at) ?\)|\{ ?(?:@|at) ?\}) ?", re.I)
+_COLON = re.compile(r"\[(:|:/{1,2}|/{1,2})\]|\((:|:/{1,2})\)")
+_SCHEME = re.compile(r"(?:hxx|hxt|htx|h\*\*|hxxx)p(s?)(?=:)", re.I)
+_FTP = re.compile(r"f[x*]p(s?)(?=:)", re.I)
+
+
+def tidy(text: str) -> str:
+    """Drop blanks and quotation marks at both ends and invisible characters."""
+    if not text.isascii():
+        text = _INVISIBLE.sub("", text)
+    return text.strip().strip(_QUOTES).strip()
+
+
+def refang(text: str) -> str:
+    """Return `text` tidied and armed again: `hxxp://bad[.]example` becomes `http://bad.example`."""
+    text = tidy(text)
+    if any(mark in text for mark in "[({\\"):
+        text = _AT.sub("@", _DOT.sub(".", text))
+        text = _COLON.sub(lambda match: match[1] or match[2], text)
+    if ":" in text:
+        text = (
+            _FTP.sub(r"ftp\1", _SCHEME.sub(r"http\1", text, count=1), count=1) if text[0] in "hHfF" else text
+        )
+    return text
