@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from redis import Redis
 
@@ -15,6 +16,10 @@ from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
 
 FIXTURES = Path(__file__).parent / "fixtures"
+
+# No test asserts how long something takes: the machine may be busy with other things.
+hypothesis.settings.register_profile("project", deadline=None)
+hypothesis.settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")
