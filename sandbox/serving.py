@@ -1,0 +1,110 @@
+"""Serves the simulators of one process, each on its own port, and lets them close a connection for real."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Scope
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+#: Open connections by (our address, the client's address).
+_CONNECTIONS: dict[tuple[Any, Any], asyncio.BaseTransport] = {}
+
+#: Seconds that requests in hand get when the servers stop.
+STOP_WITHIN_S = 2
+
+
+class _Tracking(asyncio.Protocol):
+    """Remembers its connection, so that a fault can close it."""
+
+    _key: tuple[Any, Any] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._key = (_port(transport.get_extra_info("sockname")), transport.get_extra_info("peername"))
+        _CONNECTIONS[self._key] = transport
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._key is not None:
+            _CONNECTIONS.pop(self._key, None)
+        super().connection_lost(exc)
+
+
+# uvicorn picks its parser at import, so the class can only be put together here.
+_Protocol: type[asyncio.Protocol] = type("_Protocol", (_Tracking, AutoHTTPProtocol), {})
+
+
+async def hang_up(scope: Scope) -> None:
+    """Close the TCP connection of a request that has not been answered."""
+    transport = _CONNECTIONS.get((_port(scope["server"]), tuple(scope["client"])))
+    if isinstance(transport, asyncio.Transport):
+        transport.abort()
+    # uvicorn must hear of it before the application returns, or it would answer 500.
+    await asyncio.sleep(0.001)
+
+
+class Site:
+    """One simulator on one port; the port is taken at once, port 0 is any free one."""
+
+    def __init__(self, name: str, app: ASGIApp, host: str = "127.0.0.1", port: int = 0, **tls: Any) -> None:
+        self.name = name
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind((host, port))
+        scheme = "https" if tls else "http"
+        self.url = f"{scheme}://{host}:{self.socket.getsockname()[1]}"
+        self.server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http=_Protocol,
+                ws="none",
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+                backlog=2048,
+                timeout_graceful_shutdown=STOP_WITHIN_S,
+                **tls,
+            )
+        )
+
+    async def serve(self) -> None:
+        """Serve until stopped."""
+        await self.server.serve(sockets=[self.socket])
+
+    def stop(self) -> None:
+        """Ask the server to stop."""
+        self.server.should_exit = True
+
+
+async def serve(sites: list[Site]) -> None:
+    """Serve every site; a signal that stops one stops all."""
+    tasks = [asyncio.create_task(site.serve()) for site in sites]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for site in sites:
+        site.stop()
+    await asyncio.gather(*tasks)
+
+
+@contextmanager
+def running(*sites: Site) -> Iterator[None]:
+    """Serve sites in a thread for as long as the block lasts; their sockets accept from the start."""
+    for site in sites:
+        site.socket.listen(2048)
+    thread = threading.Thread(target=asyncio.run, args=(serve(list(sites)),), name="sandbox", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        for site in sites:
+            site.stop()
+        thread.join(timeout=STOP_WITHIN_S + 5)
+
+
+def _port(address: Any) -> Any:
+    return address[1] if address else None

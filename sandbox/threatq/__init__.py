@@ -1,0 +1,1 @@
+"""A simulated ThreatQ over real HTTP, with its quirks and, on request, its bad days."""

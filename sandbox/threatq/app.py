@@ -1,0 +1,76 @@
+"""The simulated ThreatQ as a Starlette application."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from sandbox.threatq import children, control, lookups, objects
+from sandbox.threatq.call import Handler
+from sandbox.threatq.endpoint import endpoint, token_endpoint
+from sandbox.threatq.link import Link
+from sandbox.threatq.state import ThreatQ
+
+
+def create_app(threatq: ThreatQ) -> Starlette:
+    """Serve one simulated ThreatQ: its API, its levers and its pages."""
+    api = [
+        Route(f"/api/{path}", endpoint(threatq, handler, **fixed), methods=[method])
+        for method, path, handler, fixed in _ROUTES
+    ]
+    token = Route("/api/token", token_endpoint(threatq), methods=["POST"])
+    app = Starlette(
+        routes=[token, *api, *control.routes(threatq)],
+        middleware=[Middleware(Link, threatq=threatq)],
+    )
+    app.state.threatq = threatq
+    return app
+
+
+_Entry = tuple[str, str, Handler, dict[str, str]]
+
+_LOOKUPS: list[_Entry] = [
+    entry
+    for noun, lookup in (("indicator", "types"), ("indicator", "statuses"), ("event", "types"))
+    for entry in (
+        ("GET", f"{noun}/{lookup}", lookups.index, {"noun": noun, "lookup": lookup}),
+        ("GET", f"{noun}/{lookup}/{{id:int}}", lookups.show, {"noun": noun, "lookup": lookup}),
+    )
+]
+
+_CHILDREN: list[_Entry] = [
+    entry
+    for name in ("attributes", "sources", "tags", "comments")
+    for entry in (
+        ("GET", f"{{collection}}/{{id:int}}/{name}", children.index, {"children": name}),
+        ("POST", f"{{collection}}/{{id:int}}/{name}", children.add, {"children": name}),
+        ("PUT", f"{{collection}}/{{id:int}}/{name}/{{row:int}}", children.change, {"children": name}),
+        ("DELETE", f"{{collection}}/{{id:int}}/{name}/{{row:int}}", children.remove, {"children": name}),
+        ("PUT", f"{{collection}}/{name}/{{row:int}}", children.change, {"children": name}),
+    )
+]
+
+# The first match wins, so what is more special stands first.
+_ROUTES: list[_Entry] = [
+    *_LOOKUPS,
+    ("POST", "event/types", lookups.create_event_type, {}),
+    ("GET", "objects", lookups.kinds, {}),
+    ("GET", "users", lookups.users, {}),
+    ("GET", "users/current", lookups.current_user, {}),
+    ("GET", "configuration/proxy", lookups.proxy, {}),
+    ("PUT", "indicator/{id:int}/scores", objects.set_score, {}),
+    ("POST", "{collection}/consume", objects.consume, {}),
+    ("POST", "{collection}/consume/new", objects.consume, {}),
+    *_CHILDREN,
+    ("POST", "{collection}/{id:int}/description", children.describe, {}),
+    ("GET", "{collection}/{id:int}/details", objects.details, {}),
+    ("GET", "{collection}/{id:int}/{other}", children.related, {}),
+    ("POST", "{collection}/{id:int}/{other}", children.add_related, {}),
+    ("DELETE", "{collection}/{id:int}/{other}", children.remove_related, {}),
+    ("GET", "{collection}/{id:int}", objects.show, {}),
+    ("PUT", "{collection}/{id:int}", objects.update, {}),
+    ("DELETE", "{collection}/{id:int}", objects.delete, {}),
+    ("GET", "{collection}", objects.index, {}),
+    ("POST", "{collection}", objects.create, {}),
+]
