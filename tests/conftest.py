@@ -11,6 +11,10 @@ import pytest
 from redis import Redis
 
 from sandbox.redis_server import RedisServer
+from sandbox.serving import Site, running
+from sandbox.threatq.app import create_app
+from sandbox.threatq.state import ThreatQ
+from tests.sandbox_threatq import SandboxThreatQ
 from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
@@ -62,3 +66,21 @@ def example_payload() -> dict[str, object]:
     """The payload example of the Events Builder guide."""
     payload: dict[str, object] = json.loads((FIXTURES / "payload-example.json").read_text())
     return payload
+
+
+@pytest.fixture(scope="session")
+def threatq_server() -> Iterator[str]:
+    """The address of a simulated ThreatQ that runs for the whole session, on a free port."""
+    site = Site("threatq", create_app(ThreatQ()))
+    with running(site):
+        yield site.url
+
+
+@pytest.fixture
+def threatq_sandbox(threatq_server: str) -> Iterator[SandboxThreatQ]:
+    """The simulated ThreatQ, fresh for each test."""
+    sandbox = SandboxThreatQ(threatq_server)
+    sandbox.reset()
+    yield sandbox
+    sandbox.control("faults", method="DELETE")
+    sandbox.http.close()

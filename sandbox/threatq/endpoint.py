@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import Request
@@ -39,8 +40,7 @@ def token_endpoint(threatq: ThreatQ) -> Endpoint:
 
     async def respond(request: Request) -> Response:
         raw = await request.body()
-        form = await _form(request)
-        given = parameters(dict(request.query_params), form, raw)
+        given = parameters(dict(request.query_params), _form(request, raw), raw)
         authorization = request.headers.get("authorization", "")
         try:
             answer = threatq.tokens.grant(given, authorization, threatq.behaviour.expires_in)
@@ -66,7 +66,7 @@ def _call(threatq: ThreatQ, request: Request, raw: bytes, fixed: dict[str, str])
     return Call(threatq, account, {**request.path_params, **fixed}, dict(request.query_params), body)
 
 
-async def _form(request: Request) -> dict[str, str]:
+def _form(request: Request, raw: bytes) -> dict[str, str]:
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return {}
-    return {name: str(value) for name, value in (await request.form()).items()}
+    return dict(parse_qsl(raw.decode(errors="replace")))

@@ -21,7 +21,11 @@ BAD = {"value": "  ", "type": "FQDN"}
         ("/api/events", {"type": "Sighting", "happened_at": "2024-03-01 10:00:00"}, "title"),
         ("/api/events", {"title": "t", "type": "Sighting"}, "happened_at"),
         # ISO 8601 was never seen accepted
-        ("/api/events", {"title": "t", "type": "Sighting", "happened_at": "2024-03-01T10:00:00Z"}, "happened_at"),
+        (
+            "/api/events",
+            {"title": "t", "type": "Sighting", "happened_at": "2024-03-01T10:00:00Z"},
+            "happened_at",
+        ),
         ("/api/malware", {"name": "Emotet"}, "value"),
     ],
 )
@@ -56,7 +60,9 @@ def test_a_bad_item_refuses_the_whole_list_on_request(threatq_sandbox, how, stat
 def test_poisoned_values_are_refused(threatq_sandbox):
     threatq_sandbox.behave(poison=["poison*"])
 
-    data = threatq_sandbox.post("/api/indicators/consume", [{**GOOD, "value": "poison.example"}, GOOD])["data"]
+    data = threatq_sandbox.post("/api/indicators/consume", [{**GOOD, "value": "poison.example"}, GOOD])[
+        "data"
+    ]
 
     assert ["error" in row for row in data] == [True, False]
 
@@ -71,7 +77,10 @@ def test_an_unreadable_body_is_a_400(threatq_sandbox):
     token = threatq_sandbox.login()
 
     answer = threatq_sandbox.http.post(
-        f"{threatq_sandbox.url}/api/events", data=b"{", headers={"Authorization": f"Bearer {token}"}, timeout=5
+        f"{threatq_sandbox.url}/api/events",
+        data=b"{",
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=5,
     )
 
     assert answer.status_code == 400

@@ -57,7 +57,9 @@ def test_one_indicator_is_answered_as_a_list_and_a_repeat_says_so(threatq_sandbo
     assert other_type["id"] != first["id"]
 
 
-@pytest.mark.parametrize("path", ["/api/indicators/consume/new", "/api/indicators/consume", "/api/indicators"])
+@pytest.mark.parametrize(
+    "path", ["/api/indicators/consume/new", "/api/indicators/consume", "/api/indicators"]
+)
 def test_a_list_of_indicators_comes_with_all_that_hangs_on_them(threatq_sandbox, path):
     event = threatq_sandbox.post("/api/events", EVENT)["data"]
     item = {
@@ -125,7 +127,9 @@ def test_a_put_changes_the_status_in_every_spelling(threatq_sandbox, body, param
 def test_a_manual_score_overrides_until_it_is_taken_back(threatq_sandbox):
     id = threatq_sandbox.post("/api/indicators", {"value": "a.example", "type": "FQDN"})["data"][0]["id"]
 
-    assert threatq_sandbox.put(f"/api/indicator/{id}/scores", {"manual_score": 7})["data"]["manual_score"] == "7"
+    assert (
+        threatq_sandbox.put(f"/api/indicator/{id}/scores", {"manual_score": 7})["data"]["manual_score"] == "7"
+    )
     taken_back = threatq_sandbox.put(f"/api/indicator/{id}/scores", {"manual_score": None})["data"]
     assert taken_back["manual_score"] is None
     assert taken_back["generated_score"] == "0.00"
@@ -218,12 +222,19 @@ def test_beyond_the_relation_cap_there_is_no_pivot(threatq_sandbox):
 def test_attributes_are_idempotent_by_name_and_value(threatq_sandbox):
     id = threatq_sandbox.post("/api/events", EVENT)["data"]["id"]
 
-    first = threatq_sandbox.post(f"/api/events/{id}/attributes", {"name": "Country", "value": "US"})["data"][0]
-    again = threatq_sandbox.post(f"/api/events/{id}/attributes", [{"name": "Country", "value": "US"}])["data"][0]
+    first = threatq_sandbox.post(f"/api/events/{id}/attributes", {"name": "Country", "value": "US"})["data"][
+        0
+    ]
+    again = threatq_sandbox.post(f"/api/events/{id}/attributes", [{"name": "Country", "value": "US"}])[
+        "data"
+    ][0]
     threatq_sandbox.post(f"/api/events/{id}/attributes", {"name": "Country", "value": "DE"})
 
     assert first["id"] == again["id"]
-    assert [row["value"] for row in threatq_sandbox.get(f"/api/events/{id}/attributes")["data"]] == ["US", "DE"]
+    assert [row["value"] for row in threatq_sandbox.get(f"/api/events/{id}/attributes")["data"]] == [
+        "US",
+        "DE",
+    ]
     threatq_sandbox.put(f"/api/events/{id}/attributes/{first['id']}", {"value": "FR"})
     assert threatq_sandbox.get(f"/api/events/{id}/attributes")["data"][0]["value"] == "FR"
     threatq_sandbox.delete(f"/api/events/{id}/attributes/{first['id']}")

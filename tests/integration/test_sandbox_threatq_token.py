@@ -40,7 +40,9 @@ def test_every_variant_of_the_grants_gives_a_bearer_that_works(threatq_sandbox, 
     assert threatq_sandbox.http.get(f"{threatq_sandbox.url}/api/objects", headers=bearer, timeout=5).ok
 
 
-@pytest.mark.parametrize("wrong", [{"password": "x"}, {"email": "x"}, {"client_id": "x"}, {"grant_type": "x"}])
+@pytest.mark.parametrize(
+    "wrong", [{"password": "x"}, {"email": "x"}, {"client_id": "x"}, {"grant_type": "x"}]
+)
 def test_a_bad_login_is_a_400(threatq_sandbox, wrong):
     answer = threatq_sandbox.http.post(
         f"{threatq_sandbox.url}/api/token", json={**CLIENT, **LOGIN, **wrong}, timeout=5
