@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workers.threatq.draft import Draft
+from workers.threatq.events import JOB_ATTRIBUTE
 from workers.threatq.failure import Refusal
 from workers.threatq.relations import add_attributes, add_comment, attributes_of, relate, related_ids
 from workers.threatq.service import ThreatQ
@@ -31,8 +32,8 @@ def _prove(threatq: ThreatQ, fresh: Sequence[Draft]) -> None:
     """
     for draft in fresh:
         if ATTRIBUTES not in threatq.inline:
-            wanted = {(a.name, a.value) for a in draft.attributes()}
-            threatq.inline[ATTRIBUTES] = wanted <= attributes_of(threatq.caller, draft.event_id)
+            ours = (JOB_ATTRIBUTE, draft.request.job_id)
+            threatq.inline[ATTRIBUTES] = ours in attributes_of(threatq.caller, draft.event_id)
         for collection, ids in draft.ids().items():
             if collection not in threatq.inline:
                 threatq.inline[collection] = set(ids) <= related_ids(
@@ -44,7 +45,7 @@ def _add_attributes(threatq: ThreatQ, draft: Draft) -> None:
     if not draft.complete_all and threatq.inline.get(ATTRIBUTES, False):
         return
     held = attributes_of(threatq.caller, draft.event_id)
-    missing = [a for a in draft.attributes() if (a.name, a.value) not in held]
+    missing = [a for a in draft.attributes() if (a.name.strip(), a.value.strip()) not in held]
     try:
         add_attributes(threatq.caller, "events", draft.event_id, missing, draft.plan.source)
     except Refusal as error:

@@ -29,7 +29,8 @@ def related_ids(caller: Caller, event_id: int, collection: str) -> set[int]:
 def attribute_items(attributes: Iterable[Attribute], source: str) -> list[Json]:
     """Return attributes as requests carry them, each with its source."""
     sources = [{"name": source}] if source else []
-    return [{"name": a.name, "value": a.value, "sources": sources} for a in attributes]
+    # An empty value says nothing, and would cost the whole object: ThreatQ requires one.
+    return [{"name": a.name, "value": a.value, "sources": sources} for a in attributes if a.value.strip()]
 
 
 def attributes_in(row: Json) -> set[tuple[str, str]]:
@@ -49,8 +50,7 @@ def add_attributes(
     caller: Caller, collection: str, id_: int, attributes: Sequence[Attribute], source: str
 ) -> None:
     """Add attributes to an object of any kind; an equal one is touched, not doubled."""
-    if attributes:
-        items = attribute_items(attributes, source)
+    if items := attribute_items(attributes, source):
         caller.call("POST", f"/api/{collection}/{id_}/attributes", json=items)
 
 
@@ -64,4 +64,4 @@ def add_comment(caller: Caller, event_id: int, text: str) -> None:
 def _pair(row: Json) -> tuple[str, str]:
     nested = row.get("attribute")
     name = row.get("name") or (nested.get("name") if isinstance(nested, dict) else "")
-    return str(name), str(row.get("value", ""))
+    return str(name).strip(), str(row.get("value", "")).strip()

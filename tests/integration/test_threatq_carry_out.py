@@ -1,0 +1,375 @@
+"""Event plans carried out against the simulated ThreatQ, on good days and bad ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.conftest import SandboxThreatQ
+from workers.config import Secret, Settings
+from workers.errors import ServiceAway
+from workers.plan import Attribute, EventPlan, Indicator
+from workers.threatq.carry_out import create_events
+from workers.threatq.client import Client, Params
+from workers.threatq.events import JOB_ATTRIBUTE
+from workers.threatq.failure import Refusal
+from workers.threatq.outcome import Done, EventRequest, Outcome, Refused
+from workers.threatq.service import ThreatQ, connect
+
+pytestmark = pytest.mark.integration
+
+CONSUME = "/api/events/consume"
+
+
+def settings_of(sandbox: SandboxThreatQ) -> Settings:
+    return Settings(
+        threatq_url=sandbox.url,
+        threatq_client_id=sandbox.client_id,
+        threatq_email=sandbox.email,
+        threatq_password=Secret(sandbox.password),
+        threatq_read_timeout_s=10.0,
+    )
+
+
+@pytest.fixture
+def threatq(threatq_sandbox: SandboxThreatQ) -> ThreatQ:
+    return connect(settings_of(threatq_sandbox))
+
+
+def request(number: int, *, first_attempt: bool = True, **changes: Any) -> EventRequest:
+    plan: dict[str, Any] = {
+        "title": f"Detection {number}",
+        "type": "Malware",
+        "happened_at": "2026-01-02 03:04:05",
+        "source": "Detector",
+        "description": "what was seen",
+        "attributes": (Attribute("Severity", "High"), Attribute("Number", str(number))),
+        "indicators": (
+            Indicator("IP Address", f"198.51.{number % 250}.7"),
+            Indicator("FQDN", f"n{number}.bad.example", (Attribute("Role", "target"),)),
+            Indicator("MD5", f"{number:032x}"),
+        ),
+        "identities": ("arn:aws:iam::1:user/eve",),
+        "malware": ("Emotet",),
+        "assets": ("10.0.0.7",),
+    }
+    return EventRequest(f"job{number}", EventPlan(**{**plan, **changes}), first_attempt)
+
+
+def events_in(sandbox: SandboxThreatQ) -> list[dict[str, Any]]:
+    return list(sandbox.get("/api/events", **{"with": "attributes,sources,type", "limit": 1000})["data"])
+
+
+def related(sandbox: SandboxThreatQ, event_id: int, collection: str) -> set[str]:
+    return {row["value"] for row in sandbox.get(f"/api/events/{event_id}/{collection}")["data"]}
+
+
+def assert_complete(sandbox: SandboxThreatQ, outcome: Outcome, wanted: EventRequest) -> None:
+    """The one event of this job holds everything that its plan says."""
+    assert isinstance(outcome, Done), outcome
+    ours = [event for event in events_in(sandbox) if (JOB_ATTRIBUTE, wanted.job_id) in pairs(event)]
+    assert [event["id"] for event in ours] == [outcome.event_id]
+    (event,) = ours
+    plan = wanted.plan
+    assert (event["title"], event["type"]["name"], event["happened_at"]) == (
+        plan.title,
+        plan.type,
+        plan.happened_at,
+    )
+    assert {(a.name, a.value) for a in plan.attributes} <= pairs(event)
+    assert plan.source in {source["name"] for source in event["sources"]}
+    assert related(sandbox, outcome.event_id, "indicators") == {i.value for i in plan.indicators}
+    assert related(sandbox, outcome.event_id, "identity") == set(plan.identities)
+    assert related(sandbox, outcome.event_id, "malware") == set(plan.malware)
+    assert related(sandbox, outcome.event_id, "asset") == set(plan.assets)
+
+
+def pairs(event: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(a["name"], a["value"]) for a in event["attributes"]}
+
+
+def test_a_plan_becomes_one_event_with_all_that_belongs_to_it(
+    threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    wanted = request(1)
+    (outcome,) = create_events(threatq, [wanted])
+    assert_complete(threatq_sandbox, outcome, wanted)
+    assert isinstance(outcome, Done)
+    assert outcome.link == f"{threatq_sandbox.url}/events/{outcome.event_id}/details"
+    assert [made.existing for made in outcome.indicators] == [False, False, False]
+    (found,) = threatq_sandbox.get(
+        "/api/indicators", value="n1.bad.example", **{"with": "status,sources,attributes"}
+    )["data"]
+    assert found["status"]["name"] == "Review"
+    assert [source["name"] for source in found["sources"]] == ["Detector"]
+    assert [(a["name"], a["value"]) for a in found["attributes"]] == [("Role", "target")]
+
+
+def test_a_hundred_payloads_cost_at_most_six_calls(threatq_sandbox: SandboxThreatQ, threatq: ThreatQ) -> None:
+    create_events(threatq, [request(0)])
+    threatq_sandbox.control("calls", method="DELETE")
+    wanted = [request(number) for number in range(1, 101)]
+    outcomes = create_events(threatq, wanted)
+    calls = threatq_sandbox.control("calls", method="GET")["total"]
+    assert calls / len(wanted) <= 0.06, threatq_sandbox.calls()
+    assert len({outcome.event_id for outcome in outcomes if isinstance(outcome, Done)}) == 100
+    for at in (0, 57, 99):
+        assert_complete(threatq_sandbox, outcomes[at], wanted[at])
+
+
+@pytest.mark.parametrize("bulk_errors", ["item", "request", "errors"])
+@pytest.mark.parametrize("error_shape", ["fields", "list"])
+def test_one_bad_plan_among_many_is_refused_alone(
+    bulk_errors: str, error_shape: str, threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    threatq_sandbox.behave(bulk_errors=bulk_errors, error_shape=error_shape, poison=["*poisoned*"])
+    wanted = [request(number) for number in range(30)]
+    wanted[17] = request(17, title="a poisoned title")
+    outcomes = create_events(threatq, wanted)
+    refused = outcomes[17]
+    assert isinstance(refused, Refused)
+    assert "title" in refused.reason
+    assert [at for at, outcome in enumerate(outcomes) if isinstance(outcome, Refused)] == [17]
+    assert len(events_in(threatq_sandbox)) == 29
+    assert_complete(threatq_sandbox, outcomes[18], wanted[18])
+
+
+@pytest.mark.parametrize("bulk_errors", ["item", "request"])
+def test_an_indicator_that_threatq_refuses_becomes_an_attribute_of_its_event(
+    bulk_errors: str, threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    threatq_sandbox.behave(bulk_errors=bulk_errors, poison=["n3.bad.example"])
+    outcomes = create_events(threatq, [request(number) for number in range(6)])
+    outcome = outcomes[3]
+    assert isinstance(outcome, Done)
+    assert len(outcome.indicators) == 2
+    assert any("n3.bad.example" in warning for warning in outcome.warnings)
+    (event,) = [event for event in events_in(threatq_sandbox) if event["id"] == outcome.event_id]
+    assert ("FQDN", "n3.bad.example") in pairs(event)
+    assert all(isinstance(other, Done) and not other.warnings for other in outcomes if other is not outcome)
+
+
+def test_an_indicator_type_that_this_threatq_lacks_becomes_an_attribute(
+    threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    (outcome,) = create_events(threatq, [request(1, indicators=(Indicator("JA3 Hash", "abc"),))])
+    assert isinstance(outcome, Done)
+    assert "JA3 Hash" in outcome.warnings[0]
+    assert ("JA3 Hash", "abc") in pairs(events_in(threatq_sandbox)[0])
+
+
+@pytest.mark.parametrize("event_key", ["title+type+happened_at", "none"])
+def test_an_answer_lost_after_the_work_was_done_leads_to_one_complete_event(
+    event_key: str, threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    threatq_sandbox.behave(event_key=event_key)
+    wanted = [request(number) for number in range(5)]
+    threatq_sandbox.fault("drop_after", next=1, path=CONSUME)
+    with pytest.raises(ServiceAway):
+        create_events(threatq, wanted)
+    assert len(events_in(threatq_sandbox)) == 5
+    outcomes = create_events(threatq, [again(one) for one in wanted])
+    assert len(events_in(threatq_sandbox)) == 5
+    for outcome, one in zip(outcomes, wanted, strict=True):
+        assert_complete(threatq_sandbox, outcome, one)
+
+
+def again(one: EventRequest) -> EventRequest:
+    return EventRequest(one.job_id, one.plan, first_attempt=False)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/indicators/consume",
+        "/api/identity/consume",
+        "/api/malware/consume",
+        "/api/asset/consume",
+        CONSUME,
+    ],
+)
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
+def test_wherever_the_connection_breaks_the_second_attempt_completes(
+    path: str, kind: str, threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    threatq_sandbox.behave(event_key="none")
+    threatq_sandbox.fault(kind, next=1, path=path)
+    with pytest.raises(ServiceAway):
+        create_events(threatq, [request(1)])
+    (outcome,) = create_events(threatq, [request(1, first_attempt=False)])
+    assert_complete(threatq_sandbox, outcome, request(1))
+    assert len(events_in(threatq_sandbox)) == 1
+
+
+def test_an_event_that_an_earlier_attempt_left_incomplete_is_completed(
+    threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    wanted = request(1, title="100% sure, and with a comma", first_attempt=False)
+    bare = {
+        "title": wanted.plan.title,
+        "type": "Malware",
+        "happened_at": wanted.plan.happened_at,
+        "sources": [{"name": "Detector"}],
+        "attributes": [{"name": JOB_ATTRIBUTE, "value": wanted.job_id}],
+    }
+    threatq_sandbox.post("/api/events", bare)
+    (outcome,) = create_events(threatq, [wanted])
+    assert_complete(threatq_sandbox, outcome, wanted)
+    assert len(events_in(threatq_sandbox)) == 1
+
+
+def test_an_equal_event_of_somebody_else_is_not_taken_for_ours(
+    threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    threatq_sandbox.behave(event_key="none")
+    create_events(threatq, [request(1)])
+    twin = EventRequest("another job", request(1).plan, first_attempt=False)
+    (outcome,) = create_events(threatq, [twin])
+    assert_complete(threatq_sandbox, outcome, twin)
+    assert len(events_in(threatq_sandbox)) == 2
+
+
+@pytest.mark.parametrize(("event_key", "count"), [("none", 3), ("title+type+happened_at", 1)])
+def test_equal_titles_and_times_in_one_batch_are_not_confused(
+    event_key: str, count: int, threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    threatq_sandbox.behave(event_key=event_key)
+    wanted = [
+        request(number, title="same", indicators=(Indicator("FQDN", f"{number}.same.example"),))
+        for number in range(3)
+    ]
+    outcomes = create_events(threatq, wanted)
+    assert len(events_in(threatq_sandbox)) == count
+    for outcome, one in zip(outcomes, wanted, strict=True):
+        assert isinstance(outcome, Done)
+        assert f"{one.plan.indicators[0].value}" in related(threatq_sandbox, outcome.event_id, "indicators")
+        (event,) = [event for event in events_in(threatq_sandbox) if event["id"] == outcome.event_id]
+        assert (JOB_ATTRIBUTE, one.job_id) in pairs(event)
+
+
+def test_a_token_that_dies_in_mid_run_costs_nothing(
+    threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    create_events(threatq, [request(1)])
+    threatq_sandbox.control("tokens/revoke")
+    (outcome,) = create_events(threatq, [request(2)])
+    assert_complete(threatq_sandbox, outcome, request(2))
+
+
+def test_a_busy_threatq_says_when_to_come_back(threatq_sandbox: SandboxThreatQ, threatq: ThreatQ) -> None:
+    threatq_sandbox.fault("rate_limit", next=1, path=CONSUME, retry_after=9)
+    with pytest.raises(ServiceAway) as caught:
+        create_events(threatq, [request(1)])
+    assert caught.value.after == 9.0
+
+
+def test_a_second_layout_of_ids_changes_nothing(threatq_sandbox: SandboxThreatQ, threatq: ThreatQ) -> None:
+    threatq_sandbox.control("reset", {"id_layout": "second"})
+    (outcome,) = create_events(threatq, [request(1)])
+    assert_complete(threatq_sandbox, outcome, request(1))
+
+
+def test_an_unknown_event_type_is_created_or_refused_as_set(threatq_sandbox: SandboxThreatQ) -> None:
+    settings = settings_of(threatq_sandbox)
+    (outcome,) = create_events(connect(settings), [request(1, type="CloudTrail")])
+    assert_complete(threatq_sandbox, outcome, request(1, type="CloudTrail"))
+    strict = ThreatQ(Client.from_settings(settings), _strict(settings))
+    refused, made = create_events(strict, [request(2, type="Unheard Of"), request(3)])
+    assert refused == Refused(
+        "ThreatQ has no event type 'Unheard Of'; create it there, or set unknown_event_type to create", "type"
+    )
+    assert isinstance(made, Done)
+
+
+def _strict(settings: Settings) -> Settings:
+    return Settings(
+        **{name: getattr(settings, name) for name in ("threatq_url", "threatq_client_id", "threatq_email")},
+        unknown_event_type="reject",
+    )
+
+
+def test_a_protected_status_stays(threatq_sandbox: SandboxThreatQ, threatq: ThreatQ) -> None:
+    white = {"value": "n1.bad.example", "type": "FQDN", "status": "Whitelisted"}
+    threatq_sandbox.post("/api/indicators", white)
+    (outcome,) = create_events(threatq, [request(1)])
+    assert isinstance(outcome, Done)
+    assert [made.existing for made in outcome.indicators] == [False, True, False]
+    (found,) = threatq_sandbox.get("/api/indicators", value="n1.bad.example", **{"with": "status"})["data"]
+    assert found["status"]["name"] == "Whitelisted"
+
+
+def test_what_the_description_has_no_room_for_becomes_one_comment(
+    threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    create_events(threatq, [request(1, overflow="the rest")])
+    (outcome,) = create_events(threatq, [request(1, overflow="the rest", first_attempt=False)])
+    assert isinstance(outcome, Done)
+    comments = threatq_sandbox.get(f"/api/events/{outcome.event_id}/comments")["data"]
+    assert [comment["value"] for comment in comments] == ["the rest"]
+
+
+class Twisted:
+    """A client before a ThreatQ that is poorer or odder than the simulated one."""
+
+    def __init__(self, client: Client, twist: Callable[[str, str, Any], Any]) -> None:
+        self._client, self._twist = client, twist
+
+    @property
+    def base(self) -> str:
+        return self._client.base
+
+    def call(self, method: str, path: str, *, params: Params | None = None, json: object = None) -> Any:
+        return self._client.call(method, path, params=params, json=self._twist(method, path, json))
+
+
+def twisted(sandbox: SandboxThreatQ, twist: Callable[[str, str, Any], Any]) -> ThreatQ:
+    settings = settings_of(sandbox)
+    return ThreatQ(Twisted(Client.from_settings(settings), twist), settings)
+
+
+def without_consume(_method: str, path: str, json: Any) -> Any:
+    if path.endswith("/consume") and "indicators" not in path:
+        raise Refusal("no such call", status=404)
+    return json
+
+
+def test_a_threatq_without_the_bulk_call_gets_single_ones(threatq_sandbox: SandboxThreatQ) -> None:
+    threatq = twisted(threatq_sandbox, without_consume)
+    wanted = [request(number) for number in range(3)]
+    for outcome, one in zip(create_events(threatq, wanted), wanted, strict=True):
+        assert_complete(threatq_sandbox, outcome, one)
+    assert not threatq.consumes_events
+
+
+def without_inline(_method: str, path: str, json: Any) -> Any:
+    keep = ("title", "type", "happened_at", "description", "sources")
+    return [{key: item[key] for key in keep} for item in json] if path == CONSUME else json
+
+
+def test_a_threatq_that_ignores_inline_relations_gets_them_by_calls(threatq_sandbox: SandboxThreatQ) -> None:
+    threatq = twisted(threatq_sandbox, without_inline)
+    wanted = [request(number) for number in range(3)]
+    for outcome, one in zip(create_events(threatq, wanted), wanted, strict=True):
+        assert_complete(threatq_sandbox, outcome, one)
+    assert not any(threatq.inline.values())
+
+
+def test_a_bulk_that_is_refused_but_kept_in_part_makes_no_event_twice(
+    threatq_sandbox: SandboxThreatQ,
+) -> None:
+    threatq_sandbox.behave(event_key="none")
+    client = Client.from_settings(settings_of(threatq_sandbox))
+
+    def keeps_a_part(_method: str, path: str, json: Any) -> Any:
+        if path == CONSUME and len(json) > 1:
+            client.call("POST", CONSUME, json=json[:2])
+            raise Refusal("item 2 is bad", status=400)
+        return json
+
+    wanted = [request(number) for number in range(4)]
+    outcomes = create_events(twisted(threatq_sandbox, keeps_a_part), wanted)
+    assert len(events_in(threatq_sandbox)) == 4
+    for outcome, one in zip(outcomes, wanted, strict=True):
+        assert_complete(threatq_sandbox, outcome, one)
