@@ -89,8 +89,12 @@ class Spool:
         What `accept` raises is passed on, and the jobs of that call wait again.
         """
         report = Delivery()
-        self._take_over()
-        names = self._oldest_first()
+        try:
+            self._take_over()
+            names = self._oldest_first()
+        except OSError as error:
+            report.set_aside.append((self.folder, f"it cannot be read ({error.strerror})"))
+            return report
         for start in range(0, len(names), BATCH):
             self._deliver_batch(names[start : start + BATCH], accept, report)
         return report
@@ -154,7 +158,7 @@ class Spool:
         try:
             with os.scandir(self.folder) as entries:
                 yield from (entry for entry in entries if entry.name.endswith(endings))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
 
     def _check_room(self, jobs: Sequence[Job]) -> None:

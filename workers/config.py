@@ -190,6 +190,6 @@ def require(settings: Settings, *names: str) -> None:
     ]
     if lines:
         raise ConfigError(
-            "these settings are missing; set them in the environment or, in small letters and without TQ_, "
-            "in tq.yaml:\n" + "\n".join(lines)
+            "these settings are missing; run the command on a terminal, which asks for them, or set them in the "
+            "environment or, in small letters and without TQ_, in tq.yaml:\n" + "\n".join(lines)
         )

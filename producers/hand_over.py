@@ -1,0 +1,79 @@
+"""Handing jobs over: to the ledger, or to the spool while Redis is away; what was spooled before goes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from producers.spool import BATCH, Delivery, Spool, default_folder
+from workers.config import Loaded
+from workers.errors import ServiceAway
+from workers.jobs import Job
+from workers.ledger.accept import Accepted
+from workers.ledger.connect import connect
+from workers.ledger.ledger import Ledger
+
+#: Seconds that Redis may take to answer a person at a terminal, who else waits for the spool.
+ANSWER_TIMEOUT_S = 2.0
+
+#: accepted: new; known: the ledger had it; conflict: its key was used before for something else; spooled: on disk.
+Status = Literal["accepted", "known", "conflict", "spooled"]
+
+
+class Handed(Struct, frozen=True):
+    """One job, the id under which it is known, and where it is now."""
+
+    job: Job
+    id: str
+    status: Status
+
+
+class HandOver(Struct, frozen=True):
+    """What became of each job in order, why some were spooled (None: none was), and what was delivered before."""
+
+    handed: list[Handed]
+    away: ServiceAway | None
+    earlier: Delivery
+
+
+def ledger_of(loaded: Loaded) -> Ledger:
+    """Return the ledger that the settings name, with the patience of a command; nothing is called yet."""
+    settings = loaded.settings
+    return Ledger(
+        connect(settings.redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0),
+        keep_done_s=settings.keep_done_days * 86_400,
+        most_open=settings.max_open_jobs,
+    )
+
+
+def spool_of(loaded: Loaded) -> Spool:
+    """Return the spool that the settings name."""
+    folder = str(loaded.path.parent) if loaded.has_file else ""
+    return Spool(default_folder(loaded.settings.spool_dir, folder))
+
+
+def hand_over(jobs: Sequence[Job], ledger: Ledger, spool: Spool) -> HandOver:
+    """Have the ledger accept what is spooled and then `jobs`; spool what it does not take because Redis is away.
+
+    Raises NotKept when neither took them.
+    """
+    handed: list[Handed] = []
+    earlier = Delivery()
+    try:
+        earlier = spool.deliver(ledger.accept)
+        for start in range(0, len(jobs), BATCH):
+            batch = jobs[start : start + BATCH]
+            handed += map(_handed, batch, ledger.accept(batch))
+    except ServiceAway as error:
+        rest = jobs[len(handed) :]
+        spool.keep(rest)
+        return HandOver([*handed, *(Handed(job, job.id, "spooled") for job in rest)], error, earlier)
+    return HandOver(handed, None, earlier)
+
+
+def _handed(job: Job, answer: Accepted) -> Handed:
+    if answer.conflict:
+        return Handed(job, answer.id, "conflict")
+    return Handed(job, answer.id, "accepted" if answer.created else "known")

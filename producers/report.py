@@ -1,0 +1,65 @@
+"""What a command says about the jobs that it handed over, as words for people or JSON lines for programs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from producers.console import AWAY, DONE, FAILED, note, printable
+from producers.hand_over import HandOver
+from workers.errors import ServiceAway
+from workers.ledger.desk import Desk
+
+#: Exit code for each state in which a wait can end.
+CODES = {"done": DONE, "dead": FAILED}
+
+
+class Wait:
+    """Waits for outcomes until a common deadline, `wait_s` seconds from now."""
+
+    def __init__(self, desk: Desk, wait_s: float) -> None:
+        self._desk = desk
+        self._deadline = time.monotonic() + wait_s
+        self._wait_s = wait_s
+
+    def outcome(self, job_id: str) -> tuple[int, dict[str, Any]]:
+        """Return the exit code and what became of the job, or why that is not known yet."""
+        try:
+            entry = self._desk.outcome(job_id, wait_s=max(self._deadline - time.monotonic(), 0.0))
+        except ServiceAway as error:
+            return AWAY, {"outcome": "unknown", "reason": f"{error} The job is kept"}
+        if entry is None:
+            reason = f"not done within {self._wait_s:g} s, but kept; is a worker running? tqctl status tells"
+            return AWAY, {"outcome": "open", "reason": reason}
+        return CODES.get(entry.state, AWAY), {"outcome": entry.state, **entry.note}
+
+
+def report_spool(result: HandOver, folder: str) -> None:
+    """Tell what was delivered of earlier jobs, and what is kept in `folder` now, and why."""
+    if result.earlier.delivered:
+        note(f"note: delivered {_jobs(len(result.earlier.delivered))} that waited in {folder}")
+    for path, reason in result.earlier.set_aside:
+        note(f"warning: not delivered from the spool: {path}: {reason}")
+    if result.away:
+        kept = sum(handed.status == "spooled" for handed in result.handed)
+        note(f"warning: {result.away}")
+        note(f"kept {_jobs(kept)} in {folder}; the next run delivers what is there")
+
+
+def words(line: dict[str, Any]) -> str:
+    """Return one job's line, and below it its warnings and its outcome."""
+    shown = [f"{line['status']:<9} {line['job']}  {printable(line['title'])}"]
+    shown += [f"  warning: {printable(warning)}" for warning in line["warnings"]]
+    if "outcome" in line:
+        shown.append(f"  {line['outcome']}: {_result(line)}")
+    return "\n".join(shown)
+
+
+def _result(line: dict[str, Any]) -> str:
+    if event := line.get("event"):
+        return f"event {event['id']} {printable(str(event['link']))}"
+    return printable(str(line.get("reason", "")))
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
