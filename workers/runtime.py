@@ -10,6 +10,9 @@ from workers.config import Settings, load
 from workers.leases import Leases
 from workers.ledger.connect import connect
 from workers.ledger.ledger import Ledger
+from workers.payload.options import DialectOptions, from_settings
+from workers.threatq.service import ThreatQ
+from workers.threatq.service import connect as connect_threatq
 
 #: Seconds in a day.
 DAY_S = 86_400
@@ -40,6 +43,16 @@ class Runtime:
     def leases(self) -> Leases:
         """The leases that this process holds."""
         return Leases(self.ledger)
+
+    @cached_property
+    def threatq(self) -> ThreatQ:
+        """ThreatQ, with its connections, its token and what its names mean."""
+        return connect_threatq(self.settings)
+
+    @cached_property
+    def dialect(self) -> DialectOptions:
+        """How payloads and alarms are read; raises ConfigError for private addresses or a zone that cannot be."""
+        return from_settings(self.settings)
 
 
 @lru_cache(maxsize=1)

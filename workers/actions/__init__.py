@@ -1,0 +1,1 @@
+"""What an analyst's action does in ThreatQ: add, look up, mark, whitelist."""

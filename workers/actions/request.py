@@ -1,0 +1,77 @@
+"""What the analyst asked for, read into an indicator: pure, and the same rules as for payloads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from workers.errors import InputError
+from workers.indicator_types import fold, match_type, require_type
+from workers.indicators import Misfit, read_indicator, spellings
+from workers.plan import Attribute, Indicator
+from workers.refang import tidy
+
+#: Characters of a value that a message repeats.
+_SHOWN = 120
+
+
+class Request(Struct, frozen=True):
+    """The indicator of an action and the attributes to add to it.
+
+    `values` are the spellings under which ThreatQ may hold it, the likeliest first; `notes` are for the analyst.
+    """
+
+    indicator: Indicator
+    values: tuple[str, ...]
+    attributes: tuple[Attribute, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_request(arguments: dict[str, Any], type_names: Sequence[str]) -> Request:
+    """Read a job's arguments; `type_names` are the indicator types that this ThreatQ has.
+
+    Raises InputError for a type that it has not, and for a value that does not fit its type.
+    """
+    asked, value = str(arguments.get("type", "")), str(arguments.get("value", ""))
+    if not tidy(value):
+        raise InputError("is missing; give the indicator's value after its type", field="value")
+    indicator = _indicator(_type(asked, type_names), value)
+    notes = () if fold(indicator.type) == fold(match_type(asked) or asked) else (_retyped(indicator),)
+    return Request(
+        indicator=indicator,
+        values=tuple(dict.fromkeys((*spellings(indicator), tidy(value)))),
+        attributes=(*indicator.attributes, *_attributes(arguments.get("attributes") or ())),
+        notes=notes,
+    )
+
+
+def _type(asked: str, names: Sequence[str]) -> str:
+    """Return ThreatQ's own name of the type; an administrator may have added types that nobody else knows."""
+    by_folded = {fold(name): name for name in names}
+    known = match_type(asked) or asked
+    if found := by_folded.get(fold(known)):
+        return found
+    if match_type(asked):
+        raise InputError(f"this ThreatQ has no {known}; it has {', '.join(names)}", field="type")
+    if not asked.strip():
+        raise InputError(f"is missing; known types: {', '.join(names)}", field="type")
+    return require_type(asked)
+
+
+def _indicator(name: str, value: str) -> Indicator:
+    if match_type(name) is None:
+        return Indicator(name, tidy(value))
+    found = read_indicator(name, value)
+    if isinstance(found, Misfit):
+        raise InputError(f'"{value[:_SHOWN]}" is no indicator of type {name}: {found.why}', field="value")
+    return found
+
+
+def _retyped(indicator: Indicator) -> str:
+    return f"taken as {indicator.type}, which the value is"
+
+
+def _attributes(given: Sequence[Sequence[str]]) -> tuple[Attribute, ...]:
+    return tuple(Attribute(str(name), str(value)) for name, value in given)
