@@ -1,0 +1,80 @@
+"""The changes of one list on disk, cut as LogRhythm takes them: one frame, one call."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from workers.listsync.spill import read_frames, write_frame
+
+#: Items in one call to LogRhythm; its own clients send no more.
+BATCH = 1_000
+
+#: Entries shown with a plan.
+SAMPLES = 5
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Batches(Struct, frozen=True):
+    """Entries in a file: how many, the digest of them all, and the first few."""
+
+    path: str = ""
+    count: int = 0
+    digest: str = ""
+    samples: tuple[str, ...] = ()
+
+    @property
+    def calls(self) -> int:
+        """How many calls carry them."""
+        return -(-self.count // BATCH)
+
+    def read(self, skip: int = 0) -> Iterator[list[str]]:
+        """Yield the entries of one call after the other; `skip` leaves out calls that were made already."""
+        for values, _ in self.ranked(skip):
+            yield values
+
+    def ranked(self, skip: int = 0) -> Iterator[tuple[list[str], array[int]]]:
+        """Yield the entries of one call after the other with their ranks."""
+        if self.path:
+            yield from read_frames(Path(self.path), skip)
+
+
+class BatchWriter:
+    """Writes entries to a file; the same entries in the same order give the same digest."""
+
+    def __init__(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        self._path = path
+        self._values: list[str] = []
+        self._ranks: array[int] = array("Q")
+        self._count = 0
+        self._hash = blake2b(digest_size=16)
+        self._samples: list[str] = []
+
+    def add(self, value: str, rank: int = 0) -> None:
+        """Take one entry."""
+        self._values.append(value)
+        self._ranks.append(rank)
+        if len(self._values) == BATCH:
+            self._flush()
+
+    def close(self) -> Batches:
+        """Finish the file and return what stands in it."""
+        if self._values:
+            self._flush()
+        if not self._count:
+            return Batches()
+        return Batches(str(self._path), self._count, self._hash.hexdigest(), tuple(self._samples))
+
+    def _flush(self) -> None:
+        write_frame(self._path, self._values, self._ranks)
+        self._count += len(self._values)
+        self._samples += self._values[: SAMPLES - len(self._samples)]
+        self._hash.update(_encode(self._values))
+        self._values, self._ranks = [], array("Q")

@@ -1,0 +1,55 @@
+"""The manifest: what we put into a list, remembered as digests, so that we delete nothing else.
+
+An entry costs 16 bytes. At that length two of a million entries share a digest with a chance below
+10⁻²⁶, so a digest is as good as the entry itself.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+
+from workers.listsync.spill import key_of, partition
+
+#: Bytes of one digest.
+WIDTH = 16
+
+Manifest = Mapping[int, bytes]
+"""Packed, sorted digests by partition; a partition without entries may be absent."""
+
+
+def digest(value: str) -> bytes:
+    """Return the digest of an entry as it is spelled in the list."""
+    return blake2b(value.encode("utf-8", "surrogatepass"), digest_size=WIDTH).digest()
+
+
+def unpack(packed: bytes) -> frozenset[bytes]:
+    """Return the digests of one partition."""
+    return frozenset(packed[start : start + WIDTH] for start in range(0, len(packed), WIDTH))
+
+
+def pack(digests: Iterable[bytes]) -> bytes:
+    """Return digests as one sorted string of bytes."""
+    return b"".join(sorted(set(digests)))
+
+
+def digests_of(batches: Iterable[list[str]], *, caseless: bool) -> dict[int, bytes]:
+    """Return the digests of entries by partition, packed."""
+    key = key_of(caseless)
+    parts: defaultdict[int, bytearray] = defaultdict(bytearray)
+    for values in batches:
+        for value in values:
+            parts[partition(key(value))] += digest(value)
+    return {part: bytes(packed) for part, packed in parts.items()}
+
+
+def with_added(packed: bytes, added: bytes) -> bytes:
+    """Return one partition after entries were put into the list; write it before they are, so that a
+    run that is killed in between still knows them as its own."""
+    return pack(unpack(packed) | unpack(added))
+
+
+def with_removed(packed: bytes, removed: bytes) -> bytes:
+    """Return one partition after entries were deleted from the list."""
+    return pack(unpack(packed) - unpack(removed))

@@ -1,0 +1,49 @@
+"""An indicator of a data collection, as ThreatQ sends it and as far as lists need it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from msgspec import Struct
+
+#: Ranks are a score (0-10) in front of a time of 14 digits; both fit into 8 bytes.
+_SCORE_STEP = 10**14
+
+
+class TypeName(Struct, frozen=True, gc=False):
+    """The type as an object, which ThreatQ sends where no `fields` were asked for."""
+
+    name: str = ""
+
+
+class Row(Struct, frozen=True, gc=False):
+    """One row; decode ThreatQ's JSON straight into it. Keys that are not here are skipped unread."""
+
+    value: str
+    type: str | TypeName | None = None
+    score: int | float | str | dict[str, object] | None = None
+    created_at: str | None = None
+
+    @property
+    def type_name(self) -> str:
+        """The type's name, whichever way it was sent."""
+        if isinstance(self.type, TypeName):
+            return self.type.name
+        return self.type or ""
+
+
+def rank(score: int | None, created_at: str | None) -> int:
+    """Return a number that is higher for a higher score, and among equal scores for a newer indicator.
+
+    `created_at` is ThreatQ's UTC text, `YYYY-MM-DD HH:MM:SS` or ISO; unreadable counts as oldest.
+    """
+    return (score or 0) * _SCORE_STEP + (_digits(created_at) if created_at else 0)
+
+
+# A feed brings many indicators in one second, so that most times are known already.
+@lru_cache(maxsize=4096)
+def _digits(at: str) -> int:
+    try:
+        return int(at[:4] + at[5:7] + at[8:10] + at[11:13] + at[14:16] + at[17:19]) if len(at) >= 19 else 0
+    except ValueError:
+        return 0

@@ -1,0 +1,111 @@
+"""The type table: which LogRhythm list takes which ThreatQ indicator type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from workers.errors import ConfigError
+from workers.listsync.forms import CASELESS, FORMS, Form
+
+ListType = Literal["IP", "IPRange", "Host", "GeneralValue", "User", "Network"]
+FormName = Literal["ip", "fqdn", "md5", "sha1", "sha256", "sha512", "email", "text", "ip_range"]
+
+FIELD = "sync_types"
+
+
+class TypeRule(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """How one ThreatQ type stands in LogRhythm; the names of the keys are those of LogRhythm's API.
+
+    `use_context` is sent for GeneralValue lists alone: any other list type answers it with a 400.
+    """
+
+    list_type: ListType
+    form: FormName
+    use_context: tuple[str, ...] = ()
+    list_item_data_type: str = "String"
+    list_item_type: str = "StringValue"
+
+    def __post_init__(self) -> None:
+        """Refuse a context that LogRhythm would refuse, and a missing one."""
+        if (self.list_type == "GeneralValue") != bool(self.use_context):
+            raise ValueError("useContext belongs to GeneralValue lists, and each of those needs one")
+
+    @property
+    def normal(self) -> Form:
+        """The function that brings a value to its normal form."""
+        return FORMS[self.form]
+
+    @property
+    def caseless(self) -> bool:
+        """Whether an entry in capitals is the same entry."""
+        return self.form in CASELESS
+
+
+def _value(form: FormName, *contexts: str) -> TypeRule:
+    return TypeRule("GeneralValue", form, contexts)
+
+
+_IP = TypeRule("IP", "ip", (), "IP", "IP")
+
+#: LogRhythm's own clients put IPs, hashes and URLs so. FQDN as Host is inferred from the guide's alarm
+#: rule, which puts that list on a host field; e-mail contexts are a guess. All can be overridden.
+DEFAULTS: dict[str, TypeRule] = {
+    "IP Address": _IP,
+    "FQDN": TypeRule("Host", "fqdn", (), "String", "HostName"),
+    "MD5": _value("md5", "Hash"),
+    "SHA-1": _value("sha1", "Hash"),
+    "SHA-256": _value("sha256", "Hash"),
+    "IPv6 Address": _IP,
+    "URL": _value("text", "URL", "DomainImpacted"),
+    "Email Address": _value("email", "Address", "User"),
+    "SHA-512": _value("sha512", "Hash"),
+    "CIDR Block": TypeRule("IPRange", "ip_range", (), "IPRange", "IPRange"),
+}
+
+
+class TypeTable(Mapping[str, TypeRule]):
+    """The rules by ThreatQ's type name."""
+
+    def __init__(self, rules: Mapping[str, TypeRule] = DEFAULTS) -> None:
+        self._rules = dict(rules)
+        self._names = {name.casefold(): name for name in rules}
+
+    def __getitem__(self, name: str) -> TypeRule:
+        return self._rules[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rules)
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+    def canonical(self, name: str) -> str | None:
+        """Return a type's name as the table spells it, whatever its capitals; None when no list takes it."""
+        return self._names.get(name.strip().casefold())
+
+    def overridden(self, changes: Mapping[str, object]) -> TypeTable:
+        """Return the table with some types added, changed, or, where the value is None, left out.
+
+        Raises ConfigError that names the type and the key.
+        """
+        rules = dict(self._rules)
+        for given, change in changes.items():
+            name = self.canonical(given) or given
+            if change is None:
+                rules.pop(name, None)
+            else:
+                rules[name] = _rule(name, change)
+        return TypeTable(rules)
+
+
+def _rule(name: str, change: object) -> TypeRule:
+    try:
+        return msgspec.convert(change, TypeRule)
+    except msgspec.ValidationError as error:
+        raise ConfigError(
+            f"{name}: {error}; give listType, form and, for GeneralValue, useContext", field=FIELD
+        ) from error
