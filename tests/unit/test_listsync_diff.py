@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.errors import TqError
@@ -16,6 +16,9 @@ from workers.listsync.capacity import Cut, fullness, trim
 from workers.listsync.diff import diff
 from workers.listsync.manifest import digest, digests_of, pack, unpack, with_added, with_removed
 from workers.listsync.spill import PARTS, Spill, read_frames
+
+#: For properties that write files: the disk of a busy machine is slow.
+FILES = settings(max_examples=30)
 
 ENTRIES = st.text(max_size=4)
 SETS = st.sets(ENTRIES, max_size=40)
@@ -51,6 +54,7 @@ def all_of(batches: Batches) -> set[str]:
     return set(entries)
 
 
+@FILES
 @given(SETS, SETS, SETS)
 def test_the_diff_says_what_sets_say(want: set[str], have: set[str], ours: set[str]) -> None:
     with scratch() as tmp:
@@ -81,6 +85,7 @@ def test_lists_that_do_not_fit_into_memory_are_compared_from_disk(folder: Path) 
     assert all_of(changes.gone) == have - want
 
 
+@FILES
 @given(SETS, SETS)
 def test_without_a_manifest_nothing_goes_and_what_is_wanted_becomes_ours(
     want: set[str], have: set[str]
@@ -93,6 +98,7 @@ def test_without_a_manifest_nothing_goes_and_what_is_wanted_becomes_ours(
         assert all_of(changes.foreign) == have - want
 
 
+@FILES
 @given(st.lists(ENTRIES, max_size=30), st.lists(ENTRIES, max_size=30))
 def test_the_same_entries_in_any_order_and_number_give_the_same_files(
     want: list[str], have: list[str]
@@ -135,6 +141,7 @@ def test_entries_of_others_go_only_where_the_setting_says_so(folder: Path) -> No
     assert all_of(changes.gone) == all_of(changes.foreign) == {"theirs"}
 
 
+@FILES
 @given(st.dictionaries(ENTRIES, RANKS, min_size=1, max_size=40), st.integers(0, 45))
 def test_beyond_the_capacity_the_highest_ranks_stay(wanted: dict[str, int], capacity: int) -> None:
     with scratch() as tmp:

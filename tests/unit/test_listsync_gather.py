@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.listsync.buckets import ScoreBands
@@ -15,6 +15,9 @@ from workers.listsync.mapping import Collection
 from workers.listsync.rows import Row
 from workers.listsync.spill import PARTS, Spill
 from workers.listsync.types import TypeTable
+
+#: For properties that write files: the disk of a busy machine is slow.
+FILES = settings(max_examples=30)
 
 
 def gathering(folder: Path, split: str = "tqtype") -> Gathering:
@@ -58,6 +61,7 @@ def test_rows_are_sorted_into_lists_by_type_and_score(tmp_path: Path) -> None:
 TYPES = st.text() | st.sampled_from([*TypeTable(), "CVE"])
 
 
+@FILES
 @given(
     st.lists(st.builds(Row, st.text(), TYPES, st.none() | st.integers() | st.text(), st.none() | st.text()))
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -35,6 +35,9 @@ from workers.listsync.plan import (
 )
 from workers.listsync.spill import Spill
 from workers.listsync.types import TypeTable
+
+#: For properties that write files: the disk of a busy machine is slow.
+FILES = settings(max_examples=30)
 
 SETS = st.sets(st.integers(0, 30).map(str), max_size=25)
 STRICT = DeleteGuard(max_count=0, max_percent=0)
@@ -86,6 +89,7 @@ def entries(batches: Batches) -> set[str]:
     return {value for values in batches.read() for value in values}
 
 
+@FILES
 @given(SETS, SETS, SETS)
 def test_a_full_sync_ends_with_the_collection_and_the_entries_of_others(
     want: set[str], have: set[str], ours: set[str]
@@ -98,6 +102,7 @@ def test_a_full_sync_ends_with_the_collection_and_the_entries_of_others(
         assert plan.after == len(after)
 
 
+@FILES
 @given(SETS, SETS, SETS)
 def test_nothing_is_ever_deleted_that_is_not_in_the_manifest(
     want: set[str], have: set[str], ours: set[str]
@@ -119,6 +124,7 @@ DOUBTS = st.sampled_from(
 )
 
 
+@FILES
 @given(SETS, SETS, DOUBTS)
 def test_an_incomplete_empty_or_unreachable_collection_never_deletes_and_cannot_be_approved(
     want: set[str], have: set[str], source: Listing
@@ -180,6 +186,7 @@ def test_a_held_plan_still_adds(tmp_path: Path) -> None:
     assert plan.held.approvable
 
 
+@FILES
 @given(SETS, SETS, SETS, SETS)
 def test_an_approval_lets_through_what_was_shown_and_never_more(
     want: set[str], have: set[str], later_want: set[str], later_have: set[str]
@@ -207,6 +214,7 @@ def test_an_approval_for_another_list_lets_nothing_through(tmp_path: Path) -> No
     assert approve(plan, other, tmp_path / "a", caseless=False) == plan
 
 
+@FILES
 @given(SETS, SETS)
 def test_the_add_method_never_deletes_and_says_what_stays(want: set[str], have: set[str]) -> None:
     with tempfile.TemporaryDirectory() as tmp:
@@ -217,6 +225,7 @@ def test_the_add_method_never_deletes_and_says_what_stays(want: set[str], have: 
         assert entries(plan.adds) == want - have
 
 
+@FILES
 @given(SETS, SETS)
 def test_the_id_of_a_plan_is_the_digest_of_its_changes(want: set[str], have: set[str]) -> None:
     with tempfile.TemporaryDirectory() as tmp:
@@ -228,6 +237,7 @@ def test_the_id_of_a_plan_is_the_digest_of_its_changes(want: set[str], have: set
         assert first.id != other.id
 
 
+@FILES
 @given(SETS, SETS, SETS, st.integers(1, 30), st.sampled_from(["add", "full"]), st.booleans())
 def test_a_plan_never_fills_a_list_beyond_its_maximum(
     want: set[str], have: set[str], ours: set[str], capacity: int, method: Method, strict: bool
