@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 from pathlib import Path
@@ -25,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     site.socket.listen()
     if options.ready_file:
         _write_whole(options.ready_file, {"url": site.url, "threatq": site.url, "pid": os.getpid()})
-    asyncio.run(serve([site]))
+    serve(site)
     return 0
 
 
