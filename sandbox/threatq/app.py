@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from sandbox.threatq import children, control, lookups, objects
+from sandbox.threatq import children, connectors, control, library, lookups, objects, searches
 from sandbox.threatq.call import Handler
 from sandbox.threatq.endpoint import endpoint, token_endpoint
 from sandbox.threatq.link import Link
@@ -60,6 +60,15 @@ _ROUTES: list[_Entry] = [
     ("GET", "users/current", lookups.current_user, {}),
     ("GET", "configuration/proxy", lookups.proxy, {}),
     ("PUT", "indicator/{id:int}/scores", objects.set_score, {}),
+    ("GET", "search", searches.keywords, {}),
+    ("GET", "search/query", searches.index, {}),
+    ("POST", "search/query", searches.create, {}),
+    ("GET", "connectors", connectors.index, {}),
+    ("POST", "connectors", connectors.register, {}),
+    ("GET", "connectors/{id:int}", connectors.show, {}),
+    ("PUT", "connectors/{id:int}", connectors.update, {}),
+    ("POST", "{collection}/query", library.query, {}),
+    ("GET", "{collection}/query/hash/{hash}", library.by_hash, {}),
     ("POST", "{collection}/consume", objects.consume, {}),
     ("POST", "{collection}/consume/new", objects.consume, {}),
     *_CHILDREN,

@@ -10,10 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.threatq.accounts import ANALYST
 from sandbox.threatq.behaviour import Behaviour, changed
 from sandbox.threatq.call import Answer
+from sandbox.threatq.connectors import change
 from sandbox.threatq.endpoint import Endpoint, respond_with
 from sandbox.threatq.faults import Fault
+from sandbox.threatq.searches import save
+from sandbox.threatq.seed import SeedPlan, expire, seed
 from sandbox.threatq.state import ThreatQ
 
 Lever = Callable[[ThreatQ, Any, dict[str, Any]], Any]
@@ -91,6 +95,37 @@ def _reset(threatq: ThreatQ, body: Any, _path: Any) -> Behaviour:
     return threatq.behaviour
 
 
+def _seed(threatq: ThreatQ, body: Any, _path: Any) -> dict[str, int]:
+    """Fill in indicators: see SeedPlan."""
+    return {"indicators": seed(threatq.store, msgspec.convert(body, SeedPlan))}
+
+
+def _expire(threatq: ThreatQ, body: Any, _path: Any) -> dict[str, int]:
+    """Let each n-th indicator expire: `{"every": n}`."""
+    return {"expired": expire(threatq.store, int(body["every"]))}
+
+
+def _collection(threatq: ThreatQ, body: Any, _path: Any) -> dict[str, int]:
+    """Save a data collection as the analyst: `{"name", "query": {"criteria", "filters"}, "shared": true}`."""
+    json = msgspec.json.encode({"ui_query": {}, "api_query": body.get("query", {})}).decode()
+    return {"id": save(threatq.store, body["name"], json, ANALYST.id, bool(body.get("shared", True)))}
+
+
+def _share(threatq: ThreatQ, body: Any, _path: Any) -> dict[str, Any]:
+    """Share a data collection or take it back: `{"name", "shared"}`."""
+    threatq.store.run("UPDATE searches SET shared = ? WHERE name = ?", int(body["shared"]), body["name"])
+    return {"name": body["name"]}
+
+
+def _connector(threatq: ThreatQ, body: Any, _path: Any) -> dict[str, Any]:
+    """Do as a person in the UI does: `{"name", "is_active", "custom_fields"}`."""
+    row = threatq.store.one("SELECT id FROM connectors WHERE name = ?", body["name"])
+    if row is None:
+        raise LookupError(f"No connector {body['name']} is registered.")
+    change(threatq.store, row["id"], body)
+    return {"name": body["name"]}
+
+
 _LEVERS: list[tuple[str, str, Lever]] = [
     ("GET", "behaviour", _behaviour),
     ("POST", "behaviour", _behave),
@@ -103,5 +138,10 @@ _LEVERS: list[tuple[str, str, Lever]] = [
     ("POST", "password", _password),
     ("GET", "calls", _calls),
     ("DELETE", "calls", _forget_calls),
+    ("POST", "seed", _seed),
+    ("POST", "expire", _expire),
+    ("POST", "collections", _collection),
+    ("POST", "collections/share", _share),
+    ("POST", "connector", _connector),
     ("POST", "reset", _reset),
 ]

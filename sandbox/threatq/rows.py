@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from sandbox.threatq import clock
 from sandbox.threatq.call import Refused
 from sandbox.threatq.kinds import KINDS, Kind
 from sandbox.threatq.relations import kinds_of, related
-from sandbox.threatq.store import Row, Store
+from sandbox.threatq.store import Row, Store, digest
 
 if TYPE_CHECKING:
     from sandbox.threatq.state import ThreatQ
@@ -52,7 +51,7 @@ def _indicator(store: Store, row: Row) -> Row:
         "type_id": row["type_id"],
         "status_id": row["status_id"],
         "class": type.get("class"),
-        "hash": digest(row),
+        "hash": digest(row["key"], row["type_id"], row["happened_at"]),
         "expires_needs_calc": "Y",
         **dates,
         "type": type,
@@ -62,17 +61,16 @@ def _indicator(store: Store, row: Row) -> Row:
 def _event(store: Store, row: Row) -> Row:
     type = store.one("SELECT id, name FROM event_types WHERE id = ?", row["type_id"])
     happened_at = clock.text(row["happened_at"])
-    return {"type_id": row["type_id"], "happened_at": happened_at, "hash": digest(row), "type": type}
+    return {
+        "type_id": row["type_id"],
+        "happened_at": happened_at,
+        "hash": digest(row["key"], row["type_id"], row["happened_at"]),
+        "type": type,
+    }
 
 
 def _dates(row: Row, *names: str) -> Row:
     return {name: clock.text(row[name]) for name in names}
-
-
-def digest(row: Row) -> str:
-    """The 32 hex digits that ThreatQ shows as an object's hash; over what is a guess."""
-    text = f"{row['key']}|{row['type_id']}|{row['happened_at']}"
-    return hashlib.md5(text.encode(errors="replace"), usedforsecurity=False).hexdigest()
 
 
 def expand(threatq: ThreatQ, kind: Kind, row: Row, wanted: str) -> Row:
@@ -214,6 +212,11 @@ def comment(store: Store, kind: Kind, row: Row) -> Row:
         **dates,
         "sources": said_by,
     }
+
+
+def adversaries(store: Store, kind: Kind, id: int) -> list[Row]:
+    """The relations of an object to adversaries."""
+    return related(store, (kind, id), KINDS["adversaries"])
 
 
 def status(store: Store, kind: Kind, id: int) -> Row | None:
