@@ -1,0 +1,136 @@
+"""People: `/persons/` up to 7.4, `/users/` from 7.5.1; and what the caller may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sandbox.logrhythm.config import Person
+from sandbox.logrhythm.replies import Refused, invalid
+from sandbox.logrhythm.world import World, world_of
+
+#: When the records of the sandbox were last changed.
+_CHANGED = "2024-01-09T12:00:00Z"
+
+
+async def persons(request: Request) -> Response:
+    """Return people as 7.4 shows them; nobody found is a 404, not an empty array."""
+    found = _page(request, version="7.4", status="personStatus", shown=_person)
+    if not found:
+        raise Refused(404, "Persons not found")
+    return JSONResponse(found)
+
+
+async def users(request: Request) -> Response:
+    """Return people as 7.5.1 and later show them."""
+    return JSONResponse(_page(request, version="7.5.1", status="userStatus", shown=_user))
+
+
+async def person(request: Request) -> Response:
+    """Return one person (7.4)."""
+    return JSONResponse(_person(_one(request, "7.4"), world_of(request)))
+
+
+async def user(request: Request) -> Response:
+    """Return one user (7.5.1 and later)."""
+    return JSONResponse(_user(_one(request, "7.5.1"), world_of(request)))
+
+
+async def login(request: Request) -> Response:
+    """Return the login of a user (7.5.1 and later)."""
+    one = _one(request, "7.5.1")
+    if one.user_id is None:
+        raise Refused(404, "User login not found")
+    return JSONResponse({**_login(one), "userId": one.id})
+
+
+async def permissions(request: Request) -> Response:
+    """Return what the token's user may do."""
+    claims = world_of(request).caller(request)
+    writes = claims.rid == "globalAdmin"
+    return JSONResponse({"role": claims.rid, "userId": claims.uid, "lists": {"read": True, "write": writes}})
+
+
+def _page(
+    request: Request, *, version: str, status: str, shown: Callable[[Person, World], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    world = _admitted(request, version)
+    query = request.query_params
+    wanted = query.get(status, "").lower()
+    name = query.get("name", "").lower()
+    found = [
+        one
+        for one in world.config.people
+        if name in one.full_name.lower() and (not wanted or one.status.lower() in wanted.split(","))
+    ]
+    offset, count = _number(request, "offset", 0, 0), _number(request, "count", 100, 1)
+    return [shown(one, world) for one in found[offset : offset + min(count, 1000)]]
+
+
+def _one(request: Request, version: str) -> Person:
+    world = _admitted(request, version)
+    for one in world.config.people:
+        if str(one.id) == request.path_params["id"]:
+            return one
+    raise Refused(404, "Not found")
+
+
+def _admitted(request: Request, version: str) -> World:
+    """Return the world if the caller is known and this version has the endpoint."""
+    world = world_of(request)
+    world.caller(request)
+    if world.config.mode != version:
+        raise Refused(404, "Not Found")
+    return world
+
+
+def _number(request: Request, name: str, default: int, least: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise invalid(f"query.{name} must be greater than or equal to {least}")
+    return int(text)
+
+
+def _names(one: Person) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "firstName": one.first,
+        "lastName": one.last,
+        "fullName": one.full_name,
+        "recordStatusName": one.status,
+        "dateUpdated": _CHANGED,
+    }
+
+
+def _person(one: Person, _world: World) -> dict[str, Any]:
+    kind = "Role" if one.kind == "Role" else "Person"
+    record = {**_names(one), "personType": kind, "isAPIPerson": False}
+    return record if one.user_id is None else {**record, "user": {**_login(one), "personid": one.id}}
+
+
+def _user(one: Person, world: World) -> dict[str, Any]:
+    return {
+        **_names(one),
+        "userType": one.kind,
+        "objectPermissions": {
+            "readAccess": "PublicAll",
+            "writeAccess": "PublicGlobalAdmin",
+            "entity": {"id": -100, "name": "Global Entity"},
+            "owner": {"id": one.owner_id, "name": world.owner_name(one.owner_id)},
+        },
+    }
+
+
+def _login(one: Person) -> dict[str, Any]:
+    return {
+        "id": one.user_id,
+        "login": one.login,
+        "userProfileId": -100,
+        "defaultEntityId": 1,
+        "recordStatusName": one.status,
+        "entities": [],
+        "dateUpdated": _CHANGED,
+    }
