@@ -18,8 +18,8 @@ _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; }
-th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); padding: .4rem .8rem .4rem 0;
-  text-align: left; vertical-align: top; }
+th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent);
+  padding: .4rem .8rem .4rem 0; text-align: left; vertical-align: top; }
 td.count { font-variant-numeric: tabular-nums; text-align: right; }
 code { overflow-wrap: anywhere; }
 tr.retired { opacity: .55; }
@@ -27,7 +27,8 @@ tr.retired { opacity: .55; }
 """
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Simulated LogRhythm</title><style>{style}</style></head>
 <body><h1>Simulated LogRhythm {mode}</h1>
 <p>{lists} lists, {items} items. Nothing here is real. Faults and counters:

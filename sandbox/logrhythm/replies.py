@@ -40,5 +40,6 @@ def too_long(threshold: int) -> Refused:
     """Return the answer for a list that holds more items than the caller is prepared for."""
     return Refused(
         400,
-        f"List has more than '{threshold}' items. Please change 'MaxItemsThreshold' header to appropriate value.",
+        f"List has more than '{threshold}' items. "
+        "Please change 'MaxItemsThreshold' header to appropriate value.",
     )
