@@ -111,6 +111,23 @@ class Settings(Struct, frozen=True, kw_only=True):
     logrhythm_ca_file: Annotated[
         str, Meta(description="CA bundle (PEM) that signs LogRhythm's certificate.")
     ] = ""
+    logrhythm_entity: Annotated[str, Meta(description="LogRhythm entity that new lists belong to.")] = (
+        "Global Entity"
+    )
+    logrhythm_read_access: Annotated[str, Meta(description="Who may read new lists.")] = "PublicAll"
+    logrhythm_write_access: Annotated[str, Meta(description="Who may change new lists.")] = (
+        "PublicGlobalAdmin"
+    )
+    logrhythm_proxy: Annotated[str, Meta(description="Proxy URL towards LogRhythm; empty: none.")] = ""
+    logrhythm_connect_timeout_s: Annotated[
+        float, Meta(gt=0, description="Seconds to connect to LogRhythm.")
+    ] = 3.0
+    logrhythm_read_timeout_s: Annotated[
+        float, Meta(gt=0, description="Seconds to wait for LogRhythm's answer.")
+    ] = 30.0
+    logrhythm_list_timeout_s: Annotated[
+        float, Meta(gt=0, description="Seconds to wait for LogRhythm to gather a long list.")
+    ] = 300.0
 
     sync_collections: Annotated[
         str, Meta(description="YAML text: data collection -> baseName and splitBy.")

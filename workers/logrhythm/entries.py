@@ -1,0 +1,90 @@
+"""The entries of lists: read all of them as a stream, write them a thousand at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain, islice
+
+from workers.errors import ServiceAway
+from workers.logrhythm.gateway import Gateway
+from workers.logrhythm.itemscan import Broken, ItemScanner
+from workers.logrhythm.model import ListSummary, entries, summary
+
+#: Entries in one call; what public clients send at most, more is not known to work.
+ENTRIES_A_CALL = 1_000
+
+#: Bytes read from the connection at once.
+READ_BYTES = 1024 * 1024
+
+#: One writer for each LogRhythm in this process; two would deadlock in its database.
+_WRITERS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+#: What a writer must hold across processes and machines while it sends one call.
+Turn = Callable[[], AbstractContextManager[object]]
+
+
+class Entries:
+    """The entries of the lists of one LogRhythm.
+
+    `turn` gives the lock that writers of all processes share; each call takes and releases it.
+    """
+
+    def __init__(self, gateway: Gateway, *, turn: Turn = nullcontext) -> None:
+        self._gateway, self._turn = gateway, turn
+
+    def read(self, one: ListSummary, *, at_most: int) -> Iterator[str]:
+        """Yield every value of the list, in bounded memory.
+
+        Raises ListTooLong if there are more than `at_most`, ListGone, and at the end ServiceAway if what came
+        is not the whole list: use nothing of it before the iterator is exhausted.
+        """
+        return chain.from_iterable(self.read_blocks(one, at_most=at_most))
+
+    def read_blocks(self, one: ListSummary, *, at_most: int) -> Iterator[list[str]]:
+        """Yield what `read` yields, some hundred values at a time."""
+        scanner = ItemScanner()
+        try:
+            with self._gateway.stream(f"/lists/{one.guid}/", {"maxItemsThreshold": str(at_most)}) as response:
+                for piece in response.iter_content(READ_BYTES):
+                    yield scanner.feed(piece)
+            last, told = scanner.close()
+        except Broken as error:
+            raise _incomplete(one, str(error)) from error
+        yield last
+        declared = summary(told).entry_count
+        if scanner.count != declared:
+            raise _incomplete(one, f"{scanner.count} of {declared} entries came")
+
+    def add(
+        self, one: ListSummary, values: Iterable[str], *, after_call: Callable[[int], object] = int
+    ) -> ListSummary:
+        """Put `values` into the list; one that is there already changes nothing.
+
+        `after_call` is told how many values each call wrote. Returns the list as it is after the last call.
+        """
+        return self._write("POST", one, values, after_call)
+
+    def remove(
+        self, one: ListSummary, values: Iterable[str], *, after_call: Callable[[int], object] = int
+    ) -> ListSummary:
+        """Take `values` out of the list; one that is not there changes nothing."""
+        return self._write("DELETE", one, values, after_call)
+
+    def _write(
+        self, method: str, one: ListSummary, values: Iterable[str], after_call: Callable[[int], object]
+    ) -> ListSummary:
+        rest = iter(values)
+        while batch := list(islice(rest, ENTRIES_A_CALL)):
+            body = entries(one.list_type, batch)
+            with _WRITERS[self._gateway.url], self._turn():
+                told = self._gateway.call(method, f"/lists/{one.guid}/items/", body=body)
+            one = summary(told)
+            after_call(len(batch))
+        return one
+
+
+def _incomplete(one: ListSummary, why: str) -> ServiceAway:
+    return ServiceAway("logrhythm", f"the list {one.name!r} did not arrive whole: {why}; it is read again")

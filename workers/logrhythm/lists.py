@@ -1,0 +1,124 @@
+"""Finding, making and retiring lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from workers.errors import Rejected, ServiceAway
+from workers.logrhythm.failure import NameTaken
+from workers.logrhythm.gateway import Gateway
+from workers.logrhythm.model import ListKind, ListSummary, changed_list, new_list, summary
+
+#: Lists asked for in one page; what public clients use. A server may give fewer.
+PAGE_SIZE = 1000
+
+#: A page with fewer lists than LogRhythm's own default is surely the last.
+LEAST_FULL_PAGE = 100
+
+#: Text that means itself where LogRhythm reads "name or regex", and that a header can carry.
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 :_-]*[A-Za-z0-9]")
+
+#: Shorter name filters are refused.
+MIN_FILTER_CHARS = 3
+
+
+class Lists:
+    """The lists of one LogRhythm."""
+
+    def __init__(self, gateway: Gateway, *, entity: str, read_access: str, write_access: str) -> None:
+        self._gateway = gateway
+        self._entity, self._read_access, self._write_access = entity, read_access, write_access
+
+    def every(self, *, name_part: str = "") -> Iterator[ListSummary]:
+        """Yield all lists, retired ones too, page by page; `name_part` narrows them as LogRhythm likes."""
+        seen: set[str] = set()
+        headers = {"pageSize": str(PAGE_SIZE), **({"name": name_part} if name_part else {})}
+        for number in range(1, 10_000):
+            page = self._gateway.call("GET", "/lists/", headers={**headers, "pageNumber": str(number)})
+            new = [one for one in _summaries(page) if one.guid not in seen]
+            yield from new
+            seen.update(one.guid for one in new)
+            # A page may be short because the server caps it below what we asked; only these two are an end.
+            if not new or len(page) < LEAST_FULL_PAGE:
+                return
+
+    def find(self, name: str) -> ListSummary | None:
+        """Return the list of exactly this name: an active one before a retired, a public one before a private.
+
+        LogRhythm's own filter also finds `ThreatQ: FQDN: High` for `ThreatQ: FQDN`. Raises Rejected if
+        several lists of this name remain.
+        """
+        found = [one for one in self.every(name_part=name_filter(name)) if one.name == name]
+        found.sort(key=_rank)
+        if len(found) > 1 and _rank(found[0]) == _rank(found[1]):
+            raise Rejected(
+                f"LogRhythm has {len(found)} lists called {name!r}; rename or retire all but the one that the "
+                "sync may change"
+            )
+        return found[0] if found else None
+
+    def create(self, name: str, kind: ListKind, *, owner: int) -> ListSummary:
+        """Make an empty list; raises NameTaken if a public one is called so, InvalidOwner for a wrong owner."""
+        request = new_list(
+            name,
+            kind,
+            owner=owner,
+            entity=self._entity,
+            read_access=self._read_access,
+            write_access=self._write_access,
+        )
+        return summary(self._gateway.call("POST", "/lists/", body=request))
+
+    def ensure(self, name: str, kind: ListKind, *, owner: int) -> ListSummary:
+        """Return the active list of this name: found, brought back from retirement, or made.
+
+        When somebody else makes it in between, or our own answer was lost, theirs is taken.
+        """
+        found = self.find(name)
+        if found is None:
+            try:
+                return self.create(name, kind, owner=owner)
+            except NameTaken:
+                found = self.find(name)
+                if found is None:
+                    raise
+        return self.revive(found) if found.is_retired else found
+
+    def retire(self, one: ListSummary) -> ListSummary:
+        """Retire a list, which is all that LogRhythm offers instead of deleting; its entries stay in it."""
+        return self._change(one, status="Retired")
+
+    def revive(self, one: ListSummary) -> ListSummary:
+        """Make a retired list active again."""
+        return self._change(one, status="Active")
+
+    def entry_count(self, one: ListSummary) -> int:
+        """Return how many entries the list has now, without reading them."""
+        for candidate in self.every(name_part=name_filter(one.name)):
+            if candidate.guid == one.guid:
+                return candidate.entry_count
+        raise ServiceAway("logrhythm", f"LogRhythm does not show the list {one.name!r} any more")
+
+    def _change(self, one: ListSummary, **changes: object) -> ListSummary:
+        return summary(self._gateway.call("POST", "/lists/", body=changed_list(one, **changes)))
+
+
+def name_filter(name: str) -> str:
+    """Return the longest part of `name` that is safe in the name header, or "" if none is long enough.
+
+    Headers are Latin-1 and LogRhythm may read them as a regular expression, so anything unusual is left out:
+    the filter then finds more lists, never fewer.
+    """
+    longest = max(_PLAIN.findall(name), key=len, default="")
+    return longest if len(longest) >= MIN_FILTER_CHARS else ""
+
+
+def _summaries(page: object) -> list[ListSummary]:
+    if not isinstance(page, list):
+        raise ServiceAway("logrhythm", "LogRhythm answers GET /lists/ with something that is no array")
+    return [summary(one) for one in page]
+
+
+def _rank(one: ListSummary) -> tuple[bool, bool]:
+    return (one.is_retired, not one.is_public)
