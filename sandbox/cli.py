@@ -5,8 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 from pathlib import Path
 
+from sandbox.certificate import self_signed
+from sandbox.logrhythm import app as logrhythm
+from sandbox.logrhythm.config import LogRhythmConfig
+from sandbox.logrhythm.tokens import mint
 from sandbox.serving import Site, serve
 from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
 from sandbox.threatq.app import create_app
@@ -15,17 +20,40 @@ from sandbox.threatq.state import ThreatQ
 #: The port of the simulated ThreatQ when none is given.
 THREATQ_PORT = 8900
 
+#: The port of the simulated LogRhythm when none is given.
+LOGRHYTHM_PORT = 8901
+
 
 def main(argv: list[str] | None = None) -> int:
     """Serve until Ctrl-C."""
     options = _parser().parse_args(argv)
     site = Site("threatq", create_app(ThreatQ(seed=options.seed)), options.host, options.threatq_port)
     print(f"ThreatQ: {site.url}  client id {CLIENT_ID}  e-mail {EMAIL}  password {PASSWORD}", flush=True)
-    site.socket.listen()
-    if options.ready_file:
-        _write_whole(options.ready_file, {"url": site.url, "threatq": site.url, "pid": os.getpid()})
-    serve(site)
+    with tempfile.TemporaryDirectory(prefix="tq-sandbox-") as folder:
+        other = _logrhythm(options, Path(folder))
+        for one in (site, other):
+            one.socket.listen()
+        if options.ready_file:
+            _write_whole(
+                options.ready_file,
+                {"url": site.url, "threatq": site.url, "logrhythm": other.url, "pid": os.getpid()},
+            )
+        serve(site, other)
     return 0
+
+
+def _logrhythm(options: argparse.Namespace, folder: Path) -> Site:
+    """The simulated LogRhythm, with a certificate of its own if that is wanted."""
+    tls = self_signed(folder, options.host) if options.logrhythm_tls else {}
+    app = logrhythm.create_app(LogRhythmConfig(mode=options.logrhythm_mode))
+    port = options.logrhythm_port
+    if port is None:
+        port = LOGRHYTHM_PORT if options.threatq_port else 0
+    site = Site("logrhythm", app, options.host, port, **tls)
+    print(f"LogRhythm {options.logrhythm_mode}: {site.url}  token {mint()}", flush=True)
+    if tls:
+        print(f"LogRhythm signs its own certificate: {tls['ssl_certfile']}", flush=True)
+    return site
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
         default=THREATQ_PORT,
         help="0: any free one (default %(default)s)",
     )
+    parser.add_argument("--logrhythm-port", type=int, help=f"0: any free one (default {LOGRHYTHM_PORT})")
+    parser.add_argument(
+        "--logrhythm-mode", choices=("7.4", "7.5.1"), default="7.5.1", help="version (default %(default)s)"
+    )
+    parser.add_argument("--logrhythm-tls", action="store_true", help="LogRhythm speaks https")
     parser.add_argument("--seed", type=int, default=0, help="seed of the faults that strike by chance")
     parser.add_argument("--ready-file", type=Path, help="write the addresses here as JSON once they accept")
     return parser

@@ -61,7 +61,8 @@ async def set_behaviour(request: Request) -> Response:
 
 async def show_calls(request: Request) -> Response:
     """Return how often each route was called."""
-    return JSONResponse(dict(sorted(world_of(request).calls.items())))
+    calls = world_of(request).calls
+    return JSONResponse({"total": calls.total(), "by_route": dict(sorted(calls.items()))})
 
 
 async def clear_calls(request: Request) -> Response:

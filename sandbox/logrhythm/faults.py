@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.logrhythm.replies import DEADLOCK, Refused
+from sandbox.serving import hang_up
 
 BASE = "/lr-admin-api"
 
@@ -68,10 +68,10 @@ class FaultyGateway:
         if answer:
             await answer(scope, receive, send)
         elif self._faults.take("drop_before"):
-            await hang_up(receive)
+            await hang_up(scope)
         elif self._faults.take("drop_after"):
             await self._app(scope, receive, _swallow)
-            await hang_up(receive)
+            await hang_up(scope)
         else:
             await self._app(scope, receive, send)
 
@@ -101,24 +101,6 @@ def route_of(method: str, path: str) -> str:
     if len(parts) > 1:
         parts[1] = "{id}"
     return f"{method} /{'/'.join(parts)}/"
-
-
-async def hang_up(receive: Receive) -> None:
-    """Cut the connection without an answer.
-
-    ASGI has no word for that; uvicorn's `receive` is bound to the cycle that holds the transport.
-    """
-    transport = getattr(getattr(receive, "__self__", None), "transport", None)
-    if transport is None:
-        raise ConnectionAbortedError("the sandbox hangs up")
-    transport.abort()
-    with suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(_gone(receive), timeout=1)
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _swallow(_message: Message) -> None:
