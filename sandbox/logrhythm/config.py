@@ -44,7 +44,7 @@ PEOPLE = (
 class LogRhythmConfig(Struct, frozen=True, kw_only=True):
     """The simulated LogRhythm's version, its people and its undocumented choices.
 
-    `duplicates`, `max_items_per_call` and `deadlocks` are guesses about the real product: no public source
+    `duplicates`, `max_items_per_call`, `max_page` and `deadlocks` are guesses about the real product: no public source
     settles them. `write_ms` is how long a write of items takes, so that two can overlap.
     """
 
@@ -52,6 +52,7 @@ class LogRhythmConfig(Struct, frozen=True, kw_only=True):
     people: tuple[Person, ...] = PEOPLE
     entities: tuple[str, ...] = ("Global Entity", "Primary Site")
     max_items_per_call: int = 1000
+    max_page: int = 1000
     duplicates: Literal["ignore", "error"] = "ignore"
     deadlocks: Literal["list", "platform"] = "list"
     write_ms: float = 0.0

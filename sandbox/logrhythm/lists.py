@@ -31,7 +31,10 @@ async def fetch(request: Request) -> Response:
     world = world_of(request)
     world.caller(request)
     matches = _filter(request)
-    number, size = _number(request, "pageNumber", 1), _number(request, "pageSize", PAGE_SIZE)
+    number, size = (
+        _number(request, "pageNumber", 1),
+        min(_number(request, "pageSize", PAGE_SIZE), world.config.max_page),
+    )
     found = [one.answer() for one in world.store.lists.values() if matches(one)]
     return JSONResponse(found[(number - 1) * size : number * size])
 

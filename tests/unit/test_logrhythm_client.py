@@ -1,0 +1,120 @@
+"""The LogRhythm client's pure parts: tokens, pauses, answers, names."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.logrhythm.tokens import mint
+from workers.config import Secret, Settings
+from workers.errors import ConfigError, Rejected, ServiceAway
+from workers.logrhythm.failure import Deadlock, Throttled, failure, words
+from workers.logrhythm.gateway import Gateway
+from workers.logrhythm.lists import name_filter
+from workers.logrhythm.model import ListKind, changed_list, new_list, summary
+from workers.logrhythm.patience import Patience
+from workers.logrhythm.token import read_token
+
+
+def test_a_token_says_whose_it_is_and_how_long_it_lasts() -> None:
+    token = read_token(Secret(mint(uid=5, valid_s=100)))
+    left = token.seconds_left(time.time())
+    assert token.uid == 5
+    assert left is not None
+    assert 90 < left <= 100
+
+
+@pytest.mark.parametrize("text", ["", "abc", "a.b.c", "a.é.c", "..", "a.bm9uZQ.c"])
+def test_what_is_no_token_is_refused_without_being_shown(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^logrhythm_token: is n") as caught:
+        read_token(Secret(text))
+    assert caught.value.__cause__ is None
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_token_or_refused(text: str) -> None:
+    try:
+        read_token(Secret(text))
+    except ConfigError:
+        return
+
+
+def test_pauses_double_up_to_their_limit_and_end() -> None:
+    patience, away = Patience(tries=4, first_s=1, most_s=3), Deadlock("logrhythm", "x")
+    assert [patience.pause(n, away, 1.0) for n in (1, 2, 3, 4)] == [1, 2, 3, None]
+    assert patience.pause(1, away, 0.0) == 0.5
+    assert patience.pause(1, Throttled("logrhythm", "x", after=2), 0.0) == 2
+    assert patience.pause(1, Throttled("logrhythm", "x", after=30), 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"statusCode":400,"message":"Bad Request","validationErrors":["body.x"]}', "Bad Request; body.x"),
+        (b'{"details":"older"}', "older"),
+        (b"upstream connect error\n", "upstream connect error"),
+        (b"[1]", "[1]"),
+        (b'{"validationErrors":"text"}', ""),
+        (b"\xff", "\ufffd"),
+        (b"", ""),
+    ],
+)
+def test_an_error_body_of_any_shape_is_read(body: bytes, said: str) -> None:
+    assert words(body) == said
+
+
+@given(st.integers(300, 599), st.binary(max_size=80))
+def test_every_refusal_becomes_one_of_our_errors(status: int, body: bytes) -> None:
+    error = failure(status, body, {}, "GET /lists/")
+    assert isinstance(error, ServiceAway | ConfigError | Rejected)
+
+
+@given(st.text(max_size=40))
+def test_a_name_filter_is_part_of_the_name_and_fits_into_a_header(name: str) -> None:
+    part = name_filter(name)
+    assert part in name
+    assert part.isascii()
+    assert part == "" or len(part) >= 3
+    assert part == part.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [("lr.example", "https://lr.example:8501"), ("https://lr.example:443/", "https://lr.example:443")],
+)
+def test_the_gateway_is_at_port_8501_unless_told(text: str, url: str) -> None:
+    gateway = Gateway(Settings(logrhythm_url=text, logrhythm_token=Secret(mint())))
+    assert gateway.url == url
+    assert mint() not in repr(vars(gateway))
+    gateway.close()
+
+
+@pytest.mark.parametrize("text", ["", "http://lr.example"])
+def test_no_address_and_plain_http_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="logrhythm_url"):
+        Gateway(Settings(logrhythm_url=text))
+
+
+def test_context_goes_only_to_lists_that_take_one() -> None:
+    made = new_list(
+        "x", ListKind("IP", ("Hash",)), owner=1, entity="e", read_access="PublicAll", write_access="PublicAll"
+    )
+    assert "useContext" not in made
+    one = summary(
+        {"guid": "G", "name": "x", "listType": "IP", "useContext": ["None"], "timeToLiveSeconds": 0}
+    )
+    assert changed_list(one, status="Retired") == {
+        "guid": "G",
+        "name": "x",
+        "listType": "IP",
+        "status": "Retired",
+    }
+
+
+def test_a_summary_may_come_in_an_array() -> None:
+    assert summary([{"guid": "G", "name": "x", "listType": "IP"}]).guid == "G"
+    with pytest.raises(ServiceAway, match="do not know"):
+        summary({"name": "x"})
