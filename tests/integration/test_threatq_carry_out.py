@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import SandboxThreatQ
+from tests.sandbox_threatq import SandboxThreatQ
 from workers.config import Secret, Settings
-from workers.errors import ServiceAway
+from workers.errors import MissingRights, ServiceAway
 from workers.plan import Attribute, EventPlan, Indicator
 from workers.threatq.carry_out import create_events
 from workers.threatq.client import Client, Params
 from workers.threatq.events import JOB_ATTRIBUTE
-from workers.threatq.failure import Refusal
+from workers.threatq.failure import Refusal, ServerFault
 from workers.threatq.outcome import Done, EventRequest, Outcome, Refused
 from workers.threatq.service import ThreatQ, connect
 
@@ -263,6 +263,28 @@ def test_a_busy_threatq_says_when_to_come_back(threatq_sandbox: SandboxThreatQ, 
     with pytest.raises(ServiceAway) as caught:
         create_events(threatq, [request(1)])
     assert caught.value.after == 9.0
+
+
+@pytest.mark.parametrize("path", ["/api/indicators/consume", CONSUME])
+def test_a_missing_right_costs_no_indicator_and_no_event(
+    path: str, threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    threatq_sandbox.fault("bare", next=1, path=path)
+    with pytest.raises(MissingRights, match="right to create"):
+        create_events(threatq, [request(1)])
+    (outcome,) = create_events(threatq, [request(1, first_attempt=False)])
+    assert_complete(threatq_sandbox, outcome, request(1))
+
+
+def test_an_event_on_which_threatq_fails_inside_costs_no_other(threatq_sandbox: SandboxThreatQ) -> None:
+    def fails(_method: str, path: str, json: Any) -> Any:
+        if path == CONSUME and any("fatal" in item["title"] for item in json):
+            raise ServerFault("threatq", "500")
+        return json
+
+    wanted = [request(number, title="fatal" if number == 2 else f"t{number}") for number in range(6)]
+    outcomes = create_events(twisted(threatq_sandbox, fails), wanted)
+    assert [isinstance(outcome, Refused) for outcome in outcomes] == [number == 2 for number in range(6)]
 
 
 def test_a_second_layout_of_ids_changes_nothing(threatq_sandbox: SandboxThreatQ, threatq: ThreatQ) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
+from workers.errors import MissingRights
 from workers.threatq.client import Caller, Json, rows
 from workers.threatq.failure import Refusal, ServerFault, item_error
 from workers.threatq.matching import key_field, match
@@ -25,11 +27,17 @@ Fate = Json | Refusal | None
 
 def consume(caller: Caller, collection: str, items: Sequence[Json]) -> list[Fate]:
     """Create `items` in bulk and return the fate of each, in their order."""
+    return send_all(items, partial(post, caller, collection), key_field(collection))
 
-    def send(part: Sequence[Json]) -> list[Json]:
-        return rows(caller.call("POST", f"/api/{collection}/consume", json=list(part)))
 
-    return send_all(items, send, key_field(collection))
+def post(caller: Caller, collection: str, items: Sequence[Json]) -> list[Json]:
+    """Send one bulk call and return its rows; raises MissingRights for a bare answer, which means that."""
+    body = caller.call("POST", f"/api/{collection}/consume", json=list(items))
+    if items and not body:
+        raise MissingRights(
+            f"ThreatQ makes no {collection} for this account; give it the right to create them"
+        )
+    return rows(body)
 
 
 def send_all(items: Sequence[Json], send: Sender, field: str, *, size: int = MAX_ITEMS) -> list[Fate]:

@@ -16,8 +16,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from workers.errors import ConfigError
-from workers.threatq.client import Caller, Json, rows
+from workers.errors import ConfigError, MissingRights
+from workers.threatq.client import Caller, Json, Params, rows
+from workers.threatq.failure import Refusal
 
 PATH = "/api/connectors"
 #: Seconds for which the page is believed; a switch in the UI is obeyed no later than that.
@@ -76,7 +77,7 @@ class Connector:
                     "is_active": False,
                     "custom_fields": [msgspec.to_builtins(field) for field in fields],
                 }
-                created = rows(self._caller.call("POST", PATH, json=body))
+                created = rows(self._call("POST", PATH, json=body))
                 self._page = _page(created[0]) if created else self._read()
             self._read_at = self._clock()
         return self.page()
@@ -85,11 +86,21 @@ class Connector:
         """Show in the UI that we ran just now and how much we brought in."""
         now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
         body = {"last_import_at": now, "last_import_count": count}
-        self._caller.call("PUT", f"{PATH}/{self.page().id}", json=body)
+        self._call("PUT", f"{PATH}/{self.page().id}", json=body)
 
     def _read(self) -> Page | None:
-        found = rows(self._caller.call("GET", PATH, params={"name": self._name}))
+        found = rows(self._call("GET", PATH, params={"name": self._name}))
         return next((_page(row) for row in found if row.get("name") == self._name), None)
+
+    def _call(self, method: str, path: str, *, params: Params | None = None, json: object = None) -> Any:
+        """Call ThreatQ; where it does not let us, say that the settings may come from a file instead."""
+        try:
+            return self._caller.call(method, path, params=params, json=json)
+        except (Refusal, MissingRights) as error:
+            raise ConfigError(
+                f"{error}; if this account may not use connectors, set settings_from to local",
+                field="settings_from",
+            ) from error
 
 
 def _page(row: Json) -> Page:

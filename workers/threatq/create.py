@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from workers.errors import ServiceAway
 from workers.threatq import events
-from workers.threatq.bulk import Fate, send_all
+from workers.threatq.bulk import Fate, post, send_all
 from workers.threatq.client import Json, rows
 from workers.threatq.draft import Draft
 from workers.threatq.failure import Refusal, ServerFault
@@ -60,7 +61,7 @@ def _in_bulk(threatq: ThreatQ, wave: Sequence[Draft]) -> list[Fate]:
     def send(part: Sequence[Json]) -> list[Json]:
         nonlocal checked
         try:
-            return rows(threatq.caller.call("POST", "/api/events/consume", json=list(part)))
+            return post(threatq.caller, "events", part)
         except (Refusal, ServerFault) as error:
             clean = checked or (isinstance(error, Refusal) and error.is_absent)
             checked = True
@@ -77,12 +78,13 @@ def _again(threatq: ThreatQ, wave: Sequence[Draft], drafts: Sequence[Draft]) -> 
     for draft in wave:
         if row := found.get(draft.request.job_id):
             draft.adopt(row)
-
-    def send(part: Sequence[Json]) -> list[Json]:
-        return rows(threatq.caller.call("POST", "/api/events/consume", json=list(part)))
-
     rest = [draft for draft in wave if draft.is_open]
-    _settle(threatq, rest, send_all([draft.body() for draft in rest], send, "title", size=1), drafts)
+    _settle(
+        threatq,
+        rest,
+        send_all([draft.body() for draft in rest], partial(post, threatq.caller, "events"), "title", size=1),
+        drafts,
+    )
 
 
 def _settle(threatq: ThreatQ, wave: Sequence[Draft], fates: Sequence[Fate], drafts: Sequence[Draft]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from workers.errors import InputError
 from workers.plan import Attribute
 from workers.threatq.client import Json, rows
-from workers.threatq.exact import find_exact
+from workers.threatq.exact import find_exact, spellings
 from workers.threatq.failure import Refusal
 from workers.threatq.matching import type_name
 from workers.threatq.objects import ensure
@@ -21,8 +21,6 @@ from workers.threatq.service import ThreatQ
 
 #: What a look-up asks for; names of two words are left out, as some versions answer them with 500 (SPL2).
 DETAILS = "type,status,score,sources,attributes,adversaries"
-#: Under these URLs ThreatQ may have stored the address without the scheme (§3.4).
-SCHEMES = ("http://", "https://", "ftp://", "ftps://")
 
 
 class Known(Struct, frozen=True):
@@ -45,7 +43,7 @@ class Known(Struct, frozen=True):
 def find_indicator(threatq: ThreatQ, type_: str, value: str) -> Known | None:
     """Return the indicator of this type and value, or None; a URL is looked for with and without scheme."""
     type_id = _type_id(threatq, type_)
-    for spelling in _spellings(type_, value):
+    for spelling in spellings(type_, value):
         params = {"type_id": type_id, "with": DETAILS}
         for row in find_exact(threatq.caller, "indicators", "value", spelling, params):
             if _is_of(row, type_id, type_):
@@ -119,18 +117,6 @@ def _type_id(threatq: ThreatQ, type_: str) -> int:
         known = ", ".join(threatq.lookups.indicator_type_names())
         raise InputError(f"ThreatQ has no indicator type {type_!r}; it has {known}", field="type")
     return found
-
-
-def _spellings(type_: str, value: str) -> Iterator[str]:
-    """Yield the ways in which ThreatQ may have stored a value, the given one first."""
-    yield value
-    if type_.casefold() != "url":
-        return
-    scheme = next((s for s in SCHEMES if value.casefold().startswith(s)), "")
-    if scheme:
-        yield value[len(scheme) :]
-    else:
-        yield from (s + value for s in SCHEMES[:2])
 
 
 def _is_of(row: Json, type_id: int, type_: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from workers.threatq.bulk import Fate, consume
 from workers.threatq.client import Caller, Json, rows
-from workers.threatq.exact import find_exact
+from workers.threatq.exact import find_exact, spellings
 from workers.threatq.failure import Refusal, item_error
 from workers.threatq.matching import key_field, type_name
 from workers.threatq.outcome import Made
@@ -46,9 +46,10 @@ def find(caller: Caller, collection: str, item: Json) -> Json | None:
     """Return the object that `item` describes, by its key and its type, or None."""
     field = key_field(collection)
     wanted = type_name(item).casefold()
-    for row in find_exact(caller, collection, field, str(item[field]), {"with": "type"} if wanted else {}):
-        if type_name(row).casefold() in (wanted, ""):
-            return row
+    for spelling in spellings(wanted, str(item[field])):
+        for row in find_exact(caller, collection, field, spelling, {"with": "type"} if wanted else {}):
+            if type_name(row).casefold() in (wanted, ""):
+                return row
     return None
 
 
