@@ -39,12 +39,13 @@ def _run(options: Namespace) -> int:
     logs.set_up(logs.LEVELS[options.verbosity], location=options.loglocation, name="tq-conn-events-builder")
     _say_what_has_no_effect(options)
     loaded = _load(options)
-    argument = options.payload or os.environ.get("TQ_PAYLOAD", "")
+    # An empty TQ_PAYLOAD counts as not set, but an empty -p is a payload that somebody lost.
+    argument = os.environ.get("TQ_PAYLOAD") or None if options.payload is None else options.payload
     if options.explain:
         return _explain(_plan(argument, loaded, options), loaded.settings, as_json=options.json)
-    if not argument or not loaded.origins:
+    if argument is None or not loaded.origins:
         loaded = _set_up(loaded)
-    if not argument:
+    if argument is None:
         return DONE
     return _send(_plan(argument, loaded, options), loaded, options)
 
@@ -73,7 +74,8 @@ def _set_up(loaded: Loaded) -> Loaded:
     if not is_configured(loaded):
         return FirstRun(check=check, register=_register).run(loaded)
     check(loaded.settings)
-    _register(loaded.settings)
+    if loaded.settings.settings_from == "threatq":
+        _register(loaded.settings)
     note("there is a configuration already, and ThreatQ accepts it; send a payload with -p")
     print(CONFIGURED)
     return loaded
@@ -83,8 +85,8 @@ def _register(settings: Settings) -> None:
     register(settings, settings.connector_name, EVENTS_BUILDER)
 
 
-def _plan(argument: str, loaded: Loaded, options: Namespace) -> list[Planned | Refused]:
-    if not argument:
+def _plan(argument: str | None, loaded: Loaded, options: Namespace) -> list[Planned | Refused]:
+    if argument is None:
         raise InputError("nothing to explain; give JSON, @FILE or - with -p", field="payload")
     settings = loaded.settings
     dialect = from_settings(settings)

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from workers import settings_file
 from workers.config import Loaded, Secret, Settings, fields, load, missing, require, threatq_needs
-from workers.errors import BadCredentials, ConfigError
+from workers.errors import BadCredentials, ConfigError, Rejected
 from workers.settings_source import Given
 from workers.settings_values import to_value
 
@@ -95,11 +95,22 @@ class FirstRun:
         self._introduce(loaded, asked)
         answers = {question.setting: self._answer(question) for question in asked}
         self._check(loaded, answers)
-        self.register(_with(loaded, answers))
+        refusal = self._register(loaded, answers)
         copy = settings_file.write(loaded.path, {**_in_file(loaded.path), **answers})
         self.terminal.say(f"Written: {loaded.path}" + (f" (the earlier file: {copy})" if copy else ""))
-        self.terminal.say(CONFIGURED)
+        self.terminal.say(refusal or CONFIGURED)
         return load(loaded.path, environ)
+
+    def _register(self, loaded: Loaded, answers: dict[str, str]) -> str:
+        """Register the connector; where ThreatQ has no place for it, let its settings be local and say so."""
+        try:
+            self.register(_with(loaded, answers))
+        except Rejected as error:
+            answers["settings_from"] = "local"
+            return (
+                f"Connector configured without a page in the UI ({error}); its settings are those of tq.yaml"
+            )
+        return ""
 
     def _introduce(self, loaded: Loaded, asked: list[Question]) -> None:
         self.terminal.say(f"Not configured yet. The answers are written to {loaded.path}.")

@@ -36,6 +36,8 @@ class Refused(Struct, frozen=True):
 
 def read_argument(argument: str) -> bytes | str:
     """Return the text that `argument` is, or what the file in `@file` or standard input (`-`) holds."""
+    if argument == "-" and sys.stdin is None:
+        raise InputError("standard input is closed; pipe the payload into the command", field="payload")
     if argument == "-":
         data = sys.stdin.buffer.read(MOST_BYTES + 1)
     elif argument.startswith("@"):

@@ -129,6 +129,11 @@ def test_bad_input_is_refused_with_its_field_and_nothing_is_enqueued(
     assert desk.ids("accepted") == []
 
 
+def test_an_empty_payload_is_refused_not_taken_for_the_initial_run(shell: Shell) -> None:
+    assert "the input is empty" in shell("-p", "").stderr
+    assert shell("-p", "-").returncode == 2
+
+
 def test_while_redis_is_away_the_job_is_kept_and_the_next_run_delivers_it(shell: Shell, desk: Desk) -> None:
     # when
     away = shell("-p", json.dumps(payload("first")), TQ_REDIS_URL=NOWHERE)

@@ -10,7 +10,7 @@ import pytest
 
 from producers.first_run import CONFIGURED, FirstRun, Terminal
 from workers.config import Settings, load
-from workers.errors import BadCredentials, ConfigError, ServiceAway
+from workers.errors import BadCredentials, ConfigError, Rejected, ServiceAway
 
 ANSWERS = ["threatq.example.com", "client", "me@example.com", "pass word", "", ""]
 
@@ -172,6 +172,20 @@ def test_a_threatq_that_is_away_ends_it_and_nothing_is_written(tmp_path: Path) -
         )
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_threatq_has_no_page_for_connectors_the_settings_are_local(tmp_path: Path) -> None:
+    def refused(settings: Settings) -> None:
+        raise Rejected("404")
+
+    person = Scripted(ANSWERS)
+    run = FirstRun(check=FakeThreatQ().check, register=refused, terminal=person)
+
+    loaded = run.run(load(tmp_path, {}), {})
+
+    assert loaded.settings.settings_from == "local"
+    assert CONFIGURED not in person.said
+    assert "without a page in the UI (404)" in person.said[-1]
 
 
 def test_without_a_terminal_everything_that_is_missing_is_listed(tmp_path: Path) -> None:
