@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from sandbox.threatq import children, connectors, control, library, lookups, objects, searches
+from sandbox.threatq import children, connectors, control, library, lookups, objects, pages, searches
 from sandbox.threatq.call import Handler
 from sandbox.threatq.endpoint import endpoint, token_endpoint
 from sandbox.threatq.link import Link
@@ -21,7 +21,7 @@ def create_app(threatq: ThreatQ) -> Starlette:
     ]
     token = Route("/api/token", token_endpoint(threatq), methods=["POST"])
     app = Starlette(
-        routes=[token, *api, *control.routes(threatq)],
+        routes=[token, *api, *control.routes(threatq), *pages.routes(threatq)],
         middleware=[Middleware(Link, threatq=threatq)],
     )
     app.state.threatq = threatq

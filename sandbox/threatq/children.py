@@ -7,7 +7,7 @@ from sandbox.threatq.call import Answer, Call, kind_of, listing, not_found, refu
 from sandbox.threatq.drafts import Invalid, attributes_of, names_of, source_of
 from sandbox.threatq.ingest import Ingest
 from sandbox.threatq.objects import load
-from sandbox.threatq.relations import pivot, relate, unrelate
+from sandbox.threatq.relations import Relations, unrelate
 from sandbox.threatq.store import Row
 
 #: The most related objects in one answer.
@@ -72,15 +72,14 @@ def related(call: Call) -> Answer:
 def add_related(call: Call) -> Answer:
     """POST /api/{collection}/{id}/{other} with `{"id"}` or a list of them; again is harmless."""
     load(call)
-    end, other, now = (call.kind, call.path["id"]), kind_of(call.path["other"]), clock.now()
-    answers = []
+    end, other, answers = (call.kind, call.path["id"]), kind_of(call.path["other"]), []
+    relations = Relations(call.threatq.store, call.threatq.behaviour.relation_cap, clock.now())
     for item in call.items:
         id = item.get("id") if isinstance(item, dict) else item
         row = rows.load(call.threatq, other, id) if isinstance(id, int) else None
         if row is None:
             raise refused("id", "The selected id is invalid.")
-        relate(call.threatq.store, end, (other, row["id"]), now, call.threatq.behaviour.relation_cap)
-        found = pivot(call.threatq.store, end, (other, row["id"]))
+        found = relations.relate(end, (other, row["id"]))
         # Beyond the cap there is no relation, and so no pivot: that is how ThreatQ tells.
         pivots = {"pivot": rows.pivot_row({**found, "other": id}, *end, other)} if found else {}
         answers.append({**row, **pivots})

@@ -231,6 +231,7 @@ def _relations(threatq: ThreatQ, item: dict[str, Any]) -> list[tuple[Kind, int |
     for collection in item.keys() & KINDS.keys():
         kind = KINDS[collection]
         for related in _list(item[collection], collection):
-            read = draft(threatq, kind, related)
-            found.append((kind, read.id if read.id is not None and not read.key else read))
+            by_id = isinstance(related, dict) and related.keys() == {"id"}
+            id = _existing_id(threatq, kind, related) if by_id else None
+            found.append((kind, draft(threatq, kind, related) if id is None else id))
     return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sandbox.threatq import clock
 from sandbox.threatq.accounts import Account
 from sandbox.threatq.drafts import AttributeDraft, Draft, SourceDraft
 from sandbox.threatq.kinds import Kind
-from sandbox.threatq.relations import relate
+from sandbox.threatq.relations import Relations
 
 if TYPE_CHECKING:
     from sandbox.threatq.state import ThreatQ
@@ -23,6 +23,7 @@ class Ingest:
     def __init__(self, threatq: ThreatQ, account: Account) -> None:
         self.threatq, self.store, self.account = threatq, threatq.store, account
         self.now = clock.now()
+        self.relations = Relations(self.store, threatq.behaviour.relation_cap, self.now)
 
     def write(self, draft: Draft) -> tuple[int, bool]:
         """Write one draft; the object's id and whether it was there before."""
@@ -39,7 +40,7 @@ class Ingest:
             self.add_comment(draft.kind, id, comment)
         for kind, related in draft.relations:
             other = related if isinstance(related, int) else self.write(related)[0]
-            relate(self.store, (draft.kind, id), (kind, other), self.now, self.threatq.behaviour.relation_cap)
+            self.relations.relate((draft.kind, id), (kind, other))
         return id, existing
 
     def _find(self, draft: Draft) -> int | None:
@@ -126,5 +127,5 @@ class Ingest:
         return self._named("sources", name)
 
     def _named(self, table: str, name: str) -> int:
-        row: dict[str, Any] | None = self.store.one(f"SELECT id FROM {table} WHERE name = ?", name)
+        row = self.store.recall(f"SELECT id FROM {table} WHERE name = ?", name)
         return row["id"] if row else self.store.run(f"INSERT INTO {table} (name) VALUES (?)", name)

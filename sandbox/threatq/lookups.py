@@ -20,9 +20,9 @@ def resolve(store: Store, table: str, wanted: object) -> Row | None:
     if isinstance(wanted, dict):
         wanted = wanted.get("id", wanted.get("name"))
     if isinstance(wanted, int) or (isinstance(wanted, str) and wanted.isdigit()):
-        return store.one(f"SELECT * FROM {table} WHERE id = ?", int(wanted))
+        return store.recall(f"SELECT * FROM {table} WHERE id = ?", int(wanted))
     if isinstance(wanted, str):
-        return store.one(f"SELECT * FROM {table} WHERE name = ?", wanted)
+        return store.recall(f"SELECT * FROM {table} WHERE name = ?", wanted)
     return None
 
 

@@ -8,16 +8,37 @@ from sandbox.threatq.store import Row, Store
 End = tuple[Kind, int]
 
 
-def relate(store: Store, one: End, other: End, now: int, cap: int) -> None:
-    """Relate two objects; again is harmless, beyond the cap the relation is dropped as ThreatQ does."""
-    (a, a_id), (b, b_id) = _ordered(one, other)
-    if _find(store, one, other) or min(_room(store, one, cap), _room(store, other, cap)) <= 0:
-        return
-    store.run(
-        "INSERT INTO relations (a_kind, a_id, b_kind, b_id, created_at, updated_at)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
-        *(a.number, a_id, b.number, b_id, now),
-    )
+class Relations:
+    """Relates objects in the course of one call, and counts what each has so as to keep to the cap."""
+
+    def __init__(self, store: Store, cap: int, now: int) -> None:
+        self.store, self.cap, self.now = store, cap, now
+        self._used: dict[tuple[int, int], int] = {}
+
+    def relate(self, one: End, other: End) -> Row | None:
+        """The relation of two objects, old or new; None if one is beyond its cap, where ThreatQ drops it."""
+        known = _find(self.store, one, other)
+        if known or max(self._count(one), self._count(other)) >= self.cap:
+            return known
+        (a, a_id), (b, b_id) = _ordered(one, other)
+        for kind, id in (one, other):
+            self._used[kind.number, id] += 1
+        return self.store.one(
+            "INSERT INTO relations (a_kind, a_id, b_kind, b_id, created_at, updated_at)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?5) RETURNING *",
+            *(a.number, a_id, b.number, b_id, self.now),
+        )
+
+    def _count(self, end: End) -> int:
+        key = (end[0].number, end[1])
+        if key not in self._used:
+            row = self.store.need(
+                "SELECT (SELECT COUNT(*) FROM relations WHERE a_kind = ?1 AND a_id = ?2)"
+                " + (SELECT COUNT(*) FROM relations WHERE b_kind = ?1 AND b_id = ?2) AS used",
+                *key,
+            )
+            self._used[key] = row["used"]
+        return self._used[key]
 
 
 def related(store: Store, of: End, kind: Kind) -> list[Row]:
@@ -31,11 +52,6 @@ def related(store: Store, of: End, kind: Kind) -> list[Row]:
         " ORDER BY 2",
         *(number, id, kind.number),
     )
-
-
-def pivot(store: Store, one: End, other: End) -> Row | None:
-    """The row that relates two objects."""
-    return _find(store, one, other)
 
 
 def unrelate(store: Store, of: End, kind: Kind, pivots: list[int]) -> None:
@@ -68,12 +84,3 @@ def _find(store: Store, one: End, other: End) -> Row | None:
     (a, a_id), (b, b_id) = _ordered(one, other)
     sql = "SELECT * FROM relations WHERE a_kind = ? AND a_id = ? AND b_kind = ? AND b_id = ?"
     return store.one(sql, a.number, a_id, b.number, b_id)
-
-
-def _room(store: Store, end: End, cap: int) -> int:
-    row = store.one(
-        "SELECT (SELECT COUNT(*) FROM relations WHERE a_kind = ?1 AND a_id = ?2)"
-        " + (SELECT COUNT(*) FROM relations WHERE b_kind = ?1 AND b_id = ?2) AS used",
-        *(end[0].number, end[1]),
-    )
-    return cap - (row["used"] if row else 0)

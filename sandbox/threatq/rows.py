@@ -42,7 +42,7 @@ def shape(store: Store, kind: Kind, row: Row) -> Row:
 
 
 def _indicator(store: Store, row: Row) -> Row:
-    type = store.one("SELECT id, name, class FROM indicator_types WHERE id = ?", row["type_id"]) or {}
+    type = store.recall("SELECT id, name, class FROM indicator_types WHERE id = ?", row["type_id"]) or {}
     dates = {
         "last_detected_at": clock.text(row["last_detected_at"]),
         **dict.fromkeys(("expires_at", "expired_at", "expires_calculated_at")),
@@ -59,7 +59,7 @@ def _indicator(store: Store, row: Row) -> Row:
 
 
 def _event(store: Store, row: Row) -> Row:
-    type = store.one("SELECT id, name FROM event_types WHERE id = ?", row["type_id"])
+    type = store.recall("SELECT id, name FROM event_types WHERE id = ?", row["type_id"])
     happened_at = clock.text(row["happened_at"])
     return {
         "type_id": row["type_id"],

@@ -82,6 +82,7 @@ class Store:
         self.db.executescript("PRAGMA synchronous = OFF; PRAGMA case_sensitive_like = OFF;" + _REST)
         for collection in KINDS:
             self.db.executescript(_OBJECTS.format(collection))
+        self._memo: dict[tuple[str, Any], Row] = {}
         self._counts: dict[tuple[str, tuple[Any, ...]], int] = {}
         self._counted_at = -1
         _fill(self.db, layout)
@@ -114,6 +115,15 @@ class Store:
         """Run one statement for many rows."""
         self.db.executemany(sql, rows)
 
+    def recall(self, sql: str, value: Any) -> Row | None:
+        """Like `one`, remembered: for names and types, which are only ever added."""
+        if (sql, value) not in self._memo:
+            row = self.one(sql, value)
+            if row is None:
+                return None
+            self._memo[sql, value] = row
+        return self._memo[sql, value]
+
     def count(self, sql: str, *values: Any) -> int:
         """A count, remembered until something is written: paging asks for the same total a thousand times."""
         if self._counted_at != self.db.total_changes:
@@ -133,6 +143,7 @@ class Store:
             yield
         except BaseException:
             self.db.execute("ROLLBACK")
+            self._memo.clear()
             raise
         self.db.execute("COMMIT")
 
