@@ -16,8 +16,17 @@ $(READY): pyproject.toml requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $(READY)
 
+demo: $(READY) ## The guide's payload through the whole system; stops everything afterwards
+	@$(BIN)/python -m sandbox.demo
+
+up: $(READY) ## Start the system and leave it running until Ctrl-C
+	@$(BIN)/python -m sandbox.up
+
 test: $(READY) ## Run the whole test suite against a real Redis and the sandbox
 	$(BIN)/python -m pytest
+
+bench: $(READY) ## Measure; BENCH="accept events" for some of it
+	$(BIN)/python -m benchmarks.run $(BENCH)
 
 lint: $(READY) ## Formatting, style and types
 	$(BIN)/ruff format --check .
@@ -30,4 +39,4 @@ lock: ## Resolve requirements.lock anew
 docs: $(READY) ## Make docs/settings.md from the model
 	$(BIN)/python -m workers.settings_table > docs/settings.md
 
-.PHONY: help install test lint lock docs
+.PHONY: help install demo up test bench lint lock docs

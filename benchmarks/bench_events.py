@@ -1,0 +1,143 @@
+"""Events end to end with 10 ms of ThreatQ latency: ours, the naive way, and Celery's own no-op drain."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import requests
+
+from benchmarks.measuring import Stage, stage, until
+from sandbox.demo import EXAMPLE
+from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
+from workers.jobs import Job
+from workers.ledger import keys
+from workers.threatq.service import connect
+
+PAYLOADS, NAIVE_PAYLOADS, LATENCY_MS, THREADS = 2_000, 40, 10, 8
+
+PAYLOAD = json.loads(EXAMPLE.read_text())
+
+
+def payload(number: int) -> dict[str, Any]:
+    """Return the guide's payload with a title and three indicators of its own."""
+    address = f"203.{number // 62_500 % 250}.{number // 250 % 250}.{number % 250 + 1}"
+    uris = f"IP Address:{address}, FQDN:host-{number}.example, URL:evil-{number}.example/path"
+    return PAYLOAD | {"event_name": f"{PAYLOAD['event_name']} #{number}", "uri_source": uris}
+
+
+def run() -> dict[str, Any]:
+    """Measure the three in one run."""
+    ours = with_workers()
+    naive = one_call_per_object()
+    celery = celery_alone()
+    return {
+        **ours,
+        "naive_payloads_per_s": naive,
+        "celery_noop_per_s": celery,
+        "times_naive": round(ours["payloads_per_s"] / naive, 1),
+        "times_celery_noop": round(ours["payloads_per_s"] / celery, 2),
+        "targets": "times_naive >= 20, calls_per_payload <= 0.06, times_celery_noop > 1",
+    }
+
+
+def with_workers() -> dict[str, Any]:
+    """Let one worker process drain payloads that wait; count, and check that each is one whole event."""
+    with stage(latency_ms=LATENCY_MS) as on:
+        start_worker(on)
+        warm_up(on)
+        on.desk.pause("events")
+        jobs = [Job("events.create", {"payload": payload(n)}, door="bench") for n in range(PAYLOADS)]
+        for start in range(0, PAYLOADS, 500):
+            on.ledger.accept(jobs[start : start + 500])
+        until(lambda: not on.client.llen(keys.bells("events")))
+        calls_before = on.threatq("GET", "calls")["total"]
+        on.desk.resume("events")
+        on.ledger.ring("events")
+        seconds = until(lambda: not on.client.zcard(keys.due("events")))
+        calls = on.threatq("GET", "calls")["total"] - calls_before
+        check_account(on)
+        return {
+            "payloads": PAYLOADS,
+            "seconds": round(seconds, 2),
+            "payloads_per_s": round(PAYLOADS / seconds),
+            "calls_per_payload": round(calls / PAYLOADS, 4),
+        }
+
+
+def start_worker(on: Stage) -> None:
+    """Start one worker process for events and upkeep, and wait until it takes jobs."""
+    on.processes.worker("worker", "events", "upkeep", threads=THREADS)
+    log = on.processes.folder / "worker.log"
+    on.processes.wait_until(lambda: " ready." in log.read_text(), "the worker")
+
+
+def warm_up(on: Stage) -> None:
+    """Bring one payload through, so that log-in and look-ups are not measured."""
+    on.ledger.accept([Job("events.create", {"payload": payload(10**6)}, door="bench")])
+    until(lambda: on.client.zcard(keys.DONE) == 1)
+
+
+def check_account(on: Stage) -> None:
+    """Assert that nothing was lost, doubled or left incomplete."""
+    assert on.client.zcard(keys.DONE) == PAYLOADS + 1, "not every payload is done"
+    assert on.client.zcard(keys.DEAD) == 0, "a payload died"
+    threatq = connect(on.settings)
+    events = threatq.caller.call("GET", "/api/events", params={"limit": "1"})
+    assert events["total"] == PAYLOADS + 1, f"{events['total']} events of {PAYLOADS + 1} payloads"
+    indicators = threatq.caller.call("GET", "/api/indicators", params={"limit": "1"})
+    assert indicators["total"] == 3 * (PAYLOADS + 1), f"{indicators['total']} indicators"
+
+
+def one_call_per_object() -> float:
+    """Return payloads a second of one process that makes one call for each object."""
+    with stage(latency_ms=LATENCY_MS) as on:
+        session, base = requests.Session(), on.settings.threatq_url
+        login = {"grant_type": "password", "client_id": CLIENT_ID}
+        answer = session.post(f"{base}/api/token", params=login, json={"email": EMAIL, "password": PASSWORD})
+        session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        began = time.perf_counter()
+        for number in range(NAIVE_PAYLOADS):
+            one_event(session, base, payload(number))
+        return round(NAIVE_PAYLOADS / (time.perf_counter() - began), 1)
+
+
+def one_event(session: requests.Session, base: str, wanted: dict[str, Any]) -> None:
+    """Make one event as a script would: the event, then each attribute, indicator, relation and identity."""
+
+    def post(path: str, body: Any) -> dict[str, Any]:
+        answer = session.post(f"{base}/api/{path}", json=body, timeout=30)
+        answer.raise_for_status()
+        data = answer.json()["data"]
+        first: dict[str, Any] = data[0] if isinstance(data, list) else data
+        return first
+
+    event = post(
+        "events", {"title": wanted["event_name"], "type": "Sighting", "happened_at": "2021-10-05 19:01:02"}
+    )
+    for pair in wanted["event_attributes"].split("~|"):
+        name, _, value = pair.partition("<|")
+        post(f"events/{event['id']}/attributes", {"name": name, "value": value})
+    for uri in wanted["uri_source"].split(", "):
+        kind, _, value = uri.partition(":")
+        indicator = post("indicators", {"type": kind, "value": value, "status": "Review"})
+        post(f"events/{event['id']}/indicators", {"id": indicator["id"]})
+    identity = post("identity", {"value": wanted["identity"]})
+    post(f"events/{event['id']}/identity", {"id": identity["id"]})
+
+
+def celery_alone() -> float:
+    """Return no-op jobs a second that Celery drains by itself, same pool, preloaded."""
+    with stage() as on:
+        module = (sys.executable, "-m")
+        on.processes.start("preload", *module, "benchmarks.celery_noop", str(PAYLOADS))
+        until(lambda: on.client.llen("noop") == PAYLOADS)
+        on.processes.running.pop("preload").wait(timeout=30)
+        options = ("-P", "threads", "-c", str(THREADS), "--without-gossip", "--without-mingle", "-Q", "noop")
+        on.processes.start("noop", *module, "celery", "-A", "benchmarks.celery_noop", "worker", *options)
+        until(lambda: int(on.client.get("noop-done") or 0) > 0)
+        first, began = int(on.client.get("noop-done") or 0), time.perf_counter()
+        until(lambda: int(on.client.get("noop-done") or 0) >= PAYLOADS)
+        return round((PAYLOADS - first) / (time.perf_counter() - began))

@@ -1,0 +1,93 @@
+"""What every benchmark shares: a machine line, medians, and a system to measure."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+import requests
+from msgspec import Struct
+
+from sandbox.processes import Processes
+from sandbox.redis_server import RedisServer
+from sandbox.system import enable_connector, start_threatq, write_settings
+from workers.config import Settings
+from workers.ledger.desk import Desk
+from workers.ledger.ledger import Ledger
+
+
+class Stage(Struct, frozen=True):
+    """Redis and a simulated ThreatQ, with nothing else running yet."""
+
+    settings: Settings
+    processes: Processes
+    client: redis.Redis
+    ledger: Ledger
+    desk: Desk
+
+    def threatq(self, verb: str, path: str, body: Any = None) -> Any:
+        """Pull a lever of the simulated ThreatQ."""
+        answer = requests.request(verb, f"{self.settings.threatq_url}/sandbox/{path}", json=body, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+
+@contextmanager
+def stage(*, latency_ms: float = 0) -> Iterator[Stage]:
+    """Yield a stage whose ThreatQ answers after `latency_ms` at least."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tq-bench-")))
+        server = RedisServer(folder / "redis").start()
+        stack.callback(server.stop)
+        config = folder / "config"
+        environ = {"TQ_CONFIG": str(config), "TQ_REDIS_URL": server.url}
+        processes = stack.enter_context(Processes(folder / "logs", environ))
+        settings = start_threatq(processes, folder, Settings(redis_url=server.url), 0)
+        write_settings(config, settings)
+        enable_connector(settings)
+        client = redis.Redis.from_url(server.url)
+        stack.callback(client.close)
+        on = Stage(settings, processes, client, Ledger(client), Desk(client))
+        if latency_ms:
+            on.threatq("POST", "faults", {"kind": "latency", "ms": latency_ms})
+        yield on
+
+
+def until(condition: Callable[[], Any], *, within_s: float = 300) -> float:
+    """Return how many seconds passed until `condition` held."""
+    began = time.perf_counter()
+    while not condition():
+        if time.perf_counter() - began > within_s:
+            raise SystemExit(f"not within {within_s} s: {condition}")
+        time.sleep(0.01)
+    return time.perf_counter() - began
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures were measured on."""
+    return {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def median_ms(seconds: list[float]) -> float:
+    """Return the median in ms."""
+    return round(statistics.median(seconds) * 1000, 3)
+
+
+def resident_mb(pid: int) -> float:
+    """Return the resident memory of a process in MB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+    return round(kilobytes / 1024, 1)

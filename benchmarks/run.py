@@ -1,0 +1,30 @@
+"""make bench: every benchmark in this folder, or those that are named; figures go to benchmarks/results/."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.measuring import machine
+
+FOLDER = Path(__file__).parent
+
+
+def main(names: list[str]) -> None:
+    """Run the named benchmarks, print each result and write it as JSON."""
+    results = FOLDER / "results"
+    results.mkdir(exist_ok=True)
+    for name in names or sorted(path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py")):
+        began = time.perf_counter()
+        figures = importlib.import_module(f"benchmarks.bench_{name}").run()
+        took = round(time.perf_counter() - began, 1)
+        text = json.dumps({"benchmark": name, "machine": machine(), "took_s": took, **figures}, indent=2)
+        (results / f"{name}.json").write_text(text + "\n")
+        print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
