@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis
 import pytest
+from hypothesis import settings as hypothesis_settings
 from redis import Redis
 
 from sandbox.redis_server import RedisServer
@@ -19,11 +19,11 @@ from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
 
-FIXTURES = Path(__file__).parent / "fixtures"
+# The same examples in every run, and no deadline: a busy machine is no fault of a parser.
+hypothesis_settings.register_profile("ours", derandomize=True, deadline=None)
+hypothesis_settings.load_profile("ours")
 
-# No test asserts how long something takes: the machine may be busy with other things.
-hypothesis.settings.register_profile("project", deadline=None)
-hypothesis.settings.load_profile("project")
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 @pytest.fixture(scope="session")

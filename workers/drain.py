@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 import structlog
 from msgspec import Struct
 
-from workers.errors import ConfigError, ServiceAway, TqError
+from workers.errors import BadCredentials, ConfigError, ServiceAway, TqError
 from workers.leases import Leases
 from workers.ledger.ledger import LONGEST_WAIT_MS, NEEDS, Ledger
-from workers.ledger.records import Claim, Settlement, dead, waiting
+from workers.ledger.records import Claim, Settlement, dead, held, waiting
 
 log = structlog.get_logger(__name__)
 
@@ -63,9 +63,13 @@ def attempt(bench: Bench, ledger: Ledger, claims: Sequence[Claim]) -> tuple[list
         if error.service == "redis":
             raise
         return put_off(ledger, claims, error), ()
+    except BadCredentials as error:
+        # Behind the breaker: a wrong password that is tried again and again locks the account.
+        return put_off(ledger, claims, ServiceAway("threatq", str(error), after=RECHECK_S)), ()
     except ConfigError as error:
         # Not the jobs' fault: they wait until somebody has corrected the setting that is named.
-        return put_off(ledger, claims, ServiceAway(NEEDS[bench.queue][-1], str(error), after=RECHECK_S)), ()
+        log.error("wrong setting", queue=bench.queue, reason=str(error))
+        return [held(claim, str(error), RECHECK_S) for claim in claims], ()
     except Exception as error:
         if len(claims) > 1:
             return one_by_one(bench, ledger, claims)

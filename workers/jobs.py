@@ -90,11 +90,10 @@ class Job:
         self.door = door
         self.title = title
         self.trace = trace
-        self.body = canonical(arguments)
-        self.digest = digest(kind, self.body)
+        self.digest = digest(kind, canonical(arguments))
         self.warnings = list(warnings)
-        if warnings:
-            self.body = canonical({**arguments, "warnings": self.warnings})
+        # In the sender's order, which people read; the digest alone does not see it.
+        self.body = compact({**arguments, "warnings": self.warnings} if warnings else arguments)
         self.key, self.key_window_s = key, key_window_s
         if self.kind.window_s is None:
             self.id = self.digest
@@ -102,6 +101,11 @@ class Job:
             self.id = os.urandom(12).hex()
             if not key:
                 self.key, self.key_window_s = self.digest, self.kind.window_s
+
+
+def compact(arguments: dict[str, Any]) -> bytes:
+    """Write `arguments` as JSON text in ASCII, without blanks, in their own order."""
+    return json.dumps(arguments, separators=(",", ":")).encode()
 
 
 def canonical(arguments: dict[str, Any]) -> bytes:

@@ -6,11 +6,14 @@ from functools import cached_property, lru_cache
 
 from redis import Redis
 
-from workers.config import Settings, load
+from workers.config import Settings, load, require, threatq_needs
 from workers.leases import Leases
 from workers.ledger.connect import connect
 from workers.ledger.ledger import Ledger
-from workers.payload.options import DialectOptions, from_settings
+from workers.pages import with_page
+from workers.payload.options import DialectOptions
+from workers.payload.options import from_settings as dialect_from
+from workers.threatq.connector import Connector, Page
 from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq
 
@@ -40,19 +43,39 @@ class Runtime:
         )
 
     @cached_property
-    def leases(self) -> Leases:
-        """The leases that this process holds."""
-        return Leases(self.ledger)
-
-    @cached_property
     def threatq(self) -> ThreatQ:
-        """ThreatQ, with its connections, its token and what its names mean."""
+        """ThreatQ; raises ConfigError when the settings do not say how to reach it."""
+        require(self.settings, *threatq_needs(self.settings))
         return connect_threatq(self.settings)
 
     @cached_property
+    def events_connector(self) -> Connector:
+        """The Events Builder's page in ThreatQ's UI."""
+        return Connector(self.threatq.caller, self.settings.connector_name)
+
+    def page(self) -> Page:
+        """Return what the Events Builder's page in ThreatQ says now.
+
+        Where the settings alone count, it is enabled and says nothing; one that was never registered is
+        disabled.
+        """
+        name = self.settings.connector_name
+        if self.settings.settings_from == "local":
+            return Page(0, name, True, {})
+        return self.events_connector.find() or Page(0, name, False, {})
+
     def dialect(self) -> DialectOptions:
-        """How payloads and alarms are read; raises ConfigError for private addresses or a zone that cannot be."""
-        return from_settings(self.settings)
+        """Return how payloads, alarms and values are read now, private addresses above all.
+
+        Raises ConfigError for a setting that cannot be read: better nothing is done than that a private
+        address gets through.
+        """
+        return dialect_from(with_page(self.settings, self.page().fields))
+
+    @cached_property
+    def leases(self) -> Leases:
+        """The leases that this process holds."""
+        return Leases(self.ledger)
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from workers.drain import Bench, Handle, backoff_s, drain
-from workers.errors import ConfigError, Rejected, ServiceAway
+from workers.errors import BadCredentials, ConfigError, Rejected, ServiceAway
 from workers.jobs import Job
 from workers.leases import Leases
 from workers.ledger import keys
@@ -144,9 +144,23 @@ def test_a_wrong_setting_makes_jobs_wait_and_kills_none(ledger: Ledger, desk: De
         raise ConfigError("10.0.0.300 is no address", field="private_ips")
 
     work(handle)
-    assert desk.open_jobs()["events"] == 3
-    assert desk.ids("dead") == []
-    assert "10.0.0.300" in desk.away("events connector")["reason"]
+    records = list(desk.records(desk.ids("accepted")))
+    assert [record.state for record in records] == ["waiting"] * 3
+    assert "10.0.0.300" in records[0].result["reason"]
+
+
+def test_a_wrong_password_is_tried_once_and_not_by_every_job(ledger: Ledger, desk: Desk, work: Work) -> None:
+    accept(ledger, 300)
+    calls = []
+
+    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+        calls.append(len(claims))
+        raise BadCredentials("ThreatQ refuses the password")
+
+    work(handle)
+    work(handle)
+    assert calls == [100]
+    assert desk.open_jobs()["events"] == 300
 
 
 def test_a_worker_that_stops_claims_nothing_more_and_rings_for_what_it_leaves(

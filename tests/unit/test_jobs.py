@@ -35,3 +35,8 @@ def test_a_doors_warnings_stay_with_the_job_but_make_it_no_other_job() -> None:
     )
     assert warned.id == plain.id
     assert b"control character" in warned.body
+
+
+def test_the_ledger_keeps_a_payload_in_the_order_in_which_it_was_written() -> None:
+    job = Job("events.create", {"payload": {"b": 1, "a": 2}}, door="cli")
+    assert job.body == b'{"payload":{"b":1,"a":2}}'

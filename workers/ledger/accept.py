@@ -44,10 +44,11 @@ class Accepted:
 
 def accept_command(
     jobs: Sequence[Job], *, most_open: int = 100_000
-) -> tuple[list[str], list[str | bytes | int]]:
+) -> tuple[list[bytes], list[str | bytes | int]]:
     """Return the keys and the arguments of the accept script for `jobs`, which share one queue."""
     queue = jobs[0].kind.queue
-    arguments: list[str | bytes | int] = [keys.PREFIX, most_open, MOST_BELLS, bell(queue)]
+    names, bell_text = _constants(queue)
+    arguments: list[str | bytes | int] = [_PREFIX, most_open, MOST_BELLS, bell_text]
     for job in jobs:
         arguments += (
             job.id,
@@ -61,7 +62,19 @@ def accept_command(
             job.key_window_s * 1000,
             zlib.compress(job.body, COMPRESSION),
         )
-    return [keys.due(queue), keys.bells(queue), keys.COUNTS], arguments
+    return names, arguments
+
+
+_PREFIX = keys.PREFIX.encode()
+_per_queue: dict[str, tuple[list[bytes], bytes]] = {}
+
+
+def _constants(queue: str) -> tuple[list[bytes], bytes]:
+    """Return what is the same in every call for a queue, encoded once: the script's keys and the bell."""
+    if queue not in _per_queue:
+        names = (keys.due(queue), keys.bells(queue), keys.COUNTS)
+        _per_queue[queue] = [name.encode() for name in names], bell(queue).encode()
+    return _per_queue[queue]
 
 
 def read_answer(answer: Any) -> list[Accepted] | int:

@@ -23,13 +23,12 @@ from workers.ledger.scripts import Script
 
 CLAIM, RENEW, SETTLE, RING, AWAY = (Script(name) for name in ("claim", "renew", "settle", "ring", "away"))
 
-#: What a queue's work needs; while one of them is away, nothing of the queue is claimed. The last is the
-#: connector, which is "away" while it is disabled in ThreatQ's UI or while its settings make no sense.
-NEEDS = {
-    "events": ("threatq", "events connector"),
-    "enrichment": ("threatq", "enrichment connector"),
-    "sync": ("sync connector",),
-    "upkeep": ("upkeep connector",),
+#: The services that a queue's work needs; while one of them is away, nothing of the queue is claimed.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "events": ("threatq",),
+    "enrichment": ("threatq",),
+    "sync": (),
+    "upkeep": (),
 }
 
 #: Workers that a job may take down with it before it is dead.
@@ -146,11 +145,11 @@ class Ledger:
     def _breakers(self, queue: str) -> list[str]:
         return [keys.away(service) for service in NEEDS[queue]]
 
-    def _run(self, script: Script, names: Sequence[str], arguments: Sequence[Any]) -> Any:
+    def _run(self, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
         return run(self.redis, script, names, arguments)
 
 
-def run(redis: Redis, script: Script, names: Sequence[str], arguments: Sequence[Any]) -> Any:
+def run(redis: Redis, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
     """Run a script by its digest, and by its text where Redis does not know it yet (or no longer, after a restart)."""
     with answering():
         try:

@@ -54,10 +54,13 @@ class Claim(Struct, frozen=True):
 
 
 class Settlement(Struct, frozen=True):
-    """What became of a claim: its new state, what to remember, and after how many seconds to look again."""
+    """What became of a claim: its new state, what to remember, and after how many seconds to look again.
+
+    "held" is waiting that counts as no attempt.
+    """
 
     claim: Claim
-    state: State
+    state: State | Literal["held"]
     entry: dict[str, Any] = field(default_factory=dict)
     delay_s: float = 0.0
 
@@ -77,6 +80,11 @@ def waiting(claim: Claim, reason: str, delay_s: float, **details: Any) -> Settle
     return Settlement(
         claim, "waiting", {"reason": reason, "again_in_s": round(delay_s, 1), **details}, delay_s
     )
+
+
+def held(claim: Claim, reason: str, delay_s: float) -> Settlement:
+    """Let `claim` wait for something that is not its own fault, without counting an attempt."""
+    return Settlement(claim, "held", {"reason": reason, "again_in_s": round(delay_s, 1)}, delay_s)
 
 
 def given_back(claim: Claim, delay_s: float = 0.0) -> Settlement:

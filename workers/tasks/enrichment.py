@@ -14,9 +14,9 @@ from workers.tasks.queue import works_on
 def carry_out(claims: Sequence[Claim]) -> list[Settlement]:
     """Carry out each action; what one of them raises is the drain's to judge."""
     here = runtime()
+    private = here.dialect().private
     return [
-        done(claim, act(claim.kind, claim.arguments, here.threatq, here.dialect.private).as_note())
-        for claim in claims
+        done(claim, act(claim.kind, claim.arguments, here.threatq, private).as_note()) for claim in claims
     ]
 
 

@@ -53,18 +53,22 @@ class Connector:
         self._page: Page | None = None
         self._read_at = 0.0
 
-    def page(self) -> Page:
-        """Return the page; raises ConfigError if the connector was never registered."""
+    def find(self) -> Page | None:
+        """Return the page, or None if the connector was never registered."""
         with self._lock:
             if self._page is None or self._clock() - self._read_at >= TTL_S:
                 self._page = self._read()
                 self._read_at = self._clock()
-            if self._page is None:
-                raise ConfigError(
-                    f"ThreatQ knows no connector {self._name!r}; run the command once to register it",
-                    field="connector_name",
-                )
             return self._page
+
+    def page(self) -> Page:
+        """Return the page; raises ConfigError if the connector was never registered."""
+        if page := self.find():
+            return page
+        raise ConfigError(
+            f"ThreatQ knows no connector {self._name!r}; run the command once to register it",
+            field="connector_name",
+        )
 
     def register(self, fields: Sequence[Field]) -> Page:
         """Return the page, creating it where there is none; a new connector is disabled, as in the guides."""

@@ -1,4 +1,4 @@
--- Settle claimed jobs: done, dead, waiting for another try, or given back.
+-- Settle claimed jobs: done, dead, waiting for another try, held without counting a try, or given back.
 -- KEYS: due, done, dead, counts, then the breakers of the services that just proved to be well
 -- ARGV: prefix, token, how long done jobs are kept in ms, then for each job: id, state, delay in ms, entry
 -- Answers 1 for each job that was ours to settle, 0 where the lease had gone to somebody else.
@@ -33,13 +33,18 @@ function settle.accepted(id, key, delay)
   redis.call('ZADD', due, now + delay, id)
 end
 
+function settle.held(id, key, delay)
+  settle.accepted(id, key, delay)
+  return 'waiting'
+end
+
 local answers = {}
 for at = FIRST, #ARGV, WIDTH do
   local id, state, delay, entry = unpack(ARGV, at, at + WIDTH - 1)
   local key = prefix .. 'job:' .. id
   local job = redis.call('HMGET', key, 'lease', 'kind', 'door')
   if job[1] == token then
-    settle[state](id, key, tonumber(delay))
+    state = settle[state](id, key, tonumber(delay)) or state
     redis.call('HSET', key, 'state', state)
     redis.call('HDEL', key, 'lease')
     if state ~= 'accepted' then

@@ -1,0 +1,111 @@
+"""make demo: the guide's payload through the whole system, and the event that ThreatQ then holds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.system import System, running_system
+from workers.errors import TqError
+from workers.threatq.client import rows
+from workers.threatq.service import connect
+
+#: The payload example of the Events Builder guide.
+EXAMPLE = Path(__file__).with_name("payload-example.json")
+
+#: What a detection inside the company looks like: a private address, and a segment that nobody can read.
+ODD = {
+    "event_type": "Sighting",
+    "event_name": "Beacon from a workstation",
+    "event_happened_at": "2021-10-05T21:03:00+02:00",
+    "event_attributes": "Rule<|Beacon 5m~|no separator here",
+    "uri_source": "IP Address:10.11.12.13",
+    "uri_target": "hxxp://bad[.]example/gate.php, FQDN:bad[.]example",
+}
+
+out = Console(width=110, highlight=False)
+
+
+def main() -> int:
+    """Run the demo in a folder of its own and leave nothing behind."""
+    began = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory(prefix="tq-demo-") as folder:
+            out.print("[dim]Starting Redis, a simulated ThreatQ, three workers and beat …[/]")
+            with running_system(Path(folder)) as system:
+                show(system, "The guide's payload", json.loads(EXAMPLE.read_text()))
+                show(system, "An odd one: a private address, a defanged URL, a broken attribute", ODD)
+    except TqError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    out.print(f"\n[dim]Everything is stopped; {time.monotonic() - began:.0f} s. Next: make up[/]")
+    return 0
+
+
+def show(system: System, title: str, payload: Mapping[str, Any]) -> None:
+    """Send one payload through the command line and show what ThreatQ holds afterwards."""
+    out.rule(title)
+    command = Path(sys.executable).with_name("tq-conn-events-builder")
+    out.print(f"$ tq-conn-events-builder -c {system.config.name} -p - --wait 30 < payload.json", markup=False)
+    sent = subprocess.run(
+        [command, "-c", system.config, "-p", "-", "--wait", "30", "--json"],
+        input=json.dumps(payload).encode(),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    if sent.returncode:
+        raise TqError(f"tq-conn-events-builder ended with code {sent.returncode}")
+    answer = json.loads(sent.stdout)
+    out.print(
+        f"{answer['status']}  job {answer['job']}  event {answer['event_id']}  {answer['link']}", markup=False
+    )
+    out.print(event_table(system, answer["event_id"]))
+    for line in answer.get("left_out", ()):
+        kept = {"nothing": "not kept"}.get(line["kept_as"], f"kept as {line['kept_as']}")
+        out.print(f"left out: {line['what']}: {line['why']} ({kept})", markup=False)
+    for warning in answer.get("warnings", ()):
+        out.print(f"warning: {warning}", markup=False)
+    if not answer.get("left_out"):
+        out.print("left out: nothing", markup=False)
+
+
+def event_table(system: System, event_id: int) -> Table:
+    """Return what ThreatQ holds of an event as a table."""
+    threatq = connect(system.settings)
+    path = f"/api/events/{event_id}"
+    (event,) = rows(threatq.caller.call("GET", path, params={"with": "attributes,sources,type"}))
+    table = Table(show_header=False, title=f"Event {event_id} in ThreatQ", title_justify="left", width=108)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("title", event["title"])
+    table.add_row("type", event["type"]["name"])
+    table.add_row("happened at", f"{event['happened_at']} UTC")
+    table.add_row("source", ", ".join(source["name"] for source in event["sources"]))
+    for attribute in event["attributes"]:
+        table.add_row("attribute", f"{attribute['name']} = {attribute['value']}")
+    for collection, label in (("indicators", "indicator"), ("identity", "identity"), ("asset", "asset")):
+        for row in rows(threatq.caller.call("GET", f"{path}/{collection}", params={"with": "type,status"})):
+            table.add_row(label, _named(row))
+    if description := event["description"]:
+        table.add_row("description", f"{description[:160]} … ({len(description)} characters)")
+    return table
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    kind = (row.get("type") or {}).get("name")
+    status = (row.get("status") or {}).get("name")
+    value = row.get("value") or row.get("title") or row.get("name")
+    return f"{kind} {value} ({status})" if kind else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

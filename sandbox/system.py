@@ -1,0 +1,99 @@
+"""The whole system on one machine: Redis, ThreatQ (simulated unless one is configured), workers and beat."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from sandbox.processes import Processes
+from sandbox.redis_server import redis_for
+from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
+from workers import settings_file
+from workers.config import Secret, Settings
+from workers.pages import EVENTS_BUILDER
+from workers.threatq.connector import PATH, Connector
+from workers.threatq.service import connect
+
+#: Workers by name and their queues: an analyst's lookup must not wait for a sync or a flood of events.
+WORKERS = {"events": ("events", "upkeep"), "enrichment": ("enrichment",), "sync": ("sync",)}
+
+#: What stands in the simulated connector's page, so that the demo has something to leave out.
+PRIVATE_IPS = "10.0.0.0/8, 192.168.0.0-192.168.255.255"
+
+
+class System(Struct, frozen=True):
+    """A running system: its settings, the folder of its `tq.yaml`, its log folder and its processes."""
+
+    settings: Settings
+    config: Path
+    processes: Processes
+
+
+@contextmanager
+def running_system(folder: Path, *, threatq_port: int = 0) -> Iterator[System]:
+    """Start everything in `folder`, yield once jobs are worked on, and stop everything at the end.
+
+    An external Redis (TQ_REDIS_URL) and a real ThreatQ (TQ_THREATQ_URL) are used where they are given.
+    """
+    config, logs = folder / "config", folder / "logs"
+    with ExitStack() as stack:
+        redis_url = stack.enter_context(redis_for(folder / "redis"))
+        environ = {"TQ_CONFIG": str(config), "TQ_REDIS_URL": redis_url}
+        processes = stack.enter_context(Processes(logs, environ))
+        settings = Settings(redis_url=redis_url)
+        if not os.environ.get("TQ_THREATQ_URL"):
+            settings = start_threatq(processes, folder, settings, threatq_port)
+            write_settings(config, settings)
+            enable_connector(settings)
+        start_workers(processes)
+        yield System(settings, config, processes)
+
+
+def start_workers(processes: Processes) -> None:
+    """Start the workers and beat, and return when they take jobs."""
+    for name, queues in WORKERS.items():
+        processes.worker(f"worker-{name}", *queues)
+    processes.beat()
+    for name in WORKERS:
+        log = processes.folder / f"worker-{name}.log"
+        processes.wait_until(lambda log=log: " ready." in log.read_text(), f"the worker {name}")  # type: ignore[misc]
+
+
+def start_threatq(processes: Processes, folder: Path, settings: Settings, port: int) -> Settings:
+    """Start the simulated ThreatQ and return `settings` with the way to it; port 0 takes a free one."""
+    ready = folder / "sandbox.json"
+    ready.unlink(missing_ok=True)
+    command = Path(sys.executable).with_name("tq-sandbox")
+    processes.start("sandbox", command, "--threatq-port", str(port), "--ready-file", ready)
+    processes.wait_until(ready.exists, "the sandbox")
+    return structs.replace(
+        settings,
+        threatq_url=json.loads(ready.read_text())["threatq"],
+        threatq_client_id=CLIENT_ID,
+        threatq_email=EMAIL,
+        threatq_password=Secret(PASSWORD),
+    )
+
+
+def write_settings(config: Path, settings: Settings) -> None:
+    """Write the settings that name Redis and ThreatQ as the folder's `tq.yaml`."""
+    names = ("redis_url", "threatq_url", "threatq_client_id", "threatq_email", "threatq_status")
+    values = {name: getattr(settings, name) for name in names}
+    values["threatq_password"] = settings.threatq_password.reveal()
+    path = config / "tq.yaml"
+    path.unlink(missing_ok=True)
+    settings_file.write(path, values)
+
+
+def enable_connector(settings: Settings) -> None:
+    """Register the connector, then do in the simulated UI what its administrator would do: enable it."""
+    threatq = connect(settings)
+    page = Connector(threatq.caller, settings.connector_name).register(EVENTS_BUILDER)
+    change = {"is_active": True, "custom_fields": {"private_ips": PRIVATE_IPS}}
+    threatq.caller.call("PUT", f"{PATH}/{page.id}", json=change)

@@ -1,0 +1,72 @@
+"""make up: the whole system, left running for somebody to play with, until Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from sandbox.processes import ROOT
+from sandbox.system import System, running_system
+from workers.errors import TqError
+
+#: Where the data, the configuration and the logs of `make up` stay from one start to the next.
+FOLDER = ROOT / "var"
+
+#: The simulated ThreatQ's port, the same each time so that a browser's tab stays good.
+THREATQ_PORT = 8900
+
+
+def main() -> int:
+    """Run until Ctrl-C or TERM; everything is stopped in order."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with (
+            running_system(FOLDER, threatq_port=THREATQ_PORT) as system,
+            contextlib.suppress(KeyboardInterrupt),
+        ):
+            print(how_to_play(system), flush=True)
+            while True:
+                time.sleep(0.5)
+                system.processes.check()
+    except KeyboardInterrupt:
+        return 0
+    except TqError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print("Everything is stopped.")
+    return 0
+
+
+def how_to_play(system: System) -> str:
+    """Return the addresses and the next commands to try."""
+    folder = _short(system.config)
+    example = "tests/fixtures/payload-example.json"
+    return f"""
+Running. Ctrl-C stops it all.
+
+  ThreatQ (simulated)  {system.settings.threatq_url or "as configured"}
+  Redis                {system.settings.redis_url}
+  logs                 {_short(system.processes.folder)}
+
+Try in another terminal:
+
+  .venv/bin/tq-conn-events-builder -c {folder} -p @{example} --wait
+  .venv/bin/tq-conn-events-builder -c {folder} -p @{example} --explain
+  .venv/bin/celery --broker {system.settings.redis_url} --workdir . -A workers.app flower
+"""
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

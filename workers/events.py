@@ -1,0 +1,91 @@
+"""From claimed jobs to events in ThreatQ: plan each, carry them out together, settle each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from workers.errors import ConfigError, InputError
+from workers.ledger.records import Claim, Settlement, dead, done
+from workers.payload.builder import plan_event
+from workers.payload.options import DialectOptions
+from workers.plan import EventPlan
+from workers.sightings import sighting_plan
+from workers.threatq.carry_out import create_events
+from workers.threatq.outcome import Done, EventRequest, Outcome
+from workers.threatq.service import ThreatQ
+
+#: Makes the plan of one job of a kind from its arguments, the time it was accepted, and the dialect's options.
+Planner = Callable[[Mapping[str, Any], datetime, DialectOptions], EventPlan]
+
+
+class Planned(Struct, frozen=True):
+    """A claim and the plan of its event."""
+
+    claim: Claim
+    plan: EventPlan
+
+
+def payload_plan(arguments: Mapping[str, Any], accepted: datetime, options: DialectOptions) -> EventPlan:
+    """Plan the event of an `events.create` job."""
+    return plan_event(
+        arguments["payload"], received_at=accepted, options=options, warnings=arguments.get("warnings", ())
+    )
+
+
+def alarm_plan(arguments: Mapping[str, Any], accepted: datetime, options: DialectOptions) -> EventPlan:
+    """Plan the event of a `sightings.add` job."""
+    return sighting_plan(arguments, received_at=accepted, options=options)
+
+
+#: How the events of each kind of job are planned.
+PLANNERS: dict[str, Planner] = {"events.create": payload_plan, "sightings.add": alarm_plan}
+
+
+def make_events(claims: Sequence[Claim], threatq: ThreatQ, options: DialectOptions) -> list[Settlement]:
+    """Make the events of `claims` in as few calls as possible, and settle each claim.
+
+    Raises ServiceAway when ThreatQ is away, after which every claim may be tried again.
+    """
+    planned: list[Planned] = []
+    settlements: list[Settlement] = []
+    for claim in claims:
+        step = plan_of(claim, options)
+        if isinstance(step, Planned):
+            planned.append(step)
+        else:
+            settlements.append(step)
+    requests = [EventRequest(p.claim.id, p.plan, first_attempt=p.claim.attempts == 1) for p in planned]
+    outcomes = create_events(threatq, requests) if requests else []
+    return settlements + [settled(p, outcome) for p, outcome in zip(planned, outcomes, strict=True)]
+
+
+def plan_of(claim: Claim, options: DialectOptions) -> Planned | Settlement:
+    """Plan the event of a claim, or settle it as dead when its input cannot be used as it is."""
+    accepted = datetime.fromtimestamp(claim.accepted_ms / 1000, UTC)
+    try:
+        return Planned(claim, PLANNERS[claim.kind](claim.arguments, accepted, options))
+    except ConfigError:
+        raise
+    except InputError as error:
+        return dead(claim, str(error), field=error.field)
+
+
+def settled(planned: Planned, outcome: Outcome) -> Settlement:
+    """Settle a claim with what became of its plan."""
+    if not isinstance(outcome, Done):
+        return dead(planned.claim, outcome.reason, field=outcome.field)
+    result = {
+        "event_id": outcome.event_id,
+        "link": outcome.link,
+        "existing": outcome.existing,
+        "indicators": [{"id": i.id, "type": i.type, "value": i.value} for i in outcome.indicators],
+        "objects": [{"id": o.id, "kind": o.collection, "value": o.value} for o in outcome.objects],
+        "left_out": [msgspec.to_builtins(left_out) for left_out in planned.plan.left_out],
+        "warnings": list(dict.fromkeys((*planned.plan.warnings, *outcome.warnings))),
+    }
+    return done(planned.claim, {name: value for name, value in result.items() if value})
