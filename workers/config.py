@@ -136,6 +136,28 @@ class Settings(Struct, frozen=True, kw_only=True):
         Literal["add", "full"], Meta(description="add: only add to lists. full: also delete what left.")
     ] = "add"
     sync_max_items: Annotated[int, Meta(gt=0, description="Largest list that is compared.")] = 1_000_000
+    sync_list_maximum: Annotated[
+        int, Meta(gt=0, description="Entries that one list may have; the highest scores go first.")
+    ] = 1_000_000
+    sync_delete_max_count: Annotated[
+        int, Meta(ge=0, description="Deletes of a list above this count and the next share are held.")
+    ] = 1_000
+    sync_delete_max_percent: Annotated[
+        float, Meta(ge=0, le=100, description="Share of a list, in percent, for the count before.")
+    ] = 20.0
+    sync_foreign_entries: Annotated[
+        Literal["keep", "delete"],
+        Meta(description="What a full sync does with entries that somebody else put into our lists."),
+    ] = "keep"
+    sync_types: Annotated[
+        str, Meta(description="YAML text: changes to the table of indicator types and LogRhythm list types.")
+    ] = ""
+    sync_score_bands: Annotated[
+        str, Meta(description="Lowest scores of Very High, High, Medium and Low.")
+    ] = "10, 9, 7, 5"
+    sync_score_zero: Annotated[
+        Literal["Not Scored", "Very Low"], Meta(description="The score range that a score of 0 belongs to.")
+    ] = "Not Scored"
 
     http_tokens: Annotated[Secret, Meta(description="Tokens that the HTTP door accepts.")] = Secret("")
 

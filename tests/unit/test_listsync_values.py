@@ -74,7 +74,7 @@ def test_where_zero_belongs_is_a_setting_and_no_score_is_never_very_low() -> Non
 
 def test_bounds_can_be_moved_but_not_crossed() -> None:
     assert ScoreBands(medium=6).band(6) == "Medium"
-    with pytest.raises(ConfigError, match="score bands"):
+    with pytest.raises(ConfigError, match="sync_score_bands"):
         ScoreBands(medium=5, low=5)
 
 

@@ -36,7 +36,7 @@ class ScoreBands(Struct, frozen=True, kw_only=True):
             raise ConfigError(
                 "the lowest scores of Very High, High, Medium and Low must fall from at most 10 to at least"
                 f" 2; they are {self.very_high}, {self.high}, {self.medium}, {self.low}",
-                field="score bands",
+                field="sync_score_bands",
             )
 
     def band(self, score: int | None) -> str:
