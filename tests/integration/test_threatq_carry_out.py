@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.sandbox_threatq import SandboxThreatQ
 from workers.config import Secret, Settings
-from workers.errors import MissingRights, ServiceAway
+from workers.errors import BadCredentials, MissingRights, ServiceAway
 from workers.plan import Attribute, EventPlan, Indicator
 from workers.threatq.carry_out import create_events
 from workers.threatq.client import Client, Params
@@ -395,3 +396,31 @@ def test_a_bulk_that_is_refused_but_kept_in_part_makes_no_event_twice(
     assert len(events_in(threatq_sandbox)) == 4
     for outcome, one in zip(outcomes, wanted, strict=True):
         assert_complete(threatq_sandbox, outcome, one)
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "error", "unauthorized"])
+def test_on_a_bad_day_every_payload_still_becomes_one_complete_event(
+    kind: str, threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    threatq_sandbox.behave(event_key="none")
+    threatq_sandbox.fault(kind, ratio=0.12)
+    wanted = [request(number) for number in range(3)]
+    outcomes: list[Outcome] = []
+    for _attempt in range(200):
+        try:
+            outcomes = create_events(threatq, wanted)
+            break
+        except (ServiceAway, BadCredentials):
+            wanted = [again(one) for one in wanted]
+    threatq_sandbox.control("faults", method="DELETE")
+    assert len(events_in(threatq_sandbox)) == 3
+    for outcome, one in zip(outcomes, wanted, strict=True):
+        assert_complete(threatq_sandbox, outcome, one)
+
+
+def test_many_threads_share_one_threatq(threatq_sandbox: SandboxThreatQ, threatq: ThreatQ) -> None:
+    batches = [[request(10 * batch + number) for number in range(10)] for batch in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(lambda batch: create_events(threatq, batch), batches))
+    assert len(events_in(threatq_sandbox)) == 80
+    assert_complete(threatq_sandbox, outcomes[5][3], batches[5][3])

@@ -44,7 +44,7 @@ def _prove(threatq: ThreatQ, fresh: Sequence[Draft]) -> None:
 def _add_attributes(threatq: ThreatQ, draft: Draft) -> None:
     if not draft.complete_all and threatq.inline.get(ATTRIBUTES, False):
         return
-    held = attributes_of(threatq.caller, draft.event_id)
+    held = attributes_of(threatq.caller, draft.event_id) if draft.held is None else draft.held
     missing = [a for a in draft.attributes() if (a.name.strip(), a.value.strip()) not in held]
     try:
         add_attributes(threatq.caller, "events", draft.event_id, missing, draft.plan.source)

@@ -10,6 +10,7 @@ from workers.threatq.client import Json
 from workers.threatq.failure import Refusal
 from workers.threatq.objects import existing
 from workers.threatq.outcome import Done, EventRequest, Made, Outcome, Refused
+from workers.threatq.relations import attributes_in
 
 #: ThreatQ's words for the parts of a plan, where they differ.
 FIELDS = {"type_id": "type", "name": "title"}
@@ -19,7 +20,8 @@ FIELDS = {"type_id": "type", "name": "title"}
 class Draft:
     """The working record of one request; `event_id` is 0 until ThreatQ holds the event.
 
-    `complete_all` asks that everything be added by calls of its own, because the event was there before.
+    `complete_all` asks that everything be added by calls of its own, because the event was there before;
+    `held` is then what attributes it has, None if not known.
     """
 
     request: EventRequest
@@ -29,6 +31,7 @@ class Draft:
     refused: Refused | None = None
     event_id: int = 0
     complete_all: bool = False
+    held: set[tuple[str, str]] | None = None
 
     @property
     def plan(self) -> EventPlan:
@@ -69,6 +72,7 @@ class Draft:
         """Take the event that an earlier attempt made."""
         self.event_id = int(row["id"])
         self.complete_all = True
+        self.held = attributes_in(row) if "attributes" in row else None
 
     def take(self, row: Json, *, shared: bool) -> None:
         """Take the event that ThreatQ answers with; `shared`: another payload of this batch has it too."""
