@@ -33,6 +33,8 @@ def read_ip(text: str) -> IP | None:
         ip = ipaddress.ip_address(_ZONE.sub("", text) if ":" in text else text.rstrip("."))
     except ValueError:
         return None
+    if isinstance(ip, ipaddress.IPv6Address) and ip.scope_id is not None:
+        return None
     return (isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped) or ip
 
 

@@ -171,6 +171,12 @@ def test_one_bad_payload_of_a_batch_costs_no_good_one(text: str) -> None:
     assert isinstance(second, Refusal)
 
 
+def test_after_a_thousand_faults_the_rest_is_refused_as_one() -> None:
+    found = read("{x\n" * 200_000)
+    assert len(found) == 1_001
+    assert "".join(one.raw for one in found).count("{x") == 200_000
+
+
 def test_a_payload_may_be_64_levels_deep_and_no_more() -> None:
     assert isinstance(only('{"a":' * 64 + "1" + "}" * 64), Payload)
     assert "64" in refusal('{"a":' * 65 + "1" + "}" * 65).reason

@@ -35,6 +35,9 @@ class Refusal(Struct, frozen=True):
 #: Characters of text that the Python-literal reader looks at; its parser takes a hundred times the memory.
 _LONGEST_LITERAL = 262_144
 
+#: Refusals after which the rest of a text is refused as one: each costs a look through the whole text.
+_MOST_REFUSALS = 1_000
+
 _BETWEEN = re.compile(r"[\s,\x1e]*")
 _BETWEEN_IN_ARRAY = re.compile(r"[\s,\x1e\]]*")
 _NEXT_LINE = re.compile(r"\n(?=[{\[])")
@@ -83,7 +86,7 @@ class _Reader:
         self.max_bytes = max_bytes
         self.general = tuple(notes)
         self.notes: list[str] = []
-        self.count = 0
+        self.count = self.refused = 0
         hooks: dict[str, Any] = {
             "object_pairs_hook": self._object,
             "parse_constant": self._constant,
@@ -98,6 +101,9 @@ class _Reader:
         text, between = self.text, _BETWEEN
         at = _end(between, text, 0)
         while at < len(text):
+            if self.refused == _MOST_REFUSALS:
+                yield self._refuse(f"not read: {_MOST_REFUSALS} faults stand before it", text[at:])
+                return
             opens = text[at] == "[" and between is _BETWEEN
             # An array above the limit, or one with a fault, is entered and read element by element.
             if opens and len(text) > self.max_bytes:
@@ -162,6 +168,7 @@ class _Reader:
 
     def _refuse(self, reason: str, raw: str) -> Refusal:
         self.count += 1
+        self.refused += 1
         return Refusal(self.count, reason, raw)
 
     def _refuse_text(self, reason: str, raw: str) -> Refusal:
