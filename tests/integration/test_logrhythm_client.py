@@ -81,7 +81,7 @@ def test_lists_of_every_kind_can_be_made_retired_and_revived(
 ) -> None:
     client = sandbox.client()
     made = client.ensure_list("ThreatQ: Some", kind)
-    assert client.lists.retire(made).is_retired
+    assert client.retire_list(made).is_retired
     again = client.ensure_list("ThreatQ: Some", kind)
     assert (again.guid, again.is_retired) == (made.guid, False)
     assert again.told["useContext"] == (["Hash"] if kind == HASHES else ["None"])
@@ -177,6 +177,14 @@ def test_an_owner_that_logrhythm_refuses_gives_way_to_the_user_of_the_token(
 ) -> None:
     made = sandbox.client(logrhythm_owner="Borrowed Role").ensure_list("ThreatQ: MD5", HASHES)
     assert made.owner == 12
+
+
+def test_a_list_whose_owner_left_can_still_be_retired_and_revived(sandbox: SandboxLogRhythm) -> None:
+    sandbox.fill("ThreatQ: MD5", owner=15)
+    client = sandbox.client(logrhythm_owner="14")
+    retired = client.retire_list(client.ensure_list("ThreatQ: MD5", HASHES))
+    assert (retired.owner, retired.is_retired) == (12, True)
+    assert client.ensure_list("ThreatQ: MD5", HASHES).owner == 12
 
 
 def test_when_neither_may_own_lists_the_guides_rule_is_told(sandbox: SandboxLogRhythm) -> None:

@@ -70,10 +70,11 @@ class LogRhythm:
 
         If LogRhythm does not take the owner, the token's user is tried once; then InvalidOwner says what to do.
         """
-        try:
-            return self.lists.ensure(name, kind, owner=self.owner)
-        except InvalidOwner as refused:
-            return self._ensure_owned_by_bearer(name, kind, refused)
+        return self._owned(name, lambda owner: self.lists.ensure(name, kind, owner=owner))
+
+    def retire_list(self, one: ListSummary) -> ListSummary:
+        """Retire a list; LogRhythm has no way to delete one. The owner is treated as in `ensure_list`."""
+        return self._owned(one.name, lambda owner: self.lists.retire(one, owner=owner))
 
     def permissions(self) -> Any:
         """Return what the token's user may do; the cheapest call that needs a valid token."""
@@ -83,15 +84,18 @@ class LogRhythm:
         """Close every connection."""
         self.gateway.close()
 
-    def _ensure_owned_by_bearer(self, name: str, kind: ListKind, refused: InvalidOwner) -> ListSummary:
-        tried = [str(self.owner)]
-        try:
-            if self.token.uid is not None and self.token.uid != self.owner:
-                tried.append(str(self.token.uid))
-                return self.lists.ensure(name, kind, owner=self.token.uid)
-        except InvalidOwner:
-            pass
+    def _owned(self, name: str, change: Callable[[int], ListSummary]) -> ListSummary:
+        """Do `change` with our owner, then with the token's user if LogRhythm does not take ours."""
+        tried = [self.owner]
+        if self.token.uid is not None and self.token.uid != self.owner:
+            tried.append(self.token.uid)
+        for owner in tried:
+            try:
+                return change(owner)
+            except InvalidOwner as error:
+                refused = error
         raise InvalidOwner(
-            f'LogRhythm refuses user {" and ".join(tried)} as owner of {name!r} ("Invalid owner id"): {OWNER_RULE}',
+            f"LogRhythm refuses user {' and '.join(map(str, tried))} as owner of {name!r} "
+            f'("Invalid owner id"): {OWNER_RULE}',
             field="logrhythm_owner",
         ) from refused

@@ -16,8 +16,8 @@ from workers.logrhythm.model import ListSummary, entries, summary
 #: Entries in one call; what public clients send at most, more is not known to work.
 ENTRIES_A_CALL = 1_000
 
-#: Bytes read from the connection at once.
-READ_BYTES = 1024 * 1024
+#: Bytes read from the connection at once; see itemscan.BLOCK_BYTES for why not more.
+READ_BYTES = 128 * 1024
 
 #: One writer for each LogRhythm in this process; two would deadlock in its database.
 _WRITERS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)

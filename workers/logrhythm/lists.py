@@ -83,15 +83,18 @@ class Lists:
                 found = self.find(name)
                 if found is None:
                     raise
-        return self.revive(found) if found.is_retired else found
+        return self.revive(found, owner=owner) if found.is_retired else found
 
-    def retire(self, one: ListSummary) -> ListSummary:
-        """Retire a list, which is all that LogRhythm offers instead of deleting; its entries stay in it."""
-        return self._change(one, status="Retired")
+    def retire(self, one: ListSummary, *, owner: int) -> ListSummary:
+        """Retire a list, which is all that LogRhythm offers instead of deleting; its entries stay in it.
 
-    def revive(self, one: ListSummary) -> ListSummary:
+        The owner is set too: one who may not own lists any more would spoil every change.
+        """
+        return self._change(one, status="Retired", owner=owner)
+
+    def revive(self, one: ListSummary, *, owner: int) -> ListSummary:
         """Make a retired list active again."""
-        return self._change(one, status="Active")
+        return self._change(one, status="Active", owner=owner)
 
     def entry_count(self, one: ListSummary) -> int:
         """Return how many entries the list has now, without reading them."""
