@@ -113,6 +113,14 @@ def test_the_same_entries_in_any_order_and_number_give_the_same_files(
         assert first.adds.samples == again.adds.samples
 
 
+def test_what_a_killed_run_left_behind_is_not_taken_for_wanted(folder: Path) -> None:
+    spilled(folder / "w", ["left behind"]).close()
+
+    changes = diff(spilled(folder / "w", ["new"]), spilled(folder / "p", []), {}, folder / "d")
+
+    assert all_of(changes.adds) == {"new"}
+
+
 def test_an_entry_in_capitals_is_the_entry_and_is_not_added_again(folder: Path) -> None:
     want = spilled(folder / "w", ["bad.example", "new.example"], caseless=True)
     have = spilled(folder / "p", ["BAD.example", "OLD.example"], caseless=True)

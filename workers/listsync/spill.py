@@ -72,11 +72,15 @@ class Spill:
     """One side of a list on disk: entries with a rank, cut into partitions by their key.
 
     Entries may be given in any order and more than once. Short lists stay in memory until `close`, after
-    which another process can open the folder with the `count` that was reached.
+    which another process can open the folder with the `count` that was reached; without one it starts anew.
     """
 
     def __init__(self, folder: Path, *, caseless: bool = False, count: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        if not count:
+            # A run that was killed may have left its entries here; they are not those of this run.
+            for leftover in folder.glob("part-*"):
+                leftover.unlink()
         self.folder = folder
         self.key = key_of(caseless)
         #: Entries given, repetitions included.
