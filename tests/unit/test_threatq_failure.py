@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.errors import ConfigError, MissingRights, ServiceAway
-from workers.threatq.failure import Refusal, ServerFault, blamed, failure, item_error, retry_after, words
+from workers.retry_after import retry_after
+from workers.threatq.failure import Refusal, ServerFault, blamed, failure, item_error, words
 
 CALL = "POST /api/events"
 NOW = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)

@@ -17,7 +17,7 @@ from workers.logrhythm.model import ListSummary, entries, summary
 ENTRIES_A_CALL = 1_000
 
 #: Bytes read from the connection at once; see itemscan.BLOCK_BYTES for why not more.
-READ_BYTES = 128 * 1024
+READ_BYTES = 64 * 1024
 
 #: One writer for each LogRhythm in this process; two would deadlock in its database.
 _WRITERS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
 
 from workers.errors import BadCredentials, ConfigError, MissingRights, Rejected, ServiceAway, TqError
 from workers.logrhythm.token import HOW_TO_RENEW
+from workers.retry_after import retry_after
 
 #: Characters of LogRhythm's own words that a message repeats.
 MAX_WORDS = 500
@@ -74,19 +73,6 @@ def words(body: bytes) -> str:
     faults = told.get("validationErrors")
     parts = [told.get("message"), told.get("details"), *(faults if isinstance(faults, list) else [])]
     return "; ".join(str(part) for part in parts if part)[:MAX_WORDS]
-
-
-def retry_after(value: str, now: dt.datetime | None = None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, a number or an HTTP date; None if unreadable."""
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-    return max(0.0, (moment - (now or dt.datetime.now(dt.UTC))).total_seconds())
 
 
 def _refusal(status: int, said: str, answer: str) -> TqError:

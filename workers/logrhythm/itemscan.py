@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-#: Bytes to collect before items are looked for. Copies of larger blocks come from fresh pages of the system, which
-#: doubles the time of a long list (measured: 128,000 page faults for a million items, none with these).
-BLOCK_BYTES = 64 * 1024
+#: Bytes to collect before items are looked for. From 128 kB up, malloc takes each copy from fresh pages of the
+#: system, which doubles the processor time of a long list (128,000 page faults for a million items; so: none).
+BLOCK_BYTES = 32 * 1024
 
 #: Bytes that a summary, or one single item, may have; beyond that this is no list.
 MAX_PIECE_BYTES = 16 * 1024 * 1024

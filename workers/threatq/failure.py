@@ -7,12 +7,11 @@ SPL2; also in a 2xx answer), an error inside an item of a 2xx answer (Polarity),
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from workers.errors import ConfigError, MissingRights, Rejected, ServiceAway, TqError
+from workers.retry_after import retry_after
 
 #: Answers that pass by themselves: timeouts, too early, too many requests.
 PASSING = frozenset({408, 425, 429})
@@ -59,19 +58,6 @@ def failure(status: int, body: object, headers: Mapping[str, str], call: str) ->
     if 300 <= status < 400:
         return ConfigError(_redirected(call, headers), field="threatq_url")
     return Refusal(f"ThreatQ refuses {call} with {status}{words}", status=status, fields=blamed(body))
-
-
-def retry_after(value: str, now: dt.datetime | None = None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, a number or an HTTP date, or None."""
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-    return max(0.0, (moment - (now or dt.datetime.now(dt.UTC))).total_seconds())
 
 
 def blamed(body: object) -> dict[str, str]:
