@@ -15,7 +15,7 @@ from msgspec import Struct
 from workers.errors import BadCredentials, ConfigError, ServiceAway, TqError
 from workers.leases import Leases
 from workers.ledger.ledger import LONGEST_WAIT_MS, NEEDS, Ledger
-from workers.ledger.records import Claim, Settlement, dead, held, waiting
+from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, held, waiting
 
 log = structlog.get_logger(__name__)
 
@@ -24,9 +24,6 @@ Handle = Callable[[Sequence[Claim]], list[Settlement]]
 
 #: Seconds after which a bell's work ends and the next bell goes on, so that a task stays short and is seen.
 BELL_S = 5.0
-
-#: Seconds after which we look again whether somebody has corrected a setting.
-RECHECK_S = 30.0
 
 
 class Bench(Struct, frozen=True):

@@ -10,12 +10,13 @@ import msgspec
 from msgspec import Struct
 
 from workers.errors import ConfigError, InputError
-from workers.ledger.records import Claim, Settlement, dead, done
+from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, done, held
 from workers.payload.builder import plan_event
 from workers.payload.options import DialectOptions
 from workers.plan import EventPlan
 from workers.sightings import sighting_plan
 from workers.threatq.carry_out import create_events
+from workers.threatq.connector import Page
 from workers.threatq.outcome import Done, EventRequest, Outcome
 from workers.threatq.service import ThreatQ
 
@@ -44,6 +45,26 @@ def alarm_plan(arguments: Mapping[str, Any], accepted: datetime, options: Dialec
 
 #: How the events of each kind of job are planned.
 PLANNERS: dict[str, Planner] = {"events.create": payload_plan, "sightings.add": alarm_plan}
+
+
+def make_or_hold(
+    claims: Sequence[Claim], threatq: ThreatQ, page: Page, options: DialectOptions
+) -> list[Settlement]:
+    """Make the events of `claims`, but let payloads wait while the Events Builder's `page` is disabled.
+
+    Sightings are LogRhythm's and go on. Raises ServiceAway like `make_events`.
+    """
+    if page.is_enabled:
+        return make_events(claims, threatq, options)
+    state = (
+        "disabled in ThreatQ; enable it there"
+        if page.id
+        else "not registered; run tq-conn-events-builder once"
+    )
+    reason = f"the connector {page.name} is {state}, and its payloads go on"
+    sightings = [claim for claim in claims if claim.kind != "events.create"]
+    payloads = [claim for claim in claims if claim.kind == "events.create"]
+    return make_events(sightings, threatq, options) + [held(claim, reason, RECHECK_S) for claim in payloads]
 
 
 def make_events(claims: Sequence[Claim], threatq: ThreatQ, options: DialectOptions) -> list[Settlement]:

@@ -10,6 +10,9 @@ from msgspec import Struct, field
 
 State = Literal["accepted", "running", "waiting", "done", "dead"]
 
+#: Seconds after which we look again whether somebody has corrected a setting or enabled a connector.
+RECHECK_S = 30.0
+
 
 class Claim(Struct, frozen=True):
     """A job that is ours until its lease ends.

@@ -1,0 +1,85 @@
+"""A real worker and a real beat, as processes, for the whole run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.processes import Processes
+from sandbox.redis_server import RedisServer
+from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
+from tests.sandbox_threatq import SandboxThreatQ
+
+#: Runs one of our commands with arguments, and text for its standard input.
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def environment(redis_url: str, threatq_url: str) -> dict[str, str]:
+    """The settings of a system by environment alone."""
+    return {
+        "TQ_REDIS_URL": redis_url,
+        "TQ_THREATQ_URL": threatq_url,
+        "TQ_THREATQ_CLIENT_ID": CLIENT_ID,
+        "TQ_THREATQ_EMAIL": EMAIL,
+        "TQ_THREATQ_PASSWORD": PASSWORD,
+        "TQ_SETTINGS_FROM": "local",
+        "TQ_PRIVATE_IPS": "10.0.0.0/8",
+    }
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis that the tests of other tiers do not use, since a worker takes whatever it finds there."""
+    server = RedisServer(tmp_path_factory.mktemp("acceptance-redis")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def crew(
+    redis_server: RedisServer, threatq_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Processes]:
+    """One worker for every queue, and beat."""
+    folder = tmp_path_factory.mktemp("crew")
+    with Processes(folder, environment(redis_server.url, threatq_server)) as processes:
+        processes.worker("worker", "events", "enrichment", "sync", "upkeep")
+        processes.beat()
+        log = folder / "worker.log"
+        processes.wait_until(lambda: " ready." in log.read_text(), "the worker")
+        yield processes
+
+
+@pytest.fixture
+def working(crew: Processes, threatq_sandbox: SandboxThreatQ, redis_url: str) -> Processes:
+    """The running system, with an empty ledger and a fresh ThreatQ."""
+    crew.check()
+    return crew
+
+
+@pytest.fixture
+def command(redis_url: str, threatq_server: str, tmp_path: Path) -> Command:
+    """Run one of our executables as a person would, with an empty configuration folder."""
+
+    def run(name: str, *arguments: str, text: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [Path(sys.executable).with_name(name), *arguments],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={
+                **os.environ,
+                **environment(redis_url, threatq_server),
+                "TQ_CONFIG": str(tmp_path),
+                **environ,
+            },
+            cwd=tmp_path,
+            check=False,
+        )
+
+    return run
