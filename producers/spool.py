@@ -7,11 +7,11 @@ and nothing that Windows lacks, because the Smart Response stubs use it too.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
 
+from workers.digests import sha256_hex
 from workers.errors import TqError
 from workers.files import write_whole
 from workers.jobs import Job
@@ -214,7 +214,7 @@ def default_folder(configured: str, config_folder: str, environ: Mapping[str, st
 
 
 def _digest(text: bytes) -> bytes:
-    return hashlib.sha256(text).hexdigest().encode()
+    return sha256_hex(text).encode()
 
 
 def _waiting_name(path: str) -> str:

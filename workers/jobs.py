@@ -6,9 +6,10 @@ import each time an analyst clicks.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+
+from workers.digests import sha256_hex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,4 +116,4 @@ def canonical(arguments: dict[str, Any]) -> bytes:
 
 def digest(kind: str, body: bytes) -> str:
     """Return 24 hex characters that name this kind with this body."""
-    return hashlib.sha256(kind.encode() + b"\n" + body).hexdigest()[:24]
+    return sha256_hex(kind.encode() + b"\n" + body)[:24]

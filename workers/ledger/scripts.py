@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+
+from workers.digests import sha1_hex
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "lua")
 
@@ -17,4 +18,4 @@ class Script:
         self.name = name
         with open(os.path.join(_FOLDER, f"{name}.lua"), encoding="utf-8") as file:
             self.text = file.read()
-        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        self.sha = sha1_hex(self.text.encode())

@@ -1,0 +1,85 @@
+"""tq-job: what became of a job, for the analyst who was told only its id."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from producers import remembered
+from producers.smart_response import report
+from producers.smart_response.commands import ACTIONS, TQ_JOB
+from workers.config import load
+from workers.errors import InputError, TqError
+from workers.ledger.connect import connect
+from workers.ledger.desk import Desk
+from workers.ledger.records import Record
+
+#: Seconds between two looks at a job that is waited for; it may be put off again and again meanwhile.
+LOOK_AGAIN_S = 0.2
+
+#: LogRhythm's names of the actions, by the kind of job.
+_NAMES = {action.kind: action.name for action in ACTIONS.values()}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Show a job; the exit code is 0 for one that is done or will be, 1 for one that failed."""
+    words, values = TQ_JOB.read(sys.argv[1:] if argv is None else argv)
+    if "help" in values:
+        print(TQ_JOB.help())
+        return 0
+    try:
+        record = _record(words, values)
+    except TqError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print(msgspec.json.encode(record).decode() if "json" in values else text(record))
+    return 1 if record.state == "dead" else 0
+
+
+def text(record: Record) -> str:
+    """Return what the action would have printed, had it waited for this."""
+    name, note = _NAMES.get(record.kind, record.kind), record.result
+    if record.state == "done":
+        return report.done(name, record.id, note)
+    if record.state == "dead":
+        return report.dead(name, record.id, note)
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.accepted_ms / 1000))
+    why = note.get("reason") or f"it is {record.state}; it was accepted at {since} UTC"
+    return report.accepted(name, record.id, why)
+
+
+def _record(words: Sequence[str], values: dict[str, str]) -> Record:
+    if len(words) != 1:
+        raise InputError(f"give one job id\n{TQ_JOB.usage()}")
+    folder = values.get("config") or remembered.memory().recall().get("config")
+    desk = Desk(connect(load(folder).settings.redis_url))
+    record = _awaited(desk, words[0], _seconds(values.get("wait", "")))
+    if record is None:
+        raise InputError(
+            "the ledger knows no such job, or no longer (done jobs are kept for a week)", field=words[0]
+        )
+    return record
+
+
+def _awaited(desk: Desk, job_id: str, wait_s: float) -> Record | None:
+    """Return the job's record once it is done or dead, or the time is over."""
+    ends = time.monotonic() + wait_s
+    record = desk.record(job_id)
+    while record is not None and record.state not in ("done", "dead") and time.monotonic() < ends:
+        time.sleep(LOOK_AGAIN_S)
+        record = desk.record(job_id)
+    return record
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text or 0)
+    except ValueError as error:
+        raise InputError(f"{text!r} is no number of seconds", field="--wait") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""The way to the ledger: a bare socket where the URL is plain, else redis-py."""
+
+from __future__ import annotations
+
+import json
+import time
+from itertools import groupby
+
+from producers.smart_response.resp import Connection, Refused, away, read_url
+from workers.errors import Busy
+from workers.ledger import keys
+from workers.ledger.accept import ACCEPT, Accepted, accept_command, read_answer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Protocol
+
+    #: A state that ends the waiting (done, dead, waiting) and what was noted.
+    Outcome = tuple[str, dict[str, Any]]
+
+    class Link(Protocol):
+        """What a stub does with the ledger; raises ServiceAway("redis")."""
+
+        def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
+            """Write jobs into the ledger; raises Busy when there are too many."""
+
+        def outcome(self, job_id: str, wait_s: float) -> Outcome | None:
+            """Wait for what becomes of a job; None: nothing within the time."""
+
+        def close(self) -> None:
+            """Hang up."""
+
+    from workers.jobs import Job
+
+#: Milliseconds of one blocking read: shorter than the socket's patience, or it would look like an outage.
+BLOCK_MS = 1000
+
+
+class BareLink:
+    """The ledger over one socket."""
+
+    def __init__(self, connection: Connection, *, most_open: int) -> None:
+        self._connection = connection
+        self._most_open = most_open
+
+    def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
+        """Write jobs into the ledger, those of one queue all or none; raises Busy when there are too many."""
+        answers: list[Accepted] = []
+        for queue, group in groupby(jobs, key=lambda job: job.kind.queue):
+            names, arguments = accept_command(list(group), most_open=self._most_open)
+            answer = read_answer(self._call("EVAL", ACCEPT.text, len(names), *names, *arguments))
+            if isinstance(answer, int):
+                raise Busy(
+                    "redis",
+                    f"{answer} jobs of the queue {queue} are open; are the workers running? (tqctl status)",
+                )
+            answers += answer
+        return answers
+
+    def outcome(self, job_id: str, wait_s: float) -> Outcome | None:
+        """Wait for what becomes of a job; a user who may only accept learns nothing."""
+        last: bytes | str = "0"
+        deadline = time.monotonic() + wait_s
+        while True:
+            left_ms = int((deadline - time.monotonic()) * 1000)
+            block = ("BLOCK", min(left_ms, BLOCK_MS)) if left_ms > 0 else ()
+            answer = self._call("XREAD", *block, "STREAMS", keys.history(job_id), last)
+            if answer:
+                last, fields = answer[0][1][-1]
+                entry = dict(zip(fields[::2], fields[1::2], strict=True))
+                if entry[b"state"] in (b"done", b"dead", b"waiting"):
+                    return entry[b"state"].decode(), json.loads(entry[b"entry"])
+            if left_ms <= 0:
+                return None
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+    def _call(self, *command: str | bytes | int) -> Any:
+        try:
+            return self._connection.call(*command)
+        except Refused as error:
+            raise away(error) from error
+
+
+class WideLink:
+    """The ledger through redis-py, for Sentinel and whatever else only it can reach."""
+
+    def __init__(self, url: str, *, most_open: int) -> None:
+        from workers.ledger.connect import connect as connect_redis
+        from workers.ledger.desk import Desk
+        from workers.ledger.ledger import Ledger
+
+        redis = connect_redis(url)
+        self._ledger, self._desk = Ledger(redis, most_open=most_open), Desk(redis)
+
+    def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
+        """Write jobs into the ledger; raises Busy when there are too many."""
+        return self._ledger.accept(jobs)
+
+    def outcome(self, job_id: str, wait_s: float) -> Outcome | None:
+        """Wait for what becomes of a job."""
+        entry = self._desk.outcome(job_id, wait_s=wait_s)
+        return None if entry is None else (entry.state, entry.note)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._ledger.redis.close()
+
+
+def connect(url: str, *, most_open: int) -> Link:
+    """Connect to the ledger; raises ServiceAway("redis"), and ConfigError for a URL that cannot be read."""
+    address = read_url(url)
+    if address is None:
+        return WideLink(url, most_open=most_open)
+    return BareLink(Connection(address), most_open=most_open)

@@ -1,0 +1,210 @@
+"""The commands that LogRhythm starts: read, accept, wait, tell the analyst."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+from producers import remembered
+from producers.smart_response import report
+from producers.smart_response.commands import ACTIONS
+from producers.smart_response.link import connect
+from producers.smart_response.runlog import RunLog
+from producers.smart_response.settings import read_settings
+from workers.errors import Busy, InputError, ServiceAway, TqError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from producers.smart_response.commands import Action
+    from producers.smart_response.link import Link
+    from producers.smart_response.settings import StubSettings
+    from workers.jobs import Job
+
+
+class Answer:
+    """How a run ended: the exit code, the text, and the same for machines."""
+
+    __slots__ = ("exit_code", "fields", "outcome", "text")
+
+    def __init__(self, exit_code: int, outcome: str, text: str, **fields: Any) -> None:
+        self.exit_code, self.outcome, self.text, self.fields = exit_code, outcome, text, fields
+
+    def as_json(self) -> str:
+        """Return the outcome for machines."""
+        return json.dumps({"outcome": self.outcome, "exit_code": self.exit_code, **self.fields})
+
+
+class Run:
+    """One call of one action."""
+
+    def __init__(self, action: Action, argv: Sequence[str]) -> None:
+        self.action = action
+        self.began = time.monotonic()
+        self.words, self.values = action.syntax.read(argv)
+        self.places = _places(self.values)
+        self.log = RunLog(self.places["loglocation"], 1, action.syntax.name)
+
+    def answer(self) -> Answer:
+        """Carry the call out; nothing that can go wrong here is raised."""
+        try:
+            self.log = RunLog(self.places["loglocation"], _verbosity(self.places), self.action.syntax.name)
+            settings = read_settings(self.places["config"], os.environ)
+            wait_s = self._wait_s(settings)
+            job = self.action.job(self.words, self.values)
+            return self._send(job, settings, wait_s)
+        except InputError as error:
+            return self._not_done(error, f"{error}\n{self.action.syntax.usage()}")
+        except TqError as error:
+            return self._not_done(error, str(error))
+
+    def _not_done(self, error: TqError, reason: str) -> Answer:
+        text = report.failed(self.action.name, reason)
+        return Answer(error.exit_code, "refused", text, error=str(error))
+
+    def _send(self, job: Job, settings: StubSettings, wait_s: float) -> Answer:
+        try:
+            link = connect(settings.redis_url, most_open=settings.max_open_jobs)
+            (accepted,) = link.accept([job])
+        except Busy:
+            raise
+        except ServiceAway as error:
+            return self._keep(job, settings, error)
+        self.log.detail(accepted_ms=round((time.monotonic() - self.began) * 1000, 1))
+        self._deliver_earlier(link, settings)
+        answer = self._outcome(link, accepted.id, wait_s)
+        link.close()
+        return answer
+
+    def _outcome(self, link: Link, job_id: str, wait_s: float) -> Answer:
+        name = self.action.name
+        if wait_s <= 0:
+            return _accepted(name, job_id, "nobody waited for the outcome")
+        try:
+            found = link.outcome(job_id, wait_s)
+        except ServiceAway as error:
+            return _accepted(name, job_id, str(error))
+        if found is None:
+            return _accepted(name, job_id, f"the workers have not come to it within {wait_s:g} s")
+        state, note = found
+        if state == "waiting":
+            return _accepted(name, job_id, str(note.get("reason", "")))
+        if state == "dead":
+            return Answer(1, "failed", report.dead(name, job_id, note), job=job_id, error=note.get("reason"))
+        return Answer(0, "done", report.done(name, job_id, note), job=job_id, result=note)
+
+    def _keep(self, job: Job, settings: StubSettings, error: ServiceAway) -> Answer:
+        """Keep the job on disk; raises NotKept where even that is impossible."""
+        spool = self._spool(settings)
+        spool.keep([job])
+        text = report.kept(self.action.name, job.id, str(error), spool.folder)
+        return Answer(error.exit_code, "kept", text, job=job.id, error=str(error), spool=spool.folder)
+
+    def _deliver_earlier(self, link: Link, settings: StubSettings) -> None:
+        """Send what earlier runs kept; what goes wrong with that is no concern of this action."""
+        spool = self._spool(settings)
+        if not spool.waiting():
+            return
+        try:
+            self.log.detail(delivered=len(spool.deliver(link.accept).delivered))
+        except TqError as error:
+            self.log.detail(not_delivered=str(error))
+
+    def _spool(self, settings: StubSettings) -> Any:
+        from producers.spool import Spool, default_folder
+
+        return Spool(default_folder(settings.spool_dir, self.places["config"]))
+
+    def _wait_s(self, settings: StubSettings) -> float:
+        if "no_wait" in self.values:
+            return 0.0
+        given = self.values.get("wait")
+        if not given:
+            return settings.wait_s
+        try:
+            seconds = float(given)
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds < 1e6:
+            raise InputError(f"{given!r} is no number of seconds", field="--wait")
+        return seconds
+
+
+def run(action: Action, argv: Sequence[str]) -> int:
+    """Carry out one call of an action, print its outcome and return the exit code."""
+    here = Run(action, argv)
+    if "help" in here.values:
+        _print(action.syntax.help())
+        return 0
+    answer = here.answer()
+    _print(answer.as_json() if "json" in here.values else answer.text)
+    if answer.exit_code and not sys.stderr.isatty():
+        # LogRhythm shows an action's standard error beside a failure.
+        print(answer.fields.get("error") or answer.text, file=sys.stderr)
+    trouble = here.log.write(answer.outcome, exit_code=answer.exit_code, **answer.fields)
+    if trouble:
+        print(trouble, file=sys.stderr)
+    return answer.exit_code
+
+
+def _print(text: str) -> None:
+    # A Windows console cannot show every character; the answer must come through all the same.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    print(text, flush=True)
+
+
+def _accepted(name: str, job_id: str, why: str) -> Answer:
+    return Answer(0, "accepted", report.accepted(name, job_id, why), job=job_id, why=why)
+
+
+def _places(values: dict[str, str]) -> dict[str, str]:
+    """Return config folder, log folder and verbosity: as given, else TQ_CONFIG, else as remembered."""
+    # Windows reads the quote after a closing backslash, as in "L:\ThreatQ\config\", as a part of the value.
+    given = {name: values.get(name, "").strip().strip('"') for name in remembered.VALUES}
+    given["config"] = given["config"] or os.environ.get("TQ_CONFIG", "")
+    if not all(given.values()):
+        earlier = remembered.memory().recall()
+        given = {name: value or earlier.get(name, "") for name, value in given.items()}
+    return given
+
+
+def _verbosity(places: dict[str, str]) -> int:
+    text = places["verbosity"] or "1"
+    if text not in ("1", "2", "3"):
+        raise InputError(f"{text!r} is no level; it is 1, 2 or 3", field="-v")
+    return int(text)
+
+
+def sighting() -> int:
+    """tq-sighting."""
+    return run(ACTIONS["tq-sighting"], sys.argv[1:])
+
+
+def add_ioc() -> int:
+    """tq-add-ioc."""
+    return run(ACTIONS["tq-add-ioc"], sys.argv[1:])
+
+
+def lookup() -> int:
+    """tq-lookup."""
+    return run(ACTIONS["tq-lookup"], sys.argv[1:])
+
+
+def mark_true_positive() -> int:
+    """tq-mark-true-positive."""
+    return run(ACTIONS["tq-mark-true-positive"], sys.argv[1:])
+
+
+def mark_false_positive() -> int:
+    """tq-mark-false-positive."""
+    return run(ACTIONS["tq-mark-false-positive"], sys.argv[1:])
+
+
+def whitelist_ioc() -> int:
+    """tq-whitelist-ioc."""
+    return run(ACTIONS["tq-whitelist-ioc"], sys.argv[1:])

@@ -1,0 +1,101 @@
+"""What the analyst reads in LogRhythm's result window: short lines, one below the other, plain text."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+#: Width of the left column.
+WIDTH = 14
+
+#: Rows of one kind that are shown; the window cuts long texts without a word.
+MOST_ROWS = 25
+
+
+def done(name: str, job_id: str, note: dict[str, Any]) -> str:
+    """Return the text for an action that was carried out; `note` is the result that the job keeps."""
+    said = note.get("said") or "Done"
+    rows = list(_indicator(note.get("indicator") or {})) or [("Indicator", note.get("asked"))]
+    if "event_id" in note:
+        rows = list(_event(note))
+    rows += [("Note", text) for text in (*note.get("notes", ()), *note.get("warnings", ()))]
+    return _page(f"{name}: {said}", (*rows, ("Job", job_id)))
+
+
+def dead(name: str, job_id: str, note: dict[str, Any]) -> str:
+    """Return the text for an action that will never work as it is."""
+    return _page(f"{name}: FAILED", [("Reason", note.get("reason") or "unknown"), ("Job", job_id)])
+
+
+def accepted(name: str, job_id: str, why: str) -> str:
+    """Return the text for an action whose outcome is not known yet."""
+    return _page(
+        f"{name}: accepted, not done yet",
+        [
+            ("Why", why),
+            ("What now", "it will be done; nothing needs to be repeated"),
+            ("Job", job_id),
+            ("See later", f"tq-job {job_id}"),
+        ],
+    )
+
+
+def kept(name: str, job_id: str, why: str, folder: str) -> str:
+    """Return the text for an action that waits on this machine's disk."""
+    return _page(
+        f"{name}: kept on this machine, not sent yet",
+        [
+            ("Why", why),
+            ("What now", "the next ThreatQ action on this machine sends it; nothing needs to be repeated"),
+            ("Kept in", folder),
+            ("Job", job_id),
+        ],
+    )
+
+
+def failed(name: str, reason: str) -> str:
+    """Return the text for what was not even accepted."""
+    return f"{name}: NOT DONE\n\n{reason}"
+
+
+def _indicator(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    if not found:
+        return
+    score = found.get("score")
+    yield "Indicator", f"{found['type']} {found['value']}"
+    yield "Status", found.get("status")
+    yield "Score", "not scored" if score is None else f"{score} ({found.get('score_label')})"
+    yield "Sources", ", ".join(found.get("sources", ()))
+    yield "Adversaries", ", ".join(found.get("adversaries", ()))
+    attributes = found.get("attributes", ())
+    for name, value in attributes[:MOST_ROWS]:
+        yield "Attribute", f"{name}: {value}"
+    if len(attributes) > MOST_ROWS:
+        yield "Attribute", f"… and {len(attributes) - MOST_ROWS} more (see the link)"
+    for label, key in (("Created", "created_at"), ("Updated", "updated_at"), ("Last seen", "last_detected_at"),
+                       ("Expires", "expires_at")):  # fmt: skip
+        if found.get(key):
+            yield label, f"{found[key]} UTC"
+    yield "Link", found.get("link")
+
+
+def _event(note: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield "Event", note.get("event_id")
+    for made in note.get("indicators", ())[:MOST_ROWS]:
+        yield "Indicator", f"{made.get('type', '')} {made.get('value', '')}".strip()
+    for left in note.get("left_out", ()):
+        yield "Not related", f"{left.get('what')}: {left.get('why')}"
+    yield "Link", note.get("link")
+
+
+def _page(head: str, rows: Iterable[tuple[str, Any]]) -> str:
+    lines, last = [head, ""], ""
+    for label, value in rows:
+        if value in (None, ""):
+            continue
+        text = str(value).replace("\n", "\n" + " " * WIDTH)
+        lines.append(f"{'' if label == last else label:<{WIDTH}}{text}")
+        last = label
+    return "\n".join(lines)

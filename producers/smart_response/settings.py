@@ -1,0 +1,126 @@
+"""The few settings of a stub, read without a YAML library wherever that says the same.
+
+What is not plain to read here is left to `workers.config`, which also has the words for what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workers.config import Settings
+
+#: The settings that a stub needs, with their defaults as text; a test holds them against the model.
+DEFAULTS = {
+    "redis_url": "redis://127.0.0.1:6379/0",
+    "wait_s": "25",
+    "spool_dir": "",
+    "max_open_jobs": "100000",
+}
+
+FILE_NAME = "tq.yaml"
+
+#: Characters that may mean something to YAML in a bare value; without them it is the text that stands there.
+_NOT_PLAIN = frozenset(" #\"'{}[]&*!|>%@`,?~\\\t")
+
+
+class StubSettings:
+    """What a stub must know: Redis, how long to wait, where to keep jobs while Redis is away."""
+
+    __slots__ = ("max_open_jobs", "redis_url", "spool_dir", "wait_s")
+
+    def __init__(self, redis_url: str, wait_s: float, spool_dir: str, max_open_jobs: int) -> None:
+        self.redis_url, self.wait_s, self.spool_dir = redis_url, wait_s, spool_dir
+        self.max_open_jobs = max_open_jobs
+
+
+def read_settings(folder: str, environ: Mapping[str, str]) -> StubSettings:
+    """Read the settings from `folder` ("": the current one) and the environment; raises ConfigError."""
+    quick = _quick(folder, environ)
+    if quick is not None:
+        try:
+            return _checked(quick)
+        except ValueError:
+            pass
+    from workers.config import load
+
+    return _of(load(folder or None, environ).settings)
+
+
+def _of(settings: Settings) -> StubSettings:
+    return StubSettings(settings.redis_url, settings.wait_s, settings.spool_dir, settings.max_open_jobs)
+
+
+def _checked(texts: dict[str, str]) -> StubSettings:
+    """Convert the texts; raises ValueError for what the model may refuse."""
+    wait_s, most = float(texts["wait_s"]), int(texts["max_open_jobs"])
+    if not 0 <= wait_s < 1e9 or most <= 0 or "://" not in texts["redis_url"]:
+        raise ValueError
+    return StubSettings(texts["redis_url"], wait_s, texts["spool_dir"], most)
+
+
+def _quick(folder: str, environ: Mapping[str, str]) -> dict[str, str] | None:
+    """Return the settings as text, or None where somebody else has to read them."""
+    texts = dict(DEFAULTS)
+    found = _from_file(os.path.join(os.path.expanduser(folder), FILE_NAME))
+    if found is None or os.path.isfile(folder):
+        return None
+    texts.update((name, found[name]) for name in DEFAULTS if name in found)
+    for name in DEFAULTS:
+        variable = f"TQ_{name.upper()}"
+        if environ.get(variable):
+            texts[name] = environ[variable]
+        elif environ.get(f"{variable}_FILE"):
+            text = _text_of(environ[f"{variable}_FILE"])
+            if text is None:
+                return None
+            texts[name] = text.removesuffix("\n")
+    return texts
+
+
+def _from_file(path: str) -> dict[str, str] | None:
+    """Return what the file says; {} where there is none, None where it is not plain or others may read it."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError:
+        return None
+    text = _text_of(path) if os.name != "posix" or not mode & 0o077 else None
+    if text is None:
+        return None
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        name, separator, rest = line.partition(": ")
+        value = _value(rest.strip()) if separator and name.isidentifier() and name not in found else None
+        if value is None:
+            return None
+        found[name] = value
+    return found if found.pop("version", "1") == "1" else None
+
+
+def _value(text: str) -> str | None:
+    if text[:1] == '"':
+        try:
+            value = json.loads(text)
+        except ValueError:
+            return None
+        return value if isinstance(value, str) else None
+    plain = (
+        text and text.isascii() and not set(text) & _NOT_PLAIN and text[0] not in "-:=<" and text[-1] != ":"
+    )
+    return text if plain and text.lower() != "null" else None
+
+
+def _text_of(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, ValueError):
+        return None
