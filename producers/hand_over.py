@@ -45,6 +45,7 @@ def ledger_of(loaded: Loaded) -> Ledger:
         connect(settings.redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0),
         keep_done_s=settings.keep_done_days * 86_400,
         most_open=settings.max_open_jobs,
+        most_memory_percent=settings.memory_percent,
     )
 
 

@@ -91,6 +91,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_open_jobs: Annotated[
         int, Meta(gt=0, description="Open jobs in one queue above which doors refuse.")
     ] = 100_000
+    memory_percent: Annotated[
+        float, Meta(gt=0, le=100, description="Percent of Redis' maxmemory in use above which doors refuse.")
+    ] = 70.0
     lease_s: Annotated[
         float, Meta(gt=0, description="Seconds for which a worker claims jobs before it renews.")
     ] = 60.0

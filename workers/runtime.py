@@ -40,6 +40,7 @@ class Runtime:
             lease_s=self.settings.lease_s,
             keep_done_s=self.settings.keep_done_days * DAY_S,
             most_open=self.settings.max_open_jobs,
+            most_memory_percent=self.settings.memory_percent,
         )
 
     @cached_property

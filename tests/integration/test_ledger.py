@@ -101,6 +101,38 @@ def test_above_the_high_water_mark_nothing_of_a_batch_is_accepted(redis: Redis, 
     assert desk.open_jobs()["events"] == 2
 
 
+def test_above_a_share_of_redis_memory_nothing_is_accepted_until_there_is_room_again(
+    redis: Redis, ledger: Ledger
+) -> None:
+    # given a Redis that is fuller than it may be
+    used = redis.info("memory")["used_memory"]
+    redis.config_set("maxmemory", used * 2)
+    crowded = Ledger(redis, most_memory_percent=20)
+    try:
+        # when, then
+        with pytest.raises(Busy, match=r"% of Redis' memory is in use") as caught:
+            crowded.accept([event(1)])
+        assert caught.value.after
+        assert redis.zcard(keys.due("events")) == 0
+        # and a ledger that may fill Redis further goes on
+        assert ledger.accept([event(1)])[0].created
+
+        # when there is room again, it is seen after the time for which the share is believed
+        assert 0 < redis.pttl(keys.MEMORY) <= 2000
+        redis.config_set("maxmemory", used * 100)
+        redis.delete(keys.MEMORY)
+        assert crowded.accept([event(2)])[0].created
+    finally:
+        redis.config_set("maxmemory", 0)
+
+
+def test_a_user_without_the_right_to_see_the_memory_may_still_accept(redis: Redis, redis_url: str) -> None:
+    redis.acl_setuser("door", enabled=True, passwords=["+door"], keys=["*"], commands=["+@all", "-info"])
+    with connect(redis_url.replace("redis://", "redis://door:door@")) as client:
+        assert Ledger(client).accept([event(1)])[0].created
+    redis.acl_deluser("door")
+
+
 def test_accept_rings_at_most_32_bells(ledger: Ledger, redis: Redis) -> None:
     for number in range(40):
         ledger.accept([event(number)])

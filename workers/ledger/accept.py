@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 
+from workers.errors import Busy
 from workers.jobs import Job
 from workers.ledger import keys
 from workers.ledger.bell import bell
@@ -27,6 +28,13 @@ MOST_BELLS = 32
 COMPRESSION = 1
 
 
+#: Percent of Redis' maxmemory above which nothing is accepted, long before Redis itself refuses to write.
+MOST_MEMORY_PERCENT = 70.0
+
+#: Seconds after which a door that was refused shall come again.
+COME_AGAIN_S = 30.0
+
+
 class Accepted:
     """The ledger's answer for one job.
 
@@ -43,12 +51,18 @@ class Accepted:
 
 
 def accept_command(
-    jobs: Sequence[Job], *, most_open: int = 100_000
+    jobs: Sequence[Job], *, most_open: int = 100_000, most_memory_percent: float = MOST_MEMORY_PERCENT
 ) -> tuple[list[bytes], list[str | bytes | int]]:
     """Return the keys and the arguments of the accept script for `jobs`, which share one queue."""
     queue = jobs[0].kind.queue
     names, bell_text = _constants(queue)
-    arguments: list[str | bytes | int] = [_PREFIX, most_open, MOST_BELLS, bell_text]
+    arguments: list[str | bytes | int] = [
+        _PREFIX,
+        most_open,
+        MOST_BELLS,
+        bell_text,
+        int(most_memory_percent * 10),
+    ]
     for job in jobs:
         arguments += (
             job.id,
@@ -72,13 +86,23 @@ _per_queue: dict[str, tuple[list[bytes], bytes]] = {}
 def _constants(queue: str) -> tuple[list[bytes], bytes]:
     """Return what is the same in every call for a queue, encoded once: the script's keys and the bell."""
     if queue not in _per_queue:
-        names = (keys.due(queue), keys.bells(queue), keys.COUNTS)
+        names = (keys.due(queue), keys.bells(queue), keys.COUNTS, keys.MEMORY)
         _per_queue[queue] = [name.encode() for name in names], bell(queue).encode()
     return _per_queue[queue]
 
 
 def read_answer(answer: Any) -> list[Accepted] | int:
-    """Read the script's answer: what became of each job, or how many jobs are open when there is no room."""
+    """Read the script's answer: what became of each job, or how many jobs are open when there is no room.
+
+    Raises Busy where Redis holds too much already.
+    """
+    if answer[0] == b"full":
+        raise Busy(
+            "redis",
+            f"{int(answer[1]) / 10:g} % of Redis' memory is in use, and above memory_percent nothing is accepted; send "
+            "this again later. tqctl capacity shows what fills it; raise maxmemory or drop dead jobs",
+            after=COME_AGAIN_S,
+        )
     if answer[0] == b"busy":
         return int(answer[1])
     return [

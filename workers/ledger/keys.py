@@ -23,6 +23,12 @@ PAUSED = PREFIX + "paused"
 #: Hash, `<event>:<kind>:<door>` -> how often, since ever: the counters behind the metrics.
 COUNTS = PREFIX + "counts"
 
+#: Text: how much of Redis' maxmemory is in use, in thousandths. Expires after two seconds; then accept looks anew.
+MEMORY = PREFIX + "memory"
+
+#: Text: when upkeep last ran, in ms of Redis' clock: the sign that beat and an upkeep worker live.
+UPKEEP = PREFIX + "upkeep"
+
 
 def job(job_id: str) -> str:
     """Hash: kind, queue, door, state, title, trace, at, attempts, lost, lease. Expires when the job is done."""

@@ -16,7 +16,14 @@ from redis import Redis
 from workers.errors import Busy, ServiceAway
 from workers.jobs import Job
 from workers.ledger import keys
-from workers.ledger.accept import ACCEPT, MOST_BELLS, Accepted, accept_command, read_answer
+from workers.ledger.accept import (
+    ACCEPT,
+    MOST_BELLS,
+    MOST_MEMORY_PERCENT,
+    Accepted,
+    accept_command,
+    read_answer,
+)
 from workers.ledger.bell import bell
 from workers.ledger.records import Claim, Settlement
 from workers.ledger.scripts import Script
@@ -48,21 +55,32 @@ class Ledger:
     """
 
     def __init__(
-        self, redis: Redis, *, lease_s: float = 60.0, keep_done_s: float = 604_800.0, most_open: int = 100_000
+        self,
+        redis: Redis,
+        *,
+        lease_s: float = 60.0,
+        keep_done_s: float = 604_800.0,
+        most_open: int = 100_000,
+        most_memory_percent: float = MOST_MEMORY_PERCENT,
     ) -> None:
         self.redis = redis
         self.lease_ms = int(lease_s * 1000)
         self.keep_done_ms = int(keep_done_s * 1000)
         self.most_open = most_open
+        self.most_memory_percent = most_memory_percent
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs into the ledger and ring; the answers are in the order of `jobs`.
 
-        Jobs of one queue are accepted all or none. Raises Busy when their queue holds too many open jobs.
+        Jobs of one queue are accepted all or none. Raises Busy when their queue holds too many open jobs, or
+        Redis too much of its memory.
         """
         answers: list[Accepted] = []
         for queue, group in groupby(jobs, key=lambda job: job.kind.queue):
-            answer = read_answer(self._run(ACCEPT, *accept_command(list(group), most_open=self.most_open)))
+            command = accept_command(
+                list(group), most_open=self.most_open, most_memory_percent=self.most_memory_percent
+            )
+            answer = read_answer(self._run(ACCEPT, *command))
             if isinstance(answer, int):
                 raise Busy(
                     "redis",
@@ -136,11 +154,15 @@ class Ledger:
             )
         )
 
-    def forget_done(self) -> None:
-        """Drop from the list of done jobs those whose records have expired."""
+    def look_after(self) -> None:
+        """Forget the done jobs whose records have expired, and leave a sign of life."""
         with answering():
-            now_s, _ = self.redis.time()
-            self.redis.zremrangebyscore(keys.DONE, "-inf", now_s * 1000 - self.keep_done_ms)
+            now_s, micros = self.redis.time()
+            now_ms = now_s * 1000 + micros // 1000
+            pipe = self.redis.pipeline(transaction=False)
+            pipe.zremrangebyscore(keys.DONE, "-inf", now_ms - self.keep_done_ms)
+            pipe.set(keys.UPKEEP, now_ms)
+            pipe.execute()
 
     def _breakers(self, queue: str) -> list[str]:
         return [keys.away(service) for service in NEEDS[queue]]

@@ -9,8 +9,8 @@ from workers.runtime import runtime
 
 @app.task(name="upkeep.work")
 def work() -> None:
-    """Ring for every queue that has ready jobs, and forget the done jobs that have expired."""
+    """Ring for every queue that has ready jobs, forget the done jobs that have expired, and leave a sign of life."""
     ledger = runtime().ledger
     for queue in QUEUES:
         ledger.ring(queue)
-    ledger.forget_done()
+    ledger.look_after()

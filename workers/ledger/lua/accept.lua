@@ -1,12 +1,14 @@
 -- Accept jobs of one queue: record, index and bell at once, or nothing at all.
--- KEYS: due, bells, counts
--- ARGV: prefix, most open jobs, most bells, bell, then for each job:
+-- KEYS: due, bells, counts, memory
+-- ARGV: prefix, most open jobs, most bells, bell, most memory in thousandths of maxmemory, then for each job:
 --       id, kind, queue, door, title, trace, digest, key, window in ms, body
--- Answers {"busy", open} or a pair {id, 1 new | 0 known | -1 the key was used for something else} for each job.
+-- Answers {"busy", open}, {"full", thousandths of maxmemory in use} or a pair {id, 1 new | 0 known | -1 the key was used for something else} for each job.
 -- Reads no job's content, so that a user who may only accept needs no right to read.
-local due, bells, counts = KEYS[1], KEYS[2], KEYS[3]
+local due, bells, counts, memory = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, most_open, most_bells, bell = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local FIRST, WIDTH = 5, 10
+local most_memory = tonumber(ARGV[5])
+local FIRST, WIDTH = 6, 10
+local MEMORY_BELIEVED_MS = 2000
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -15,6 +17,29 @@ local coming = (#ARGV - FIRST + 1) / WIDTH
 local open = redis.call('ZCARD', due)
 if open + coming > most_open then
   return {'busy', open}
+end
+
+-- INFO costs ten times what accepting costs, so its answer is believed for a while, whoever asked.
+local function memory_in_use()
+  local cached = redis.call('GET', memory)
+  if cached then
+    return tonumber(cached)
+  end
+  local info = redis.pcall('INFO', 'memory')
+  -- A user without the right to INFO accepts until Redis itself says that it is full.
+  local used, most = 0, 0
+  if type(info) == 'string' then
+    used = tonumber(string.match(info, '\nused_memory:(%d+)') or 0)
+    most = tonumber(string.match(info, '\nmaxmemory:(%d+)') or 0)
+  end
+  local share = most > 0 and math.floor(used * 1000 / most) or 0
+  redis.call('SET', memory, string.format('%d', share), 'PX', MEMORY_BELIEVED_MS)
+  return share
+end
+
+local in_use = memory_in_use()
+if in_use > most_memory then
+  return {'full', in_use}
 end
 
 local function known(id, digest, key)
