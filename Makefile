@@ -40,5 +40,6 @@ lock: ## Resolve requirements.lock anew
 
 docs: $(READY) ## Make docs/settings.md from the model
 	$(BIN)/python -m workers.settings_table > docs/settings.md
+	$(BIN)/python -m producers.http.openapi > docs/openapi.json
 
 .PHONY: help install demo up test bench lint lock docs

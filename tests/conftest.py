@@ -14,6 +14,7 @@ from sandbox.redis_server import RedisServer
 from sandbox.serving import Site, running
 from sandbox.threatq.app import create_app
 from sandbox.threatq.state import ThreatQ
+from tests.doors import Shim
 from tests.sandbox_threatq import SandboxThreatQ
 from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
@@ -59,6 +60,28 @@ def ledger(redis: Redis) -> Ledger:
 def desk(redis: Redis) -> Desk:
     """The operator's view of the same ledger."""
     return Desk(redis)
+
+
+@pytest.fixture(scope="session")
+def shim_process(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shim]:
+    """One HTTP door for the whole run, with limits that a test can reach."""
+    shim = Shim(
+        tmp_path_factory.mktemp("shim"),
+        redis_server.url,
+        max_open_jobs="50",
+        max_quarantined="20",
+        max_payload_bytes="50000",
+        http_max_body_bytes="250000",
+        http_max_items="50",
+    )
+    yield shim
+    assert shim.stop() == 0
+
+
+@pytest.fixture
+def shim(shim_process: Shim, redis_url: str) -> Shim:
+    """The HTTP door before an empty ledger."""
+    return shim_process
 
 
 @pytest.fixture

@@ -162,7 +162,34 @@ class Settings(Struct, frozen=True, kw_only=True):
         Literal["Not Scored", "Very Low"], Meta(description="The score range that a score of 0 belongs to.")
     ] = "Not Scored"
 
-    http_tokens: Annotated[Secret, Meta(description="Tokens that the HTTP door accepts.")] = Secret("")
+    http_tokens: Annotated[
+        Secret,
+        Meta(
+            description="Tokens of the HTTP door: `name:scope+scope:token`, commas between; see docs/http.md."
+        ),
+    ] = Secret("")
+    http_host: Annotated[str, Meta(description="Address on which the HTTP door listens.")] = "127.0.0.1"
+    http_port: Annotated[int, Meta(ge=0, description="Port of the HTTP door; 0: any free one.")] = 8070
+    http_max_body_bytes: Annotated[
+        int, Meta(gt=0, description="Largest body of one HTTP request, as sent and inflated.")
+    ] = 10_485_760
+    http_max_items: Annotated[int, Meta(gt=0, description="Most payloads in one HTTP request.")] = 1_000
+    http_max_requests: Annotated[
+        int, Meta(gt=0, description="HTTP requests in hand at a time; more are asked to come later.")
+    ] = 512
+    http_drain_s: Annotated[
+        int, Meta(gt=0, description="Seconds that HTTP requests in hand get when the door is told to stop.")
+    ] = 30
+    max_quarantined: Annotated[
+        int, Meta(gt=0, description="Unreadable items that are kept before doors refuse.")
+    ] = 10_000
+    ingest_redis_url: Annotated[
+        str, Meta(description="The Redis that the bridge drains; empty: the ledger's.")
+    ] = ""
+    ingest_channel: Annotated[
+        bool,
+        Meta(description="The bridge also listens to the pub/sub channel, which loses what nobody hears."),
+    ] = True
 
 
 class Loaded(Struct, frozen=True):

@@ -57,7 +57,8 @@ class Job:
     `id` is a digest of kind and arguments where equal arguments are always the same job, else random.
     `digest` tells equal arguments apart from different ones. `key` is what the sender calls the request
     (an Idempotency-Key, a CloudEvents source and id), or "". `warnings` are the door's; they stay with the job
-    but make it no other job.
+    but make it no other job. `texts` are what `canonical` and `compact` make of the
+    arguments, where the caller has them already.
     """
 
     __slots__ = (
@@ -85,16 +86,20 @@ class Job:
         key: str = "",
         key_window_s: int = 86_400,
         warnings: Sequence[str] = (),
+        texts: tuple[bytes, bytes] | None = None,
     ) -> None:
         self.kind = KINDS[kind]
         self.arguments = arguments
         self.door = door
         self.title = title
         self.trace = trace
-        self.digest = digest(kind, canonical(arguments))
+        self.digest = digest(kind, texts[0] if texts else canonical(arguments))
         self.warnings = list(warnings)
         # In the sender's order, which people read; the digest alone does not see it.
-        self.body = compact({**arguments, "warnings": self.warnings} if warnings else arguments)
+        if texts and not warnings:
+            self.body = texts[1]
+        else:
+            self.body = compact({**arguments, "warnings": self.warnings} if warnings else arguments)
         self.key, self.key_window_s = key, key_window_s
         if self.kind.window_s is None:
             self.id = self.digest

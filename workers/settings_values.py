@@ -63,7 +63,9 @@ def _converted(name: str, given: Given, annotation: Any) -> Any:
 
 def _refused(name: str, given: Given, annotation: Any) -> ConfigError:
     wanted = (
-        "a URL that starts with " + ", ".join(_REDIS_SCHEMES) if name == "redis_url" else accepted(annotation)
+        "a URL that starts with " + ", ".join(_REDIS_SCHEMES)
+        if name.endswith("redis_url")
+        else accepted(annotation)
     )
     return ConfigError(
         f"{without_password(given.text)!r} (from {given.origin}) is not accepted; give {wanted}", field=name
@@ -71,7 +73,7 @@ def _refused(name: str, given: Given, annotation: Any) -> ConfigError:
 
 
 def _is_redis(name: str, value: Any) -> bool:
-    return name != "redis_url" or value.startswith(_REDIS_SCHEMES)
+    return not name.endswith("redis_url") or not value or value.startswith(_REDIS_SCHEMES)
 
 
 def _bound(meta: Meta) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import redis as redis_client
 from redis import Redis, Sentinel
+from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio import Sentinel as AsyncSentinel
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
@@ -22,18 +27,39 @@ def connect(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S, retries: in
     It connects when it is first used. A repeated call is safe, since every script of the ledger may be run twice.
     Raises ConfigError for a URL that cannot be read.
     """
-    options = {
+    options = _options(answer_timeout_s, Retry(ConstantBackoff(0.1), retries))
+    with _readable(url):
+        if url.startswith("sentinel://"):
+            through: Redis = _through_sentinel(Sentinel, url, options)
+            return through
+        return Redis.from_url(url, **options)
+
+
+def connect_async(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> AsyncRedis:
+    """Return an asyncio client for `url`, with the same bounds as `connect`."""
+    options = _options(answer_timeout_s, AsyncRetry(ConstantBackoff(0.1), 1))
+    with _readable(url):
+        if url.startswith("sentinel://"):
+            through: AsyncRedis = _through_sentinel(AsyncSentinel, url, options)
+            return through
+        return AsyncRedis.from_url(url, **options)
+
+
+def _options(answer_timeout_s: float, retry: Retry | AsyncRetry) -> dict[str, Any]:
+    return {
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "socket_timeout": answer_timeout_s,
         "socket_keepalive": True,
         "health_check_interval": 10,
-        "retry": Retry(ConstantBackoff(0.1), retries),
+        "retry": retry,
         "retry_on_error": [redis_client.exceptions.ConnectionError],
     }
+
+
+@contextmanager
+def _readable(url: str) -> Iterator[None]:
     try:
-        if url.startswith("sentinel://"):
-            return _through_sentinel(url, options)
-        return Redis.from_url(url, **options)
+        yield
     except ValueError as error:
         raise ConfigError(
             f"{_without_password(url)} is no Redis URL ({error}); write redis://host:6379/0",
@@ -55,11 +81,10 @@ def _master(query: str) -> str:
     return parse_qs(query).get("master", ["mymaster"])[0]
 
 
-def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
+def _through_sentinel(kind: Any, url: str, options: dict[str, Any]) -> Any:
     parts = urlsplit(url)
     hosts = [host.rpartition("@")[2] for host in parts.netloc.split(",")]
-    untyped: Any = Sentinel
-    sentinel = untyped(
+    sentinel = kind(
         [(host.partition(":")[0], int(host.partition(":")[2] or 26379)) for host in hosts],
         sentinel_kwargs={"socket_timeout": CONNECT_TIMEOUT_S},
         username=parts.username,
@@ -67,7 +92,7 @@ def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
         db=int(parts.path.strip("/") or 0),
         **options,
     )
-    return cast("Redis", sentinel.master_for(_master(parts.query)))
+    return sentinel.master_for(_master(parts.query))
 
 
 def _without_password(url: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 from redis import Redis
@@ -120,6 +120,37 @@ class Desk:
             for queue in QUEUES:
                 pipe.zcard(keys.due(queue))
             return dict(zip(QUEUES, pipe.execute(), strict=True))
+
+    def batch_states(self, batch_id: str) -> list[tuple[str, State | Literal["forgotten"]]] | None:
+        """Return the jobs of one request and their states, or None when the batch is not (or no longer) known."""
+        with answering():
+            text = cast("bytes | None", self.redis.get(keys.batch(batch_id)))
+            if text is None:
+                return None
+            ids = text.decode().split()
+            pipe = self.redis.pipeline(transaction=False)
+            for job_id in ids:
+                pipe.hget(keys.job(job_id), "state")
+            states = pipe.execute()
+        return [
+            (job_id, cast("State", state.decode()) if state else "forgotten")
+            for job_id, state in zip(ids, states, strict=True)
+        ]
+
+    def dead_count(self) -> int:
+        """Return how many jobs are dead."""
+        with answering():
+            return self.redis.zcard(keys.DEAD)
+
+    def oldest_s(self) -> dict[str, float]:
+        """Return, for each queue, the age in seconds of the open job that is due first; 0 when there is none."""
+        with answering():
+            seconds, micros = self.redis.time()
+        first = {queue: self.ids("accepted", most=1, queue=queue) for queue in QUEUES}
+        ages = dict.fromkeys(QUEUES, 0.0)
+        for record in self.records([job_id for ids in first.values() for job_id in ids]):
+            ages[record.queue] = max(0.0, seconds + micros / 1e6 - record.accepted_ms / 1000)
+        return ages
 
     def away(self, service: str) -> dict[str, str]:
         """Return the state of a service's breaker (until, since, failures, reason); empty while it is well."""

@@ -68,3 +68,38 @@ def bells(queue: str) -> str:
 def value(name: str) -> str:
     """Text: a small value under a name of its own."""
     return f"{PREFIX}value:{name}"
+
+
+#: Sorted set, quarantine id -> time of arrival in ms: what a door could not read, kept until somebody acts.
+QUARANTINE = PREFIX + "quarantine"
+
+
+def quarantined(item_id: str) -> str:
+    """Hash: door, source, code, reason, raw (the bytes as they came, zlib), at, times. Lives until it is dropped."""
+    return f"{PREFIX}quarantined:{item_id}"
+
+
+def batch(batch_id: str) -> str:
+    """Text: the ids of the jobs of one request, with blanks between. Expires like done jobs do."""
+    return f"{PREFIX}batch:{batch_id}"
+
+
+#: What producers without our software write to; each can lie in another Redis than the ledger.
+INGEST_PREFIX = PREFIX + "ingest:"
+
+#: Lists of raw payloads: for RPUSH (the left end is the oldest) and for LPUSH (the right end is the oldest).
+INGEST_RPUSH, INGEST_LPUSH = INGEST_PREFIX + "rpush", INGEST_PREFIX + "lpush"
+
+#: Stream of raw payloads in the field `payload`, read by the consumer group of the same name as the door.
+INGEST_STREAM = INGEST_PREFIX + "stream"
+
+#: Pub/sub channel of raw payloads; what is published while no bridge listens is lost.
+INGEST_CHANNEL = INGEST_PREFIX + "channel"
+
+#: Hash, bridge id -> time in ms of its last sign of life.
+INGEST_BRIDGES = INGEST_PREFIX + "bridges"
+
+
+def ingest_taken(bridge_id: str) -> str:
+    """List: what one bridge has taken from the lists and not yet accepted, newest first."""
+    return f"{INGEST_PREFIX}taken:{bridge_id}"

@@ -82,12 +82,7 @@ class Ledger:
             )
             answer = read_answer(self._run(ACCEPT, *command))
             if isinstance(answer, int):
-                raise Busy(
-                    "redis",
-                    f"{answer} jobs of the queue {queue} are open and {self.most_open} are allowed; send this again "
-                    "later. Are the workers running? (tqctl status)",
-                    after=30,
-                )
+                raise no_room(answer, self.most_open, queue)
             answers += answer
         return answers
 
@@ -169,6 +164,16 @@ class Ledger:
 
     def _run(self, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
         return run(self.redis, script, names, arguments)
+
+
+def no_room(open_jobs: int, most_open: int, queue: str) -> Busy:
+    """Return the error that asks a sender to come again later."""
+    return Busy(
+        "redis",
+        f"{open_jobs} jobs of the queue {queue} are open and {most_open} are allowed; send this again "
+        "later. Are the workers running? (tqctl status)",
+        after=30,
+    )
 
 
 def run(redis: Redis, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:

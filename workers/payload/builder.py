@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,9 +12,10 @@ import msgspec
 from workers.errors import InputError
 from workers.payload.attributes import as_text, native, read_attributes
 from workers.payload.description import cut, describe
+from workers.payload.essentials import happened_at, one_line, required
 from workers.payload.options import DialectOptions
 from workers.payload.shape import MAX_DEPTH, escape_all, is_too_deep
-from workers.payload.times import as_threatq_time, read_time
+from workers.payload.times import as_threatq_time
 from workers.payload.uris import Unread, read_uris
 from workers.plan import Attribute, EventPlan, Indicator, LeftOut
 from workers.private import private_part
@@ -30,10 +31,6 @@ FIELDS = frozenset(
     }
 )  # fmt: skip
 
-#: A time further ahead than this, or before 1990, is taken as it is, with a warning.
-_AHEAD = timedelta(days=1)
-
-_LINE_BREAKS = re.compile(r"[\t\r\n]+")
 _LIST_BREAK = re.compile(r"~\||[\r\n]+")
 
 
@@ -68,7 +65,7 @@ class _Builder:
 
     def plan(self) -> EventPlan:
         """Read every field in turn."""
-        title, kind = self._required("event_name"), self._required("event_type")
+        title, kind = required(self.payload, "event_name"), required(self.payload, "event_type")
         happened_at = self._time()
         self.attributes += self._attributes("event_attributes")
         self._side("Source", "uri_source")
@@ -109,36 +106,12 @@ class _Builder:
             self.warnings.append("NUL characters or lone surrogates: kept as escapes such as \\u0000")
         return fit
 
-    def _required(self, field: str) -> str:
-        value = self.payload.get(field)
-        if isinstance(value, bool | dict | list):
-            raise InputError("must be a text; send it as a JSON string", field=field)
-        text = self._text(field)
-        if not text:
-            raise InputError("is missing or empty; every event needs it", field=field)
-        return text
-
     def _text(self, field: str) -> str:
-        """Return a field as one line of text."""
-        return _LINE_BREAKS.sub(" ", as_text(self.payload.get(field)).strip())
+        return one_line(self.payload, field)
 
     def _time(self) -> str:
-        value = self.payload.get("event_happened_at")
-        if value is None or (isinstance(value, str) and not value.strip()):
-            self.warnings.append("event_happened_at: missing; the time of receipt is taken instead")
-            return as_threatq_time(self.received_at)
-        try:
-            moment = read_time(value, zone=self.options.zone)
-        except ValueError as error:
-            raise InputError(
-                f'"{as_text(value)[:80]}" cannot be read as a time ({error}); '
-                "send ISO 8601 such as 2021-10-05T19:01:02Z, or seconds or milliseconds since 1970",
-                field="event_happened_at",
-            ) from error
-        if moment.year < 1990 or moment - _AHEAD > self.received_at:
-            self.warnings.append(
-                f"event_happened_at: {as_threatq_time(moment)} is far from now; taken as it is"
-            )
+        moment, warning = happened_at(self.payload, received_at=self.received_at, zone=self.options.zone)
+        self.warnings += warning
         return as_threatq_time(moment)
 
     def _attributes(self, field: str) -> list[Attribute]:

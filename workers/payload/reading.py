@@ -9,11 +9,14 @@ import re
 import warnings as python_warnings
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from workers.payload.shape import MAX_DEPTH, is_too_deep
+
+#: Why a piece is no payload, for programs.
+Fault = Literal["empty", "not_json", "too_large", "too_deep", "not_an_object"]
 
 
 class Payload(Struct, frozen=True):
@@ -25,11 +28,12 @@ class Payload(Struct, frozen=True):
 
 
 class Refusal(Struct, frozen=True):
-    """A piece of the input that is no payload: where it stood, why, and its text."""
+    """A piece of the input that is no payload: where it stood, why, its text, and the reason in one word."""
 
     position: int
     reason: str
     raw: str
+    code: Fault = "not_json"
 
 
 #: Characters of text that the Python-literal reader looks at; its parser takes a hundred times the memory.
@@ -59,7 +63,7 @@ def read_payloads(data: bytes | str, *, max_bytes: int, lenient: bool = False) -
     """
     text, notes = _decode(data)
     if not text.strip():
-        return [Refusal(1, "the input is empty; send a JSON object", "")]
+        return [Refusal(1, "the input is empty; send a JSON object", "", "empty")]
     if lenient and (literal := _read_literal(text)) is not None:
         text, note = literal
         notes.append(note)
@@ -102,7 +106,9 @@ class _Reader:
         at = _end(between, text, 0)
         while at < len(text):
             if self.refused == _MOST_REFUSALS:
-                yield self._refuse(f"not read: {_MOST_REFUSALS} faults stand before it", text[at:])
+                yield self._refuse(
+                    f"not read: {_MOST_REFUSALS} faults stand before it", text[at:], "not_json"
+                )
                 return
             opens = text[at] == "[" and between is _BETWEEN
             # An array above the limit, or one with a fault, is entered and read element by element.
@@ -147,7 +153,7 @@ class _Reader:
             return
         notes = self.notes
         if not value:
-            yield self._refuse("the array is empty; send at least one JSON object", raw)
+            yield self._refuse("the array is empty; send at least one JSON object", raw, "empty")
         for item in value:
             self.notes = list(notes)
             yield self._judge(item, raw if len(value) == 1 else None)
@@ -156,29 +162,29 @@ class _Reader:
         if not isinstance(value, dict):
             what = type(value).__name__ if value is not None else "null"
             reason = f"a payload is a JSON object, this is {_NAMES.get(what, what)}"
-            return self._refuse(reason, raw or json.dumps(value))
+            return self._refuse(reason, raw or json.dumps(value), "not_an_object")
         if raw is not None and len(raw) > self.max_bytes // 4:
             size = len(raw.encode("utf-8", "surrogatepass"))
             if size > self.max_bytes:
-                return self._refuse(self._too_large(size), raw)
+                return self._refuse(self._too_large(size), raw, "too_large")
         if is_too_deep(value, raw):
-            return self._refuse(_TOO_DEEP, raw or json.dumps(value))
+            return self._refuse(_TOO_DEEP, raw or json.dumps(value), "too_deep")
         self.count += 1
         return Payload(self.count, value, self.general + tuple(dict.fromkeys(self.notes)))
 
-    def _refuse(self, reason: str, raw: str) -> Refusal:
+    def _refuse(self, reason: str, raw: str, code: Fault) -> Refusal:
         self.count += 1
         self.refused += 1
-        return Refusal(self.count, reason, raw)
+        return Refusal(self.count, reason, raw, code)
 
     def _refuse_text(self, reason: str, raw: str) -> Refusal:
         """Refuse text that could not be read, for the reason that helps most."""
         size = len(raw.encode("utf-8", "surrogatepass"))
         if size > self.max_bytes:
-            reason = self._too_large(size)
-        elif raw[0] == "{" and '"' not in raw:
+            return self._refuse(self._too_large(size), raw, "too_large")
+        if raw[0] == "{" and '"' not in raw:
             reason = _NO_QUOTES
-        return self._refuse(reason, raw)
+        return self._refuse(reason, raw, "too_deep" if reason == _TOO_DEEP else "not_json")
 
     def _too_large(self, size: int) -> str:
         return f"{size} bytes are more than the limit of {self.max_bytes} (TQ_MAX_PAYLOAD_BYTES)"

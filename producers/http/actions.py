@@ -1,0 +1,86 @@
+"""`POST /v1/actions/…`: an analyst's actions for tools that would rather call HTTP than run a command."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from producers.http.body import read_body
+from producers.http.door import Door, answer, sender_key, trace
+from producers.http.events import reused
+from producers.http.problems import Problem
+from producers.http.shapes import Outcome
+from producers.http.tokens import Caller
+from workers.action_arguments import read_action, title
+from workers.errors import InputError
+from workers.jobs import Job
+
+#: The last part of the path and the kind of job that it asks for.
+ACTIONS = {
+    "add": "indicators.add",
+    "lookup": "indicators.lookup",
+    "mark": "indicators.mark",
+    "whitelist": "indicators.whitelist",
+    "sighting": "sightings.add",
+}
+
+#: Seconds that a request may wait for its outcome; NiFi's client gives up after 15.
+LONGEST_WAIT_S = 60.0
+
+#: Bytes of an action's body.
+_MOST_BYTES = 65_536
+
+
+async def post_action(door: Door, request: Request, caller: Caller) -> Response:
+    """Accept an action; with `?wait=SECONDS` answer its outcome where it comes in time."""
+    kind = ACTIONS.get(request.path_params["action"])
+    if kind is None:
+        raise Problem(404, "not_found", f"there is no such action; there are {', '.join(ACTIONS)}")
+    wait_s = _wait(request)
+    job = await _job(kind, request, caller)
+    (accepted,) = await door.ledger.accept([job])
+    if accepted.conflict:
+        raise reused(accepted.id)
+    entry = await door.waiters.outcome(accepted.id, wait_s)
+    body = Outcome(
+        id=accepted.id,
+        status="queued",
+        duplicate=not accepted.created,
+        status_url=f"/v1/jobs/{accepted.id}",
+    )
+    if entry is None:
+        return answer(body, 202)
+    return answer(
+        msgspec.structs.replace(body, status=entry.state, result=entry.note),
+        202 if entry.state == "waiting" else 200,
+    )
+
+
+async def _job(kind: str, request: Request, caller: Caller) -> Job:
+    data = await read_body(request, most_bytes=_MOST_BYTES)
+    try:
+        arguments = read_action(kind, msgspec.json.decode(data))
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Problem(400, "not_json", f"the body is not JSON: {error}") from error
+    except InputError as error:
+        raise Problem(422, "invalid_action", str(error)) from error
+    return Job(
+        kind,
+        arguments,
+        door="http",
+        title=title(kind, arguments),
+        trace=trace(request),
+        key=sender_key(request, caller),
+    )
+
+
+def _wait(request: Request) -> float:
+    text = request.query_params.get("wait", "0")
+    try:
+        wait_s = float(text)
+    except ValueError:
+        wait_s = -1.0
+    if not 0 <= wait_s <= LONGEST_WAIT_S:
+        raise Problem(400, "bad_query", f"wait must be a number of seconds from 0 to {LONGEST_WAIT_S:.0f}")
+    return wait_s

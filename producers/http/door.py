@@ -1,0 +1,123 @@
+"""What the HTTP door holds while it is open, and what every handler needs of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from prometheus_client import CollectorRegistry
+from starlette.requests import Request
+from starlette.responses import Response
+
+from producers.http.problems import Problem
+from producers.http.tokens import Caller, Tokens
+from producers.http.waiters import Waiters
+from workers import metrics
+from workers.config import Settings
+from workers.intake import Intake, from_settings
+from workers.ledger.async_ledger import AsyncLedger
+from workers.ledger.connect import connect, connect_async
+from workers.ledger.desk import Desk
+from workers.ledger.quarantine import Quarantine
+from workers.payload.options import DialectOptions
+from workers.payload.options import from_settings as dialect_from
+from workers.runtime import DAY_S
+
+#: Seconds that Redis gets for one answer; NiFi waits 15.
+REDIS_WITHIN_S = 2.0
+
+#: Characters of an Idempotency-Key.
+_MOST_KEY = 255
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+_encoder = msgspec.json.Encoder()
+
+
+class Door:
+    """Made once from the settings; connections are made when they are first used."""
+
+    def __init__(self, settings: Settings, tokens: Tokens) -> None:
+        self.settings = settings
+        self.tokens = tokens
+        self.intake: Intake = from_settings(settings, "http")
+        self.dialect: DialectOptions = dialect_from(settings)
+        self.ledger = AsyncLedger(
+            connect_async(settings.redis_url, answer_timeout_s=REDIS_WITHIN_S),
+            most_open=settings.max_open_jobs,
+            most_quarantined=settings.max_quarantined,
+            keep_s=settings.keep_done_days * DAY_S,
+        )
+        reading = connect(settings.redis_url)
+        self.desk = Desk(reading)
+        self.meters = Meters(metrics.LedgerCollector(self.desk, Quarantine(reading)))
+        self.waiters = Waiters(self.desk)
+        self.draining = False
+        self.in_hand = 0
+        self.meters.in_hand.set_function(lambda: self.in_hand)
+
+
+class Meters:
+    """The door's own metrics."""
+
+    def __init__(self, ledger: metrics.LedgerCollector) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(ledger)
+        self.requests = metrics.counter(self.registry, metrics.HTTP_REQUESTS)
+        self.seconds = metrics.histogram(self.registry, metrics.HTTP_SECONDS)
+        self.in_hand = metrics.gauge(self.registry, metrics.HTTP_IN_HAND)
+        self.bytes = metrics.counter(self.registry, metrics.HTTP_BYTES)
+        self.duplicates = metrics.counter(self.registry, metrics.HTTP_DUPLICATES)
+
+
+#: Answers a request of somebody who may make it.
+Handle = Callable[[Door, Request, Caller], Awaitable[Response]]
+
+
+def only_for(scope: str, handle: Handle) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that lets only callers with `scope` through to `handle`."""
+
+    async def endpoint(request: Request) -> Response:
+        door: Door = request.app.state.door
+        caller = door.tokens.caller(request.headers.get("authorization", ""), scope)
+        return await handle(door, request, caller)
+
+    return endpoint
+
+
+def answer(body: Any, status: int = 200) -> Response:
+    """Return `body`, a struct, as JSON."""
+    return Response(_encoder.encode(body), status, media_type="application/json")
+
+
+def flag(request: Request, name: str) -> bool:
+    """Return a switch in the query; raises Problem for anything but true and false."""
+    value = request.query_params.get(name, "false").lower()
+    if value not in ("true", "false", "1", "0", ""):
+        raise Problem(400, "bad_query", f"{name} must be true or false")
+    return value in ("true", "1")
+
+
+def sender_key(request: Request, caller: Caller) -> str:
+    """Return what the sender calls this request, apart from what other senders call theirs; "" for nothing."""
+    text = request.headers.get("idempotency-key", "").strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    if len(text) > _MOST_KEY or not text.isascii() or not text.isprintable():
+        raise Problem(400, "bad_key", f"Idempotency-Key must be ASCII text of at most {_MOST_KEY} characters")
+    return f"http:{caller.name}:{text}" if text else ""
+
+
+def trace(request: Request) -> str:
+    """Return the W3C trace context of a request, or "" for none that can be read."""
+    text = request.headers.get("traceparent", "").strip()
+    return text if _TRACEPARENT.fullmatch(text) else ""
+
+
+def request_id(request: Request) -> str:
+    """Return the sender's X-Request-Id if it is one that may stand in a log, else ""."""
+    text = request.headers.get("x-request-id", "")
+    return text if _REQUEST_ID.fullmatch(text) else ""

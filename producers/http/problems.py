@@ -1,0 +1,69 @@
+"""Refusals as RFC 9457 problem details, with what helps first: NiFi keeps only 256 bytes of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import msgspec
+from starlette.responses import Response
+
+from producers.http.shapes import ItemError, ProblemDetails
+from workers.errors import Busy, ServiceAway
+
+#: Characters of a problem's first field, so that it survives where only the beginning is kept.
+MOST_DETAIL = 190
+
+#: The media type of every refusal.
+PROBLEM_JSON = "application/problem+json"
+
+
+class Problem(Exception):
+    """A request that is refused: the status, a word for programs, and a sentence for people."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[ItemError] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = list(errors)
+        self.headers = headers or {}
+
+    def response(self, request_id: str) -> Response:
+        """Return the answer."""
+        body = ProblemDetails(
+            detail=shorten(self.detail),
+            code=self.code,
+            status=self.status,
+            title=HTTPStatus(self.status).phrase,
+            type=f"/problems/{self.code.replace('_', '-')}",
+            request_id=request_id,
+            errors=self.errors,
+        )
+        return Response(msgspec.json.encode(body), self.status, headers=self.headers, media_type=PROBLEM_JSON)
+
+
+def come_later(code: str, detail: str, after_s: float) -> Problem:
+    """Return the one refusal after which NiFi sends again: 503 with Retry-After of at least a second."""
+    return Problem(503, code, detail, headers={"Retry-After": str(max(1, round(after_s)))})
+
+
+def from_away(error: ServiceAway) -> Problem:
+    """Return what a sender is told while the ledger takes nothing."""
+    return come_later("busy" if isinstance(error, Busy) else "redis_away", str(error), error.after or 5)
+
+
+def shorten(text: str) -> str:
+    """Return `text` with at most MOST_DETAIL bytes."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= MOST_DETAIL:
+        return data.decode()
+    return data[: MOST_DETAIL - 3].decode("utf-8", "ignore") + "…"

@@ -1,0 +1,144 @@
+"""`tq-http-shim`: the HTTP door as a process."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import socket
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import structlog
+import uvicorn
+from msgspec.structs import replace
+
+from producers.console import DONE, guarded, note
+from producers.http.application import create_app
+from producers.http.door import Door
+from producers.http.tokens import Tokens, read_tokens
+from workers import logs
+from workers.config import Settings, load
+from workers.errors import ConfigError
+from workers.files import write_whole
+from workers.urls import is_loopback
+
+log = structlog.get_logger("tq.http")
+
+#: Seconds for which a connection is kept without a request; NiFi keeps its idle ones for 300.
+KEEP_ALIVE_S = 310
+
+_NO_TOKENS = (
+    "no token is set, and this door is not open to everybody; make one with\n"
+    "  python3 -c 'import secrets; print(secrets.token_urlsafe(32))'\n"
+    "and set TQ_HTTP_TOKENS=nifi:events+read:TOKEN (or --insecure-no-auth, on this machine alone)"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return guarded(partial(_run, _parser().parse_args(arguments)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    logs.set_up(logs.LEVELS[options.verbosity], location=options.loglocation, name="tq-http-shim")
+    loaded = load(options.config)
+    for warning in loaded.warnings:
+        log.warning(warning)
+    settings = replace(
+        loaded.settings,
+        http_host=options.host or loaded.settings.http_host,
+        http_port=loaded.settings.http_port if options.port is None else options.port,
+    )
+    door = Door(settings, _tokens(settings, insecure=options.insecure_no_auth))
+    with _bound(settings) as listening:
+        url = f"http://{settings.http_host}:{listening.getsockname()[1]}"
+        note(f"tq-http-shim listens on {url}")
+        if options.ready_file:
+            write_whole(options.ready_file, json.dumps({"url": url}).encode())
+        _serve(door, listening)
+    return DONE
+
+
+def _tokens(settings: Settings, *, insecure: bool) -> Tokens:
+    if insecure:
+        if not is_loopback(settings.http_host):
+            raise ConfigError(
+                "--insecure-no-auth is for this machine alone; listen on 127.0.0.1, or set TQ_HTTP_TOKENS"
+            )
+        log.warning("everybody on this machine may use this door (--insecure-no-auth)")
+        return Tokens({}, open_to_all=True)
+    tokens = read_tokens(settings.http_tokens)
+    if not tokens.known:
+        raise ConfigError(_NO_TOKENS, field="http_tokens (TQ_HTTP_TOKENS)")
+    return tokens
+
+
+def _bound(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
+    # asyncio switches Nagle off only on sockets that are named TCP.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((settings.http_host, settings.http_port))
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"cannot listen on {settings.http_host} port {settings.http_port}: {error.strerror}",
+            field="http_port (TQ_HTTP_PORT)",
+        ) from error
+    return listening
+
+
+class _Server(uvicorn.Server):
+    """Says that it drains as soon as it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, door: Door) -> None:
+        super().__init__(config)
+        self.door = door
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop: requests in hand are finished, no new ones are taken."""
+        self.door.draining = True
+        super().handle_exit(sig, frame)
+
+
+def _serve(door: Door, listening: socket.socket) -> None:
+    config = uvicorn.Config(
+        create_app(door),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=2048,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=door.settings.http_drain_s,
+    )
+    # uvicorn raises the signal again once it has drained; a door that was asked to close has not failed.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_Server(config, door).serve(sockets=[listening]))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tq-http-shim", description="Accepts payloads and actions over HTTP."
+    )
+    parser.add_argument("-c", "--config", help="folder of tq.yaml")
+    parser.add_argument("--host", help="address to listen on (TQ_HTTP_HOST, 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on, 0: any free one (TQ_HTTP_PORT, 8070)")
+    parser.add_argument(
+        "--insecure-no-auth", action="store_true", help="ask nobody for a token; loopback only"
+    )
+    parser.add_argument("--ready-file", type=Path, help="write the address here as JSON once it accepts")
+    parser.add_argument(
+        "-ll", "--loglocation", default=logs.CONSOLE, help="folder for the log (default: console)"
+    )
+    parser.add_argument("-v", "--verbosity", type=int, choices=(1, 2, 3), default=2, help="default 2")
+    return parser

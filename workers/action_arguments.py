@@ -1,0 +1,92 @@
+"""What an analyst's action needs, as structs: checked at the doors that take it from programs."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from workers.errors import InputError
+from workers.jobs import KINDS
+
+#: Characters of an indicator's value, as much as ThreatQ takes.
+_Value = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"\S")]
+_Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\S")]
+
+_PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
+_FIELD = re.compile(r"field `([^`]+)`")
+
+
+class AskedIndicator(Struct, forbid_unknown_fields=True):
+    """An indicator by ThreatQ's name of its type and its value; fanged or not."""
+
+    type: _Name
+    value: _Value
+
+
+class NewIndicator(Struct, forbid_unknown_fields=True):
+    """An indicator to add, with attributes as pairs of name and value."""
+
+    type: _Name
+    value: _Value
+    attributes: Annotated[list[tuple[_Name, str]], Meta(max_length=200)] = []
+
+
+class MarkedIndicator(Struct, forbid_unknown_fields=True):
+    """An indicator and the verdict on it."""
+
+    type: _Name
+    value: _Value
+    verdict: Literal["true positive", "false positive"]
+
+
+class AlarmSighting(Struct, forbid_unknown_fields=True):
+    """A LogRhythm alarm; `observed` holds its fields by LogRhythm's names (SIP, DIP, URL, …)."""
+
+    alarm_id: _Name
+    alarm_name: _Name
+    alarm_date: str = ""
+    observed: dict[str, str] = {}
+
+
+#: The struct of each kind of job that is an action.
+SHAPES: dict[str, type[Struct]] = {
+    "sightings.add": AlarmSighting,
+    "indicators.add": NewIndicator,
+    "indicators.lookup": AskedIndicator,
+    "indicators.mark": MarkedIndicator,
+    "indicators.whitelist": AskedIndicator,
+}
+
+
+def read_action(kind: str, arguments: Any) -> dict[str, Any]:
+    """Return the arguments of a job of `kind`, checked; raises InputError that names the field."""
+    if kind not in SHAPES:
+        raise InputError(f"{kind[:40]!r} is no action; there are {', '.join(SHAPES)}", field="job")
+    try:
+        return _as_arguments(msgspec.convert(arguments, SHAPES[kind]))
+    except msgspec.ValidationError as error:
+        raise _named(error) from error
+
+
+def title(kind: str, arguments: dict[str, Any]) -> str:
+    """Return what a list of jobs shows of an action."""
+    if kind == "sightings.add":
+        return f"{arguments['alarm_name']} ({arguments['alarm_id']})"
+    return f"{KINDS[kind].name.partition('.')[2]} {arguments['type']} {arguments['value']}"[:200]
+
+
+def _as_arguments(struct: Struct) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(struct)
+    return {name: value for name, value in found.items() if value not in ([], "", {})}
+
+
+def _named(error: msgspec.ValidationError) -> InputError:
+    text = str(error)
+    place = _PLACE.search(text)
+    field = place[1] if place else ""
+    if not field and (named := _FIELD.search(text)):
+        field = named[1]
+    return InputError(_PLACE.sub("", text).replace("`", ""), field=field)

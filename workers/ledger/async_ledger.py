@@ -1,0 +1,126 @@
+"""The ledger for a door that serves many requests at once: those that come during a call share the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, cast
+
+import redis as redis_client
+from redis.asyncio import Redis
+
+from workers.jobs import Job
+from workers.ledger import keys
+from workers.ledger.accept import ACCEPT, Accepted, accept_command, read_answer
+from workers.ledger.ledger import answering, no_room
+from workers.ledger.quarantine import QUARANTINE, Unreadable, keep_command, read_kept
+from workers.ledger.scripts import Script
+
+#: Jobs above which one call takes no further request; a call holds Redis for about 15 us a job.
+MOST_JOBS_A_CALL = 200
+
+
+class _Waiting:
+    """One request's jobs and where their answers go."""
+
+    __slots__ = ("answers", "jobs")
+
+    def __init__(self, jobs: Sequence[Job], answers: asyncio.Future[list[Accepted]]) -> None:
+        self.jobs = jobs
+        self.answers = answers
+
+
+class AsyncLedger:
+    """Accepts jobs; every method raises ServiceAway("redis") when Redis cannot be reached or refuses to write."""
+
+    def __init__(self, redis: Redis, *, most_open: int, most_quarantined: int, keep_s: float) -> None:
+        self.redis = redis
+        self.most_open = most_open
+        self.most_quarantined = most_quarantined
+        self.keep_s = int(keep_s)
+        self._waiting: dict[str, list[_Waiting]] = defaultdict(list)
+        self._callers: dict[str, asyncio.Task[None]] = {}
+
+    async def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
+        """Write jobs of one queue into the ledger, all or none; raises Busy when the queue has no room."""
+        if not jobs:
+            return []
+        queue = jobs[0].kind.queue
+        waiting = _Waiting(jobs, asyncio.get_running_loop().create_future())
+        self._waiting[queue].append(waiting)
+        if queue not in self._callers:
+            self._callers[queue] = asyncio.create_task(self._call_for(queue))
+        return await waiting.answers
+
+    async def conflicts(self, jobs: Sequence[Job]) -> list[str]:
+        """Return the ids of earlier jobs for which a key of `jobs` was used with other arguments."""
+        keyed = [job for job in jobs if job.key]
+        if not keyed:
+            return []
+        with answering():
+            found = cast("list[bytes | None]", await self.redis.mget([keys.same(job.key) for job in keyed]))
+        firsts = [(job, text.decode().split(" ")) for job, text in zip(keyed, found, strict=True) if text]
+        return [job_id for job, (job_id, digest) in firsts if digest != job.digest]
+
+    async def keep(self, items: Sequence[Unreadable]) -> list[str]:
+        """Keep what could not be read; raises Busy when the quarantine has no room."""
+        if not items:
+            return []
+        return read_kept(await self._run(QUARANTINE, *keep_command(items, most=self.most_quarantined)))
+
+    async def note_batch(self, batch_id: str, job_ids: Sequence[str]) -> None:
+        """Remember which jobs one request held."""
+        with answering():
+            await self.redis.set(keys.batch(batch_id), " ".join(job_ids), ex=self.keep_s)
+
+    async def open_events(self) -> int:
+        """Return how many jobs are open in the queue of events."""
+        with answering():
+            return int(await self.redis.zcard(keys.due("events")))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.redis.aclose()
+
+    async def _call_for(self, queue: str) -> None:
+        try:
+            while self._waiting[queue]:
+                await self._call(self._take(queue))
+        finally:
+            del self._callers[queue]
+
+    def _take(self, queue: str) -> list[_Waiting]:
+        waiting = self._waiting[queue]
+        count = jobs = 0
+        while count < len(waiting) and (not count or jobs + len(waiting[count].jobs) <= MOST_JOBS_A_CALL):
+            jobs += len(waiting[count].jobs)
+            count += 1
+        self._waiting[queue] = waiting[count:]
+        return waiting[:count]
+
+    async def _call(self, taken: list[_Waiting]) -> None:
+        jobs = [job for waiting in taken for job in waiting.jobs]
+        try:
+            answer = read_answer(await self._run(ACCEPT, *accept_command(jobs, most_open=self.most_open)))
+            if isinstance(answer, int):
+                raise no_room(answer, self.most_open, jobs[0].kind.queue)
+        except Exception as error:
+            # The edge of this task: whatever it is, each request that waits must hear of it.
+            for waiting in taken:
+                if not waiting.answers.done():
+                    waiting.answers.set_exception(error)
+            return
+        start = 0
+        for waiting in taken:
+            end = start + len(waiting.jobs)
+            if not waiting.answers.done():
+                waiting.answers.set_result(answer[start:end])
+            start = end
+
+    async def _run(self, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
+        with answering():
+            try:
+                return await self.redis.evalsha(script.sha, len(names), *names, *arguments)
+            except redis_client.exceptions.NoScriptError:
+                return await self.redis.eval(script.text, len(names), *names, *arguments)

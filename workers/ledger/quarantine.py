@@ -1,0 +1,116 @@
+"""What a door could not read but has to answer for: kept with the reason and its bytes, until somebody acts."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from typing import Any, cast
+
+from msgspec import Struct
+from redis import Redis
+
+from workers.errors import Busy
+from workers.ledger import keys
+from workers.ledger.ledger import answering, run
+from workers.ledger.scripts import Script
+
+QUARANTINE = Script("quarantine")
+
+
+class Unreadable(Struct, frozen=True):
+    """Bytes that are no payload: the door they came through, its name for the sender, why, and the bytes."""
+
+    door: str
+    source: str
+    code: str
+    reason: str
+    raw: bytes
+
+    @property
+    def id(self) -> str:
+        """The name under which these bytes are kept; the same bytes again are the same item."""
+        return hashlib.sha256(b"quarantine\n" + self.raw).hexdigest()[:24]
+
+
+class Kept(Struct, frozen=True):
+    """An item of the quarantine; `times` counts how often the same bytes came."""
+
+    id: str
+    door: str
+    source: str
+    code: str
+    reason: str
+    raw: bytes
+    at_ms: int
+    times: int
+
+
+def keep_command(items: Sequence[Unreadable], *, most: int) -> tuple[list[str], list[str | bytes | int]]:
+    """Return the keys and the arguments of the script that keeps `items`."""
+    arguments: list[str | bytes | int] = [keys.PREFIX, most]
+    for item in items:
+        arguments += (item.id, item.door, item.source, item.code, item.reason, zlib.compress(item.raw))
+    return [keys.QUARANTINE, keys.COUNTS], arguments
+
+
+def read_kept(answer: Any) -> list[str]:
+    """Read the script's answer: the ids; raises Busy when there is no room."""
+    if answer and answer[0] == b"busy":
+        raise Busy(
+            "redis",
+            f"the quarantine is full ({int(answer[1])} items); empty it with tqctl quarantine, then send this again",
+            after=60,
+        )
+    return [item_id.decode() for item_id in answer]
+
+
+class Quarantine:
+    """Dead letters of their own kind: never a job, because no door could make one of them."""
+
+    def __init__(self, redis: Redis, *, most: int = 10_000) -> None:
+        self.redis = redis
+        self.most = most
+
+    def keep(self, items: Sequence[Unreadable]) -> list[str]:
+        """Keep `items`, all or none, and return their ids; raises Busy when there is no room."""
+        if not items:
+            return []
+        return read_kept(run(self.redis, QUARANTINE, *keep_command(items, most=self.most)))
+
+    def count(self) -> int:
+        """Return how many items are kept."""
+        with answering():
+            return self.redis.zcard(keys.QUARANTINE)
+
+    def ids(self, most: int = 200) -> list[str]:
+        """Return ids of items, newest first."""
+        with answering():
+            found = cast("list[bytes]", self.redis.zrevrange(keys.QUARANTINE, 0, most - 1))
+        return [item_id.decode() for item_id in found]
+
+    def item(self, item_id: str) -> Kept | None:
+        """Return an item, or None when it is not (or no longer) kept."""
+        with answering():
+            fields = cast("dict[bytes, bytes]", self.redis.hgetall(keys.quarantined(item_id)))
+        if b"raw" not in fields:
+            return None
+        return Kept(
+            id=item_id,
+            door=fields[b"door"].decode(),
+            source=fields[b"source"].decode(),
+            code=fields[b"code"].decode(),
+            reason=fields[b"reason"].decode(),
+            raw=zlib.decompress(fields[b"raw"]),
+            at_ms=int(fields[b"at"]),
+            times=int(fields[b"times"]),
+        )
+
+    def drop(self, item_ids: Sequence[str]) -> int:
+        """Forget items for good; return how many there were."""
+        with answering():
+            pipe = self.redis.pipeline()
+            for item_id in item_ids:
+                pipe.zrem(keys.QUARANTINE, item_id)
+                pipe.delete(keys.quarantined(item_id))
+            return sum(pipe.execute()[::2])
