@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -13,33 +14,52 @@ from sandbox.logrhythm import app as logrhythm
 from sandbox.logrhythm.config import LogRhythmConfig
 from sandbox.logrhythm.tokens import mint
 from sandbox.serving import Site, serve
-from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
+from sandbox.threatq.accounts import ANALYST, CLIENT_ID, EMAIL, PASSWORD
 from sandbox.threatq.app import create_app
+from sandbox.threatq.searches import save
+from sandbox.threatq.seed import SeedPlan, seed
 from sandbox.threatq.state import ThreatQ
 
 #: The port of the simulated ThreatQ when none is given.
 THREATQ_PORT = 8900
+
+#: The saved search behind `--collection`.
+ALL_INDICATORS = '{"ui_query": {}, "api_query": {"criteria": {}, "filters": {"status_name": "Active"}}}'
 
 #: The port of the simulated LogRhythm when none is given.
 LOGRHYTHM_PORT = 8901
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serve until Ctrl-C."""
+    """Serve until Ctrl-C; 2 when a port is taken."""
     options = _parser().parse_args(argv)
-    site = Site("threatq", create_app(ThreatQ(seed=options.seed)), options.host, options.threatq_port)
-    print(f"ThreatQ: {site.url}  client id {CLIENT_ID}  e-mail {EMAIL}  password {PASSWORD}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="tq-sandbox-") as folder:
-        other = _logrhythm(options, Path(folder))
-        for one in (site, other):
-            one.socket.listen()
-        if options.ready_file:
-            _write_whole(
-                options.ready_file,
-                {"url": site.url, "threatq": site.url, "logrhythm": other.url, "pid": os.getpid()},
-            )
-        serve(site, other)
+    try:
+        with tempfile.TemporaryDirectory(prefix="tq-sandbox-") as folder:
+            _run(options, _threatq(options), _logrhythm(options, Path(folder)))
+    except OSError as error:
+        print(f"tq-sandbox: {error.strerror}. Choose another port; 0 takes any free one.", file=sys.stderr)
+        return 2
     return 0
+
+
+def _run(options: argparse.Namespace, threatq: Site, logrhythm: Site) -> None:
+    def ready() -> None:
+        if options.ready_file:
+            addresses = {"url": threatq.url, "threatq": threatq.url, "logrhythm": logrhythm.url}
+            _write_whole(options.ready_file, {**addresses, "pid": os.getpid()})
+
+    serve(threatq, logrhythm, ready=ready)
+
+
+def _threatq(options: argparse.Namespace) -> Site:
+    """The simulated ThreatQ, filled if that is wanted."""
+    threatq = ThreatQ(seed=options.seed)
+    if options.indicators:
+        seed(threatq.store, SeedPlan(options.indicators))
+        save(threatq.store, options.collection, ALL_INDICATORS, ANALYST.id, shared=True)
+    site = Site("ThreatQ", create_app(threatq), options.host, options.threatq_port)
+    print(f"ThreatQ: {site.url}  client id {CLIENT_ID}  e-mail {EMAIL}  password {PASSWORD}", flush=True)
+    return site
 
 
 def _logrhythm(options: argparse.Namespace, folder: Path) -> Site:
@@ -49,7 +69,7 @@ def _logrhythm(options: argparse.Namespace, folder: Path) -> Site:
     port = options.logrhythm_port
     if port is None:
         port = LOGRHYTHM_PORT if options.threatq_port else 0
-    site = Site("logrhythm", app, options.host, port, **tls)
+    site = Site("LogRhythm", app, options.host, port, **tls)
     print(f"LogRhythm {options.logrhythm_mode}: {site.url}  token {mint()}", flush=True)
     if tls:
         print(f"LogRhythm signs its own certificate: {tls['ssl_certfile']}", flush=True)
@@ -71,6 +91,10 @@ def _parser() -> argparse.ArgumentParser:
         "--logrhythm-mode", choices=("7.4", "7.5.1"), default="7.5.1", help="version (default %(default)s)"
     )
     parser.add_argument("--logrhythm-tls", action="store_true", help="LogRhythm speaks https")
+    parser.add_argument("--indicators", type=int, default=0, help="how many ThreatQ holds from the start")
+    parser.add_argument(
+        "--collection", default="Sandbox collection", help="data collection of those (default %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the faults that strike by chance")
     parser.add_argument("--ready-file", type=Path, help="write the addresses here as JSON once they accept")
     return parser

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import uvicorn
@@ -18,6 +19,9 @@ _CONNECTIONS: dict[tuple[Any, Any], asyncio.Transport] = {}
 
 #: Seconds that requests in hand get when the servers stop.
 STOP_WITHIN_S = 2
+
+#: Connections that wait to be accepted; a load test opens many at once.
+BACKLOG = 2048
 
 
 class _Tracking(asyncio.Protocol):
@@ -51,6 +55,14 @@ async def hang_up(scope: Scope) -> None:
         await asyncio.sleep(0)
 
 
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process, which may hold several servers."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 class Site:
     """One simulator on one port; the port is taken at once, port 0 is any free one."""
 
@@ -59,10 +71,14 @@ class Site:
         # Named as TCP so that the loop switches Nagle's algorithm off; else each answer takes 40 ms.
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind((host, port))
+        try:
+            self.socket.bind((host, port))
+        except OSError as error:
+            self.socket.close()
+            raise OSError(error.errno, f"{name} cannot listen on {host}:{port}: {error.strerror}") from error
         scheme = "https" if tls else "http"
         self.url = f"{scheme}://{host}:{self.socket.getsockname()[1]}"
-        self.server = uvicorn.Server(
+        self.server = _Server(
             uvicorn.Config(
                 app,
                 http=_Protocol,
@@ -70,7 +86,7 @@ class Site:
                 lifespan="off",
                 log_level="warning",
                 access_log=False,
-                backlog=2048,
+                backlog=BACKLOG,
                 timeout_graceful_shutdown=STOP_WITHIN_S,
                 **tls,
             )
@@ -85,32 +101,51 @@ class Site:
         self.server.should_exit = True
 
 
-def serve(*sites: Site) -> None:
-    """Serve every site until a signal comes, on the fastest loop that this machine has."""
+def serve(*sites: Site, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve every site until a signal comes, on the fastest loop that this machine has.
+
+    `ready` is called once the sites accept and a signal would stop them in order.
+    """
+    for site in sites:
+        site.socket.listen(BACKLOG)
     with asyncio.Runner(loop_factory=sites[0].server.config.get_loop_factory()) as runner:
-        runner.run(_serve(sites))
+        runner.run(_serve(sites, ready))
 
 
-async def _serve(sites: tuple[Site, ...]) -> None:
+async def _serve(sites: tuple[Site, ...], ready: Callable[[], None]) -> None:
+    _stop_on_signal(sites)
+    ready()
     tasks = [asyncio.create_task(site.serve()) for site in sites]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    _stop(sites)
+    await asyncio.gather(*tasks)
+
+
+def _stop(sites: tuple[Site, ...]) -> None:
     for site in sites:
         site.stop()
-    await asyncio.gather(*tasks)
+
+
+def _stop_on_signal(sites: tuple[Site, ...]) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Windows has no such handlers; there Ctrl-C interrupts the runner.
+        with suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(number, _stop, sites)
 
 
 @contextmanager
 def running(*sites: Site) -> Iterator[None]:
     """Serve sites in a thread for as long as the block lasts; their sockets accept from the start."""
     for site in sites:
-        site.socket.listen(2048)
+        site.socket.listen(BACKLOG)
     thread = threading.Thread(target=serve, args=sites, name="sandbox", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        for site in sites:
-            site.stop()
+        _stop(sites)
         thread.join(timeout=STOP_WITHIN_S + 5)
 
 
