@@ -1,0 +1,1 @@
+"""The SmartResponse plugin: LogRhythm's description of the six actions, packed as its console imports it."""

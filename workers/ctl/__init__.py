@@ -1,0 +1,1 @@
+"""tqctl, the operator's command: one module a subcommand."""
