@@ -157,7 +157,7 @@ def test_a_done_job_is_kept_with_its_result_and_expires(ledger: Ledger, redis: R
     record = desk.record(claim.id)
     assert record is not None
     assert (record.state, record.result) == ("done", {"event": 7})
-    for key in (keys.job(claim.id), keys.body(claim.id), keys.history(claim.id)):
+    for key in (keys.job(claim.id), keys.progress(claim.id), keys.history(claim.id)):
         assert redis.pttl(key) > 0
     assert desk.ids("done") == [claim.id]
     assert desk.counts() == {"accepted:events.create:cli": 1, "done:events.create:cli": 1}

@@ -12,10 +12,13 @@ from redis import Redis
 from workers.jobs import QUEUES
 from workers.ledger import keys
 from workers.ledger.ledger import answering, run
-from workers.ledger.records import Entry, Record, State, read_body
+from workers.ledger.records import Entry, Head, Record, State, read_body
 from workers.ledger.scripts import Script
 
 REPLAY = Script("replay")
+
+#: Bytes within which the six lines of a record end, whatever its title.
+HEAD_BYTES = 2_047
 
 #: Jobs that are read in one round trip when many are listed.
 PAGE = 200
@@ -38,22 +41,23 @@ class Desk:
             with answering():
                 pipe = self.redis.pipeline(transaction=False)
                 for job_id in page:
-                    pipe.hgetall(keys.job(job_id))
+                    pipe.getrange(keys.job(job_id), 0, HEAD_BYTES)
+                    pipe.hgetall(keys.progress(job_id))
                     pipe.xrange(keys.history(job_id))
                     for queue in QUEUES:
                         pipe.zscore(keys.due(queue), job_id)
                 answers = pipe.execute()
-            width = 2 + len(QUEUES)
+            width = 3 + len(QUEUES)
             for index, job_id in enumerate(page):
-                fields, history, *scores = answers[index * width : (index + 1) * width]
-                if fields:
-                    yield _record(job_id, fields, history, scores)
+                head, progress, history, *scores = answers[index * width : (index + 1) * width]
+                if head:
+                    yield _record(job_id, Head.read(head), progress, history, scores)
 
     def arguments(self, job_id: str) -> dict[str, Any] | None:
         """Return a job's arguments, or None when the ledger does not hold them."""
         with answering():
-            body = cast("bytes | None", self.redis.get(keys.body(job_id)))
-        return read_body(body) if body else None
+            record = cast("bytes | None", self.redis.get(keys.job(job_id)))
+        return read_body(Head.read(record).body) if record else None
 
     def outcome(self, job_id: str, *, wait_s: float = 0.0) -> Entry | None:
         """Return the entry with which a job became done or dead, waiting up to `wait_s` seconds for it.
@@ -104,7 +108,7 @@ class Desk:
             pipe = self.redis.pipeline()
             for job_id in job_ids:
                 pipe.zrem(keys.DEAD, job_id)
-                pipe.delete(keys.job(job_id), keys.body(job_id), keys.history(job_id))
+                pipe.delete(keys.job(job_id), keys.progress(job_id), keys.history(job_id))
             return sum(pipe.execute()[::2])
 
     def counts(self) -> dict[str, int]:
@@ -130,11 +134,12 @@ class Desk:
             ids = text.decode().split()
             pipe = self.redis.pipeline(transaction=False)
             for job_id in ids:
-                pipe.hget(keys.job(job_id), "state")
-            states = pipe.execute()
+                pipe.exists(keys.job(job_id))
+                pipe.hget(keys.progress(job_id), "state")
+            answers = pipe.execute()
         return [
-            (job_id, cast("State", state.decode()) if state else "forgotten")
-            for job_id, state in zip(ids, states, strict=True)
+            (job_id, cast("State", (state or b"accepted").decode()) if known else "forgotten")
+            for job_id, known, state in zip(ids, answers[::2], answers[1::2], strict=True)
         ]
 
     def dead_count(self) -> int:
@@ -175,23 +180,24 @@ class Desk:
 
 
 def _record(
-    job_id: str, fields: dict[bytes, bytes], history: list[Any], scores: list[float | None]
+    job_id: str,
+    head: Head,
+    progress: dict[bytes, bytes],
+    history: list[Any],
+    scores: list[float | None],
 ) -> Record:
-    def text(name: bytes) -> str:
-        return fields.get(name, b"").decode()
-
     due = next((score for score in scores if score is not None), None)
     return Record(
         id=job_id,
-        kind=text(b"kind"),
-        queue=text(b"queue"),
-        door=text(b"door"),
-        state=cast("State", text(b"state")),
-        title=text(b"title"),
-        trace=text(b"trace"),
-        accepted_ms=int(text(b"at") or 0),
-        attempts=int(text(b"attempts") or 0),
-        lost=int(text(b"lost") or 0),
+        kind=head.kind,
+        queue=head.queue,
+        door=head.door,
+        state=cast("State", progress.get(b"state", b"accepted").decode()),
+        title=head.title,
+        trace=head.trace,
+        accepted_ms=head.accepted_ms,
+        attempts=int(progress.get(b"attempts", 0)),
+        lost=int(progress.get(b"lost", 0)),
         due_ms=None if due is None else int(due),
         history=[_entry(*entry) for entry in history],
     )

@@ -31,13 +31,17 @@ UPKEEP = PREFIX + "upkeep"
 
 
 def job(job_id: str) -> str:
-    """Hash: kind, queue, door, state, title, trace, at, attempts, lost, lease. Expires when the job is done."""
+    """Text: the request as it was accepted, which never changes. Expires when the job is done.
+
+    Six lines: time of acceptance in ms, kind, queue, door, trace, title; then the arguments as
+    zlib-compressed JSON.
+    """
     return f"{PREFIX}job:{job_id}"
 
 
-def body(job_id: str) -> str:
-    """Text: the arguments as zlib-compressed canonical JSON. Expires together with the job."""
-    return f"{PREFIX}body:{job_id}"
+def progress(job_id: str) -> str:
+    """Hash: state, attempts, lost, tries, lease. Absent until the job is first claimed; expires with the job."""
+    return f"{PREFIX}progress:{job_id}"
 
 
 def history(job_id: str) -> str:

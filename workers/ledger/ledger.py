@@ -119,6 +119,7 @@ class Ledger:
         for settlement in settlements:
             arguments += (
                 settlement.claim.id,
+                f"{settlement.claim.kind}:{settlement.claim.door}",
                 settlement.state,
                 int(settlement.delay_s * 1000),
                 msgspec.json.encode(settlement.entry),

@@ -14,6 +14,25 @@ State = Literal["accepted", "running", "waiting", "done", "dead"]
 RECHECK_S = 30.0
 
 
+class Head(Struct, frozen=True):
+    """The lines of a job's record, and the compressed arguments behind them (b"" where they were not read)."""
+
+    accepted_ms: int
+    kind: str
+    queue: str
+    door: str
+    trace: str
+    title: str
+    body: bytes
+
+    @classmethod
+    def read(cls, record: bytes) -> Self:
+        """Take a record, or its beginning, apart."""
+        at, *lines, body = record.split(b"\n", 6)
+        kind, queue, door, trace, title = (line.decode() for line in lines)
+        return cls(int(at), kind, queue, door, trace, title, body)
+
+
 class Claim(Struct, frozen=True):
     """A job that is ours until its lease ends.
 
@@ -35,19 +54,20 @@ class Claim(Struct, frozen=True):
     @classmethod
     def from_row(cls, row: list[Any], queue: str, token: str) -> Self:
         """Read one row of the claim script's answer."""
-        job_id, kind, door, title, trace, at, attempts, lost, body = row
+        job_id, record, attempts, lost = row
+        head = Head.read(record)
         return cls(
             id=job_id.decode(),
-            kind=kind.decode(),
+            kind=head.kind,
             queue=queue,
-            door=door.decode(),
-            title=(title or b"").decode(),
-            trace=(trace or b"").decode(),
-            accepted_ms=int(at),
+            door=head.door,
+            title=head.title,
+            trace=head.trace,
+            accepted_ms=head.accepted_ms,
             attempts=attempts,
             lost=lost,
             token=token,
-            body=body or b"",
+            body=head.body,
         )
 
     @property

@@ -1,13 +1,14 @@
 -- Accept jobs of one queue: record, index and bell at once, or nothing at all.
 -- KEYS: due, bells, counts, memory
 -- ARGV: prefix, most open jobs, most bells, bell, most memory in thousandths of maxmemory, then for each job:
---       id, kind, queue, door, title, trace, digest, key, window in ms, body
--- Answers {"busy", open}, {"full", thousandths of maxmemory in use} or a pair {id, 1 new | 0 known | -1 the key was used for something else} for each job.
+--       id, record, name of its counter, digest, key, window in ms
+-- Answers {"busy", open}, {"full", thousandths of maxmemory in use}, or a pair for each job:
+--       {id, 1 new | 0 known | -1 the key was used for something else}.
 -- Reads no job's content, so that a user who may only accept needs no right to read.
 local due, bells, counts, memory = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, most_open, most_bells, bell = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local most_memory = tonumber(ARGV[5])
-local FIRST, WIDTH = 6, 10
+local FIRST, WIDTH = 6, 6
 local MEMORY_BELIEVED_MS = 2000
 
 local time = redis.call('TIME')
@@ -42,37 +43,32 @@ if in_use > most_memory then
   return {'full', in_use}
 end
 
-local function known(id, digest, key)
-  if key ~= '' then
-    local first = redis.call('GET', prefix .. 'same:' .. key)
-    if first then
-      local first_id, first_digest = string.match(first, '^(%S+) (%S+)$')
-      return first_id, (first_digest == digest) and 0 or -1
-    end
-  end
-  if redis.call('EXISTS', prefix .. 'job:' .. id) == 1 then
-    return id, 0
+local function first_of(key, digest)
+  local first = redis.call('GET', prefix .. 'same:' .. key)
+  if first then
+    local id, first_digest = string.match(first, '^(%S+) (%S+)$')
+    return {id, (first_digest == digest) and 0 or -1}
   end
 end
 
 local answers, rung = {}, nil
 for at = FIRST, #ARGV, WIDTH do
-  local id, kind, queue, door, title, trace, digest, key, window, body = unpack(ARGV, at, at + WIDTH - 1)
-  local first, verdict = known(id, digest, key)
-  if first then
-    answers[#answers + 1] = {first, verdict}
-  else
-    redis.call('HSET', prefix .. 'job:' .. id, 'kind', kind, 'queue', queue, 'door', door, 'state', 'accepted',
-      'title', title, 'trace', trace, 'at', now)
-    redis.call('SET', prefix .. 'body:' .. id, body)
-    redis.call('ZADD', due, now, id)
-    redis.call('HINCRBY', counts, 'accepted:' .. kind .. ':' .. door, 1)
-    rung = id
-    answers[#answers + 1] = {id, 1}
+  local id, record, counter, digest, key, window = unpack(ARGV, at, at + WIDTH - 1)
+  local answer = key ~= '' and first_of(key, digest)
+  if not answer then
+    if redis.call('SET', prefix .. 'job:' .. id, string.format('%d\n', now) .. record, 'NX') then
+      redis.call('ZADD', due, now, id)
+      redis.call('HINCRBY', counts, counter, 1)
+      rung = id
+      answer = {id, 1}
+    else
+      answer = {id, 0}
+    end
+    if key ~= '' then
+      redis.call('SET', prefix .. 'same:' .. key, id .. ' ' .. digest, 'PX', window)
+    end
   end
-  if key ~= '' and verdict ~= -1 then
-    redis.call('SET', prefix .. 'same:' .. key, (first or id) .. ' ' .. digest, 'PX', window, 'NX')
-  end
+  answers[#answers + 1] = answer
 end
 
 if rung and redis.call('LLEN', bells) < most_bells then

@@ -1,7 +1,7 @@
 -- Claim what is ready in one queue, oldest first, until the lease ends.
 -- KEYS: due, paused, dead, counts, then the breakers of the services that the queue's work needs
 -- ARGV: prefix, queue, most jobs, lease in ms, token, how often a job may lose its worker
--- Answers a row for each job: id, kind, door, title, trace, accepted at, attempts, lost, body.
+-- Answers a row for each job: id, record, attempts, lost.
 local due, paused, dead, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, queue, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local lease, token, most_lost = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
@@ -23,43 +23,43 @@ for i = 5, #KEYS do
   end
 end
 
-local function bury(id, job, lost)
+local function bury(id, record, lost)
   local entry = cjson.encode({reason = 'it lost its worker ' .. lost .. ' times: whatever works on it is killed',
     error = 'WorkerLost'})
-  redis.call('HSET', prefix .. 'job:' .. id, 'state', 'dead', 'lost', lost)
-  redis.call('HDEL', prefix .. 'job:' .. id, 'lease')
+  local kind, door = string.match(record, '^%d+\n([^\n]*)\n[^\n]*\n([^\n]*)\n')
+  redis.call('HSET', prefix .. 'progress:' .. id, 'state', 'dead', 'lost', lost)
+  redis.call('HDEL', prefix .. 'progress:' .. id, 'lease')
   redis.call('ZREM', due, id)
   redis.call('ZADD', dead, now, id)
   redis.call('XADD', prefix .. 'history:' .. id, '*', 'state', 'dead', 'entry', entry)
-  redis.call('HINCRBY', counts, 'dead:' .. job[1] .. ':' .. job[2], 1)
+  redis.call('HINCRBY', counts, 'dead:' .. kind .. ':' .. door, 1)
 end
 
 local claimed = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, most)) do
-  local key = prefix .. 'job:' .. id
-  local job = redis.call('HMGET', key, 'kind', 'door', 'title', 'trace', 'at', 'state', 'lost', 'tries')
-  local lost, tries = tonumber(job[7] or 0), tonumber(job[8] or 0)
-  if not job[1] then
+  local record, key = redis.call('GET', prefix .. 'job:' .. id), prefix .. 'progress:' .. id
+  local progress = redis.call('HMGET', key, 'state', 'lost', 'tries')
+  local was_running = progress[1] == 'running'
+  local lost, tries = tonumber(progress[2] or 0), tonumber(progress[3] or 0)
+  if was_running then
+    -- Its lease ran out: whoever had it is gone.
+    lost = lost + 1
+  end
+  -- A job under suspicion goes alone, so that it cannot take others with it.
+  local alone = lost > 0 or tries > 1
+  if not record then
     redis.call('ZREM', due, id)
-  elseif job[6] == 'running' and lost + 1 >= most_lost then
-    bury(id, job, lost + 1)
+  elseif lost >= most_lost then
+    bury(id, record, lost)
+  elseif alone and #claimed > 0 then
+    redis.call('HSET', key, 'state', 'waiting', 'lost', lost)
   else
-    if job[6] == 'running' then
-      lost = redis.call('HINCRBY', key, 'lost', 1)
-    end
-    -- A job under suspicion goes alone, so that it cannot take others with it.
-    local alone = lost > 0 or tries > 1
-    if alone and #claimed > 0 then
-      redis.call('HSET', key, 'state', 'waiting')
-    else
-      redis.call('HSET', key, 'state', 'running', 'lease', token)
-      local attempts = redis.call('HINCRBY', key, 'attempts', 1)
-      redis.call('ZADD', due, now + lease, id)
-      claimed[#claimed + 1] = {id, job[1], job[2], job[3], job[4], job[5], attempts, lost,
-        redis.call('GET', prefix .. 'body:' .. id)}
-      if alone then
-        break
-      end
+    redis.call('HSET', key, 'state', 'running', 'lost', lost, 'lease', token)
+    local attempts = redis.call('HINCRBY', key, 'attempts', 1)
+    redis.call('ZADD', due, now + lease, id)
+    claimed[#claimed + 1] = {id, record, attempts, lost}
+    if alone then
+      break
     end
   end
 end

@@ -1,10 +1,11 @@
 -- Settle claimed jobs: done, dead, waiting for another try, held without counting a try, or given back.
 -- KEYS: due, done, dead, counts, then the breakers of the services that just proved to be well
--- ARGV: prefix, token, how long done jobs are kept in ms, then for each job: id, state, delay in ms, entry
+-- ARGV: prefix, token, how long done jobs are kept in ms, then for each job: id, kind:door,
+--       state, delay in ms, entry
 -- Answers 1 for each job that was ours to settle, 0 where the lease had gone to somebody else.
 local due, done, dead, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, token, keep = ARGV[1], ARGV[2], ARGV[3]
-local FIRST, WIDTH = 4, 4
+local FIRST, WIDTH = 4, 5
 local HISTORY_LENGTH = 50
 
 local time = redis.call('TIME')
@@ -40,20 +41,19 @@ end
 
 local answers = {}
 for at = FIRST, #ARGV, WIDTH do
-  local id, state, delay, entry = unpack(ARGV, at, at + WIDTH - 1)
-  local key = prefix .. 'job:' .. id
-  local job = redis.call('HMGET', key, 'lease', 'kind', 'door')
-  if job[1] == token then
+  local id, kind, state, delay, entry = unpack(ARGV, at, at + WIDTH - 1)
+  local key = prefix .. 'progress:' .. id
+  if redis.call('HGET', key, 'lease') == token then
     state = settle[state](id, key, tonumber(delay)) or state
     redis.call('HSET', key, 'state', state)
     redis.call('HDEL', key, 'lease')
     if state ~= 'accepted' then
       local history = prefix .. 'history:' .. id
       redis.call('XADD', history, 'MAXLEN', '~', HISTORY_LENGTH, '*', 'state', state, 'entry', entry)
-      redis.call('HINCRBY', counts, state .. ':' .. job[2] .. ':' .. job[3], 1)
+      redis.call('HINCRBY', counts, state .. ':' .. kind, 1)
       if state == 'done' then
         redis.call('PEXPIRE', key, keep)
-        redis.call('PEXPIRE', prefix .. 'body:' .. id, keep)
+        redis.call('PEXPIRE', prefix .. 'job:' .. id, keep)
         redis.call('PEXPIRE', history, keep)
       end
     end
