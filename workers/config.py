@@ -186,6 +186,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     ingest_redis_url: Annotated[
         str, Meta(description="The Redis that the bridge drains; empty: the ledger's.")
     ] = ""
+    ingest_takeover_s: Annotated[
+        float, Meta(gt=0, description="Seconds of silence after which a bridge's messages go to another one.")
+    ] = 15.0
     ingest_channel: Annotated[
         bool,
         Meta(description="The bridge also listens to the pub/sub channel, which loses what nobody hears."),

@@ -42,10 +42,6 @@ HTTP_IN_HAND = Declared("tq_http_requests_in_hand", "Requests that are being ans
 HTTP_BYTES = Declared("tq_http_received_bytes", "Bytes of request bodies, inflated.")
 HTTP_DUPLICATES = Declared("tq_http_duplicates", "Payloads that had been accepted before.", ("token",))
 
-BRIDGE_MESSAGES = Declared(
-    "tq_bridge_messages", "Messages that the bridge took, by where they came from.", ("source",)
-)
-
 #: Upper bounds in seconds: an accept takes a few milliseconds.
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 

@@ -94,16 +94,21 @@ INGEST_PREFIX = PREFIX + "ingest:"
 #: Lists of raw payloads: for RPUSH (the left end is the oldest) and for LPUSH (the right end is the oldest).
 INGEST_RPUSH, INGEST_LPUSH = INGEST_PREFIX + "rpush", INGEST_PREFIX + "lpush"
 
-#: Stream of raw payloads in the field `payload`, read by the consumer group of the same name as the door.
-INGEST_STREAM = INGEST_PREFIX + "stream"
+#: Stream of raw payloads in the field `payload`, and the consumer group by which the bridges share it.
+INGEST_STREAM, INGEST_GROUP = INGEST_PREFIX + "stream", "bridges"
 
 #: Pub/sub channel of raw payloads; what is published while no bridge listens is lost.
 INGEST_CHANNEL = INGEST_PREFIX + "channel"
 
-#: Hash, bridge id -> time in ms of its last sign of life.
+#: Set of the ids of the bridges that may have taken something.
 INGEST_BRIDGES = INGEST_PREFIX + "bridges"
 
 
-def ingest_taken(bridge_id: str) -> str:
-    """List: what one bridge has taken from the lists and not yet accepted, newest first."""
-    return f"{INGEST_PREFIX}taken:{bridge_id}"
+def ingest_alive(bridge_id: str) -> str:
+    """Text: a bridge's sign of life. Expires when the bridge has given none for a while."""
+    return f"{INGEST_PREFIX}alive:{bridge_id}"
+
+
+def ingest_taken(source: str, bridge_id: str) -> str:
+    """List: what one bridge has taken from the list `source` and not yet accepted, oldest first."""
+    return f"{source}:taken:{bridge_id}"

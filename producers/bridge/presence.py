@@ -1,0 +1,48 @@
+"""Signs of life of the bridges, and what becomes of the messages of one that gives none."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import structlog
+from redis import Redis
+
+from producers.bridge.lists import OLDEST, give_back
+from workers.ledger import keys
+from workers.ledger.ledger import answering
+
+log = structlog.get_logger("tq.bridge")
+
+
+class Presence:
+    """One bridge among others."""
+
+    def __init__(self, redis: Redis, bridge_id: str, *, takeover_s: float) -> None:
+        self.redis = redis
+        self.bridge_id = bridge_id
+        self.takeover_ms = int(takeover_s * 1000)
+
+    def beat(self) -> None:
+        """Give a sign of life, and put back into the lists what silent bridges had taken."""
+        with answering():
+            pipe = self.redis.pipeline()
+            pipe.sadd(keys.INGEST_BRIDGES, self.bridge_id)
+            pipe.set(keys.ingest_alive(self.bridge_id), 1, px=self.takeover_ms)
+            pipe.execute()
+            for bridge_id in self._silent():
+                self._take_over(bridge_id)
+
+    def leave(self) -> None:
+        """Say that this bridge has nothing any more."""
+        with answering():
+            self.redis.delete(keys.ingest_alive(self.bridge_id))
+            self.redis.srem(keys.INGEST_BRIDGES, self.bridge_id)
+
+    def _silent(self) -> list[str]:
+        ids = [found.decode() for found in cast("set[bytes]", self.redis.smembers(keys.INGEST_BRIDGES))]
+        return [one for one in ids if not self.redis.exists(keys.ingest_alive(one))]
+
+    def _take_over(self, bridge_id: str) -> None:
+        count = sum(give_back(self.redis, name, keys.ingest_taken(name, bridge_id)) for name in OLDEST)
+        self.redis.srem(keys.INGEST_BRIDGES, bridge_id)
+        log.warning("took over from a silent bridge", bridge=bridge_id, messages=count)

@@ -1,0 +1,134 @@
+"""`tq-redis-bridge`: what is pushed into Redis becomes jobs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from functools import partial
+from pathlib import Path
+
+import structlog
+from redis import Redis
+
+from producers.bridge.channel import LOSSY, ChannelSource
+from producers.bridge.hand_over import HandOver, Stopped
+from producers.bridge.lists import OLDEST, ListSource
+from producers.bridge.presence import Presence
+from producers.bridge.source import Source, drain
+from producers.bridge.stream import StreamSource
+from producers.console import DONE, guarded, note
+from workers import logs
+from workers.config import Settings, load
+from workers.files import write_whole
+from workers.intake import from_settings
+from workers.ledger import keys
+from workers.ledger.connect import connect
+from workers.ledger.quarantine import Quarantine
+from workers.runtime import Runtime
+
+log = structlog.get_logger("tq.bridge")
+
+#: Where payloads are pushed to, by the command that pushes them.
+KEYS = {
+    "rpush": keys.INGEST_RPUSH,
+    "lpush": keys.INGEST_LPUSH,
+    "stream": keys.INGEST_STREAM,
+    "channel": keys.INGEST_CHANNEL,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return guarded(partial(_run, _parser().parse_args(arguments)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.show_keys:
+        _show_keys(as_json=options.json)
+        return DONE
+    logs.set_up(logs.LEVELS[options.verbosity], location=options.loglocation, name="tq-redis-bridge")
+    loaded = load(options.config)
+    for warning in loaded.warnings:
+        log.warning(warning)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    _bridge(loaded.settings, stopping, options.ready_file)
+    return DONE
+
+
+def _bridge(settings: Settings, stopping: threading.Event, ready_file: Path | None) -> None:
+    """Drain every source in a thread of its own until stopped, or until one of them fails."""
+    ingest = connect(settings.ingest_redis_url or settings.redis_url)
+    bridge_id = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
+    hand_over = _hand_over(settings, stopping)
+    presence = Presence(ingest, bridge_id, takeover_s=settings.ingest_takeover_s)
+    sources = _sources(ingest, bridge_id, settings)
+    with ThreadPoolExecutor(len(sources), thread_name_prefix="source") as pool:
+        try:
+            hand_over.until_done(presence.beat)
+            running = [pool.submit(drain, source, hand_over, stopping) for source in sources]
+            note(f"tq-redis-bridge {bridge_id} drains {', '.join(source.name for source in sources)}")
+            if ready_file:
+                write_whole(str(ready_file), json.dumps({"id": bridge_id, **KEYS}).encode())
+            _watch(running, hand_over, presence, settings.ingest_takeover_s / 4)
+        except Stopped:
+            return
+        finally:
+            stopping.set()
+    presence.leave()
+
+
+def _watch(running: Sequence[Future[None]], hand_over: HandOver, presence: Presence, every_s: float) -> None:
+    """Give signs of life until the sources have ended; raises what one of them failed with."""
+    while not hand_over.stopping.is_set():
+        ended, _ = wait(running, timeout=every_s, return_when=FIRST_EXCEPTION)
+        for future in ended:
+            future.result()
+        hand_over.until_done(presence.beat)
+
+
+def _hand_over(settings: Settings, stopping: threading.Event) -> HandOver:
+    here = Runtime(settings)
+    quarantine = Quarantine(here.redis, most=settings.max_quarantined)
+    return HandOver(from_settings(settings, "redis"), here.ledger, quarantine, stopping)
+
+
+def _sources(ingest: Redis, bridge_id: str, settings: Settings) -> list[Source]:
+    found: list[Source] = [ListSource(ingest, name, bridge_id) for name in OLDEST]
+    found.append(StreamSource(ingest, bridge_id, takeover_s=settings.ingest_takeover_s))
+    if settings.ingest_channel:
+        log.warning("listening to a channel", key=keys.INGEST_CHANNEL, hazard=LOSSY)
+        found.append(ChannelSource(ingest))
+    return found
+
+
+def _show_keys(*, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(KEYS))
+        return
+    for name, key in KEYS.items():
+        print(f"{name:8} {key}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tq-redis-bridge", description="Makes jobs of the payloads that are pushed into Redis."
+    )
+    parser.add_argument("-c", "--config", help="folder of tq.yaml")
+    parser.add_argument(
+        "--show-keys", action="store_true", help="print where payloads are pushed to, and end"
+    )
+    parser.add_argument("--json", action="store_true", help="print that as JSON")
+    parser.add_argument("--ready-file", type=Path, help="write the keys here as JSON once they are drained")
+    parser.add_argument(
+        "-ll", "--loglocation", default=logs.CONSOLE, help="folder for the log (default: console)"
+    )
+    parser.add_argument("-v", "--verbosity", type=int, choices=(1, 2, 3), default=2, help="default 2")
+    return parser
