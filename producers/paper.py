@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
+import msgspec
+
 from workers.config import Settings
 from workers.plan import EventPlan
 from workers.threatq.carry_out import create_events
@@ -37,7 +39,13 @@ class Paper:
         }
 
     def call(
-        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: object = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: object = None,
+        type: Any = Any,
     ) -> Any:
         """Answer a question with the names of the plan, anything else with what was sent and an id."""
         if method == "GET":
@@ -46,7 +54,7 @@ class Paper:
         else:
             self.made.append((method, path, copy.deepcopy(json)))
             data = [{**item, "id": next(self._ids)} for item in _items(json)]
-        return {"data": data, "total": len(data)}
+        return msgspec.convert({"data": data, "total": len(data)}, type)
 
 
 def calls(plan: EventPlan, settings: Settings, job_id: str) -> list[tuple[str, str, Any]]:

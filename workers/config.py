@@ -103,6 +103,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         float, Meta(ge=0, description="Seconds that a Smart Response command waits for its outcome.")
     ] = 25.0
 
+    logrhythm_connector_name: Annotated[
+        str, Meta(description="Name of the LogRhythm connector in ThreatQ.")
+    ] = "LogRhythm"
     logrhythm_url: Annotated[
         str, Meta(description="LogRhythm's API gateway, host or URL; port 8501 if none.")
     ] = ""
@@ -161,6 +164,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     sync_score_zero: Annotated[
         Literal["Not Scored", "Very Low"], Meta(description="The score range that a score of 0 belongs to.")
     ] = "Not Scored"
+
+    sync_interval_s: Annotated[
+        float, Meta(ge=0, description="Seconds between two scheduled syncs, an hour at least; 0: none.")
+    ] = 3_600.0
+    sync_interval_floor_s: Annotated[
+        float, Meta(gt=0, description="Shortest interval that is accepted; lower it for rehearsals alone.")
+    ] = 3_600.0
+    sync_dir: Annotated[
+        str, Meta(description="Folder for the entries of a run, some 300 bytes each; empty: a temporary one.")
+    ] = ""
 
     http_tokens: Annotated[
         Secret,

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from msgspec import structs
 
-from workers.config import Settings
+from workers.config import Settings, fields
+from workers.settings_source import Given
+from workers.settings_values import to_value
 from workers.threatq.connector import Field
 
 #: The Events Builder's page (Events Builder guide, Configuration).
@@ -19,8 +21,67 @@ EVENTS_BUILDER = (
     ),
 )
 
+#: LogRhythm's page (LogRhythm guide, Configuration), in the order of the guide. The names of the fields are ours.
+LOGRHYTHM = (
+    Field("logrhythm_host", "LogRhythm Host", help="Host name or IP address of the Platform Manager."),
+    Field("logrhythm_port", "LogRhythm API Port", default="8501"),
+    Field(
+        "logrhythm_v751", "Check this box if LogRhythm is version 7.5.1 or higher", "checkbox", default="true"
+    ),
+    Field(
+        "logrhythm_owner",
+        "Name of the LogRhythm user owning the Threat Lists in LogRhythm NOT the username, but the name of the "
+        "user as it appears in LogRhythm",
+        help="First column of Deployment Manager > People.",
+    ),
+    Field("logrhythm_token", "JW Token", "password", help="Deployment Manager > Third Party Applications."),
+    Field(
+        "sync_collections",
+        "A ThreatQ data collection with IOCs to add to LogRhythm",
+        "textarea",
+        help="YAML: the collection's name, and below it baseName and splitBy (tqtype, score or scoreRange).",
+    ),
+    Field(
+        "sync_method",
+        "Select the sync method between ThreatQ and LogRhythm",
+        "select",
+        default="add",
+        help="add: add indicators to LogRhythm lists. full: fully sync (add and delete).",
+    ),
+    Field(
+        "sync_max_items",
+        "Maximum number of LogRhythm indicators to compare against during the sync",
+        default="1000000",
+    ),
+)
 
-def with_page(settings: Settings, fields: Mapping[str, str]) -> Settings:
+
+def with_page(settings: Settings, shown: Mapping[str, str]) -> Settings:
     """Return `settings` as the Events Builder's page has them; what is empty there stays as it is here."""
-    shown = {field.name: fields[field.name] for field in EVENTS_BUILDER if fields.get(field.name, "").strip()}
-    return structs.replace(settings, **shown)
+    given = {field.name: shown[field.name] for field in EVENTS_BUILDER if shown.get(field.name, "").strip()}
+    return structs.replace(settings, **given)
+
+
+def with_logrhythm_page(settings: Settings, shown: Mapping[str, str]) -> Settings:
+    """Return `settings` as LogRhythm's page has them; what is empty there stays as it is here.
+
+    Raises ConfigError that names the setting and the page.
+    """
+    given = {name: text.strip() for name, text in shown.items() if text.strip()}
+    values: dict[str, str] = {field.name: given[field.name] for field in LOGRHYTHM if field.name in given}
+    host, port = values.pop("logrhythm_host", ""), values.pop("logrhythm_port", "")
+    if host:
+        values["logrhythm_url"] = host if not port or _names_port(host) else f"{host}:{port}"
+    if "sync_method" in values:
+        # A page may hold the guide's label instead of our word.
+        values["sync_method"] = values["sync_method"].split()[0].lower().removesuffix("y")
+    annotations = fields()
+    origin = f"the page {settings.logrhythm_connector_name} in ThreatQ"
+    return structs.replace(
+        settings,
+        **{name: to_value(name, Given(text, origin), annotations[name]) for name, text in values.items()},
+    )
+
+
+def _names_port(host: str) -> bool:
+    return host.rpartition("]")[2].rpartition("/")[2].count(":") == 1

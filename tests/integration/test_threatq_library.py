@@ -38,10 +38,10 @@ def test_a_data_collection_is_read_to_its_declared_end(
     pages = list(read_pages(threatq.caller, find_collection(threatq.caller, "Blocks"), size=5))
     found = [row for page in pages for row in page.rows]
     assert len(found) == len({row.id for row in found}) == pages[0].total == 12
-    assert {(row.type, row.status) for row in found} == {("FQDN", "Active")}
+    assert {row.type_name for row in found} == {"FQDN"}
     assert found[0].value == "host-1.example"
     assert found[0].score == 1.0
-    assert found[0].touched_at
+    assert found[0].created_at
 
 
 def test_an_empty_collection_is_one_page_that_declares_nothing(
@@ -49,7 +49,7 @@ def test_an_empty_collection_is_one_page_that_declares_nothing(
 ) -> None:
     threatq_sandbox.control("collections", {"name": "Empty", "query": {"criteria": {}, "filters": {}}})
     (page,) = read_pages(threatq.caller, find_collection(threatq.caller, "Empty"))
-    assert (page.rows, page.total) == ((), 0)
+    assert (page.rows, page.total) == ([], 0)
 
 
 def test_a_collection_that_is_not_shared_says_so(threatq_sandbox: SandboxThreatQ, threatq: ThreatQ) -> None:

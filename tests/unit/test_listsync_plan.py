@@ -15,6 +15,7 @@ from rich.console import Console
 
 from workers.errors import ConfigError
 from workers.listsync import render
+from workers.listsync.approval import Approval
 from workers.listsync.batches import Batches
 from workers.listsync.guard import DeleteGuard
 from workers.listsync.listing import Listing
@@ -42,6 +43,10 @@ FILES = settings(max_examples=30)
 SETS = st.sets(st.integers(0, 30).map(str), max_size=25)
 STRICT = DeleteGuard(max_count=0, max_percent=0)
 OPEN = DeleteGuard(max_count=10_000, max_percent=100)
+
+
+def approval_of(plan: ListPlan) -> Approval:
+    return Approval(plan.name, digests_of(plan.deletes.read(), caseless=False))
 
 
 def listing(count: int) -> Listing:
@@ -134,7 +139,7 @@ def test_an_incomplete_empty_or_unreachable_collection_never_deletes_and_cannot_
 
         assert plan.released.count == 0
         assert bool(plan.held) == bool(have - want)
-        assert approve(plan, plan, Path(tmp, "a"), caseless=False).released.count == 0
+        assert approve(plan, approval_of(plan), Path(tmp, "a"), caseless=False).released.count == 0
         assert entries(plan.adds) == want - have
 
 
@@ -199,7 +204,7 @@ def test_an_approval_lets_through_what_was_shown_and_never_more(
             Path(tmp, "2"), later_want, later_have, ours=everything, rules=rules, source=listing(9)
         )
 
-        approved = approve(later, shown, Path(tmp, "a"), caseless=False)
+        approved = approve(later, approval_of(shown), Path(tmp, "a"), caseless=False)
 
         assert entries(approved.released) == entries(shown.deletes) & entries(later.deletes)
         assert bool(approved.held) == (approved.released.count < later.deletes.count)
@@ -211,7 +216,7 @@ def test_an_approval_for_another_list_lets_nothing_through(tmp_path: Path) -> No
         id="x", name="other", type="", bucket="", exists=True, now=1, wanted=0, deletes=plan.deletes
     )
 
-    assert approve(plan, other, tmp_path / "a", caseless=False) == plan
+    assert approve(plan, approval_of(other), tmp_path / "a", caseless=False) == plan
 
 
 @FILES
@@ -284,7 +289,7 @@ def test_a_plan_is_shown_to_people_with_what_needs_their_attention(tmp_path: Pat
 
     for part in (
         "T: MD5",
-        f"tqctl sync approve {plan.lists[0].id}",
+        f"tqctl sync approve {plan.lists[0].held_id}",
         "No list takes CVE: 7 left out",
         "Not a valid MD5: 1 left out",
     ):

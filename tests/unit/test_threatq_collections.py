@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.errors import ConfigError, ServiceAway
+from workers.listsync.rows import Row
 from workers.threatq.client import Params
-from workers.threatq.collections import Collection, Row, find_collection, read_pages
+from workers.threatq.collections import Collection, Position, find_collection, read_pages
 from workers.threatq.exact import search_term
 from workers.threatq.failure import Refusal
 from workers.threatq.indicators import score_of
@@ -26,7 +28,6 @@ def row(number: int) -> dict[str, Any]:
         "value": f"{number}.example",
         "type": "FQDN",
         "score": number % 11,
-        "status": "Active",
     }
 
 
@@ -36,11 +37,13 @@ class Library:
     base = "https://threatq.example"
 
     def __init__(self, count: int, *, cursor: bool = True, refuse: bool = False, totals: bool = True) -> None:
-        self.rows = [row(number) for number in range(count)]
+        self.rows = [row(number) for number in range(1, count + 1)]
         self.cursor, self.refuse, self.totals = cursor, refuse, totals
         self.calls = 0
 
-    def call(self, method: str, path: str, *, params: Params | None = None, json: object = None) -> Any:
+    def call(
+        self, method: str, path: str, *, params: Params | None = None, json: object = None, type: Any = Any
+    ) -> Any:
         self.calls += 1
         given = dict(params or {})
         if self.refuse and "cursorMark" in given:
@@ -53,7 +56,7 @@ class Library:
             body["total"] = len(self.rows)
         if by_cursor:
             body["nextCursorMark"] = str(at + len(page)) if page else given["cursorMark"]
-        return body
+        return msgspec.convert(body, type, strict=False)
 
 
 class Searches:
@@ -80,7 +83,7 @@ def test_every_row_is_read_once_however_threatq_pages(
 ) -> None:
     library = Library(count, cursor=cursor, refuse=refuse, totals=totals)
     pages = list(read_pages(library, COLLECTION, size=size))
-    assert [found.id for page in pages for found in page.rows] == list(range(count))
+    assert [found.id for page in pages for found in page.rows] == list(range(1, count + 1))
     assert {page.total for page in pages} == {count if totals else None}
 
 
@@ -93,22 +96,20 @@ def test_a_page_that_fails_ends_the_listing_with_an_error() -> None:
         next(pages)
 
 
-@pytest.mark.parametrize(
-    "shape",
-    [
-        # with `fields`: plain names, plain number
-        {"type": "FQDN", "score": 7, "status": "Active"},
-        # the index row: objects
-        {"type": {"id": 11, "name": "FQDN"}, "score": 7.0, "status": {"id": 1, "name": "Active"}},
-        # texts, and the score as an object
-        {"type": "FQDN", "score": {"generated_score": "7.00", "manual_score": None}, "status": "Active"},
-    ],
-)
-def test_a_row_of_any_shape_is_the_same_row(shape: dict[str, Any]) -> None:
-    library = Library(1)
-    library.rows[0] = {"id": "4", "value": "a.example", "touched_at": "2026-01-01 00:00:00.5", **shape}
-    (page,) = read_pages(library, COLLECTION)
-    assert page.rows == (Row(4, "a.example", "FQDN", 7.0, "Active", "2026-01-01 00:00:00.5"),)
+@given(count=st.integers(1, 40), size=st.integers(1, 15), after=st.integers(1, 40), cursor=st.booleans())
+def test_a_reading_goes_on_at_any_page(count: int, size: int, after: int, cursor: bool) -> None:
+    library = Library(count, cursor=cursor)
+    pages = list(read_pages(library, COLLECTION, size=size))
+    stopped_at = pages[min(after, len(pages)) - 1].following
+    if stopped_at is not None:
+        pages[after:] = list(read_pages(library, COLLECTION, size=size, start=stopped_at))
+    assert [found.id for page in pages for found in page.rows] == list(range(1, count + 1))
+
+
+def test_rows_are_asked_for_in_an_order_that_a_cursor_can_follow() -> None:
+    assert Position() == Position("*", 0)
+    (page,) = read_pages(Library(1), COLLECTION)
+    assert page.rows == [Row("1.example", "FQDN", 1, None, 1)]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,42 @@ MEMORY = PREFIX + "memory"
 #: Text: when upkeep last ran, in ms of Redis' clock: the sign that beat and an upkeep worker live.
 UPKEEP = PREFIX + "upkeep"
 
+#: Stream: an entry for each finished run of the list sync (`run` as JSON), the newest thousand or so.
+SYNC_HISTORY = PREFIX + "sync:history"
+
+#: Hash, id of held deletes -> JSON of what is held, why, and whether it was approved.
+SYNC_HELD = PREFIX + "sync:held"
+
+
+def sync_held(held_id: str) -> str:
+    """Hash: the digests of held deletes by partition. Expires."""
+    return f"{PREFIX}sync:held:{held_id}"
+
+
+def sync_lock(collection: str) -> str:
+    """Text: the id of the job that syncs a collection now. Expires unless the job goes on."""
+    return f"{PREFIX}sync:lock:{collection}"
+
+
+def sync_turn(host: str) -> str:
+    """Text: who is writing to a LogRhythm now. Expires."""
+    return f"{PREFIX}sync:turn:{host}"
+
+
+def sync_progress(job_id: str) -> str:
+    """Hash: list name -> JSON of how far a run is with it. Expires."""
+    return f"{PREFIX}sync:progress:{job_id}"
+
+
+def sync_plan(job_id: str) -> str:
+    """Text: the plan of a run as JSON. Expires."""
+    return f"{PREFIX}sync:plan:{job_id}"
+
+
+def sync_manifest(host: str, guid: str) -> str:
+    """Hash: what we put into a list, digests by partition, 16 bytes an entry; `list` is its name."""
+    return f"{PREFIX}sync:manifest:{host}:{guid}"
+
 
 def job(job_id: str) -> str:
     """Text: the request as it was accepted, which never changes. Expires when the job is done.

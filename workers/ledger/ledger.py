@@ -34,7 +34,7 @@ CLAIM, RENEW, SETTLE, RING, AWAY = (Script(name) for name in ("claim", "renew", 
 NEEDS: dict[str, tuple[str, ...]] = {
     "events": ("threatq",),
     "enrichment": ("threatq",),
-    "sync": (),
+    "sync": ("threatq", "logrhythm"),
     "upkeep": (),
 }
 

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec import Struct
+
 from workers.listsync.batches import Batches, BatchWriter
+from workers.listsync.manifest import Manifest, digest, unpack
 from workers.listsync.spill import key_of, partition
 
 
-def within(deletes: Batches, approved: Batches, path: Path, *, caseless: bool) -> Batches:
-    """Return the deletes of a new plan that an approved one held as well.
+class Approval(Struct, frozen=True):
+    """The deletes of one list that a person let through, as digests by partition."""
 
-    Both were written by `diff`, so both stand in the same order and are merged without holding either.
+    list: str
+    deletes: Manifest
+
+
+def within(deletes: Batches, approved: Manifest, path: Path, *, caseless: bool) -> Batches:
+    """Return the deletes of a new plan that were approved; they go into the file `path`.
+
+    `diff` writes deletes partition by partition, so that one partition of the approval is held at a time.
     """
-    kept = BatchWriter(path)
-    key = key_of(caseless)
-
-    def ordered(batches: Batches) -> Iterator[tuple[int, str]]:
-        return ((partition(key(value)), value) for values in batches.read() for value in values)
-
-    ceiling = ordered(approved)
-    highest = next(ceiling, None)
-    for delete in ordered(deletes):
-        while highest is not None and highest < delete:
-            highest = next(ceiling, None)
-        if highest == delete:
-            kept.add(delete[1])
+    kept, key = BatchWriter(path), key_of(caseless)
+    at, allowed = -1, frozenset[bytes]()
+    for values in deletes.read():
+        for value in values:
+            part = partition(key(value))
+            if part != at:
+                at, allowed = part, unpack(approved.get(part, b""))
+            if digest(value) in allowed:
+                kept.add(value)
     return kept.close()

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from workers.listsync.buckets import ScoreBands, bucket, whole_score
 from workers.listsync.forms import Form
 from workers.listsync.mapping import Collection
@@ -27,13 +29,36 @@ class _Kind(NamedTuple):
     caseless: bool
 
 
+class Gathered(Struct, frozen=True):
+    """How far a gathering has come: with it another process goes on where this one stopped.
+
+    `lists` holds for each spill its type, bucket, count and the bytes of its partitions.
+    """
+
+    read: int = 0
+    usable: int = 0
+    unsupported: dict[str, int] = {}
+    unusable: dict[str, int] = {}
+    samples: tuple[str, ...] = ()
+    lists: tuple[tuple[str, str, int, list[int]], ...] = ()
+
+
 class Gathering:
     """Sorts rows into lists, page by page; what fits none is counted by type.
 
-    `wanted` holds a closed `Spill` for each list that has an entry, by the list's name.
+    `wanted` holds a closed `Spill` for each list that has an entry, by the list's name. `since` continues what
+    another process left in the folder.
     """
 
-    def __init__(self, collection: Collection, types: TypeTable, bands: ScoreBands, folder: Path) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        types: TypeTable,
+        bands: ScoreBands,
+        folder: Path,
+        *,
+        since: Gathered | None = None,
+    ) -> None:
         self._collection = collection
         self._types = types
         self._bands = bands
@@ -41,15 +66,18 @@ class Gathering:
         self._kinds: dict[str, _Kind | None] = {}
         self._spills: dict[ListKey, Spill] = {}
         self._by_score: dict[tuple[str, int | None], Spill] = {}
+        since = since or Gathered()
         #: Rows taken.
-        self.read = 0
+        self.read = since.read
         #: Rows that became an entry.
-        self.usable = 0
+        self.usable = since.usable
         #: Rows of types that no list takes, by type.
-        self.unsupported: Counter[str] = Counter()
+        self.unsupported: Counter[str] = Counter(since.unsupported)
         #: Rows whose value is not one of their type, by type, and the first of them.
-        self.unusable: Counter[str] = Counter()
-        self.samples: list[str] = []
+        self.unusable: Counter[str] = Counter(since.unusable)
+        self.samples: list[str] = list(since.samples)
+        for type_name, bucket_name, count, sizes in since.lists:
+            self._reopen(ListKey(type_name, bucket_name), count, sizes)
 
     @property
     def wanted(self) -> dict[str, Spill]:
@@ -66,6 +94,28 @@ class Gathering:
         """Bring everything to disk; nothing can be taken afterwards."""
         for spill in self._spills.values():
             spill.close()
+
+    def pause(self) -> Gathered:
+        """Bring everything to disk and return how far it is; more can be taken afterwards."""
+        self.close()
+        return Gathered(
+            read=self.read,
+            usable=self.usable,
+            unsupported=dict(self.unsupported),
+            unusable=dict(self.unusable),
+            samples=tuple(self.samples),
+            lists=tuple(
+                (key.type, key.bucket, spill.count, spill.sizes()) for key, spill in self._spills.items()
+            ),
+        )
+
+    def _reopen(self, key: ListKey, count: int, sizes: list[int]) -> None:
+        spill = Spill(self._next_folder(), caseless=self._types[key.type].caseless, count=count)
+        spill.cut_back(sizes)
+        self._spills[key] = spill
+
+    def _next_folder(self) -> Path:
+        return self._folder / f"list-{len(self._spills):03}"
 
     def _take(self, row: Row) -> None:
         self.read += 1
@@ -99,7 +149,6 @@ class Gathering:
         if spill is None:
             key = ListKey(kind.type, bucket(score, self._collection.split_by, self._bands))
             if key not in self._spills:
-                folder = self._folder / f"list-{len(self._spills):03}"
-                self._spills[key] = Spill(folder, caseless=kind.caseless)
+                self._spills[key] = Spill(self._next_folder(), caseless=kind.caseless)
             spill = self._by_score[kind.type, score] = self._spills[key]
         return spill

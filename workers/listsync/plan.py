@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from workers.listsync.approval import within
+from workers.listsync.approval import Approval, within
 from workers.listsync.batches import Batches
 from workers.listsync.capacity import fullness, trim
 from workers.listsync.diff import diff
@@ -81,6 +81,11 @@ class ListPlan(Struct, frozen=True, kw_only=True):
     adopted: Batches = _NOTHING
     left_out: int = 0
     warnings: tuple[str, ...] = ()
+
+    @property
+    def held_id(self) -> str:
+        """What the deletes are called for an approval: the same for as long as they are the same."""
+        return _id(self.name, self.deletes.digest)
 
     @property
     def after(self) -> int:
@@ -168,14 +173,14 @@ def plan_list(
     )
 
 
-def approve(plan: ListPlan, approved: ListPlan, path: Path, *, caseless: bool) -> ListPlan:
-    """Return a plan that also deletes what an approved, held plan of the same list would have deleted.
+def approve(plan: ListPlan, approval: Approval, path: Path, *, caseless: bool) -> ListPlan:
+    """Return a plan that also deletes what was held in an earlier plan of the same list and then approved.
 
     Only deletes that both plans have are let through. What nobody may approve stays held.
     """
-    if plan.name != approved.name or plan.held is None or not plan.held.approvable:
+    if plan.name != approval.list or plan.held is None or not plan.held.approvable:
         return plan
-    released = within(plan.deletes, approved.deletes, path, caseless=caseless)
+    released = within(plan.deletes, approval.deletes, path, caseless=caseless)
     waiting = plan.deletes.count - released.count
     held = Held(waiting, "not among the deletes that were approved", approvable=True) if waiting else None
     return msgspec.structs.replace(plan, released=released, held=held)

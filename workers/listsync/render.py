@@ -30,7 +30,7 @@ def notes(plan: SyncPlan) -> list[str]:
     for item in plan.lists:
         lines += [f"{item.name}: {warning}" for warning in item.warnings]
         if item.held:
-            advice = f"; tqctl sync approve {item.id}" if item.held.approvable else ""
+            advice = f"; tqctl sync approve {item.held_id}" if item.held.approvable else ""
             lines.append(f"{item.name}: {item.held.count:,} deletes held: {item.held.reason}{advice}")
         if item.stays:
             lines.append(f"{item.name}: {item.stays:,} entries left the collection and stay (method add)")
@@ -75,6 +75,7 @@ def _list(plan: ListPlan) -> dict[str, object]:
         "delete": plan.released.count,
         "after": plan.after,
         "held": plan.held,
+        "held_id": plan.held_id if plan.held else None,
         "stays": plan.stays,
         "foreign": plan.foreign.count,
         "left_out": plan.left_out,

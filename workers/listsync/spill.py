@@ -6,6 +6,7 @@ Measured with one million SHA-256 values against one million (`benchmarks/list_d
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from array import array
@@ -108,6 +109,16 @@ class Spill:
         for part in range(PARTS):
             if self._values[part]:
                 self._flush(part)
+
+    def sizes(self) -> list[int]:
+        """Return the bytes on disk of each partition; what is appended later can be cut off again."""
+        return [path.stat().st_size if path.exists() else 0 for path in map(self._path, range(PARTS))]
+
+    def cut_back(self, sizes: list[int]) -> None:
+        """Cut each partition to its bytes at an earlier moment, so that no half-written frame stays."""
+        for part, size in enumerate(sizes):
+            if self._path(part).exists():
+                os.truncate(self._path(part), size)
 
     def values(self, part: int) -> set[str]:
         """Return the distinct entries of one partition, as they are spelled."""

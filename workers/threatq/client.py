@@ -22,8 +22,10 @@ class Caller(Protocol):
     def base(self) -> str:
         """ThreatQ's address, `https://host[:port]`."""
 
-    def call(self, method: str, path: str, *, params: Params | None = None, json: object = None) -> Any:
-        """Return the decoded body of the answer; raises as Transport.send does."""
+    def call(
+        self, method: str, path: str, *, params: Params | None = None, json: object = None, type: Any = Any
+    ) -> Any:
+        """Return the body of the answer, decoded as `type`; raises as Transport.send does."""
 
 
 class Client:
@@ -44,15 +46,17 @@ class Client:
         """ThreatQ's address, `https://host[:port]`."""
         return self._transport.base
 
-    def call(self, method: str, path: str, *, params: Params | None = None, json: object = None) -> Any:
-        """Return the decoded body of the answer; raises as Transport.send does, and BadCredentials."""
+    def call(
+        self, method: str, path: str, *, params: Params | None = None, json: object = None, type: Any = Any
+    ) -> Any:
+        """Return the body of the answer, decoded as `type`; raises as Transport.send does, and BadCredentials."""
         try:
-            return self._once(method, path, params, json)
+            return self._once(method, path, params, json, type)
         except Refusal as error:
             if error.status != 401:
                 raise
         try:
-            return self._once(method, path, params, json)
+            return self._once(method, path, params, json, type)
         except Refusal as error:
             if error.status != 401:
                 raise
@@ -61,11 +65,11 @@ class Client:
                 field="threatq_client_id",
             ) from None
 
-    def _once(self, method: str, path: str, params: Params | None, json: object) -> Any:
+    def _once(self, method: str, path: str, params: Params | None, json: object, type: Any) -> Any:
         token = self._tokens.current()
         headers = {"Authorization": f"Bearer {token}"}
         try:
-            return self._transport.send(method, path, params=params, json=json, headers=headers)
+            return self._transport.send(method, path, params=params, json=json, headers=headers, type=type)
         except Refusal as error:
             if error.status == 401:
                 self._tokens.drop(token)

@@ -9,16 +9,15 @@ import msgspec
 from msgspec import Struct
 
 from workers.errors import ConfigError, MissingRights, ServiceAway
+from workers.listsync.rows import Row
 from workers.threatq.client import Caller, Json, rows, total
 from workers.threatq.failure import Refusal
-from workers.threatq.indicators import score_of
-from workers.threatq.matching import type_name
 
 SEARCHES = "/api/search/query"
 #: Rows a page; the largest that public clients ask for (vendor's SDK, Elastic).
 PAGE_SIZE = 1_000
 #: What a row must carry. Asked for by name, since rows of 2026 leave things out unless asked (Elastic).
-FIELDS = ("id", "value", "type", "score", "status", "touched_at")
+FIELDS = ("id", "value", "type", "score", "created_at")
 
 
 class Collection(Struct, frozen=True):
@@ -28,25 +27,33 @@ class Collection(Struct, frozen=True):
     query: dict[str, Any]
 
 
-class Row(Struct, frozen=True):
-    """An indicator of a collection; `score` is None where ThreatQ gives none, `touched_at` is UTC or ""."""
+class Position(Struct, frozen=True):
+    """Where a page begins: at a cursor, or at an offset where ThreatQ has no cursor."""
 
-    id: int
-    value: str
-    type: str
-    score: float | None
-    status: str
-    touched_at: str
+    cursor: str | None = "*"
+    offset: int = 0
+
+
+START = Position()
 
 
 class Page(Struct, frozen=True):
-    """Some rows, and how many ThreatQ declares in all; None where it does not say.
+    """Some rows, how many ThreatQ declares in all (None where it does not say), and where the next page begins.
 
     A listing is complete only if all its pages together hold `total` rows.
     """
 
-    rows: tuple[Row, ...]
+    rows: list[Row]
     total: int | None
+    following: Position | None
+
+
+class _Answer(Struct, frozen=True):
+    """A page as ThreatQ sends it; an empty one may be an object instead of a list."""
+
+    data: list[Row] | dict[str, Any] = {}
+    total: int | str | None = None
+    nextCursorMark: str | None = None
 
 
 def find_collection(caller: Caller, name: str) -> Collection:
@@ -67,64 +74,60 @@ def find_collection(caller: Caller, name: str) -> Collection:
     raise ConfigError(_not_found(name, found), field="sync_collections")
 
 
-def read_pages(caller: Caller, collection: Collection, *, size: int = PAGE_SIZE) -> Iterator[Page]:
+def read_pages(
+    caller: Caller, collection: Collection, *, size: int = PAGE_SIZE, start: Position = START
+) -> Iterator[Page]:
     """Yield the collection's indicators page by page, by cursor, or by offset where ThreatQ has no cursor.
 
-    `sort=id` ends in a unique key, as a cursor needs. Raises ServiceAway at the first page that fails.
+    `start` goes on where an earlier reading stopped. `sort=id` ends in a unique key, as a cursor needs. Raises
+    ServiceAway at the first page that fails.
     """
-    position: Json = {"cursorMark": "*"}
-    read = 0
-    while True:
-        body = _first(caller, collection, size) if not read else _ask(caller, collection, size, position)
-        page = Page(tuple(_row(row) for row in rows(body)), total(body))
-        if page.rows or not read:
+    page = _page(caller, collection, size, start)
+    yield page
+    while page.following is not None:
+        page = _page(caller, collection, size, page.following)
+        if page.rows:
             yield page
-        read += len(page.rows)
-        if not page.rows or (page.total is not None and read >= page.total):
-            return
-        following = _next(position, body, read)
-        if following is None:
-            return
-        position = following
 
 
-def _first(caller: Caller, collection: Collection, size: int) -> Any:
-    """Ask for the first page by cursor, or without one where ThreatQ refuses the parameter."""
-    try:
-        return _ask(caller, collection, size, {"cursorMark": "*"})
-    except Refusal:
-        return _ask(caller, collection, size, {"offset": 0})
+def _page(caller: Caller, collection: Collection, size: int, position: Position) -> Page:
+    """Read one page; the first is asked for by cursor, or without one where ThreatQ refuses the parameter."""
+    if position != START:
+        answer = _ask(caller, collection, size, position)
+    else:
+        try:
+            answer = _ask(caller, collection, size, START)
+        except Refusal:
+            position = Position(None)
+            answer = _ask(caller, collection, size, position)
+    found = answer.data if isinstance(answer.data, list) else []
+    if not all(row.id for row in found):
+        raise ServiceAway("threatq", "ThreatQ gives an indicator without id; the listing is read again")
+    declared = total({"total": answer.total})
+    return Page(found, declared, _following(position, answer, len(found), declared))
 
 
-def _next(position: Json, body: Json, read: int) -> Json | None:
-    """Return where the next page begins, or None after the last one (a cursor that stands still)."""
-    mark = body.get("nextCursorMark")
+def _following(position: Position, answer: _Answer, read: int, declared: int | None) -> Position | None:
+    """Return where the next page begins, or None after the last one (nothing more, or a cursor that stands still)."""
+    so_far = position.offset + read
+    if not read or (declared is not None and so_far >= declared):
+        return None
+    mark = answer.nextCursorMark
     if mark:
-        return None if position == {"cursorMark": mark} else {"cursorMark": mark}
-    began_by_cursor = "cursorMark" in position and position["cursorMark"] != "*"
-    return None if began_by_cursor else {"offset": read}
+        return None if mark == position.cursor else Position(mark, so_far)
+    return Position(None, so_far) if position.cursor in (None, "*") else None
 
 
-def _ask(caller: Caller, collection: Collection, size: int, position: Json) -> Any:
-    params = {"limit": size, "sort": "id", **position}
-    query = {**collection.query, "fields": list(FIELDS)}
-    return caller.call("POST", "/api/indicators/query", params=params, json=query)
-
-
-def _row(row: Json) -> Row:
-    """Return a row of either shape: type and status as names (with `fields`) or as objects (without)."""
-    status = row.get("status")
-    try:
-        return Row(
-            id=int(row["id"]),
-            value=str(row["value"]),
-            type=type_name(row),
-            score=score_of(row),
-            status=str(status.get("name", "")) if isinstance(status, dict) else str(status or ""),
-            touched_at=str(row.get("touched_at") or ""),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ServiceAway("threatq", f"ThreatQ gives an indicator without id or value ({error!r})") from None
+def _ask(caller: Caller, collection: Collection, size: int, position: Position) -> _Answer:
+    at: Json = {"offset": position.offset} if position.cursor is None else {"cursorMark": position.cursor}
+    answer: _Answer = caller.call(
+        "POST",
+        "/api/indicators/query",
+        params={"limit": size, "sort": "id", **at},
+        json={**collection.query, "fields": list(FIELDS)},
+        type=_Answer,
+    )
+    return answer
 
 
 def _query(name: str, saved: object) -> dict[str, Any]:

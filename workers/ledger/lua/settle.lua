@@ -30,6 +30,8 @@ function settle.waiting(id, key, delay)
 end
 
 function settle.accepted(id, key, delay)
+  -- Whoever gives a job back has outlived it.
+  redis.call('HSET', key, 'lost', 0)
   redis.call('HINCRBY', key, 'attempts', -1)
   redis.call('ZADD', due, now + delay, id)
 end
