@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import signal
 import sys
@@ -20,12 +21,16 @@ FOLDER = ROOT / "var"
 THREATQ_PORT = 8900
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run until Ctrl-C or TERM; everything is stopped in order."""
+    parser = argparse.ArgumentParser(prog="make up", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="data, configuration and logs")
+    parser.add_argument("--threatq-port", type=int, default=THREATQ_PORT, help="0 takes a free one")
+    options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with (
-            running_system(FOLDER, threatq_port=THREATQ_PORT) as system,
+            running_system(options.folder, threatq_port=options.threatq_port) as system,
             contextlib.suppress(KeyboardInterrupt),
         ):
             print(how_to_play(system), flush=True)

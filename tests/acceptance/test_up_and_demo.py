@@ -1,0 +1,81 @@
+"""The README's commands: the demo shows the event, make up runs until Ctrl-C and leaves no process behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox.processes import ROOT
+
+pytestmark = pytest.mark.acceptance
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Return the processes whose configuration lies in `folder`."""
+    wanted = f"TQ_CONFIG={folder}".encode()
+    return [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/environ")
+        if wanted in _read(path) and int(path.parent.name) != os.getpid()
+    ]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("TQ_")}
+
+
+def test_the_demo_shows_the_guides_event_and_what_was_left_out() -> None:
+    demo = subprocess.run(
+        [sys.executable, "-m", "sandbox.demo"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        env=clean_environment(),
+        check=False,
+    )
+    assert demo.returncode == 0, demo.stderr
+    for line in (
+        "AWS User Add Detection: CreateUser from 1.2.3.4 to random.random.com",
+        "Event Domain = random.random.com",
+        "IP Address 1.2.3.4 (Review)",
+        "user@co.com",
+        "left out: 10.11.12.13: a private address (kept as asset)",
+        "Everything is stopped",
+    ):
+        assert line in demo.stdout
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_what_make_up_started_is_gone_after_it_is_stopped(tmp_path: Path, how: signal.Signals) -> None:
+    # Given a system that is up
+    with subprocess.Popen(
+        [sys.executable, "-m", "sandbox.up", "--folder", tmp_path, "--threatq-port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=clean_environment(),
+        start_new_session=True,
+    ) as up:
+        assert up.stdout is not None
+        assert "Running. Ctrl-C stops it all." in [up.stdout.readline().strip() for _ in range(2)]
+        assert len(processes_of(tmp_path / "config")) >= 5
+        # When it is stopped as a terminal does it
+        os.killpg(up.pid, how)
+        # Then it ends well and nothing is left
+        rest, _ = up.communicate(timeout=60)
+    assert up.returncode == 0
+    assert "Everything is stopped." in rest
+    assert processes_of(tmp_path / "config") == []
