@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         def close(self) -> None:
             """Hang up."""
 
+    from producers.smart_response.settings import StubSettings
     from workers.jobs import Job
 
 #: Milliseconds of one blocking read: shorter than the socket's patience, or it would look like an outage.
@@ -40,15 +41,19 @@ BLOCK_MS = 1000
 class BareLink:
     """The ledger over one socket."""
 
-    def __init__(self, connection: Connection, *, most_open: int) -> None:
+    def __init__(self, connection: Connection, settings: StubSettings) -> None:
         self._connection = connection
-        self._most_open = most_open
+        self._settings = settings
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs into the ledger, those of one queue all or none; raises Busy when there are too many."""
         answers: list[Accepted] = []
         for queue, group in groupby(jobs, key=lambda job: job.kind.queue):
-            names, arguments = accept_command(list(group), most_open=self._most_open)
+            names, arguments = accept_command(
+                list(group),
+                most_open=self._settings.max_open_jobs,
+                most_memory_percent=self._settings.memory_percent,
+            )
             answer = read_answer(self._call("EVAL", ACCEPT.text, len(names), *names, *arguments))
             if isinstance(answer, int):
                 raise Busy(
@@ -88,13 +93,16 @@ class BareLink:
 class WideLink:
     """The ledger through redis-py, for Sentinel and whatever else only it can reach."""
 
-    def __init__(self, url: str, *, most_open: int) -> None:
+    def __init__(self, settings: StubSettings) -> None:
         from workers.ledger.connect import connect as connect_redis
         from workers.ledger.desk import Desk
         from workers.ledger.ledger import Ledger
 
-        redis = connect_redis(url)
-        self._ledger, self._desk = Ledger(redis, most_open=most_open), Desk(redis)
+        redis = connect_redis(settings.redis_url)
+        self._desk = Desk(redis)
+        self._ledger = Ledger(
+            redis, most_open=settings.max_open_jobs, most_memory_percent=settings.memory_percent
+        )
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs into the ledger; raises Busy when there are too many."""
@@ -110,9 +118,7 @@ class WideLink:
         self._ledger.redis.close()
 
 
-def connect(url: str, *, most_open: int) -> Link:
+def connect(settings: StubSettings) -> Link:
     """Connect to the ledger; raises ServiceAway("redis"), and ConfigError for a URL that cannot be read."""
-    address = read_url(url)
-    if address is None:
-        return WideLink(url, most_open=most_open)
-    return BareLink(Connection(address), most_open=most_open)
+    address = read_url(settings.redis_url)
+    return WideLink(settings) if address is None else BareLink(Connection(address), settings)

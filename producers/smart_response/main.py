@@ -13,7 +13,7 @@ from producers.smart_response.commands import ACTIONS
 from producers.smart_response.link import connect
 from producers.smart_response.runlog import RunLog
 from producers.smart_response.settings import read_settings
-from workers.errors import Busy, InputError, ServiceAway, TqError
+from workers.errors import InputError, ServiceAway, TqError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,10 +68,8 @@ class Run:
 
     def _send(self, job: Job, settings: StubSettings, wait_s: float) -> Answer:
         try:
-            link = connect(settings.redis_url, most_open=settings.max_open_jobs)
+            link = connect(settings)
             (accepted,) = link.accept([job])
-        except Busy:
-            raise
         except ServiceAway as error:
             return self._keep(job, settings, error)
         self.log.detail(accepted_ms=round((time.monotonic() - self.began) * 1000, 1))
@@ -117,7 +115,7 @@ class Run:
     def _spool(self, settings: StubSettings) -> Any:
         from producers.spool import Spool, default_folder
 
-        return Spool(default_folder(settings.spool_dir, self.places["config"]))
+        return Spool(default_folder(settings.spool_dir, settings.folder))
 
     def _wait_s(self, settings: StubSettings) -> float:
         if "no_wait" in self.values:

@@ -87,7 +87,6 @@ class Connection:
             raise away(error) from error
         self._socket.settimeout(ANSWER_TIMEOUT_S)
         self._file = self._socket.makefile("rb")
-        # Sent together with the first command, so that signing in costs no round trip of its own.
         self._greeting: list[Sequence[str | bytes | int]] = []
         if address.password:
             self._greeting.append(("AUTH", *filter(None, (address.user,)), address.password))
@@ -101,16 +100,21 @@ class Connection:
 
     def call(self, *command: str | bytes | int) -> Any:
         """Return Redis's answer to one command; raises Refused when that is an error."""
-        greeting, self._greeting = self._greeting, []
+        # Not in one go with the command, which would run as nobody or in the wrong database if this is refused.
+        while self._greeting:
+            self._ask(self._greeting[0])
+            self._greeting.pop(0)
+        return self._ask(command)
+
+    def _ask(self, command: Sequence[str | bytes | int]) -> Any:
         try:
-            self._socket.sendall(b"".join(map(_packed, (*greeting, command))))
-            answers = [self._read() for _ in range(len(greeting) + 1)]
+            self._socket.sendall(_packed(command))
+            answer = self._read()
         except (OSError, ValueError) as error:
             raise away(error) from error
-        for answer in answers:
-            if isinstance(answer, Refused):
-                raise answer
-        return answers[-1]
+        if isinstance(answer, Refused):
+            raise answer
+        return answer
 
     def _read(self) -> Any:
         line = self._file.readline()

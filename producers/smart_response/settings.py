@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workers.config import Settings
+    from workers.config import Loaded
 
 #: The settings that a stub needs, with their defaults as text; a test holds them against the model.
 DEFAULTS = {
@@ -20,6 +20,7 @@ DEFAULTS = {
     "wait_s": "25",
     "spool_dir": "",
     "max_open_jobs": "100000",
+    "memory_percent": "70",
 }
 
 FILE_NAME = "tq.yaml"
@@ -29,45 +30,83 @@ _NOT_PLAIN = frozenset(" #\"'{}[]&*!|>%@`,?~\\\t")
 
 
 class StubSettings:
-    """What a stub must know: Redis, how long to wait, where to keep jobs while Redis is away."""
+    """What a stub must know: Redis, how long to wait, where to keep jobs while Redis is away.
 
-    __slots__ = ("max_open_jobs", "redis_url", "spool_dir", "wait_s")
+    `folder` is where `tq.yaml` lies, "" where there is none.
+    """
 
-    def __init__(self, redis_url: str, wait_s: float, spool_dir: str, max_open_jobs: int) -> None:
-        self.redis_url, self.wait_s, self.spool_dir = redis_url, wait_s, spool_dir
-        self.max_open_jobs = max_open_jobs
+    __slots__ = ("folder", "max_open_jobs", "memory_percent", "redis_url", "spool_dir", "wait_s")
+
+    def __init__(
+        self,
+        redis_url: str,
+        *,
+        wait_s: float = 25.0,
+        spool_dir: str = "",
+        max_open_jobs: int = 100_000,
+        memory_percent: float = 70.0,
+        folder: str = "",
+    ) -> None:
+        self.redis_url, self.wait_s, self.spool_dir, self.folder = redis_url, wait_s, spool_dir, folder
+        self.max_open_jobs, self.memory_percent = max_open_jobs, memory_percent
 
 
 def read_settings(folder: str, environ: Mapping[str, str]) -> StubSettings:
     """Read the settings from `folder` ("": the current one) and the environment; raises ConfigError."""
-    quick = _quick(folder, environ)
+    path = _path(folder)
+    quick = _quick(path, environ)
     if quick is not None:
         try:
-            return _checked(quick)
+            return _checked(quick, path)
         except ValueError:
             pass
     from workers.config import load
 
-    return _of(load(folder or None, environ).settings)
+    return _of(load(folder or None, environ))
 
 
-def _of(settings: Settings) -> StubSettings:
-    return StubSettings(settings.redis_url, settings.wait_s, settings.spool_dir, settings.max_open_jobs)
+def _path(folder: str) -> str:
+    """Return where the file is or would be; `folder` may name the file itself."""
+    chosen = os.path.expanduser(folder)
+    return chosen if os.path.basename(chosen) == FILE_NAME else os.path.join(chosen, FILE_NAME)
 
 
-def _checked(texts: dict[str, str]) -> StubSettings:
+def _of(loaded: Loaded) -> StubSettings:
+    settings = loaded.settings
+    return StubSettings(
+        settings.redis_url,
+        wait_s=settings.wait_s,
+        spool_dir=settings.spool_dir,
+        max_open_jobs=settings.max_open_jobs,
+        memory_percent=settings.memory_percent,
+        folder=str(loaded.path.parent) if loaded.has_file else "",
+    )
+
+
+def _checked(texts: dict[str, str], path: str) -> StubSettings:
     """Convert the texts; raises ValueError for what the model may refuse."""
-    wait_s, most = float(texts["wait_s"]), int(texts["max_open_jobs"])
-    if not 0 <= wait_s < 1e9 or most <= 0 or "://" not in texts["redis_url"]:
+    wait_s, most, percent = (
+        float(texts["wait_s"]),
+        int(texts["max_open_jobs"]),
+        float(texts["memory_percent"]),
+    )
+    if not (0 <= wait_s < 1e9 and most > 0 and 0 < percent <= 100 and "://" in texts["redis_url"]):
         raise ValueError
-    return StubSettings(texts["redis_url"], wait_s, texts["spool_dir"], most)
+    return StubSettings(
+        texts["redis_url"],
+        wait_s=wait_s,
+        spool_dir=texts["spool_dir"],
+        max_open_jobs=most,
+        memory_percent=percent,
+        folder=(os.path.dirname(path) or ".") if os.path.isfile(path) else "",
+    )
 
 
-def _quick(folder: str, environ: Mapping[str, str]) -> dict[str, str] | None:
+def _quick(path: str, environ: Mapping[str, str]) -> dict[str, str] | None:
     """Return the settings as text, or None where somebody else has to read them."""
     texts = dict(DEFAULTS)
-    found = _from_file(os.path.join(os.path.expanduser(folder), FILE_NAME))
-    if found is None or os.path.isfile(folder):
+    found = _from_file(path)
+    if found is None:
         return None
     texts.update((name, found[name]) for name in DEFAULTS if name in found)
     for name in DEFAULTS:
@@ -86,7 +125,7 @@ def _from_file(path: str) -> dict[str, str] | None:
     """Return what the file says; {} where there is none, None where it is not plain or others may read it."""
     try:
         mode = os.stat(path).st_mode
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return {}
     except OSError:
         return None

@@ -211,6 +211,13 @@ def test_while_redis_is_away_the_action_is_kept_and_the_next_one_delivers_it(
     assert kinds == ["indicators.add", "indicators.lookup"]
 
 
+def test_while_the_queue_is_full_the_action_is_kept_too(console: Console) -> None:
+    first = console.run("tq-lookup", "FQDN", "bad.example", "--no-wait", TQ_MAX_OPEN_JOBS="1")
+    second = console.run("tq-lookup", "FQDN", "other.example", "--no-wait", TQ_MAX_OPEN_JOBS="1")
+    assert (first.returncode, second.returncode) == (0, 3)
+    assert "are the workers running?" in second.stdout
+
+
 def test_wrong_input_and_settings_are_answered_at_once(
     console: Console, tmp_path: Path, lonely_desk: Desk
 ) -> None:

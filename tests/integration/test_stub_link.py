@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from redis import Redis
 
 from producers.smart_response.link import BareLink, WideLink, connect
 from producers.smart_response.resp import Connection, Refused, read_url
+from producers.smart_response.settings import StubSettings
+from sandbox.processes import ROOT
 from sandbox.redis_server import RedisServer, free_port
 from sandbox.tls_front import tls_front
 from workers.errors import Busy, ServiceAway
@@ -35,14 +38,18 @@ def lookup(value: str = "bad.example") -> Job:
 @pytest.fixture(params=["bare", "wide"])
 def link(request: pytest.FixtureRequest, redis_url: str) -> Iterator[AnyLink]:
     """Each kind of link to an empty ledger."""
-    found = bare(redis_url) if request.param == "bare" else WideLink(redis_url, most_open=MOST_OPEN)
+    found = bare(redis_url) if request.param == "bare" else WideLink(settings(redis_url))
     yield found
     found.close()
 
 
+def settings(url: str) -> StubSettings:
+    return StubSettings(url, max_open_jobs=MOST_OPEN)
+
+
 def bare(url: str) -> BareLink:
     """A link over a bare socket."""
-    found = connect(url, most_open=MOST_OPEN)
+    found = connect(settings(url))
     assert isinstance(found, BareLink)
     return found
 
@@ -114,13 +121,15 @@ def test_a_job_that_was_replayed_is_waited_for_anew(link: AnyLink, ledger: Ledge
 
 
 def test_user_password_and_database_of_the_url_are_used(redis: Redis, redis_url: str) -> None:
-    # Given a user who may do what a stub does
-    rules = "on >s%cret resetkeys ~{tq}:* -@all +eval +@scripting +@read +@write +@connection +time"
-    redis.execute_command("ACL", "SETUSER", "stub", *rules.split())
+    # Given the user that the administrator's page proposes
+    page = (ROOT / "docs" / "logrhythm-administrator.md").read_text(encoding="utf-8")
+    (line,) = re.findall("ACL SETUSER stub .*", page)
+    redis.execute_command(*line.replace(">password", ">s%cret").split())
     url = redis_url.replace("redis://", "redis://stub:s%25cret@").replace("/0", "/3")
     # When a job is accepted by that user
     with closing(bare(url)) as link:
-        link.accept([lookup()])
+        (accepted,) = link.accept([lookup()])
+        assert link.outcome(accepted.id, 0.01) is None
     # Then it is in the database of the URL
     with Redis.from_url(redis_url.replace("/0", "/3")) as third:
         assert third.zcard("{tq}:due:enrichment") == 1

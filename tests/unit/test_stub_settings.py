@@ -107,8 +107,17 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
 
 def test_the_folder_may_be_the_files_name(tmp_path: Path) -> None:
     path = write(tmp_path, "wait_s: 3\n")
-    assert read_settings(str(path), {}).wait_s == 3
+    found = read_settings(str(path), {})
+    assert (found.wait_s, found.folder) == (3, str(tmp_path))
+
+
+@pytest.mark.parametrize("line", ['wait_s: "3"', "wait_s: '3'"])
+def test_the_spool_lies_where_the_events_builder_looks_for_it(tmp_path: Path, line: str) -> None:
+    # Given a file that is read quickly, or not; then both commands keep their jobs in one place
+    write(tmp_path, f"{line}\n")
+    assert read_settings(str(tmp_path), {}).folder == str(load(tmp_path, {}).path.parent)
+    assert read_settings(str(tmp_path / "absent"), {}).folder == ""
 
 
 def test_without_a_file_the_environment_is_enough(tmp_path: Path) -> None:
-    assert _quick(str(tmp_path / "absent"), os.environ | {"TQ_WAIT_S": "1"}) is not None
+    assert _quick(str(tmp_path / "absent" / "tq.yaml"), os.environ | {"TQ_WAIT_S": "1"}) is not None

@@ -1,0 +1,87 @@
+"""The Smart Response commands: from process start to accepted, and to the analyst's answer with an idle worker."""
+
+from __future__ import annotations
+
+import compileall
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring import Stage, stage
+from sandbox.processes import ROOT
+from sandbox.tls_front import tls_front
+
+#: Runs of each kind, which take turns, so that a busy machine slows all of them.
+RUNS = 40
+
+#: Lookups whose whole round trip is measured.
+LOOKUPS = 60
+
+#: What ThreatQ takes for one answer.
+LATENCY_MS = 10
+
+#: ThreatQ calls of one lookup.
+CALLS = 1
+
+LOOKUP = str(Path(sys.executable).with_name("tq-lookup"))
+
+
+def run() -> dict[str, Any]:
+    """Measure and return the medians, their ratios to bare Python, and the round trip's percentiles."""
+    # As an installation by pip would have done; a checkout compiles at the first run, unless it may not.
+    for package in ("producers", "workers"):
+        compileall.compile_dir(ROOT / package, quiet=2)
+    with stage(latency_ms=LATENCY_MS) as on:
+        return {**_accepts(on), **_round_trips(on)}
+
+
+def _accepts(on: Stage) -> dict[str, Any]:
+    with tls_front(
+        on.processes.folder, int(on.settings.redis_url.rpartition(":")[2].partition("/")[0])
+    ) as front:
+        port, authority = front
+        secured = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={authority}"
+        times: dict[str, list[float]] = {"python": [], "tcp": [], "tls": []}
+        for number in range(RUNS):
+            times["python"].append(_timed(on, sys.executable, "-c", "pass"))
+            times["tcp"].append(_timed(on, LOOKUP, "FQDN", f"tcp{number}.example", "--no-wait"))
+            times["tls"].append(_timed(on, LOOKUP, "FQDN", f"tls{number}.example", "--no-wait", url=secured))
+    accepted = on.desk.open_jobs()["enrichment"]
+    assert accepted == 2 * RUNS, f"{accepted} of {2 * RUNS} jobs were accepted"
+    medians = {kind: statistics.median(found) for kind, found in times.items()}
+    return {
+        "python_pass_ms": round(medians["python"], 1),
+        "stub_tcp_ms": round(medians["tcp"], 1),
+        "stub_tls_ms": round(medians["tls"], 1),
+        "ratio_tcp": round(medians["tcp"] / medians["python"], 2),
+        "ratio_tls": round(medians["tls"] / medians["python"], 2),
+        "target": "ratio_tcp <= 3.5, ratio_tls <= 5; whole runs of the process, which end after the acknowledgement",
+    }
+
+
+def _round_trips(on: Stage) -> dict[str, Any]:
+    on.processes.worker("worker", "enrichment")
+    log = on.processes.folder / "worker.log"
+    on.processes.wait_until(lambda: " ready." in log.read_text(), "the worker")
+    # The first one brings the token and the names of ThreatQ's types, and works off what waits.
+    _timed(on, LOOKUP, "FQDN", "first.example")
+    times = sorted(
+        _timed(on, LOOKUP, "FQDN", f"round{number}.example") - CALLS * LATENCY_MS for number in range(LOOKUPS)
+    )
+    return {
+        "round_trip_above_threatq_p50_ms": round(statistics.median(times), 1),
+        "round_trip_above_threatq_p95_ms": round(times[int(0.95 * len(times))], 1),
+        "round_trip_target": f"p95 < 300 ms above ThreatQ's {LATENCY_MS} ms",
+    }
+
+
+def _timed(on: Stage, *command: str, url: str = "") -> float:
+    """Return the milliseconds of one run, which must succeed."""
+    environ = {**os.environ, **on.processes.environ, **({"TQ_REDIS_URL": url} if url else {})}
+    began = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environ, timeout=60)
+    return (time.perf_counter() - began) * 1000
