@@ -40,6 +40,8 @@ task_queues = [Queue(name) for name in QUEUES]
 task_default_queue = "upkeep"
 task_create_missing_queues = False
 task_routes = {f"{name}.*": {"queue": name} for name in QUEUES}
+# Celery clients' requests (workers/tasks/accept.py); any other queue of ours does as well.
+task_routes["jobs.*"] = {"queue": "events"}
 
 # A bell carries nothing, so JSON is enough, and pickle is refused.
 task_serializer = "json"

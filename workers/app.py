@@ -10,7 +10,9 @@ from celery.signals import setup_logging, worker_shutting_down
 
 from workers import logs
 
-app = Celery("workers", include=[f"workers.tasks.{name}" for name in ("events", "enrichment", "upkeep")])
+app = Celery(
+    "workers", include=[f"workers.tasks.{name}" for name in ("accept", "events", "enrichment", "upkeep")]
+)
 app.config_from_object("celeryconfig")
 
 #: Set when this worker was told to stop: what it holds is finished, nothing more is claimed.

@@ -48,6 +48,7 @@ class Door:
         self.ledger = AsyncLedger(
             connect_async(settings.redis_url, answer_timeout_s=REDIS_WITHIN_S),
             most_open=settings.max_open_jobs,
+            most_memory_percent=settings.memory_percent,
             most_quarantined=settings.max_quarantined,
             keep_s=settings.keep_done_days * DAY_S,
         )

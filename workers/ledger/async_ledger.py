@@ -34,8 +34,17 @@ class _Waiting:
 class AsyncLedger:
     """Accepts jobs; every method raises ServiceAway("redis") when Redis cannot be reached or refuses to write."""
 
-    def __init__(self, redis: Redis, *, most_open: int, most_quarantined: int, keep_s: float) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        most_open: int,
+        most_memory_percent: float,
+        most_quarantined: int,
+        keep_s: float,
+    ) -> None:
         self.redis = redis
+        self.most_memory_percent = most_memory_percent
         self.most_open = most_open
         self.most_quarantined = most_quarantined
         self.keep_s = int(keep_s)
@@ -102,7 +111,10 @@ class AsyncLedger:
     async def _call(self, taken: list[_Waiting]) -> None:
         jobs = [job for waiting in taken for job in waiting.jobs]
         try:
-            answer = read_answer(await self._run(ACCEPT, *accept_command(jobs, most_open=self.most_open)))
+            command = accept_command(
+                jobs, most_open=self.most_open, most_memory_percent=self.most_memory_percent
+            )
+            answer = read_answer(await self._run(ACCEPT, *command))
             if isinstance(answer, int):
                 raise no_room(answer, self.most_open, jobs[0].kind.queue)
         except Exception as error:

@@ -1,0 +1,133 @@
+"""The doors before a running worker: HTTP, Redis and Celery end in the same event, and kills lose nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from celery import Celery
+from redis import Redis
+
+from producers.redis_bridge import KEYS
+from sandbox.processes import Processes
+from tests.doors import Process, Shim
+from tests.sandbox_threatq import SandboxThreatQ
+from tests.waiting import until
+from workers.ledger import keys
+from workers.ledger.desk import Desk
+
+pytestmark = pytest.mark.acceptance
+
+
+def event(number: int) -> dict[str, Any]:
+    return {"event_name": f"event {number}", "event_type": "Sighting", "event_happened_at": 1633460462}
+
+
+def test_a_celery_client_that_has_nothing_of_ours_gets_its_event(
+    working: Processes, redis_url: str, threatq_sandbox: SandboxThreatQ, desk: Desk
+) -> None:
+    options = {"global_keyprefix": keys.CELERY_PREFIX}
+    client = Celery(broker=redis_url, set_as_current=False)
+    client.conf.update(broker_transport_options=options, task_ignore_result=True)
+    with client:
+        client.send_task(
+            "jobs.accept", kwargs={"job": "events.create", "arguments": {"payload": event(1)}}, queue="events"
+        )
+        (job_id,) = until(lambda: desk.ids("done"), within_s=30)
+    record = desk.record(job_id)
+    assert record is not None
+    assert record.door == "celery"
+
+
+def test_an_action_over_http_is_answered_with_its_outcome(
+    working: Processes, redis_url: str, tmp_path: Path
+) -> None:
+    shim = Shim(tmp_path, redis_url)
+    try:
+        answer = shim.post("/v1/actions/lookup?wait=30", {"type": "FQDN", "value": "nowhere.example"})
+        assert answer.status_code == 200
+        assert (answer.json()["status"], answer.json()["result"]["found"]) == ("done", False)
+    finally:
+        assert shim.stop() == 0
+
+
+class Sender(threading.Thread):
+    """A flow that sends payloads and, like NiFi, sends again whatever was not answered with 202."""
+
+    def __init__(self, url: str, numbers: range, answered: list[str], chance: random.Random) -> None:
+        super().__init__(daemon=True)
+        self.url = url
+        self.numbers = numbers
+        self.answered = answered
+        self.chance = chance
+
+    def run(self) -> None:
+        for number in self.numbers:
+            self.answered.append(
+                str(until(lambda number=number: self.send(number), within_s=60, every_s=0.1))
+            )
+
+    def send(self, number: int) -> str:
+        try:
+            answer = requests.post(
+                f"{self.url}/v1/events",
+                data=json.dumps(event(number)),
+                headers={"Authorization": "Bearer sesame"},
+                timeout=5,
+            )
+        except requests.RequestException:
+            return ""
+        assert answer.status_code in (202, 503), answer.text
+        return answer.json()["id"] if answer.status_code == 202 else ""
+
+
+def test_a_shim_that_is_killed_or_stopped_under_load_has_what_it_answered_202_in_the_ledger(
+    working: Processes, redis_url: str, redis: Redis, desk: Desk, tmp_path: Path
+) -> None:
+    """Kill it three times hard and stop it twice politely, each time in the middle of eight senders."""
+    chance = random.Random(7)
+    shim = Shim(tmp_path, redis_url)
+    answered: list[str] = []
+    senders = [Sender(shim.url, range(n * 100, n * 100 + 100), answered, chance) for n in range(8)]
+    for sender in senders:
+        sender.start()
+    for how in ("kill", "stop", "kill", "stop", "kill"):
+        before = len(answered)
+        until(lambda before=before: len(answered) > before + chance.randrange(40, 90), within_s=60)
+        shim.kill() if how == "kill" else shim.stop()
+        shim = Shim(tmp_path, redis_url, port=shim.port)
+    for sender in senders:
+        sender.join(timeout=60)
+    assert shim.stop() == 0
+    # Then every payload has one job, which is done once
+    assert len(set(answered)) == len(answered) == 800
+    until(lambda: sum(desk.open_jobs().values()) == 0, within_s=60)
+    states = Counter(record.state for record in desk.records(answered))
+    assert states == {"done": 800}
+    assert desk.counts()["done:events.create:http"] == 800
+
+
+def test_the_ways_into_redis_end_in_one_event_each(
+    working: Processes,
+    redis_url: str,
+    redis: Redis,
+    desk: Desk,
+    threatq_sandbox: SandboxThreatQ,
+    tmp_path: Path,
+) -> None:
+    bridge = Process("tq-redis-bridge", tmp_path, {"TQ_REDIS_URL": redis_url})
+    redis.rpush(KEYS["rpush"], json.dumps(event(1)))
+    redis.lpush(KEYS["lpush"], json.dumps(event(2)))
+    redis.xadd(KEYS["stream"], {"payload": json.dumps(event(3))})
+    # The same payload by another way is no second event
+    redis.rpush(KEYS["rpush"], json.dumps(event(3)))
+    until(lambda: len(desk.ids("done")) == 3, within_s=30)
+    until(lambda: not redis.exists(KEYS["rpush"]) and not redis.xlen(KEYS["stream"]))
+    assert bridge.stop() == 0
+    assert desk.counts()["accepted:events.create:redis"] == 3

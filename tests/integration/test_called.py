@@ -1,0 +1,77 @@
+"""Jobs that a Celery client asks for by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from workers.called import accept_call
+from workers.intake import Intake
+from workers.ledger.desk import Desk
+from workers.ledger.ledger import Ledger
+from workers.ledger.quarantine import Kept, Quarantine
+
+pytestmark = pytest.mark.integration
+
+EVENT = {"event_name": "a", "event_type": "Sighting", "event_happened_at": "2021-10-05T19:01:02Z"}
+
+
+def call(redis: Redis, **given: Any) -> list[str]:
+    return accept_call(
+        given, intake=Intake("celery", 1000), ledger=Ledger(redis), quarantine=Quarantine(redis)
+    )
+
+
+def only_kept(redis: Redis) -> Kept:
+    quarantine = Quarantine(redis)
+    (item_id,) = quarantine.ids()
+    item = quarantine.item(item_id)
+    assert item is not None
+    return item
+
+
+def test_a_payload_is_accepted_like_through_every_door(redis: Redis, desk: Desk) -> None:
+    (job_id,) = call(redis, job="events.create", arguments={"payload": EVENT})
+    record = desk.record(job_id)
+    assert record is not None
+    assert (record.door, record.title) == ("celery", "a")
+    assert call(redis, job="events.create", arguments={"payload": EVENT}) == [job_id]
+    assert desk.arguments(job_id) == {"payload": EVENT}
+
+
+def test_an_action_is_accepted(redis: Redis, desk: Desk) -> None:
+    (job_id,) = call(redis, job="indicators.lookup", arguments={"type": "FQDN", "value": "bad.example"})
+    assert desk.open_jobs()["enrichment"] == 1
+    assert desk.arguments(job_id) == {"type": "FQDN", "value": "bad.example"}
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({}, "needs job"),
+        ({"job": "events.create", "arguments": []}, "needs job"),
+        ({"job": "events.create", "arguments": {}}, "holds the payload"),
+        ({"job": "events.create", "arguments": {"payload": 5}}, "a JSON object"),
+        ({"job": "events.create", "arguments": {"payload": {"event_name": "a"}}}, "event_type"),
+        ({"job": "events.create", "arguments": {"payload": {"x": "y" * 1000}}}, "limit"),
+        ({"job": "lists.sync", "arguments": {}}, "is no action"),
+        ({"job": "indicators.mark", "arguments": {"type": "FQDN", "value": "x"}}, "verdict"),
+        ({"job": "events.create", "arguments": {"payload": EVENT}, "positional": [1]}, "positional"),
+    ],
+)
+def test_what_cannot_be_accepted_is_kept_with_the_reason(
+    redis: Redis, desk: Desk, given: dict[str, Any], reason: str
+) -> None:
+    assert call(redis, **given) == []
+    kept = only_kept(redis)
+    assert reason in kept.reason
+    assert (kept.door, kept.source) == ("celery", "jobs.accept")
+    assert sum(desk.open_jobs().values()) == 0
+
+
+def test_a_key_that_was_used_for_something_else_is_kept_too(redis: Redis) -> None:
+    assert call(redis, job="events.create", arguments={"payload": EVENT}, key="k")
+    assert call(redis, job="events.create", arguments={"payload": EVENT | {"identity": "x"}}, key="k") == []
+    assert only_kept(redis).code == "key_reused"

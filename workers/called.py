@@ -1,0 +1,61 @@
+"""What a Celery client asks for by name: accepted like through every other door, or kept with the reason."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from workers.action_arguments import read_action, title
+from workers.errors import InputError
+from workers.intake import Intake, accepted_only, refused_only
+from workers.jobs import Job
+from workers.ledger.ledger import Ledger
+from workers.ledger.quarantine import Quarantine, Unreadable
+
+#: The name of this door in the ledger, and of its task.
+DOOR, TASK = "celery", "jobs.accept"
+
+
+def accept_call(call: dict[str, Any], *, intake: Intake, ledger: Ledger, quarantine: Quarantine) -> list[str]:
+    """Accept `{"job": kind, "arguments": {…}, "key": …}`; return the ids of the jobs.
+
+    What cannot be accepted goes to the quarantine, since nobody waits for an answer. Repeating it does no harm.
+    """
+    try:
+        jobs, bad = _read(call, intake)
+    except InputError as error:
+        jobs, bad = [], [_unreadable("invalid_call", str(error), _text(call))]
+    ids = []
+    for answer in ledger.accept(jobs):
+        if answer.conflict:
+            bad.append(_unreadable("key_reused", "its key was used before for something else", _text(call)))
+        else:
+            ids.append(answer.id)
+    quarantine.keep(bad)
+    return ids
+
+
+def _read(call: dict[str, Any], intake: Intake) -> tuple[list[Job], list[Unreadable]]:
+    unknown = call.keys() - {"job", "arguments", "key"}
+    if unknown:
+        raise InputError(f"unknown: {', '.join(sorted(map(str, unknown)))}; there are job, arguments and key")
+    kind, arguments, key = call.get("job"), call.get("arguments"), call.get("key") or ""
+    if not isinstance(kind, str) or not isinstance(arguments, dict) or not isinstance(key, str):
+        raise InputError("needs job (a text) and arguments (an object); key is a text")
+    key = f"{DOOR}:{key}" if key else ""
+    if kind != "events.create":
+        checked = read_action(kind, arguments)
+        return [Job(kind, checked, door=DOOR, title=title(kind, checked), key=key)], []
+    if arguments.keys() != {"payload"}:
+        raise InputError('holds the payload and nothing else: {"payload": {…}}', field="arguments")
+    payload = arguments["payload"]
+    found = intake.jobs(payload.encode() if isinstance(payload, str) else _text(payload), key=key)
+    return accepted_only(found), [_unreadable(one.code, one.detail, one.raw) for one in refused_only(found)]
+
+
+def _unreadable(code: str, reason: str, raw: bytes) -> Unreadable:
+    return Unreadable(DOOR, TASK, code, reason, raw)
+
+
+def _text(value: Any) -> bytes:
+    return json.dumps(value).encode()
