@@ -30,6 +30,9 @@ test: $(READY) ## Run the whole test suite against a real Redis and the sandbox
 bench: $(READY) ## Measure; BENCH="accept events" for some of it
 	$(BIN)/python -m benchmarks.run $(BENCH)
 
+chaos: $(READY) ## Break things on purpose; SEED=7 plays a schedule again, FAULT="worker-killed" for some of it
+	$(BIN)/python -m chaos.run $(if $(SEED),--seed $(SEED)) $(FAULT)
+
 lint: $(READY) ## Formatting, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -42,4 +45,4 @@ docs: $(READY) ## Make docs/settings.md from the model
 	$(BIN)/python -m workers.settings_table > docs/settings.md
 	$(BIN)/python -m producers.http.openapi > docs/openapi.json
 
-.PHONY: help install demo up test bench lint lock docs
+.PHONY: help install demo up test bench chaos lint lock docs

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from workers.errors import TqError
 
@@ -54,6 +54,11 @@ class Processes:
             )
         self.running[name] = process
         return process
+
+    def restart(self, name: str) -> subprocess.Popen[bytes]:
+        """Start the command of `name` again, after it has ended."""
+        arguments = self.running.pop(name).args
+        return self.start(name, *map(str, cast("list[str]", arguments)))
 
     def worker(self, name: str, *queues: str, threads: int = 8) -> subprocess.Popen[bytes]:
         """Start a Celery worker for `queues`."""

@@ -1,0 +1,1 @@
+"""The faults, one file for each thing that can break."""

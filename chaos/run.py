@@ -1,0 +1,125 @@
+"""make chaos: every scenario, or those that are named, each with an account; exit code 1 when a promise broke."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from chaos.account import Account, settle_up
+from chaos.faults import answers, threatq, worker
+from chaos.scenario import LONG, SHORT, Scenario, Size
+from chaos.scene import scene
+from workers.errors import TqError
+
+SCENARIOS: dict[str, Scenario] = {
+    scenario.name: scenario for file in (worker, answers, threatq) for scenario in file.fault.scenarios
+}
+
+#: Where the last run's accounts are written.
+RESULTS = Path(__file__).with_name("results")
+
+out = Console(width=130, highlight=False)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the scenarios that are named, print their accounts and write them as JSON."""
+    options = _parser().parse_args(argv)
+    seed = random.randrange(10**6) if options.seed is None else options.seed
+    again = " ".join(
+        ["make chaos", f"SEED={seed}", *([f'FAULT="{" ".join(options.fault)}"'] if options.fault else [])]
+    )
+    out.print(f"seed {seed}; the same schedule again: {again}", markup=False)
+    accounts = [
+        play(SCENARIOS[name], seed, SHORT if options.short else LONG) for name in options.fault or SCENARIOS
+    ]
+    _write(seed, accounts)
+    out.print(table(accounts))
+    return 0 if all(account.is_good for account in accounts) else 1
+
+
+def play(scenario: Scenario, seed: int, size: Size, say: Callable[[str], None] | None = None) -> Account:
+    """Run one scenario in a folder of its own and settle up."""
+    say = say or _teller(scenario.name)
+    say(scenario.what)
+    began = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="tq-chaos-", ignore_cleanup_errors=True) as folder,
+        scene(Path(folder), say, appendfsync=scenario.appendfsync, environ=scenario.environ) as here,
+    ):
+        try:
+            scenario.run(here, random.Random(f"{seed} {scenario.name}"), size)
+            here.finish(within_s=size.patience_s)
+        except TqError as error:
+            here.problems.append(str(error))
+        account = settle_up(scenario.name, here.sent, here.desk, here.threatq)
+        account.calls = here.calls()
+    account.seconds = round(time.monotonic() - began, 1)
+    account.notes += [*here.notes, *(f"{name} started anew {n} times" for name, n in here.restarts.items())]
+    account.problems += here.problems
+    return account
+
+
+def table(accounts: Sequence[Account]) -> Table:
+    """Return the accounts as a table."""
+    shown = Table(title="The account", title_justify="left")
+    for column in (
+        "fault",
+        "accepted",
+        "done",
+        "dead",
+        "lost",
+        "doubled",
+        "incomplete",
+        "calls",
+        "seconds",
+        "notes",
+    ):
+        shown.add_column(column, justify="left" if column in ("fault", "notes") else "right")
+    for one in accounts:
+        figures = (
+            one.accepted,
+            one.done,
+            one.dead,
+            one.lost,
+            one.doubled,
+            one.incomplete,
+            one.calls,
+            one.seconds,
+        )
+        notes = "\n".join([*(f"BROKEN: {problem}" for problem in one.problems), *one.notes[:8]])
+        shown.add_row(one.fault, *map(str, figures), notes, style="" if one.is_good else "bold red")
+    return shown
+
+
+def _teller(name: str) -> Callable[[str], None]:
+    began = time.monotonic()
+    return lambda text: out.print(f"{time.monotonic() - began:6.1f}  {name}: {text}", markup=False)
+
+
+def _write(seed: int, accounts: Sequence[Account]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    report = {"seed": seed, "accounts": accounts}
+    (RESULTS / "last.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument(
+        "fault", nargs="*", choices=[[], *SCENARIOS], metavar="FAULT", help=", ".join(SCENARIOS)
+    )
+    parser.add_argument("--seed", type=int, help="the seed of an earlier run, whose schedule is played again")
+    parser.add_argument("--short", action="store_true", help="the form that is part of make test")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""What a scenario is: a name, a sentence, and a function that breaks things in a scene."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from chaos.scene import Scene
+
+
+class Size(Struct, frozen=True):
+    """How much is thrown at the system: jobs, kills, seconds of an outage, and how long all may take to be done."""
+
+    jobs: int
+    kills: int
+    away_s: float
+    patience_s: float
+
+
+#: `make chaos`; and the form that is part of `make test`.
+LONG = Size(jobs=900, kills=20, away_s=300, patience_s=600)
+SHORT = Size(jobs=120, kills=3, away_s=4, patience_s=60)
+
+Break = Callable[[Scene, random.Random, Size], None]
+
+
+class Scenario(Struct, frozen=True):
+    """One fault: its `name` on the command line, what it does, how, and what its scene needs."""
+
+    name: str
+    what: str
+    run: Break
+    appendfsync: str = "everysec"
+    environ: dict[str, str] = {}
+
+
+class Shelf:
+    """The scenarios of one file, in their order."""
+
+    def __init__(self) -> None:
+        self.scenarios: list[Scenario] = []
+
+    def __call__(
+        self, name: str, what: str, *, appendfsync: str = "everysec", **environ: str
+    ) -> Callable[[Break], Break]:
+        """Put a function on the shelf; `environ` are settings for the workers."""
+
+        def put(run: Break) -> Break:
+            self.scenarios.append(Scenario(name, what, run, appendfsync, environ))
+            return run
+
+        return put

@@ -1,0 +1,190 @@
+"""Where a scenario happens: Redis, the sandbox, workers and beat as real processes, and a hand on each of them."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from chaos.payloads import payload
+from producers.hand_over import ANSWER_TIMEOUT_S, hand_over
+from producers.spool import Spool
+from sandbox.processes import Processes
+from sandbox.redis_server import RedisServer
+from sandbox.system import enable_connector, start_threatq, write_settings
+from workers.config import Settings
+from workers.errors import ServiceAway, TqError
+from workers.jobs import Job
+from workers.ledger.connect import connect
+from workers.ledger.desk import Desk
+from workers.ledger.ledger import Ledger
+from workers.threatq.service import ThreatQ
+from workers.threatq.service import connect as connect_threatq
+
+#: Seconds of a lease: short, so that a killed worker's jobs come back while we watch.
+LEASE_S = 3
+
+#: What the workers of every scene run with; retries of a call that hangs must not take half a minute.
+ENVIRON = {"TQ_LEASE_S": str(LEASE_S), "TQ_THREATQ_READ_TIMEOUT_S": "2"}
+
+#: Milliseconds that the sandbox takes for each call, so that there is a middle to break things in.
+LATENCY_MS = 20
+
+#: Seconds that a supervisor waits before it starts a process anew that ended by itself.
+RESTART_S = 1.0
+
+#: Jobs that a producer hands over at once.
+BATCH = 45
+
+
+class Scene:
+    """One system for one scenario."""
+
+    def __init__(
+        self,
+        folder: Path,
+        redis: RedisServer,
+        settings: Settings,
+        processes: Processes,
+        say: Callable[[str], None],
+    ) -> None:
+        self.folder, self.redis, self.settings, self.processes = folder, redis, settings, processes
+        self.say = say
+        client = connect(redis.url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0)
+        self.ledger, self.desk = Ledger(client, lease_s=LEASE_S), Desk(client)
+        self.spool = Spool(str(folder / "spool"))
+        #: Payload number -> job id of everything that a producer was told is kept.
+        self.sent: dict[int, str] = {}
+        #: How often a process that ended by itself was started anew.
+        self.restarts: Counter[str] = Counter()
+        self.notes: list[str] = []
+        self.problems: list[str] = []
+        self._restarted_at: dict[str, float] = {}
+
+    @property
+    def threatq(self) -> ThreatQ:
+        """ThreatQ as a client of its own sees it."""
+        return connect_threatq(self.settings)
+
+    def send(self, numbers: Sequence[int]) -> None:
+        """Hand payloads over as a producer does: to the ledger, or to the spool while Redis is away."""
+        for start in range(0, len(numbers), BATCH):
+            part = numbers[start : start + BATCH]
+            jobs = [Job("events.create", {"payload": payload(number)}, door="chaos") for number in part]
+            for number, handed in zip(part, hand_over(jobs, self.ledger, self.spool).handed, strict=True):
+                self.sent[number] = handed.id
+
+    def lever(self, path: str, body: Any = None, *, verb: str = "POST") -> Any:
+        """Pull a lever of the simulated ThreatQ."""
+        answer = requests.request(verb, f"{self.settings.threatq_url}/sandbox/{path}", json=body, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def fault(self, kind: str, **fields: Any) -> None:
+        """Switch a fault of the simulated ThreatQ on."""
+        self.lever("faults", {"kind": kind, **fields})
+
+    def no_faults(self) -> None:
+        """Switch every fault off, but not the latency of each call."""
+        self.lever("faults", verb="DELETE")
+        self.fault("latency", ms=LATENCY_MS)
+
+    def calls(self) -> int:
+        """Return how often ThreatQ was called so far."""
+        return int(self.lever("calls", verb="GET")["total"])
+
+    def until_called(self) -> None:
+        """Return once ThreatQ is called again."""
+        before = self.calls()
+        self.until(lambda: self.calls() > before, "ThreatQ is called", within_s=30)
+
+    def start_worker(self, name: str = "worker", *, threads: int = 8) -> None:
+        """Start a worker for events and upkeep."""
+        self.processes.worker(name, "events", "upkeep", threads=threads)
+
+    def wait_for_worker(self, name: str = "worker") -> None:
+        """Return once the worker takes jobs."""
+        log = self.processes.folder / f"{name}.log"
+        self.until(lambda: " ready." in log.read_text(), f"{name} is ready", within_s=30)
+
+    def until(self, condition: Callable[[], object], what: str, *, within_s: float) -> None:
+        """Wait for a condition and tend the processes meanwhile; raises TqError when the time is over."""
+        deadline = time.monotonic() + within_s
+        while not self._holds(condition):
+            self.tend()
+            if time.monotonic() > deadline:
+                raise TqError(f"not within {within_s:.0f} s: {what}")
+            time.sleep(0.02)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, as the schedule says, and tend the processes meanwhile."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            self.tend()
+            time.sleep(min(0.05, max(0.0, ends - time.monotonic())))
+
+    def tend(self) -> None:
+        """Start processes anew that ended by themselves, as systemd or compose with restart=always would."""
+        for name, process in list(self.processes.running.items()):
+            recently = time.monotonic() - self._restarted_at.get(name, 0.0) < RESTART_S
+            if process.poll() is None or recently:
+                continue
+            self.say(f"{name} ended by itself with code {process.returncode}; the supervisor starts it anew")
+            self.restarts[name] += 1
+            self._restarted_at[name] = time.monotonic()
+            self.processes.restart(name)
+
+    def expect(self, held: bool, what: str) -> None:
+        """Note a promise of this scenario alone that was not kept."""
+        if not held:
+            self.problems.append(what)
+
+    def finish(self, *, within_s: float) -> None:
+        """Deliver what is spooled and wait until nothing is open."""
+        deadline = time.monotonic() + within_s
+
+        def nothing_open() -> bool:
+            if self.spool.waiting():
+                self.spool.deliver(self.ledger.accept)
+            return not sum(self.desk.open_jobs().values())
+
+        self.until(nothing_open, "every job is done or dead", within_s=deadline - time.monotonic())
+
+    def _holds(self, condition: Callable[[], object]) -> bool:
+        try:
+            return bool(condition())
+        except (ServiceAway, OSError):
+            return False
+
+
+@contextmanager
+def scene(
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    appendfsync: str = "everysec",
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Scene]:
+    """Yield a scene with Redis and the sandbox running, and neither workers nor beat yet.
+
+    The simulated ThreatQ makes a new event for each request to make one, so that no double stays hidden.
+    """
+    with ExitStack() as stack:
+        server = RedisServer(folder / "redis", appendfsync=appendfsync).start()
+        stack.callback(server.stop)
+        config = folder / "config"
+        own = {"TQ_CONFIG": str(config), "TQ_REDIS_URL": server.url, **ENVIRON, **(environ or {})}
+        processes = stack.enter_context(Processes(folder / "logs", own))
+        settings = start_threatq(processes, folder, Settings(redis_url=server.url), 0)
+        write_settings(config, settings)
+        enable_connector(settings)
+        here = Scene(folder, server, settings, processes, say)
+        stack.callback(here.ledger.redis.close)
+        here.lever("behaviour", {"event_key": "none"})
+        here.no_faults()
+        yield here

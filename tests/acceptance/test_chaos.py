@@ -1,0 +1,21 @@
+"""The promises under fire: the short form of `make chaos`, always the same schedule."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaos.run import SCENARIOS, play
+from chaos.scenario import SHORT
+
+pytestmark = pytest.mark.acceptance
+
+#: The seed of the suite; `make chaos` takes another one each time.
+SEED = 1
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_nothing_is_lost_doubled_or_incomplete(name: str) -> None:
+    told: list[str] = []
+    account = play(SCENARIOS[name], SEED, SHORT, told.append)
+    assert account.is_good, (account, told)
+    assert account.accepted > 0
