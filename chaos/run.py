@@ -57,7 +57,7 @@ def play(scenario: Scenario, seed: int, size: Size, say: Callable[[str], None] |
     ):
         try:
             scenario.run(here, random.Random(f"{seed} {scenario.name}"), size)
-            here.finish(within_s=size.patience_s)
+            here.finish(within_s=size.patience_s, hurry=size.hurry)
         except TqError as error:
             here.problems.append(str(error))
         account = settle_up(scenario.name, here.sent, here.desk, here.threatq)

@@ -11,17 +11,21 @@ from chaos.scene import Scene
 
 
 class Size(Struct, frozen=True):
-    """How much is thrown at the system: jobs, kills, seconds of an outage, and how long all may take to be done."""
+    """How much is thrown at the system: jobs, kills, seconds of an outage, and how long all may take to be done.
+
+    `hurry`: once the fault is over, jobs that wait for a further try have it at once.
+    """
 
     jobs: int
     kills: int
     away_s: float
     patience_s: float
+    hurry: bool = False
 
 
 #: `make chaos`; and the form that is part of `make test`.
 LONG = Size(jobs=900, kills=20, away_s=300, patience_s=600)
-SHORT = Size(jobs=120, kills=3, away_s=4, patience_s=60)
+SHORT = Size(jobs=120, kills=3, away_s=4, patience_s=60, hurry=True)
 
 Break = Callable[[Scene, random.Random, Size], None]
 

@@ -20,6 +20,7 @@ from sandbox.system import enable_connector, start_threatq, write_settings
 from workers.config import Settings
 from workers.errors import ServiceAway, TqError
 from workers.jobs import Job
+from workers.ledger import keys
 from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
@@ -98,10 +99,43 @@ class Scene:
         """Return how often ThreatQ was called so far."""
         return int(self.lever("calls", verb="GET")["total"])
 
-    def until_called(self) -> None:
-        """Return once ThreatQ is called again."""
-        before = self.calls()
-        self.until(lambda: self.calls() > before, "ThreatQ is called", within_s=30)
+    def events(self) -> int:
+        """Return how many events ThreatQ holds."""
+        return int(self.threatq.caller.call("GET", "/api/events", params={"limit": "1"})["total"])
+
+    def until_events(self, *, more_than: int) -> None:
+        """Return once ThreatQ holds more than so many events."""
+        self.until(lambda: self.events() > more_than, "ThreatQ has made events", within_s=60)
+
+    def until_called(self, route: str = "") -> None:
+        """Return once ThreatQ has answered again, the call `route` if one is named."""
+        before = self._called(route)
+        self.until(lambda: self._called(route) > before, f"ThreatQ is called: {route}", within_s=60)
+
+    def _called(self, route: str) -> int:
+        report = self.lever("calls", verb="GET")
+        return int(report["by_route"].get(route, 0) if route else report["total"])
+
+    def waiting(self) -> int:
+        """Return how many jobs wait for another try."""
+        open_ids = self.desk.ids("accepted", most=10**6, queue="events")
+        return sum(record.state == "waiting" for record in self.desk.records(open_ids))
+
+    def all_settled(self) -> bool:
+        """Whether no job is open."""
+        return not sum(self.desk.open_jobs().values())
+
+    def let_waiting_time_pass(self) -> None:
+        """Make every job that waits due now, as if the time had passed."""
+        with self.ledger.redis.pipeline() as pipe:
+            for record in self.desk.records(self.desk.ids("accepted", most=10**6, queue="events")):
+                if record.state == "waiting":
+                    pipe.zadd(keys.due("events"), {record.id: 0}, xx=True)
+            pipe.execute()
+
+    def start_beat(self, name: str = "beat") -> None:
+        """Start a beat."""
+        self.processes.beat(name)
 
     def start_worker(self, name: str = "worker", *, threads: int = 8) -> None:
         """Start a worker for events and upkeep."""
@@ -144,16 +178,17 @@ class Scene:
         if not held:
             self.problems.append(what)
 
-    def finish(self, *, within_s: float) -> None:
-        """Deliver what is spooled and wait until nothing is open."""
-        deadline = time.monotonic() + within_s
+    def finish(self, *, within_s: float, hurry: bool) -> None:
+        """Deliver what is spooled and wait until nothing is open; in a hurry nobody waits for a second chance."""
 
         def nothing_open() -> bool:
             if self.spool.waiting():
                 self.spool.deliver(self.ledger.accept)
-            return not sum(self.desk.open_jobs().values())
+            if hurry:
+                self.let_waiting_time_pass()
+            return self.all_settled()
 
-        self.until(nothing_open, "every job is done or dead", within_s=deadline - time.monotonic())
+        self.until(nothing_open, "every job is done or dead", within_s=within_s)
 
     def _holds(self, condition: Callable[[], object]) -> bool:
         try:

@@ -69,10 +69,10 @@ class Processes:
             *("--without-gossip", "--without-mingle"),
         )
 
-    def beat(self) -> subprocess.Popen[bytes]:
+    def beat(self, name: str = "beat") -> subprocess.Popen[bytes]:
         """Start Celery beat."""
         return self.start(
-            "beat", sys.executable, "-m", "celery", "-A", "workers.app", "beat", "--loglevel", "INFO"
+            name, sys.executable, "-m", "celery", "-A", "workers.app", "beat", "--loglevel", "INFO"
         )
 
     def wait_until(self, ready: Callable[[], bool], what: str, *, within_s: float = 30.0) -> None:

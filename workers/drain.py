@@ -10,12 +10,12 @@ import traceback
 from collections.abc import Callable, Sequence
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from workers.errors import BadCredentials, ConfigError, ServiceAway, TqError
 from workers.leases import Leases
 from workers.ledger.ledger import LONGEST_WAIT_MS, NEEDS, Ledger
-from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, held, waiting
+from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, interrupted, waiting
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +66,7 @@ def attempt(bench: Bench, ledger: Ledger, claims: Sequence[Claim]) -> tuple[list
     except ConfigError as error:
         # Not the jobs' fault: they wait until somebody has corrected the setting that is named.
         log.error("wrong setting", queue=bench.queue, reason=str(error))
-        return [held(claim, str(error), RECHECK_S) for claim in claims], ()
+        return [interrupted(claim, str(error), RECHECK_S) for claim in claims], ()
     except Exception as error:
         if len(claims) > 1:
             return one_by_one(bench, ledger, claims)
@@ -76,17 +76,19 @@ def attempt(bench: Bench, ledger: Ledger, claims: Sequence[Claim]) -> tuple[list
 def one_by_one(
     bench: Bench, ledger: Ledger, claims: Sequence[Claim]
 ) -> tuple[list[Settlement], Sequence[str]]:
-    """Handle each claim alone, so that what one of them breaks costs the others nothing."""
+    """Handle each claim alone, so that what one of them breaks costs the others nothing.
+
+    What was tried together may have been done in part, so each is an attempt more and looks for what is there.
+    """
     settlements: list[Settlement] = []
     well: Sequence[str] = ()
-    for index, claim in enumerate(claims):
+    again = [structs.replace(claim, attempts=claim.attempts + 1) for claim in claims]
+    for index, claim in enumerate(again):
         (settlement,), well = attempt(bench, ledger, [claim])
         settlements.append(settlement)
-        if settlement.state == "waiting":
-            rest = claims[index + 1 :]
-            return settlements + [
-                Settlement(c, "waiting", settlement.entry, settlement.delay_s) for c in rest
-            ], ()
+        if settlement.state in ("waiting", "interrupted"):
+            rest = again[index + 1 :]
+            return settlements + [structs.replace(settlement, claim=one) for one in rest], ()
     return settlements, well
 
 

@@ -1,4 +1,4 @@
-"""Answers that are lost: ThreatQ has done the work, and nobody heard of it."""
+"""Answers that are lost: ThreatQ has done the work, and nobody heard of it or could write it down."""
 
 from __future__ import annotations
 
@@ -19,8 +19,66 @@ def answer_lost(scene: Scene, chance: Random, size: Size) -> None:
     scene.fault("drop_after", **MAKES_EVENTS, next=size.kills)
     scene.fault("drop_after", ratio=0.05)
     scene.say(f"schedule: {size.kills} answers of POST /api/events/consume lost, and 5 % of all others")
-    scene.processes.beat()
+    scene.start_beat()
     scene.start_worker()
     scene.send(range(size.jobs))
     scene.pass_time(chance.uniform(3, 5))
     scene.no_faults()
+
+
+@fault(
+    "killed-before-answer", "the worker is killed hard when ThreatQ has made the events and not yet answered"
+)
+def killed_before_answer(scene: Scene, _chance: Random, size: Size) -> None:
+    """Hold each answer back until the worker is dead."""
+    turns = max(2, size.kills // 4)
+    share = size.jobs // turns
+    scene.start_beat()
+    for turn in range(turns):
+        scene.fault("hang_after", **MAKES_EVENTS)
+        scene.send(range(turn * share, (turn + 1) * share))
+        made = scene.events()
+        scene.start_worker()
+        scene.until_events(more_than=made)
+        scene.processes.kill("worker")
+        scene.no_faults()
+    scene.say(f"killed {turns} times with {scene.events()} events made that nobody had heard of")
+    scene.start_worker()
+
+
+@fault(
+    "killed-before-ledger",
+    "ThreatQ has answered, Redis is gone, and the worker is killed before it can write it down",
+)
+def killed_before_ledger(scene: Scene, _chance: Random, size: Size) -> None:
+    """Kill Redis while an answer is held back, let the answer go, then kill the worker and start Redis again."""
+    turns = max(2, size.kills // 4)
+    share = size.jobs // turns
+    scene.start_beat()
+    for turn in range(turns):
+        scene.start_worker()
+        scene.fault("latency", ms=1_000, method="POST", path="/api/events/consume")
+        scene.send(range(turn * share, (turn + 1) * share))
+        scene.until_called("POST /api/identity/consume")
+        scene.redis.kill()
+        scene.until_called("POST /api/events/consume")
+        scene.processes.kill("worker")
+        scene.redis.start()
+        scene.no_faults()
+    scene.start_worker()
+
+
+@fault(
+    "strange-answers",
+    "after the events are made, ThreatQ answers questions about them with 404, then with 403",
+)
+def strange_answers(scene: Scene, _chance: Random, size: Size) -> None:
+    """Break a batch off in its middle with answers that nobody expects there."""
+    scene.start_beat()
+    scene.start_worker()
+    scene.fault("error", status=404, method="GET", path="/api/events/*/indicators", next=1)
+    scene.fault("error", status=403, method="GET", path="/api/events/*/attributes", next=1)
+    scene.send(range(size.jobs))
+    scene.until(lambda: scene.waiting() or scene.all_settled(), "the first answers are in", within_s=30)
+    scene.no_faults()
+    scene.let_waiting_time_pass()

@@ -22,7 +22,7 @@ def budget(seconds: float) -> int:
 @fault("threatq-away", "ThreatQ answers 503 to everything for a while; two workers")
 def threatq_away(scene: Scene, chance: Random, size: Size) -> None:
     """Let ThreatQ be away with jobs waiting and jobs coming in; count the calls during and after."""
-    scene.processes.beat()
+    scene.start_beat()
     scene.start_worker("worker")
     scene.start_worker("worker-2")
     half = size.jobs // 2

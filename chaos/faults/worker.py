@@ -19,7 +19,7 @@ def worker_killed(scene: Scene, chance: Random, size: Size) -> None:
     delays = [round(chance.uniform(0, 0.6), 2) for _ in range(size.kills)]
     scene.say(f"schedule: killed so many seconds after the first call: {delays}")
     share = size.jobs // size.kills
-    scene.processes.beat()
+    scene.start_beat()
     for turn, delay in enumerate(delays):
         scene.send(range(turn * share, (turn + 1) * share))
         scene.start_worker()

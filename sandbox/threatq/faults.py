@@ -11,9 +11,18 @@ import msgspec
 
 #: latency: wait `ms` plus up to `jitter_ms`. rate_limit: 429. error: `status`. drop_before, drop_after: close the
 #: connection before the work, or after it was committed. hang: no answer until released or `seconds` have
-#: passed, then the connection closes. bare: 200 with `{}`, as without the right. unauthorized: 401.
+#: passed, then the connection closes. hang_after: the same after the work was committed. bare: 200 with `{}`, as
+#: without the right. unauthorized: 401.
 FaultKind = Literal[
-    "latency", "rate_limit", "error", "drop_before", "drop_after", "hang", "bare", "unauthorized"
+    "latency",
+    "rate_limit",
+    "error",
+    "drop_before",
+    "drop_after",
+    "hang",
+    "hang_after",
+    "bare",
+    "unauthorized",
 ]
 
 

@@ -46,10 +46,10 @@ class Link:
             await self._break(end, scope, receive)
 
     async def _break(self, fault: Fault, scope: Scope, receive: Receive) -> None:
-        if fault.kind == "hang":
-            await self.threatq.faults.hang(fault)
-        if fault.kind == "drop_after":
+        if fault.kind in ("drop_after", "hang_after"):
             await self.app(scope, receive, _nowhere)
+        if fault.kind in ("hang", "hang_after"):
+            await self.threatq.faults.hang(fault)
         await hang_up(scope)
 
 

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from workers.drain import Bench, Handle, backoff_s, drain
-from workers.errors import BadCredentials, ConfigError, Rejected, ServiceAway
+from workers.errors import BadCredentials, ConfigError, MissingRights, Rejected, ServiceAway
 from workers.jobs import Job
 from workers.leases import Leases
 from workers.ledger import keys
@@ -147,6 +147,41 @@ def test_a_wrong_setting_makes_jobs_wait_and_kills_none(ledger: Ledger, desk: De
     records = list(desk.records(desk.ids("accepted")))
     assert [record.state for record in records] == ["waiting"] * 3
     assert "10.0.0.300" in records[0].result["reason"]
+
+
+def test_what_broke_off_in_the_middle_is_looked_for_by_the_next_attempt(
+    ledger: Ledger, desk: Desk, work: Work
+) -> None:
+    accept(ledger, 3)
+    attempts = []
+
+    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+        attempts.append([claim.attempts for claim in claims])
+        if len(claims) > 1:
+            raise KeyError("an answer that nobody expected, after the events were made")
+        return do(claims)
+
+    work(handle)
+    assert attempts == [[1, 1, 1], [2], [2], [2]]
+    assert len(desk.ids("done")) == 3
+
+
+def test_after_a_wrong_setting_the_attempt_counts_since_something_may_have_been_made(
+    ledger: Ledger, desk: Desk, work: Work, redis: Redis
+) -> None:
+    accept(ledger, 2)
+    attempts = []
+
+    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+        attempts.append([claim.attempts for claim in claims])
+        if len(attempts) == 1:
+            raise MissingRights("ThreatQ forbids GET /api/events/1/attributes")
+        return do(claims)
+
+    work(handle)
+    redis.zadd(keys.due("events"), dict.fromkeys(desk.ids("accepted"), 0))
+    work(handle)
+    assert attempts == [[1, 1], [2, 2]]
 
 
 def test_a_wrong_password_is_tried_once_and_not_by_every_job(ledger: Ledger, desk: Desk, work: Work) -> None:

@@ -17,7 +17,7 @@ from workers.ledger import keys
 from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import dead, done, given_back, waiting
+from workers.ledger.records import Record, dead, done, given_back, interrupted, waiting
 
 pytestmark = pytest.mark.integration
 
@@ -184,7 +184,7 @@ def test_a_renewed_lease_keeps_the_job(redis: Redis) -> None:
 
 
 def test_a_job_that_kills_its_worker_three_times_is_dead_and_named_as_such(redis: Redis, desk: Desk) -> None:
-    ledger = Ledger(redis, lease_s=0.01)
+    ledger = Ledger(redis, lease_s=0.01, last_chance_after_s=0.01)
     ledger.accept([event()])
     for _ in range(3):
         until(lambda: ledger.claim("events", 10))
@@ -192,6 +192,41 @@ def test_a_job_that_kills_its_worker_three_times_is_dead_and_named_as_such(redis
     record = desk.record(desk.ids("dead")[0])
     assert record is not None
     assert "lost its worker 3 times" in record.result["reason"]
+
+
+def test_before_its_last_chance_a_job_waits_and_its_history_says_so(redis: Redis, desk: Desk) -> None:
+    ledger = Ledger(redis, lease_s=0.01)
+    ledger.accept([event()])
+    for _ in range(2):
+        until(lambda: ledger.claim("events", 10))
+
+    def quarantined() -> Record | None:
+        assert ledger.claim("events", 10) == []
+        (record,) = desk.records(desk.ids("accepted"))
+        return record if record.state == "waiting" else None
+
+    record = until(quarantined)
+    assert record is not None
+    assert record.lost == 2
+    assert "once more, by itself" in record.result["reason"]
+    assert record.due_ms is not None
+
+
+def test_last_chances_come_to_one_job_at_a_time_so_that_no_bystander_dies(redis: Redis, desk: Desk) -> None:
+    # Given three jobs that have lost two workers each
+    ledger = Ledger(redis)
+    for answer in ledger.accept([event(number) for number in range(3)]):
+        redis.hset(keys.progress(answer.id), "lost", 2)
+    # When workers ask
+    (first,) = ledger.claim("events", 10)
+    assert ledger.claim("events", 10) == []
+    redis.zadd(keys.due("events"), dict.fromkeys(desk.ids("accepted"), 0), lt=True)
+    redis.zadd(keys.due("events"), {first.id: 2**52})
+    assert ledger.claim("events", 10) == []
+    # Then the second has its turn when the first is done
+    ledger.settle([done(first, {})])
+    (second,) = until(lambda: ledger.claim("events", 10))
+    assert second.id != first.id
 
 
 def test_a_job_whose_worker_died_is_claimed_alone_so_that_it_takes_no_others_with_it(redis: Redis) -> None:
@@ -222,6 +257,14 @@ def test_a_job_that_was_given_back_counts_no_attempt(ledger: Ledger) -> None:
     (claim,) = ledger.claim("events", 10)
     ledger.settle([given_back(claim)])
     assert ledger.claim("events", 10)[0].attempts == 1
+
+
+def test_a_job_that_was_interrupted_counts_its_attempt_and_is_no_suspect(ledger: Ledger, desk: Desk) -> None:
+    ledger.accept([event(1), event(2)])
+    claims = ledger.claim("events", 10)
+    ledger.settle([interrupted(claim, "the account lacks a right") for claim in claims])
+    assert {record.state for record in desk.records([claim.id for claim in claims])} == {"waiting"}
+    assert [claim.attempts for claim in ledger.claim("events", 10)] == [2, 2]
 
 
 def test_ring_announces_ready_jobs_that_no_bell_announces(ledger: Ledger, redis: Redis) -> None:

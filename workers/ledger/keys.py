@@ -100,6 +100,11 @@ def away(service: str) -> str:
     return f"{PREFIX}away:{service}"
 
 
+def last_chance(queue: str) -> str:
+    """Text: the id of the job that was last claimed for the last time, having lost all workers but one."""
+    return f"{PREFIX}last-chance:{queue}"
+
+
 def bells(queue: str) -> str:
     """List: the Celery messages that wait on a queue."""
     return CELERY_PREFIX + queue

@@ -41,6 +41,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
 #: Workers that a job may take down with it before it is dead.
 MOST_LOST = 3
 
+#: Seconds that a job waits before the last of these: longer than most crash loops and rolling restarts.
+LAST_CHANCE_AFTER_S = 60.0
+
 #: Jobs that one bell is expected to bring to an end.
 JOBS_A_BELL = 100
 
@@ -62,12 +65,14 @@ class Ledger:
         keep_done_s: float = 604_800.0,
         most_open: int = 100_000,
         most_memory_percent: float = MOST_MEMORY_PERCENT,
+        last_chance_after_s: float = LAST_CHANCE_AFTER_S,
     ) -> None:
         self.redis = redis
         self.lease_ms = int(lease_s * 1000)
         self.keep_done_ms = int(keep_done_s * 1000)
         self.most_open = most_open
         self.most_memory_percent = most_memory_percent
+        self.last_chance_after_ms = int(last_chance_after_s * 1000)
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs into the ledger and ring; the answers are in the order of `jobs`.
@@ -92,7 +97,7 @@ class Ledger:
         rows = self._run(
             CLAIM,
             [keys.due(queue), keys.PAUSED, keys.DEAD, keys.COUNTS, *self._breakers(queue)],
-            [keys.PREFIX, queue, most, self.lease_ms, token, MOST_LOST],
+            [keys.PREFIX, queue, most, self.lease_ms, token, MOST_LOST, self.last_chance_after_ms],
         )
         return [Claim.from_row(row, queue, token) for row in rows]
 

@@ -79,11 +79,12 @@ class Claim(Struct, frozen=True):
 class Settlement(Struct, frozen=True):
     """What became of a claim: its new state, what to remember, and after how many seconds to look again.
 
-    "held" is waiting that counts as no attempt.
+    "held" is waiting that counts as no attempt, "interrupted" waiting for something that is not the job's fault
+    after the work may have begun.
     """
 
     claim: Claim
-    state: State | Literal["held"]
+    state: State | Literal["held", "interrupted"]
     entry: dict[str, Any] = field(default_factory=dict)
     delay_s: float = 0.0
 
@@ -106,12 +107,17 @@ def waiting(claim: Claim, reason: str, delay_s: float, **details: Any) -> Settle
 
 
 def held(claim: Claim, reason: str, delay_s: float) -> Settlement:
-    """Let `claim` wait for something that is not its own fault, without counting an attempt."""
+    """Let `claim`, on which no work has begun, wait for something else, without counting an attempt."""
     return Settlement(claim, "held", {"reason": reason, "again_in_s": round(delay_s, 1)}, delay_s)
 
 
+def interrupted(claim: Claim, reason: str, delay_s: float = 0.0) -> Settlement:
+    """Let `claim`, on which work may have begun, wait for something that is not its own fault."""
+    return Settlement(claim, "interrupted", {"reason": reason, "again_in_s": round(delay_s, 1)}, delay_s)
+
+
 def given_back(claim: Claim, delay_s: float = 0.0) -> Settlement:
-    """Give `claim` back as if it had not been claimed."""
+    """Give `claim`, on which no work has begun, back as if it had not been claimed."""
     return Settlement(claim, "accepted", {}, delay_s)
 
 

@@ -1,10 +1,15 @@
 -- Claim what is ready in one queue, oldest first, until the lease ends.
 -- KEYS: due, paused, dead, counts, then the breakers of the services that the queue's work needs
--- ARGV: prefix, queue, most jobs, lease in ms, token, how often a job may lose its worker
+-- ARGV: prefix, queue, most jobs, lease in ms, token, how often a job may lose its worker, how long it waits in ms
+--       before the last of these
 -- Answers a row for each job: id, record, attempts, lost.
 local due, paused, dead, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, queue, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local lease, token, most_lost = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
+local quarantine, last_chance = tonumber(ARGV[7]), prefix .. 'last-chance:' .. queue
+
+-- After so many ms it is looked again whether the job with the last chance has ended.
+local TURN_MS = 200
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -35,6 +40,23 @@ local function bury(id, record, lost)
   redis.call('HINCRBY', counts, 'dead:' .. kind .. ':' .. door, 1)
 end
 
+-- Whoever is killed twice may be a bystander: killed in a row with a hundred others, or by somebody who restarts
+-- workers hard. So the last chance comes later, and to one job at a time: the one that dies then did it itself.
+local function put_in_quarantine(id, lost)
+  local entry = cjson.encode({reason = 'it lost its worker ' .. lost .. ' times; it is tried once more, by itself',
+    error = 'WorkerLost', again_in_s = quarantine / 1000})
+  redis.call('HSET', prefix .. 'progress:' .. id, 'state', 'waiting', 'lost', lost)
+  redis.call('HDEL', prefix .. 'progress:' .. id, 'lease')
+  redis.call('ZADD', due, now + quarantine, id)
+  redis.call('XADD', prefix .. 'history:' .. id, '*', 'state', 'waiting', 'entry', entry)
+end
+
+local function somebody_has_the_last_chance()
+  local holder = redis.call('GET', last_chance)
+  local till = holder and redis.call('ZSCORE', due, holder)
+  return till and tonumber(till) > now and redis.call('HGET', prefix .. 'progress:' .. holder, 'state') == 'running'
+end
+
 local claimed = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, most)) do
   local record, key = redis.call('GET', prefix .. 'job:' .. id), prefix .. 'progress:' .. id
@@ -51,10 +73,17 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, mo
     redis.call('ZREM', due, id)
   elseif lost >= most_lost then
     bury(id, record, lost)
+  elseif was_running and lost + 1 >= most_lost then
+    put_in_quarantine(id, lost)
+  elseif lost + 1 >= most_lost and somebody_has_the_last_chance() then
+    redis.call('ZADD', due, now + TURN_MS, id)
   elseif alone and #claimed > 0 then
     redis.call('HSET', key, 'state', 'waiting', 'lost', lost)
   else
     redis.call('HSET', key, 'state', 'running', 'lost', lost, 'lease', token)
+    if lost + 1 >= most_lost then
+      redis.call('SET', last_chance, id)
+    end
     local attempts = redis.call('HINCRBY', key, 'attempts', 1)
     redis.call('ZADD', due, now + lease, id)
     claimed[#claimed + 1] = {id, record, attempts, lost}

@@ -1,4 +1,4 @@
--- Settle claimed jobs: done, dead, waiting for another try, held without counting a try, or given back.
+-- Settle claimed jobs: done, dead, waiting for another try, held or interrupted without counting a try, or given back.
 -- KEYS: due, done, dead, counts, then the breakers of the services that just proved to be well
 -- ARGV: prefix, token, how long done jobs are kept in ms, then for each job: id, kind:door,
 --       state, delay in ms, entry
@@ -38,6 +38,12 @@ end
 
 function settle.held(id, key, delay)
   settle.accepted(id, key, delay)
+  return 'waiting'
+end
+
+-- Something may have been done already, so the attempt stays counted and the next one looks for what it left.
+function settle.interrupted(id, key, delay)
+  redis.call('ZADD', due, now + delay, id)
   return 'waiting'
 end
 
