@@ -52,13 +52,19 @@ def words(line: dict[str, Any]) -> str:
     shown += [f"  warning: {printable(warning)}" for warning in line["warnings"]]
     if "outcome" in line:
         shown.append(f"  {line['outcome']}: {_result(line)}")
+        shown += [f"  left out: {_left_out(left)}" for left in line.get("left_out", ())]
     return "\n".join(shown)
 
 
 def _result(line: dict[str, Any]) -> str:
-    if event := line.get("event"):
-        return f"event {event['id']} {printable(str(event['link']))}"
+    if event_id := line.get("event_id"):
+        return f"event {event_id} {printable(str(line['link']))}"
     return printable(str(line.get("reason", "")))
+
+
+def _left_out(left: dict[str, str]) -> str:
+    kept = "not kept" if left["kept_as"] == "nothing" else f"kept as {left['kept_as']}"
+    return printable(f"{left['what']}: {left['why']} ({kept})")
 
 
 def _jobs(count: int) -> str:

@@ -60,6 +60,16 @@ def test_the_guides_payload_becomes_its_event_with_all_that_belongs_to_it(
     )
 
 
+def test_the_command_prints_the_event_its_link_and_what_was_left_out(
+    working: Processes, command: Command, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+) -> None:
+    payload = json.dumps(example_payload | {"uri_target": "IP Address:10.1.2.3"})
+    sent = command("tq-conn-events-builder", "-p", "-", "--wait", "30", text=payload)
+    assert sent.returncode == 0
+    assert f"done: event 1 {threatq_sandbox.url}/events/1/details" in sent.stdout
+    assert "left out: 10.1.2.3: a private address (kept as asset)" in sent.stdout
+
+
 def test_the_same_payload_three_times_is_one_event(
     working: Processes, command: Command, threatq_sandbox: SandboxThreatQ, example_payload: Payload
 ) -> None:

@@ -190,7 +190,7 @@ def test_a_redis_that_hangs_holds_nobody(shell: Shell, tmp_path: Path) -> None:
     ("settle", "code", "shown"),
     [
         (
-            lambda claim: done(claim, {"event": {"id": 7, "link": "https://tq/events/7/details"}}),
+            lambda claim: done(claim, {"event_id": 7, "link": "https://tq/events/7/details"}),
             0,
             "event 7 https://tq/events/7/details",
         ),
