@@ -39,6 +39,10 @@ TAKEN_S = 300
 WAITING, TAKEN, DRAFT = ".job", ".taken", ".tmp"
 
 
+#: The folder in the spool for what cannot be read.
+SHELF = "unreadable"
+
+
 class NotKept(TqError):
     """The job could not be kept on disk; send it again when Redis is back."""
 
@@ -82,6 +86,17 @@ class Spool:
     def waiting(self) -> int:
         """Return how many jobs wait, those that somebody delivers just now among them."""
         return sum(1 for _ in self._entries(WAITING, TAKEN))
+
+    def size(self) -> int:
+        """Return how many bytes the waiting jobs take on disk."""
+        return sum(max(_size(entry), BLOCK) for entry in self._entries(WAITING, TAKEN))
+
+    def unreadable(self) -> int:
+        """Return how many files were set aside because they could not be read."""
+        try:
+            return len(os.listdir(os.path.join(self.folder, SHELF)))
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
 
     def deliver(self, accept: Callable[[list[Job]], Sequence[Accepted]]) -> Delivery:
         """Hand every waiting job to `accept`, oldest first, and forget those that it answers.
@@ -132,7 +147,7 @@ class Spool:
                 self._set_aside(path + mark, str(error), report)
 
     def _set_aside(self, path: str, reason: str, report: Delivery) -> None:
-        shelf = os.path.join(self.folder, "unreadable")
+        shelf = os.path.join(self.folder, SHELF)
         kept = os.path.join(shelf, os.path.basename(_waiting_name(path)))
         try:
             os.makedirs(shelf, mode=0o700, exist_ok=True)
@@ -162,8 +177,7 @@ class Spool:
             return
 
     def _check_room(self, jobs: Sequence[Job]) -> None:
-        size = sum(max(_size(entry), BLOCK) for entry in self._entries(WAITING, TAKEN))
-        size += sum(max(len(job.body), BLOCK) for job in jobs)
+        size = self.size() + sum(max(len(job.body), BLOCK) for job in jobs)
         if size > self.most_bytes:
             raise NotKept(
                 f"Redis is away and the spool {self.folder} is full ({self.most_bytes >> 20} MiB); "

@@ -1,1 +1,1 @@
-"""tqctl, the operator's command: one module a subcommand."""
+"""`tqctl`, the operator's command: one module for each of its commands, listed in `main.SUBCOMMANDS`."""

@@ -1,22 +1,30 @@
-"""tqctl: finds the subcommand in a table, reads its options and runs it."""
+"""`tqctl`: one command for the operator; finds the subcommand in a table, reads its options and runs it."""
 
 from __future__ import annotations
 
-import argparse
+import logging
+import os
 import sys
-from collections.abc import Sequence
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Collection, Sequence
+from functools import partial
 from importlib import import_module
+from importlib.metadata import version
 
+import argcomplete
 from msgspec import Struct
 
-from workers.errors import TqError
+from producers.console import guarded
+from workers import logs
+from workers.ctl.shell import Shell, options_of_all
 
 
 class Subcommand(Struct, frozen=True):
     """What it is for, and the module that does it.
 
-    The module has `add_arguments(parser)` and `run(options)`, which returns the exit code; its docstring is the
-    help text. It is imported when it is called, so that no subcommand pays for another one's libraries.
+    The module has `add_arguments(parser)` and `run(shell, options)`, which returns the exit code; one with
+    actions of its own sets `run` for each of them. It is imported when it is named, so that no subcommand pays
+    for another one's libraries.
     """
 
     summary: str
@@ -25,38 +33,72 @@ class Subcommand(Struct, frozen=True):
 
 #: Every subcommand; a new one is a line here and a module.
 SUBCOMMANDS = {
-    "srp-bundle": Subcommand(
-        "write the SmartResponse plugin for LogRhythm", "producers.smart_response.bundle.command"
-    ),
+    name: Subcommand(summary, module)
+    for name, summary, module in (
+        ("check", "is everything there and set up right? each line with its remedy", "workers.ctl.check"),
+        ("status", "queues, workers, dead letters, services: what is going on now", "workers.ctl.status"),
+        ("config", "the effective settings, and where each came from", "workers.ctl.config"),
+        ("jobs", "list and find jobs, show one with all its attempts", "workers.ctl.jobs"),
+        ("dead", "the dead letters: list, show, edit, replay, drop", "workers.ctl.dead"),
+        ("pause", "stop work on a queue until it is resumed", "workers.ctl.pause"),
+        ("resume", "go on with a paused queue", "workers.ctl.resume"),
+        ("capacity", "where the limits are, and how far it is to them", "workers.ctl.capacity"),
+        (
+            "srp-bundle",
+            "write the SmartResponse plugin for LogRhythm",
+            "producers.smart_response.bundle.command",
+        ),
+        ("completion", "print the completion script for a shell", "workers.ctl.completion"),
+    )
 }
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand and return its exit code."""
-    name, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
-    if name in ("-h", "--help"):
-        print(overview())
-        return 0
-    if name not in SUBCOMMANDS:
-        print(f"tqctl: there is no {name!r}\n\n{overview()}", file=sys.stderr)
-        return 2
-    module = import_module(SUBCOMMANDS[name].module)
-    parser = argparse.ArgumentParser(prog=f"tqctl {name}", description=module.__doc__)
-    module.add_arguments(parser)
-    try:
-        return int(module.run(parser.parse_args(rest)))
-    except TqError as error:
-        print(f"tqctl {name}: {error}", file=sys.stderr)
-        return error.exit_code
+_EPILOG = """\
+Every command takes -c and --json. Exit codes: 0 done, 1 it failed, 2 wrong input or configuration, 3 a service is away.
+"""
 
 
-def overview() -> str:
-    """Return the list of subcommands."""
-    width = max(map(len, SUBCOMMANDS))
-    lines = [f"  {name:<{width}}  {one.summary}" for name, one in sorted(SUBCOMMANDS.items())]
-    return "\n".join(
-        ["usage: tqctl <subcommand> [options]", "", *lines, "", "tqctl <subcommand> --help tells more."]
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return guarded(partial(_run, sys.argv[1:] if arguments is None else arguments))
+
+
+def parser_of(named: Collection[str] = tuple(SUBCOMMANDS)) -> ArgumentParser:
+    """Return the parser; only the subcommands in `named` know their arguments."""
+    parser = ArgumentParser(
+        prog="tqctl",
+        description="Looks after the workers between detections, ThreatQ and LogRhythm.",
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+        parents=[options_of_all(top=True)],
     )
+    parser.add_argument("--version", action="version", version=version("tq-workers"))
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    for name, one in SUBCOMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=one.summary,
+            description=f"{one.summary[0].upper()}{one.summary[1:]}.",
+            parents=[options_of_all()],
+            formatter_class=RawDescriptionHelpFormatter,
+        )
+        if name in named:
+            module = import_module(one.module)
+            command.set_defaults(run=getattr(module, "run", None))
+            module.add_arguments(command)
+    return parser
+
+
+def _run(arguments: Sequence[str]) -> int:
+    completing = "_ARGCOMPLETE" in os.environ
+    parser = parser_of() if completing else parser_of(arguments)
+    argcomplete.autocomplete(parser)
+    options = parser.parse_args(arguments)
+    logs.set_up(logging.WARNING)
+    if options.config:
+        # For Celery's settings, which read the environment.
+        os.environ["TQ_CONFIG"] = options.config
+    code: int = options.run(Shell(options.config, as_json=options.json), options)
+    return code
 
 
 if __name__ == "__main__":

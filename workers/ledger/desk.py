@@ -157,21 +157,33 @@ class Desk:
             ages[record.queue] = max(0.0, seconds + micros / 1e6 - record.accepted_ms / 1000)
         return ages
 
+    def dead_records(self) -> Iterator[Record]:
+        """Yield every dead letter, the newest first; the list is taken at the beginning."""
+        with answering():
+            ids = cast("list[bytes]", self.redis.zrevrange(keys.DEAD, 0, -1))
+        return self.records([job_id.decode() for job_id in ids])
+
     def away(self, service: str) -> dict[str, str]:
         """Return the state of a service's breaker (until, since, failures, reason); empty while it is well."""
         with answering():
             fields = cast("dict[bytes, bytes]", self.redis.hgetall(keys.away(service)))
         return {name.decode(): text.decode() for name, text in fields.items()}
 
-    def pause(self, queue: str) -> None:
-        """Let nobody claim from `queue` until it is resumed."""
+    def pause(self, queue: str, *, workers: Sequence[str] = ()) -> None:
+        """Let nobody claim from `queue` until it is resumed; remember the `workers` that stop consuming it."""
         with answering():
             self.redis.sadd(keys.PAUSED, queue)
+            if workers:
+                self.redis.sadd(keys.paused_workers(queue), *workers)
 
-    def resume(self, queue: str) -> None:
-        """Let workers claim from `queue` again."""
+    def resume(self, queue: str) -> list[str]:
+        """Let workers claim from `queue` again; return those that stopped consuming it when it was paused."""
         with answering():
-            self.redis.srem(keys.PAUSED, queue)
+            pipe = self.redis.pipeline()
+            pipe.smembers(keys.paused_workers(queue))
+            pipe.delete(keys.paused_workers(queue))
+            pipe.srem(keys.PAUSED, queue)
+            return sorted(name.decode() for name in pipe.execute()[0])
 
     def paused(self) -> set[str]:
         """Return the queues that are paused."""

@@ -110,6 +110,11 @@ def bells(queue: str) -> str:
     return CELERY_PREFIX + queue
 
 
+def paused_workers(queue: str) -> str:
+    """Set of the names of the workers that stopped consuming `queue` when it was paused."""
+    return f"{PREFIX}paused-workers:{queue}"
+
+
 def value(name: str) -> str:
     """Text: a small value under a name of its own."""
     return f"{PREFIX}value:{name}"

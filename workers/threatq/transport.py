@@ -39,7 +39,7 @@ class Transport:
         self.base = service_url(settings.threatq_url, setting="threatq_url")
         self._timeout = (settings.threatq_connect_timeout_s, settings.threatq_read_timeout_s)
         self._observe = observe
-        self._session = _session(settings)
+        self._session = session_for(settings)
 
     def __repr__(self) -> str:
         return f"Transport({self.base!r})"
@@ -85,7 +85,8 @@ class Transport:
         self._session.close()
 
 
-def _session(settings: Settings) -> requests.Session:
+def session_for(settings: Settings) -> requests.Session:
+    """Return a session with the TLS files and the proxy that the settings name."""
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(_shell: object, options: argparse.Namespace) -> int:
     """Write the file and the folder; raises InputError when that is not possible."""
     out: Path = options.out
     if out.suffix != ".lpi":

@@ -1,0 +1,83 @@
+"""`tqctl capacity`: where the limits are, how far it is to them, and what happens there."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct, to_builtins
+
+from producers.hand_over import spool_of
+from producers.spool import MOST_BYTES
+from workers.ctl.shell import Shell
+from workers.ctl.tables import Grid, Shown, size
+from workers.ledger.ledger import answering
+from workers.ledger.overview import overview
+
+
+class Limit(Struct, frozen=True):
+    """How much of something there is, how much there may be (None: no limit), and what happens then."""
+
+    what: str
+    used: int
+    limit: int | None
+    unit: str
+    then: str
+
+    @property
+    def percent(self) -> float | None:
+        """The share of the limit that is used."""
+        return None if not self.limit else 100 * self.used / self.limit
+
+
+def add_arguments(_parser: ArgumentParser) -> None:
+    """Declare no arguments."""
+
+
+def run(shell: Shell, _options: Namespace) -> int:
+    """Show every limit."""
+    found = list(limits(shell))
+    value = [{**to_builtins(limit), "percent": limit.percent} for limit in found]
+    shell.show(value, _words)
+    return 0
+
+
+def limits(shell: Shell) -> Iterator[Limit]:
+    """Yield the limits; raises ServiceAway("redis")."""
+    settings = shell.settings
+    state = overview(shell.redis)
+    for queue in state.queues:
+        yield Limit(
+            f"open jobs in {queue.name}", queue.open, settings.max_open_jobs, "jobs", "doors refuse or spool"
+        )
+    with answering():
+        info: dict[str, Any] = shell.redis.info("memory")
+    used, most = int(info["used_memory"]), int(info.get("maxmemory", 0))
+    refused_at = int(most * settings.memory_percent / 100) or None
+    yield Limit(
+        "Redis' memory until doors refuse",
+        used,
+        refused_at,
+        "bytes",
+        "doors refuse or spool (memory_percent)",
+    )
+    yield Limit("Redis' memory", used, most or None, "bytes", "Redis refuses to write (maxmemory)")
+    yield Limit("spool on this machine", spool_of(shell.loaded).size(), MOST_BYTES, "bytes", "commands fail")
+    yield Limit("dead letters", state.dead, None, "jobs", "kept until somebody acts (tqctl dead)")
+    days = f"forgotten after {settings.keep_done_days:g} days (keep_done_days)"
+    yield Limit("done jobs", state.done, None, "jobs", days)
+
+
+def _words(value: list[dict[str, Any]]) -> Iterator[Shown]:
+    yield Grid("", ("what", "used", "limit", "share", "then"), [_row(limit) for limit in value])
+
+
+def _row(limit: dict[str, Any]) -> list[str]:
+    def shown(count: int | None) -> str:
+        if count is None:
+            return "none"
+        return size(count) if limit["unit"] == "bytes" else str(count)
+
+    share = "" if limit["percent"] is None else f"{limit['percent']:.1f} %"
+    return [limit["what"], shown(limit["used"]), shown(limit["limit"]), share, limit["then"]]

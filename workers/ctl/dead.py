@@ -1,0 +1,102 @@
+"""`tqctl dead`: the dead letters. What cannot go on by itself is shown, mended, replayed or dropped here."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+
+from producers.console import note
+from workers.ctl import edit
+from workers.ctl.dead_filter import add_filter, chosen
+from workers.ctl.jobs import known, show_job
+from workers.ctl.records import grid, summaries
+from workers.ctl.shell import Shell, options_of_all
+from workers.errors import InputError
+
+#: Jobs that are replayed or dropped in one step.
+STEP = 200
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+
+    listing = actions.add_parser("list", help="the newest first", parents=[options_of_all()])
+    listing.add_argument("--limit", type=int, default=50, metavar="N", help="default: 50")
+    add_filter(listing)
+    listing.set_defaults(run=list_dead)
+
+    showing = actions.add_parser(
+        "show", help="one with its payload and traceback", parents=[options_of_all()]
+    )
+    showing.add_argument("id")
+    showing.set_defaults(run=show_job)
+
+    editing = actions.add_parser("edit", help="correct one and replay it", parents=[options_of_all()])
+    edit.add_arguments(editing)
+    editing.set_defaults(run=edit.run)
+
+    replaying = actions.add_parser("replay", help="try again what is named", parents=[options_of_all()])
+    replaying.set_defaults(run=replay)
+    dropping = actions.add_parser("drop", help="forget for good what is named", parents=[options_of_all()])
+    dropping.add_argument("--yes", action="store_true", help="do not ask")
+    dropping.set_defaults(run=drop)
+    for action in (replaying, dropping):
+        action.add_argument("ids", nargs="*", metavar="ID")
+        add_filter(action)
+        action.add_argument("--all", action="store_true", help="every dead letter")
+
+
+def list_dead(shell: Shell, options: Namespace) -> int:
+    """List the dead letters that the filter lets through."""
+    jobs = summaries(chosen(shell.desk, options, most=options.limit))
+    total = shell.desk.dead_count()
+    shell.show(
+        {"jobs": jobs, "total": total},
+        lambda _: [grid("", jobs, "no such dead letter"), f"{total} dead in all"],
+    )
+    return 0
+
+
+def replay(shell: Shell, options: Namespace) -> int:
+    """Open dead letters again; their history stays."""
+    ids = _named(shell, options)
+    opened = [
+        job_id for step in _steps(ids) for job_id in shell.desk.replay(step, note=edit.note_of("replayed"))
+    ]
+    for queue in {record.queue for record in shell.desk.records(opened[:STEP])}:
+        shell.ledger.ring(queue)
+    shell.show({"replayed": opened}, lambda value: [f"{len(value['replayed'])} replayed"])
+    return 0 if len(opened) == len(ids) else 1
+
+
+def drop(shell: Shell, options: Namespace) -> int:
+    """Forget dead letters for good, after asking."""
+    ids = _named(shell, options)
+    if ids and not options.yes and not _agreed(len(ids)):
+        raise InputError("nothing was dropped; say --yes to drop for good")
+    count = sum(shell.desk.drop(step) for step in _steps(ids))
+    shell.show({"dropped": count}, lambda value: [f"{value['dropped']} dropped"])
+    return 0
+
+
+def _named(shell: Shell, options: Namespace) -> list[str]:
+    """Return the ids that were given, or those that the filter or --all names; naming nothing is an error."""
+    if options.ids:
+        return [known(shell, job_id).id for job_id in options.ids]
+    if not (options.all or options.kind or options.door or options.reason or options.since or options.until):
+        raise InputError("name jobs by id, by --kind, --door, --reason, --since, --until, or say --all")
+    return [record.id for record in chosen(shell.desk, options)]
+
+
+def _steps(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), STEP):
+        yield ids[start : start + STEP]
+
+
+def _agreed(count: int) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    note(f"{count} dead letters will be forgotten for good, their payloads included.")
+    return input("Type yes to go on: ").strip() == "yes"

@@ -1,0 +1,54 @@
+"""`tqctl status`: what is going on now."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import to_builtins
+
+from workers.ctl.celery_control import queues_by_worker
+from workers.ctl.shell import Shell
+from workers.ctl.tables import Grid, Shown, age, moment
+from workers.ledger.overview import overview
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "--no-workers", action="store_true", help="do not ask the workers, which takes most of a second"
+    )
+
+
+def run(shell: Shell, options: Namespace) -> int:
+    """Show the state of everything that the ledger knows."""
+    value: dict[str, Any] = to_builtins(overview(shell.redis))
+    value["workers"] = None if options.no_workers else queues_by_worker()
+    shell.show(value, _words)
+    return 0
+
+
+def _words(value: dict[str, Any]) -> Iterator[Shown]:
+    yield Grid("Queues", ("queue", "open", "ready", "oldest", "state"), [_queue(q) for q in value["queues"]])
+    yield (
+        f"done: {value['done_last_minute']} in the last minute, {value['done_last_hour']} in the last hour; "
+        f"{value['done']} are remembered"
+    )
+    yield f"dead: {value['dead']}" + (" (tqctl dead list)" if value["dead"] else "")
+    for one in value["away"]:
+        yield (
+            f"{one['service']} is away since {moment(one['since_ms'])} UTC ({one['failures']} attempts, the next "
+            f"after {moment(one['until_ms'])}): {one['reason']}"
+        )
+    if not value["away"]:
+        yield "ThreatQ and LogRhythm: nothing known against them"
+    if value["workers"] is not None:
+        rows = [[name, ", ".join(queues)] for name, queues in value["workers"].items()]
+        yield Grid("Workers", ("worker", "queues"), rows, "none answers; is one running?")
+
+
+def _queue(queue: dict[str, Any]) -> list[str]:
+    oldest = age(queue["oldest_s"]) if queue["open"] else ""
+    state = "paused" if queue["paused"] else ""
+    return [queue["name"], str(queue["open"]), str(queue["ready"]), oldest, state]
