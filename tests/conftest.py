@@ -15,6 +15,7 @@ from sandbox.serving import Site, running
 from sandbox.threatq.app import create_app
 from sandbox.threatq.state import ThreatQ
 from tests.doors import Shim
+from tests.operator import Operator
 from tests.sandbox_threatq import SandboxThreatQ
 from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
@@ -82,6 +83,16 @@ def shim_process(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFac
 def shim(shim_process: Shim, redis_url: str) -> Shim:
     """The HTTP door before an empty ledger."""
     return shim_process
+
+
+@pytest.fixture
+def operator(
+    capsys: pytest.CaptureFixture[str], redis_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Operator:
+    """Types `tqctl` commands; the configuration is the test's Redis and an empty folder."""
+    monkeypatch.setenv("TQ_REDIS_URL", redis_url)
+    monkeypatch.setenv("TQ_CONFIG", str(tmp_path))
+    return Operator(capsys)
 
 
 @pytest.fixture

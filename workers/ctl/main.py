@@ -94,9 +94,6 @@ def _run(arguments: Sequence[str]) -> int:
     argcomplete.autocomplete(parser)
     options = parser.parse_args(arguments)
     logs.set_up(logging.WARNING)
-    if options.config:
-        # For Celery's settings, which read the environment.
-        os.environ["TQ_CONFIG"] = options.config
     code: int = options.run(Shell(options.config, as_json=options.json), options)
     return code
 

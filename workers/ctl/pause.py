@@ -21,10 +21,10 @@ def run(shell: Shell, options: Namespace) -> int:
     """Pause a queue: in the ledger, which all workers obey at once, and then at the workers themselves."""
     queue: str = options.queue
     shell.desk.pause(queue)
-    workers = [name for name, queues in queues_by_worker().items() if queue in queues]
+    workers = [name for name, queues in queues_by_worker(shell.settings.redis_url).items() if queue in queues]
     if workers:
         shell.desk.pause(queue, workers=workers)
-        stop_consuming(queue, workers)
+        stop_consuming(shell.settings.redis_url, queue, workers)
     jobs = shell.desk.open_jobs()[queue]
     shell.show(
         {"queue": queue, "paused": True, "workers": workers, "open": jobs},

@@ -19,7 +19,7 @@ def run(shell: Shell, options: Namespace) -> int:
     queue: str = options.queue
     workers = shell.desk.resume(queue)
     if workers:
-        start_consuming(queue, workers)
+        start_consuming(shell.settings.redis_url, queue, workers)
     shell.ledger.ring(queue)
     jobs = shell.desk.open_jobs()[queue]
     shell.show(

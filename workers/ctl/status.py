@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(shell: Shell, options: Namespace) -> int:
     """Show the state of everything that the ledger knows."""
     value: dict[str, Any] = to_builtins(overview(shell.redis))
-    value["workers"] = None if options.no_workers else queues_by_worker()
+    value["workers"] = None if options.no_workers else queues_by_worker(shell.settings.redis_url)
     shell.show(value, _words)
     return 0
 

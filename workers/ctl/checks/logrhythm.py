@@ -1,0 +1,82 @@
+"""LogRhythm: is the token good and for how long, who owns our lists, which lists are ours?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import partial
+
+from msgspec import structs
+
+from workers.config import Settings
+from workers.ctl.checks.line import Line, failed, failed_with, ok, tried, warning
+from workers.ctl.checks.threatq import ANSWER_S, CONNECT_S
+from workers.ctl.tables import age
+from workers.errors import TqError
+from workers.listsync.options import collections_of
+from workers.logrhythm.client import LogRhythm
+from workers.logrhythm.patience import Patience
+from workers.logrhythm.token import HOW_TO_RENEW
+
+AREA = "logrhythm"
+
+#: Seconds before its end from which a token's end is a warning: a month to make a new one.
+RENEW_WITHIN_S = 30 * 86_400.0
+
+
+def check_logrhythm(settings: Settings) -> Iterator[Line]:
+    """Look at LogRhythm with calls that change nothing."""
+    if not settings.logrhythm_url:
+        wanted = settings.sync_collections.strip()
+        text = "not configured" + ("" if wanted else ", and no list is to be synced")
+        yield failed(AREA, "setup", text, "set logrhythm_url", code=2) if wanted else ok(AREA, "setup", text)
+        return
+    quick = structs.replace(
+        settings,
+        logrhythm_connect_timeout_s=min(CONNECT_S, settings.logrhythm_connect_timeout_s),
+        logrhythm_read_timeout_s=min(ANSWER_S, settings.logrhythm_read_timeout_s),
+    )
+    try:
+        logrhythm = LogRhythm(quick, patience=Patience(tries=1))
+    except TqError as error:
+        yield failed_with(AREA, "token", error)
+        return
+    try:
+        yield token_line(logrhythm.token.seconds_left(time.time()))
+        login = tried(AREA, "login", logrhythm.permissions, settings.logrhythm_url)
+        yield login
+        if login.state == "ok":
+            yield tried(AREA, "owner", partial(getattr, logrhythm, "owner"), _owner(settings))
+            yield _lists(logrhythm, settings)
+    finally:
+        logrhythm.close()
+
+
+def token_line(left_s: float | None) -> Line:
+    """Judge the seconds that a token has left."""
+    if left_s is None:
+        return ok(AREA, "token", "never ends")
+    if left_s <= 0:
+        return failed(AREA, "token", f"ended {age(-left_s)} ago", HOW_TO_RENEW, code=2)
+    if left_s < RENEW_WITHIN_S:
+        return warning(AREA, "token", f"ends in {age(left_s)}", HOW_TO_RENEW)
+    return ok(AREA, "token", f"good for {age(left_s)}")
+
+
+def _owner(settings: Settings) -> str:
+    return settings.logrhythm_owner.strip() or "the token's user (logrhythm_owner is not set)"
+
+
+def _lists(logrhythm: LogRhythm, settings: Settings) -> Line:
+    try:
+        bases = {one.base_name for one in collections_of(settings)} if settings.sync_collections else set()
+        ours = [
+            one
+            for base in sorted(bases)
+            for one in logrhythm.lists.every(name_part=base.strip())
+            if one.name.startswith(base) and not one.is_retired
+        ]
+    except TqError as error:
+        return failed_with(AREA, "lists", error)
+    entries = sum(one.entry_count for one in ours)
+    return ok(AREA, "lists", f"{len(ours)} active ones of ours, {entries} entries")

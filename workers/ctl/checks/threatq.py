@@ -1,0 +1,149 @@
+"""ThreatQ: may we log in, does it know the names that we use, is the connector enabled, are the collections there?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from functools import partial
+
+import requests
+from msgspec import structs
+
+from workers.config import Settings, missing, threatq_needs
+from workers.ctl.checks.line import Line, failed, failed_with, ok, tried, warning
+from workers.errors import MissingRights, TqError
+from workers.indicator_types import INDICATOR_TYPES
+from workers.listsync.options import collections_of
+from workers.pages import with_page
+from workers.private import parse_private_ips
+from workers.sightings import EVENT_TYPE
+from workers.threatq.client import Client
+from workers.threatq.collections import find_collection
+from workers.threatq.connector import Connector, Page
+from workers.threatq.service import ThreatQ
+from workers.threatq.transport import session_for
+
+AREA = "threatq"
+
+#: Seconds to connect and to wait for one answer while checking; a person waits.
+CONNECT_S, ANSWER_S = 2.0, 4.0
+
+#: Seconds by which ThreatQ's clock may differ; its Date header has whole seconds.
+MOST_SKEW_S = 5.0
+
+
+def check_threatq(settings: Settings) -> Iterator[Line]:
+    """Look at ThreatQ with calls that change nothing."""
+    if missing(settings, threatq_needs(settings)):
+        yield failed(AREA, "login", "not configured", "run tqctl setup", code=2)
+        return
+    quick = structs.replace(
+        settings,
+        threatq_connect_timeout_s=min(CONNECT_S, settings.threatq_connect_timeout_s),
+        threatq_read_timeout_s=min(ANSWER_S, settings.threatq_read_timeout_s),
+    )
+    client = Client.from_settings(quick)
+    threatq = ThreatQ(client, quick)
+    try:
+        threatq.lookups.indicator_type_names()
+        yield ok(AREA, "login", f"{settings.threatq_url}, client {settings.threatq_client_id[:8]}…")
+    except MissingRights as error:
+        yield failed_with(AREA, "rights", error, "give the account a role that may read and write objects")
+        return
+    except TqError as error:
+        yield failed_with(AREA, "login", error)
+        return
+    try:
+        yield from _names(threatq, quick)
+        yield from _connector(client, quick)
+        yield from _collections(client, quick)
+        yield _clock(quick)
+    finally:
+        client.close()
+
+
+def _names(threatq: ThreatQ, settings: Settings) -> Iterator[Line]:
+    known = {name.casefold() for name in threatq.lookups.indicator_type_names()}
+    absent = [name for name in INDICATOR_TYPES if name.casefold() not in known]
+    if absent:
+        yield warning(
+            AREA,
+            "indicator types",
+            f"ThreatQ has no {', '.join(absent)}",
+            "values of these types are left out of events; create the types if you need them",
+        )
+    else:
+        yield ok(AREA, "indicator types", f"all {len(INDICATOR_TYPES)} are there")
+    find_status = partial(threatq.lookups.status, settings.threatq_status)
+    yield tried(AREA, "status", find_status, settings.threatq_status)
+    if threatq.lookups.event_type(EVENT_TYPE) is None and settings.unknown_event_type == "reject":
+        yield warning(AREA, "event type", f"there is no {EVENT_TYPE}", "create it in ThreatQ")
+    else:
+        yield ok(AREA, "event type", EVENT_TYPE)
+
+
+def _connector(client: Client, settings: Settings) -> Iterator[Line]:
+    if settings.settings_from == "local":
+        page = Page(0, settings.connector_name, True, {})
+        yield ok(AREA, "connector", "its page is not asked (settings_from is local)")
+    else:
+        try:
+            found = Connector(client, settings.connector_name).find()
+        except TqError as error:
+            yield failed_with(AREA, "connector", error)
+            return
+        page = found or Page(0, settings.connector_name, False, {})
+        yield _enabled(page)
+    source = "settings" if settings.settings_from == "local" or not page.fields else "the connector's page"
+    text = with_page(settings, page.fields).private_ips
+    yield tried(AREA, "private addresses", partial(parse_private_ips, text), f"can be read (from {source})")
+
+
+def _enabled(page: Page) -> Line:
+    if page.is_enabled:
+        return ok(AREA, "connector", f"{page.name} is enabled")
+    if page.id:
+        return failed(
+            AREA,
+            "connector",
+            f"{page.name} is disabled: its payloads wait",
+            "enable it in ThreatQ (Integrations, category Labs)",
+            code=2,
+        )
+    return failed(
+        AREA,
+        "connector",
+        f"{page.name} was never registered: its payloads wait",
+        "run tqctl setup",
+        code=2,
+    )
+
+
+def _collections(client: Client, settings: Settings) -> Iterator[Line]:
+    if not settings.sync_collections.strip():
+        yield ok(AREA, "collections", "none is to be synced (sync_collections is empty)")
+        return
+    try:
+        wanted = collections_of(settings)
+    except TqError as error:
+        yield failed_with(AREA, "collections", error)
+        return
+    for one in wanted:
+        yield tried(AREA, "collection", partial(find_collection, client, one.name), one.name)
+
+
+def _clock(settings: Settings) -> Line:
+    """Compare the Date header of any answer with our clock."""
+    session = session_for(settings)
+    try:
+        with session:
+            answer = session.head(settings.threatq_url, timeout=(CONNECT_S, ANSWER_S), allow_redirects=False)
+        told = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except (requests.RequestException, ValueError):
+        return ok(AREA, "clock", "ThreatQ does not tell its time")
+    skew_s = told - time.time()
+    found = f"{abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} this machine's"
+    if abs(skew_s) > MOST_SKEW_S:
+        return warning(AREA, "clock", found, "set both by NTP; sightings get wrong times")
+    return ok(AREA, "clock", found)
