@@ -20,8 +20,9 @@ from workers.pages import EVENTS_BUILDER
 from workers.threatq.connector import PATH, Connector
 from workers.threatq.service import connect
 
-#: Workers by name and their queues: an analyst's lookup must not wait for a sync or a flood of events.
-WORKERS = {"events": ("events", "upkeep"), "enrichment": ("enrichment",), "sync": ("sync",)}
+#: Workers by name and their queues: an analyst's lookup must not wait for a sync or a flood of events. Each of them
+#: may do the upkeep, so that it goes on while the threads of another hang on a slow service.
+WORKERS = {"events": ("events", "upkeep"), "enrichment": ("enrichment", "upkeep"), "sync": ("sync", "upkeep")}
 
 #: What stands in the simulated connector's page, so that the demo has something to leave out.
 PRIVATE_IPS = "10.0.0.0/8, 192.168.0.0-192.168.255.255"

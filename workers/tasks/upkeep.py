@@ -7,7 +7,8 @@ from workers.jobs import QUEUES
 from workers.runtime import runtime
 
 
-@app.task(name="upkeep.work")
+# Silent, or its ticks would drown the jobs in Flower.
+@app.task(name="upkeep.work", send_events=False)
 def work() -> None:
     """Ring for every queue that has ready jobs, forget the done jobs that have expired, and leave a sign of life."""
     ledger = runtime().ledger
