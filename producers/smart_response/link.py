@@ -6,7 +6,8 @@ import json
 import time
 from itertools import groupby
 
-from producers.smart_response.resp import Connection, Refused, away, read_url
+from producers.smart_response.address import read_url
+from producers.smart_response.resp import Connection, Refused, away
 from workers.errors import Busy
 from workers.ledger import keys
 from workers.ledger.accept import ACCEPT, Accepted, accept_command, read_answer
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
         def outcome(self, job_id: str, wait_s: float) -> Outcome | None:
             """Wait for what becomes of a job; None: nothing within the time."""
+
+        def away(self, service: str) -> str:
+            """Return why a service is called by nobody now; "" while it is well."""
 
         def close(self) -> None:
             """Hang up."""
@@ -79,6 +83,11 @@ class BareLink:
             if left_ms <= 0:
                 return None
 
+    def away(self, service: str) -> str:
+        """Return why a service is called by nobody now; "" while it is well."""
+        reason: bytes | None = self._call("HGET", keys.away(service), "reason")
+        return (reason or b"").decode(errors="replace")
+
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
@@ -112,6 +121,10 @@ class WideLink:
         """Wait for what becomes of a job."""
         entry = self._desk.outcome(job_id, wait_s=wait_s)
         return None if entry is None else (entry.state, entry.note)
+
+    def away(self, service: str) -> str:
+        """Return why a service is called by nobody now; "" while it is well."""
+        return self._desk.away(service).get("reason", "")
 
     def close(self) -> None:
         """Hang up."""

@@ -11,6 +11,7 @@ from producers import remembered
 from producers.smart_response import report
 from producers.smart_response.commands import ACTIONS
 from producers.smart_response.link import connect
+from producers.smart_response.outcome import outcome
 from producers.smart_response.runlog import RunLog
 from producers.smart_response.settings import read_settings
 from workers.errors import InputError, ServiceAway, TqError
@@ -74,26 +75,17 @@ class Run:
             return self._keep(job, settings, error)
         self.log.detail(accepted_ms=round((time.monotonic() - self.began) * 1000, 1))
         self._deliver_earlier(link, settings)
-        answer = self._outcome(link, accepted.id, wait_s)
+        state, note = outcome(link, accepted.id, wait_s)
         link.close()
-        return answer
+        return self._told(accepted.id, state, note)
 
-    def _outcome(self, link: Link, job_id: str, wait_s: float) -> Answer:
-        name = self.action.name
-        if wait_s <= 0:
-            return _accepted(name, job_id, "nobody waited for the outcome")
-        try:
-            found = link.outcome(job_id, wait_s)
-        except ServiceAway as error:
-            return _accepted(name, job_id, str(error))
-        if found is None:
-            return _accepted(name, job_id, f"the workers have not come to it within {wait_s:g} s")
-        state, note = found
-        if state == "waiting":
-            return _accepted(name, job_id, str(note.get("reason", "")))
+    def _told(self, job_id: str, state: str, note: dict[str, Any]) -> Answer:
+        name, reason = self.action.name, str(note.get("reason", ""))
+        if state == "done":
+            return Answer(0, "done", report.done(name, job_id, note), job=job_id, result=note)
         if state == "dead":
-            return Answer(1, "failed", report.dead(name, job_id, note), job=job_id, error=note.get("reason"))
-        return Answer(0, "done", report.done(name, job_id, note), job=job_id, result=note)
+            return Answer(1, "failed", report.dead(name, job_id, note), job=job_id, error=reason)
+        return Answer(0, "accepted", report.accepted(name, job_id, reason), job=job_id, why=reason)
 
     def _keep(self, job: Job, settings: StubSettings, error: ServiceAway) -> Answer:
         """Keep the job on disk; raises NotKept where even that is impossible."""
@@ -154,10 +146,6 @@ def _print(text: str) -> None:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     print(text, flush=True)
-
-
-def _accepted(name: str, job_id: str, why: str) -> Answer:
-    return Answer(0, "accepted", report.accepted(name, job_id, why), job=job_id, why=why)
 
 
 def _places(values: dict[str, str]) -> dict[str, str]:

@@ -1,11 +1,12 @@
 """Redis's protocol over a bare socket: a stub asks two questions and is gone.
 
-`import redis` alone takes ten times as long as everything that a stub does.
+`import redis` alone takes ten times as long as everything that a stub does. Even `socket` is left alone: what it adds
+to the C module below it (selectors, enum and more) is not needed here and takes 4 ms, a third of Python's own start.
 """
 
 from __future__ import annotations
 
-import socket
+import _socket
 
 from workers.errors import ServiceAway
 
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from producers.smart_response.address import Address
+
 #: Seconds to connect, and to wait for an answer; the same as in workers/ledger/connect.py.
 CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 1.0, 5.0
 
-_SCHEMES = {"redis": False, "rediss": True}
-_TLS_OPTIONS = {"ssl_ca_certs", "ssl_cert_reqs", "ssl_check_hostname", "ssl_certfile", "ssl_keyfile"}
+#: Bytes that are read at once.
+CHUNK = 65_536
 
 
 class Refused(Exception):
@@ -27,52 +30,6 @@ class Refused(Exception):
     def __init__(self, text: str) -> None:
         self.code = text.partition(" ")[0]
         super().__init__(text)
-
-
-class Address:
-    """Where Redis is and how one signs in there."""
-
-    __slots__ = ("db", "host", "password", "port", "tls", "user")
-
-    def __init__(
-        self, host: str, port: int, *, db: str = "", user: str = "", password: str = "",
-        tls: dict[str, str] | None = None,
-    ) -> None:  # fmt: skip
-        self.host, self.port, self.db, self.user, self.password, self.tls = (
-            host,
-            port,
-            db,
-            user,
-            password,
-            tls,
-        )
-
-
-def read_url(url: str) -> Address | None:
-    """Read a plain redis:// or rediss:// URL; None for every other, which redis-py reads."""
-    scheme, separator, rest = url.partition("://")
-    rest, _, query = rest.partition("?")
-    options = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair)
-    if (
-        not separator
-        or scheme not in _SCHEMES
-        or not set(options) <= (_TLS_OPTIONS if _SCHEMES[scheme] else set())
-    ):
-        return None
-    netloc, _, db = rest.partition("/")
-    login, _, place = netloc.rpartition("@")
-    user, _, password = login.partition(":")
-    host, port = _split_host(place)
-    if not port.isdecimal() or (db and not db.isdecimal()):
-        return None
-    return Address(
-        host or "localhost",
-        int(port),
-        db=db,
-        user=_decoded(user),
-        password=_decoded(password),
-        tls={name: _decoded(value) for name, value in options.items()} if _SCHEMES[scheme] else None,
-    )
 
 
 class Connection:
@@ -86,7 +43,7 @@ class Connection:
         except (OSError, ValueError) as error:
             raise away(error) from error
         self._socket.settimeout(ANSWER_TIMEOUT_S)
-        self._file = self._socket.makefile("rb")
+        self._read_ahead = b""
         self._greeting: list[Sequence[str | bytes | int]] = []
         if address.password:
             self._greeting.append(("AUTH", *filter(None, (address.user,)), address.password))
@@ -95,7 +52,6 @@ class Connection:
 
     def close(self) -> None:
         """Hang up."""
-        self._file.close()
         self._socket.close()
 
     def call(self, *command: str | bytes | int) -> Any:
@@ -117,12 +73,11 @@ class Connection:
         return answer
 
     def _read(self) -> Any:
-        line = self._file.readline()
-        if not line.endswith(b"\r\n"):
-            raise ConnectionResetError("the connection was closed")
-        mark, rest = line[:1], line[1:-2]
+        line = self._line()
+        mark, rest = line[:1], line[1:]
         if mark == b"$":
-            return self._read_text(int(rest))
+            size = int(rest)
+            return None if size < 0 else self._take(size, 2)
         if mark == b"*":
             size = int(rest)
             return None if size < 0 else [self._read() for _ in range(size)]
@@ -134,13 +89,23 @@ class Connection:
             return rest
         raise ValueError("what answers there is no Redis")
 
-    def _read_text(self, size: int) -> bytes | None:
-        if size < 0:
-            return None
-        text = self._file.read(size + 2)
-        if len(text) < size + 2:
+    def _line(self) -> bytes:
+        while (end := self._read_ahead.find(b"\r\n")) < 0:
+            self._receive()
+        return self._take(end, 2)
+
+    def _take(self, size: int, ending: int) -> bytes:
+        """Return the next `size` bytes and drop the `ending` that follows them."""
+        while len(self._read_ahead) < size + ending:
+            self._receive()
+        taken, self._read_ahead = self._read_ahead[:size], self._read_ahead[size + ending :]
+        return taken
+
+    def _receive(self) -> None:
+        data = self._socket.recv(CHUNK)
+        if not data:
             raise ConnectionResetError("the connection was closed")
-        return text[:-2]
+        self._read_ahead += data
 
 
 def away(error: Exception) -> ServiceAway:
@@ -152,30 +117,13 @@ def away(error: Exception) -> ServiceAway:
     )
 
 
-def _split_host(place: str) -> tuple[str, str]:
-    if place[:1] == "[":
-        host, _, port = place[1:].partition("]")
-        return host, port.removeprefix(":") or "6379"
-    host, _, port = place.partition(":")
-    return host, port or "6379"
-
-
-def _decoded(text: str) -> str:
-    """Undo %-escapes; urllib costs 8 ms."""
-    head, *rest = text.encode().split(b"%")
-    try:
-        return b"".join([head, *(bytes.fromhex(part[:2].decode()) + part[2:] for part in rest)]).decode()
-    except ValueError:
-        return text
-
-
-def _connected(host: str, port: int) -> socket.socket:
+def _connected(host: str, port: int) -> _socket.socket:
     """Return a connection to the first address of `host` that takes one."""
     # As bytes: Python would import its IDNA tables for a name that needs none.
     name = host.encode() if host.isascii() else host
     problem = OSError(f"{host} has no address")
-    for family, kind, protocol, _, place in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM):
-        candidate = socket.socket(family, kind, protocol)
+    for family, kind, protocol, _, place in _socket.getaddrinfo(name, port, type=_socket.SOCK_STREAM):
+        candidate = _socket.socket(family, kind, protocol)
         candidate.settimeout(CONNECT_TIMEOUT_S)
         try:
             candidate.connect(place)
@@ -194,14 +142,17 @@ def _packed(command: Sequence[str | bytes | int]) -> bytes:
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
 
 
-def _secured(plain: socket.socket, host: str, options: dict[str, str]) -> socket.socket:
+def _secured(plain: _socket.socket, host: str, options: dict[str, str]) -> _socket.socket:
     """Wrap a connection in TLS; certificates are verified unless the URL says otherwise."""
+    import socket
     import ssl
 
+    whole = socket.socket(fileno=plain.detach())
+    whole.settimeout(CONNECT_TIMEOUT_S)
     try:
-        secured: socket.socket = _context(ssl, options).wrap_socket(plain, server_hostname=host)
+        secured: _socket.socket = _context(ssl, options).wrap_socket(whole, server_hostname=host)
     except OSError:
-        plain.close()
+        whole.close()
         raise
     return secured
 

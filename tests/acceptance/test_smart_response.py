@@ -178,6 +178,8 @@ def test_while_threatq_is_away_the_action_is_accepted_and_done_later(
     assert (answer["exit_code"], answer["outcome"]) == (0, "accepted")
     text = staffed.run("tq-job", answer["job"]).stdout
     assert "accepted, not done yet" in text
+    # And so is the next one, though no worker tries ThreatQ for its sake
+    assert "503" in staffed.json("tq-lookup", "FQDN", "bad.example", "--wait", "50")["why"]
     # And once ThreatQ is back it is
     threatq_sandbox.control("faults", method="DELETE")
     done = staffed.run("tq-job", answer["job"], "--wait", "40")

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from producers.smart_response.address import read_url
 from producers.smart_response.link import BareLink, WideLink, connect
-from producers.smart_response.resp import Connection, Refused, read_url
+from producers.smart_response.resp import Connection, Refused
 from producers.smart_response.settings import StubSettings
 from sandbox.processes import ROOT
 from sandbox.redis_server import RedisServer, free_port
@@ -111,6 +112,12 @@ def test_an_outcome_that_does_not_come_is_none(link: AnyLink) -> None:
     assert link.outcome(accepted.id, 0.05) is None
 
 
+def test_a_service_that_is_away_is_known_to_be(link: AnyLink, ledger: Ledger) -> None:
+    assert link.away("threatq") == ""
+    ledger.service_away("threatq", "it answers 503")
+    assert link.away("threatq") == "it answers 503"
+
+
 def test_a_job_that_was_replayed_is_waited_for_anew(link: AnyLink, ledger: Ledger, desk: Desk) -> None:
     # Given a dead job that was opened again
     (accepted,) = link.accept([lookup()])
@@ -130,6 +137,7 @@ def test_user_password_and_database_of_the_url_are_used(redis: Redis, redis_url:
     with closing(bare(url)) as link:
         (accepted,) = link.accept([lookup()])
         assert link.outcome(accepted.id, 0.01) is None
+        assert link.away("threatq") == ""
     # Then it is in the database of the URL
     with Redis.from_url(redis_url.replace("/0", "/3")) as third:
         assert third.zcard("{tq}:due:enrichment") == 1

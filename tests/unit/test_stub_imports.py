@@ -21,7 +21,7 @@ POSIX_ONLY = (
 )
 
 #: What would make a stub slow.
-LARGE = ("argparse", "asyncio", "dataclasses", "hashlib", "logging", "msgspec", "pathlib", "redis", "ssl",
+LARGE = ("argparse", "asyncio", "dataclasses", "hashlib", "logging", "msgspec", "pathlib", "redis", "socket", "ssl",
          "subprocess", "typing", "urllib.parse", "yaml")  # fmt: skip
 
 STUBS = "import producers.smart_response.main, producers.spool"

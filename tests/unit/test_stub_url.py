@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from producers.smart_response import resp
-from producers.smart_response.resp import read_url
+from producers.smart_response.address import read_url
 from workers.ledger import connect
 
 
