@@ -13,7 +13,8 @@ from workers.ledger.connect import for_celery
 from workers.ledger.keys import CELERY_PREFIX
 
 app = Celery(
-    "workers", include=[f"workers.tasks.{name}" for name in ("accept", "events", "enrichment", "upkeep")]
+    "workers",
+    include=[f"workers.tasks.{name}" for name in ("accept", "events", "enrichment", "sync", "upkeep")],
 )
 app.config_from_object("celeryconfig")
 

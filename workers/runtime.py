@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+import threading
+from functools import cached_property, lru_cache, partial
 
 from redis import Redis
 
-from workers.config import Settings, load, require, threatq_needs
+from workers.config import Settings, fields, load, require, threatq_needs
 from workers.leases import Leases
 from workers.ledger.connect import connect
 from workers.ledger.ledger import Ledger
-from workers.pages import with_page
+from workers.logrhythm.client import LogRhythm
+from workers.pages import with_logrhythm_page, with_page
 from workers.payload.options import DialectOptions
 from workers.payload.options import from_settings as dialect_from
+from workers.sync.locks import turn
 from workers.threatq.connector import Connector, Page
 from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq
@@ -26,6 +29,8 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._lock = threading.Lock()
+        self._logrhythm: tuple[dict[str, object], LogRhythm] | None = None
 
     @cached_property
     def redis(self) -> Redis:
@@ -72,6 +77,28 @@ class Runtime:
         address gets through.
         """
         return dialect_from(with_page(self.settings, self.page().fields))
+
+    @cached_property
+    def logrhythm_connector(self) -> Connector:
+        """LogRhythm's page in ThreatQ's UI."""
+        return Connector(self.threatq.caller, self.settings.logrhythm_connector_name)
+
+    def sync_settings(self) -> Settings | None:
+        """Return the settings as LogRhythm's page has them now; None while it is disabled or not registered."""
+        if self.settings.settings_from == "local":
+            return self.settings
+        page = self.logrhythm_connector.find()
+        return with_logrhythm_page(self.settings, page.fields) if page and page.is_enabled else None
+
+    def logrhythm(self, settings: Settings) -> LogRhythm:
+        """Return the LogRhythm that `settings` name: the one that was used last, unless they have changed."""
+        wanted = {name: getattr(settings, name) for name in fields() if name.startswith("logrhythm_")}
+        with self._lock:
+            if self._logrhythm is None or self._logrhythm[0] != wanted:
+                url = settings.logrhythm_url
+                its_turn = partial(turn, self.redis, url, settings.lease_s)
+                self._logrhythm = (wanted, LogRhythm(settings, turn=its_turn))
+            return self._logrhythm[1]
 
     @cached_property
     def leases(self) -> Leases:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from workers.errors import Rejected, ServiceAway
 from workers.logrhythm.failure import NameTaken
@@ -49,14 +49,18 @@ class Lists:
         LogRhythm's own filter also finds `ThreatQ: FQDN: High` for `ThreatQ: FQDN`. Raises Rejected if
         several lists of this name remain.
         """
-        found = [one for one in self.every(name_part=name_filter(name)) if one.name == name]
-        found.sort(key=_rank)
-        if len(found) > 1 and _rank(found[0]) == _rank(found[1]):
-            raise Rejected(
-                f"LogRhythm has {len(found)} lists called {name!r}; rename or retire all but the one that the "
-                "sync may change"
-            )
-        return found[0] if found else None
+        return self.named([name], common=name).get(name)
+
+    def named(self, names: Collection[str], *, common: str) -> dict[str, ListSummary]:
+        """Return those lists of exactly these names that exist; each as `find` chooses it.
+
+        `common` is what the names begin with: all are found in one listing.
+        """
+        found: dict[str, list[ListSummary]] = {}
+        for one in self.every(name_part=name_filter(common)):
+            if one.name in names:
+                found.setdefault(one.name, []).append(one)
+        return {name: _the_one(name, lists) for name, lists in found.items()}
 
     def create(self, name: str, kind: ListKind, *, owner: int) -> ListSummary:
         """Make an empty list; raises NameTaken if a public one is called so, InvalidOwner for a wrong owner."""
@@ -121,6 +125,16 @@ def _summaries(page: object) -> list[ListSummary]:
     if not isinstance(page, list):
         raise ServiceAway("logrhythm", "LogRhythm answers GET /lists/ with something that is no array")
     return [summary(one) for one in page]
+
+
+def _the_one(name: str, found: list[ListSummary]) -> ListSummary:
+    found.sort(key=_rank)
+    if len(found) > 1 and _rank(found[0]) == _rank(found[1]):
+        raise Rejected(
+            f"LogRhythm has {len(found)} lists called {name!r}; rename or retire all but the one that the "
+            "sync may change"
+        )
+    return found[0]
 
 
 def _rank(one: ListSummary) -> tuple[bool, bool]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import structlog
+
 from workers.app import app
+from workers.errors import ConfigError
 from workers.jobs import QUEUES
 from workers.runtime import runtime
+from workers.sync.schedule import start_if_due
+
+log = structlog.get_logger(__name__)
 
 
 # Silent, or its ticks would drown the jobs in Flower.
@@ -15,3 +21,7 @@ def work() -> None:
     for queue in QUEUES:
         ledger.ring(queue)
     ledger.look_after()
+    try:
+        start_if_due(ledger, runtime().settings)
+    except ConfigError as error:
+        log.error("no sync is scheduled", reason=str(error))

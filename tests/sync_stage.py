@@ -1,0 +1,105 @@
+"""A ThreatQ, a LogRhythm, a ledger and a worker in this process, for tests of the list sync."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from msgspec import structs
+from redis import Redis
+
+from tests.sandbox_logrhythm import SandboxLogRhythm
+from tests.sandbox_threatq import SandboxThreatQ
+from workers.config import Secret, Settings
+from workers.drain import Bench, drain
+from workers.jobs import Job
+from workers.ledger.desk import Desk
+from workers.ledger.records import Entry
+from workers.runtime import Runtime
+from workers.sync.work import work
+
+COLLECTION = "LogRhythm-IOCList"
+MAPPING = f'---\n{COLLECTION}:\n  baseName: "ThreatQ: "\n'
+EVERYTHING = {"criteria": {}, "filters": {"status_name": "Active"}}
+
+
+class Stage:
+    """Both services, fresh, and a worker that syncs between them; `settings` are changed with `set`."""
+
+    def __init__(
+        self, redis: Redis, redis_url: str, threatq: SandboxThreatQ, logrhythm: SandboxLogRhythm, folder: Path
+    ) -> None:
+        self.redis, self.threatq, self.logrhythm = redis, threatq, logrhythm
+        self.desk = Desk(redis)
+        settings = logrhythm.settings(
+            redis_url=redis_url,
+            threatq_url=threatq.url,
+            threatq_client_id=threatq.client_id,
+            threatq_email=threatq.email,
+            threatq_password=Secret(threatq.password),
+            settings_from="local",
+            sync_collections=MAPPING,
+            sync_method="full",
+            sync_dir=str(folder),
+        )
+        self.here = Runtime(settings)
+
+    def set(self, **fields: Any) -> Settings:
+        """Change settings, as a restart of the worker would."""
+        self.here = Runtime(structs.replace(self.here.settings, **fields))
+        return self.here.settings
+
+    def seed(self, count: int, **plan: Any) -> None:
+        """Fill ThreatQ, and share a collection of what is active there."""
+        self.threatq.control("seed", {"indicators": count, **plan})
+
+    def share(self, name: str = COLLECTION, query: Any = EVERYTHING) -> None:
+        """Save a data collection and share it."""
+        self.threatq.control("collections", {"name": name, "query": query})
+
+    def start(self, collection: str = COLLECTION, **arguments: Any) -> str:
+        """Accept a job; returns its id."""
+        job = Job(
+            "lists.sync",
+            {"collection": collection, "dry_run": False, **arguments},
+            door="test",
+            key=str(time.monotonic()),
+        )
+        return self.here.ledger.accept([job])[0].id
+
+    def drain(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Work on the queue as a worker does."""
+        bench = Bench("sync", lambda claims: [work(claim, self.here, stopping) for claim in claims], 1)
+        return drain(bench, self.here.ledger, self.here.leases, stopping=stopping)
+
+    def outcome(self, job_id: str) -> Entry:
+        """Return what became of a job, which must have come to something."""
+        entry = self.desk.outcome(job_id)
+        assert entry is not None
+        return entry
+
+    def sync(self, collection: str = COLLECTION, **arguments: Any) -> dict[str, Any]:
+        """Run a sync to its end and return its result."""
+        job_id = self.start(collection, **arguments)
+        while self.drain():
+            pass
+        entry = self.outcome(job_id)
+        assert entry.state == "done", entry
+        return entry.note
+
+    def lists(self) -> dict[str, set[str]]:
+        """Return every list in LogRhythm with its values."""
+        found = self.logrhythm.api("GET", "/lists/", pageSize="1000").json()
+        return {one["name"]: set(self.logrhythm.values(one["guid"])) for one in found}
+
+    def guid(self, name: str) -> str:
+        """Return the guid of a list."""
+        found = self.logrhythm.api("GET", "/lists/", pageSize="1000").json()
+        return next(one["guid"] for one in found if one["name"] == name)
+
+    def writes(self) -> int:
+        """Return how many calls that write LogRhythm has seen."""
+        calls = self.logrhythm.control("calls", method="GET")["by_route"]
+        return sum(count for route, count in calls.items() if not route.startswith("GET"))

@@ -1,0 +1,1 @@
+"""A run of the list sync: read, plan, write, in short pieces that any worker can go on with."""

@@ -1,0 +1,128 @@
+"""What runs tell of themselves in Redis: how far they are, what they plan, and what became of them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, cast
+
+import msgspec
+from msgspec import Struct
+from redis import Redis
+
+from workers.ledger import keys
+from workers.ledger.ledger import answering
+
+#: Runs that are remembered, and seconds for which a run's plan and progress are.
+KEEP_RUNS, KEEP_S = 1_000, 7 * 86_400
+
+#: Seconds between two notes of one list's progress.
+EVERY_S = 0.2
+
+
+class Step(Struct, frozen=True):
+    """How far a run is with one list, or, under the name "", with the collection.
+
+    `stage`: gather (rows of ThreatQ), read (the list), write (entries put in and taken out), done, failed.
+    """
+
+    stage: str
+    done: int
+    total: int | None
+
+
+class ListResult(Struct, frozen=True, kw_only=True):
+    """What a run did to one list; `entry_count` is what LogRhythm told after the last write."""
+
+    name: str
+    now: int
+    adds: int
+    deletes: int
+    after: int
+    held: int = 0
+    foreign: int = 0
+    left_out: int = 0
+    entry_count: int | None = None
+    error: str = ""
+
+
+class RunResult(Struct, frozen=True, kw_only=True):
+    """What became of a run. `status`: done, errors (some lists failed), planned (a dry run)."""
+
+    job: str
+    collection: str
+    status: str
+    method: str
+    plan: str
+    began_ms: int
+    seconds: float
+    declared: int | None
+    read: int
+    unsupported: dict[str, int] = {}
+    lists: tuple[ListResult, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def adds(self) -> int:
+        return sum(one.adds for one in self.lists)
+
+    @property
+    def deletes(self) -> int:
+        return sum(one.deletes for one in self.lists)
+
+
+class Progress:
+    """Notes of one run, a few a second at most."""
+
+    def __init__(self, redis: Redis, job_id: str) -> None:
+        self._redis, self._key = redis, keys.sync_progress(job_id)
+        self._noted: dict[str, tuple[str, float]] = {}
+
+    def tell(self, name: str, stage: str, done: int, total: int | None) -> None:
+        """Note how far the run is; a new stage and a reached total are always noted."""
+        before, at = self._noted.get(name, ("", 0.0))
+        if stage == before and done != total and time.monotonic() - at < EVERY_S:
+            return
+        self._noted[name] = (stage, time.monotonic())
+        with answering():
+            self._redis.hset(self._key, name, msgspec.json.encode(Step(stage, done, total)))
+            self._redis.expire(self._key, KEEP_S)
+
+
+def progress_of(redis: Redis, job_id: str) -> dict[str, Step]:
+    """Return how far a run is, by list name; empty before it began."""
+    with answering():
+        found = cast("dict[bytes, bytes]", redis.hgetall(keys.sync_progress(job_id)))
+    return {name.decode(): msgspec.json.decode(text, type=Step) for name, text in found.items()}
+
+
+def keep_plan(redis: Redis, job_id: str, plan: bytes) -> None:
+    """Remember a run's plan as JSON."""
+    with answering():
+        redis.set(keys.sync_plan(job_id), plan, ex=KEEP_S)
+
+
+def plan_of(redis: Redis, job_id: str) -> dict[str, Any] | None:
+    """Return a run's plan as `render.as_json` writes it, or None."""
+    with answering():
+        text = cast("bytes | None", redis.get(keys.sync_plan(job_id)))
+    return msgspec.json.decode(text) if text else None
+
+
+def keep_result(redis: Redis, result: RunResult) -> None:
+    """Add a run to the history."""
+    with answering():
+        redis.xadd(keys.SYNC_HISTORY, {"run": msgspec.json.encode(result)}, maxlen=KEEP_RUNS)
+
+
+def history(redis: Redis, *, most: int = 50) -> list[RunResult]:
+    """Return the last runs, newest first."""
+    with answering():
+        entries = cast("list[Any]", redis.xrevrange(keys.SYNC_HISTORY, count=most))
+    return [msgspec.json.decode(fields[b"run"], type=RunResult) for _, fields in entries]
+
+
+def now_ms(redis: Redis) -> int:
+    """Return Redis' clock."""
+    with answering():
+        seconds, micros = redis.time()
+    return seconds * 1000 + micros // 1000

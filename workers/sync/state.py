@@ -1,0 +1,133 @@
+"""How far a run is, kept beside its entries: with the folder another process goes on where one was killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from workers.config import Settings
+from workers.errors import ConfigError
+from workers.files import write_whole
+from workers.listsync.gather import Gathered
+from workers.listsync.listing import Listing
+from workers.listsync.mapping import Collection
+from workers.listsync.plan import ListPlan, Source
+from workers.logrhythm.model import ListSummary
+from workers.threatq.collections import START, Position
+
+#: Seconds after which what was read and planned is too old to go on with.
+STALE_S = 3_600
+
+#: Seconds after which the folder of a run that nobody went on with is removed.
+ABANDONED_S = 86_400
+
+STATE = "state.json"
+
+
+class ListState(Struct, kw_only=True):
+    """One list in a run; `found` is how LogRhythm described it, None where it has to be made."""
+
+    name: str
+    type: str
+    bucket: str
+    found: ListSummary | None = None
+    plan: ListPlan | None = None
+    is_written: bool = False
+    entry_count: int | None = None
+    error: str = ""
+    times_planned: int = 0
+
+
+class RunState(Struct, kw_only=True):
+    """A run: first everything is gathered, then every list is planned, then each is written."""
+
+    collection: Collection
+    rules: str
+    began_ms: int
+    position: Position | None = START
+    taken: Gathered = Gathered()
+    declared: int | None = None
+    declared_last: int | None = None
+    last_id: int = 0
+    doubts: list[str] = []
+    lists: list[ListState] | None = None
+
+    @property
+    def source(self) -> Source:
+        """What was read of the collection, for planning.
+
+        While it is read, indicators may leave it: it is complete if the count matches that of either end.
+        """
+        taken, declared = self.taken, self.declared_last
+        if taken.read == self.declared:
+            declared = self.declared
+        return Source(
+            listing=Listing(declared, taken.read, tuple(self.doubts)),
+            usable=taken.usable,
+            unsupported=taken.unsupported,
+            unusable=taken.unusable,
+            samples=taken.samples,
+        )
+
+
+class RunFolder:
+    """The folder of one run: its state, and the entries that it has read and planned."""
+
+    def __init__(self, base: Path, job_id: str) -> None:
+        self.path = base / job_id
+
+    def load(self, rules: str) -> RunState | None:
+        """Return where an earlier process stopped; None where there is nothing to go on with.
+
+        That is so when the settings have changed since (`rules`), or it was too long ago.
+        """
+        file = self.path / STATE
+        try:
+            if time.time() - file.stat().st_mtime > STALE_S:
+                return None
+            state = msgspec.json.decode(file.read_bytes(), type=RunState)
+        except (OSError, msgspec.MsgspecError):
+            return None
+        return state if state.rules == rules else None
+
+    def begin(self) -> None:
+        """Start with an empty folder."""
+        self.remove()
+        self.path.mkdir(mode=0o700, parents=True)
+
+    def save(self, state: RunState) -> None:
+        """Write down how far the run is."""
+        write_whole(str(self.path / STATE), msgspec.json.encode(state))
+
+    def remove(self) -> None:
+        """Remove the folder with all that is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def base_folder(settings: Settings) -> Path:
+    """Return the folder of all runs, made if need be; what was abandoned there is removed.
+
+    Raises ConfigError when it cannot be written or belongs to somebody else.
+    """
+    user = getattr(os, "getuid", lambda: "")()
+    base = Path(settings.sync_dir).expanduser() if settings.sync_dir else _temporary(f"tq-sync-{user}")
+    try:
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if user != "" and not settings.sync_dir and base.stat().st_uid != user:
+            raise ConfigError(f"{base} belongs to somebody else; name another folder", field="sync_dir")
+        for old in base.iterdir():
+            if time.time() - old.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise ConfigError(f"{base} cannot be used: {error.strerror}", field="sync_dir") from error
+    return base
+
+
+def _temporary(name: str) -> Path:
+    return Path(tempfile.gettempdir()) / name

@@ -1,0 +1,134 @@
+"""What a worker does with a `lists.sync` job: hand it out by collection, or go on with its run for a few seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from workers.config import Settings, require
+from workers.errors import ConfigError, InputError, ServiceAway
+from workers.jobs import Job
+from workers.ledger.records import Claim, Settlement, done, given_back
+from workers.listsync.mapping import Collection
+from workers.listsync.options import collections_of
+from workers.runtime import Runtime
+from workers.sync import gathering, planning, writing
+from workers.sync.holds import Holds
+from workers.sync.journal import Progress, now_ms
+from workers.sync.locks import hold, release
+from workers.sync.manifests import Manifests
+from workers.sync.outcome import conclude
+from workers.sync.run import Options, Run, Tools, deciding
+from workers.sync.slices import LetGo, Slice
+from workers.sync.state import RunFolder, RunState, base_folder
+
+log = structlog.get_logger(__name__)
+
+#: What a sync cannot do without.
+NEEDED = ("logrhythm_url", "logrhythm_token", "sync_collections")
+
+
+def work(claim: Claim, here: Runtime, stopping: Callable[[], bool]) -> Settlement:
+    """Go on with a job for a few seconds and say what became of it.
+
+    Raises ServiceAway and ConfigError, with which the job waits, and what makes it impossible.
+    """
+    settings = here.sync_settings()
+    if settings is None:
+        reason = f"the connector {here.settings.logrhythm_connector_name} is not enabled in ThreatQ"
+        return done(claim, {"status": "skipped", "reason": reason})
+    require(settings, *NEEDED)
+    collections = {one.name: one for one in collections_of(settings)}
+    name = str(claim.arguments.get("collection", ""))
+    if not name:
+        return _hand_out(claim, here, list(collections))
+    if name not in collections:
+        raise InputError(
+            f"{name!r} is not among the data collections: {', '.join(collections)}", field="collection"
+        )
+    return _go_on(claim, here, settings, collections[name], Slice(stopping, partial(_is_ours, here, claim)))
+
+
+def _hand_out(claim: Claim, here: Runtime, names: list[str]) -> Settlement:
+    """Make a job for each collection, each with a bell of its own so that workers do them side by side."""
+    runs = {}
+    for name in names:
+        job = Job(
+            "lists.sync",
+            {**claim.arguments, "collection": name},
+            door=claim.door,
+            title=f"sync {name}",
+            trace=claim.trace,
+            key=f"{claim.id}:{name}",
+        )
+        (answer,) = here.ledger.accept([job])
+        runs[name] = answer.id
+    return done(claim, {"status": "handed out", "runs": runs})
+
+
+def _go_on(
+    claim: Claim, here: Runtime, settings: Settings, collection: Collection, slice: Slice
+) -> Settlement:
+    dry_run = bool(claim.arguments.get("dry_run"))
+    if not dry_run:
+        holder = hold(here.redis, collection.name, claim.id)
+        if holder != claim.id:
+            reason = f"a run of {collection.name!r} is under way (job {holder}); nothing was started"
+            return done(claim, {"status": "overlap", "by": holder, "reason": reason})
+    try:
+        run = _taken_up(claim, here, settings, collection, slice)
+        if not _advance(run, dry_run=dry_run):
+            return given_back(claim)
+        result = conclude(here.redis, run, claim.id, dry_run=dry_run)
+    except LetGo:
+        return given_back(claim)
+    except (ServiceAway, ConfigError):
+        # The job waits, and its collection with it.
+        raise
+    except Exception:
+        release(here.redis, collection.name, claim.id)
+        raise
+    run.folder.remove()
+    release(here.redis, collection.name, claim.id)
+    return done(claim, result)
+
+
+def _advance(run: Run, *, dry_run: bool) -> bool:
+    """Do what the time allows; return whether the run is at its end."""
+    parts = (gathering.gather, planning.plan) if dry_run else (gathering.gather, planning.plan, writing.write)
+    for part in parts:
+        pieces = part(run)
+        try:
+            if not run.slice.takes(pieces):
+                return False
+        finally:
+            pieces.close()
+    return True
+
+
+def _taken_up(claim: Claim, here: Runtime, settings: Settings, collection: Collection, slice: Slice) -> Run:
+    """Return the run as another process left it, or a new one."""
+    folder, rules = RunFolder(base_folder(settings), claim.id), deciding(settings, collection)
+    state = folder.load(rules)
+    if state is None:
+        folder.begin()
+        state = RunState(collection=collection, rules=rules, began_ms=now_ms(here.redis))
+        log.info("sync begins", job=claim.id, collection=collection.name, method=settings.sync_method)
+    logrhythm = here.logrhythm(settings)
+    tools = Tools(
+        here.threatq.caller, logrhythm, Manifests(here.redis, logrhythm.gateway.url), Holds(here.redis)
+    )
+    return Run(
+        state,
+        folder=folder,
+        options=Options.of(settings),
+        tools=tools,
+        progress=Progress(here.redis, claim.id),
+        slice=slice,
+    )
+
+
+def _is_ours(here: Runtime, claim: Claim) -> bool:
+    return claim.id not in here.ledger.renew([claim])
