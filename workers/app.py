@@ -9,27 +9,12 @@ from celery import Celery
 from celery.signals import setup_logging, worker_shutting_down
 
 from workers import logs
-from workers.ledger.connect import for_celery
-from workers.ledger.keys import CELERY_PREFIX
 
 app = Celery(
     "workers",
     include=[f"workers.tasks.{name}" for name in ("accept", "events", "enrichment", "sync", "upkeep")],
 )
 app.config_from_object("celeryconfig")
-
-
-def remote_control(redis_url: str) -> Any:
-    """Return Celery's control over the workers at a Redis, whatever this process itself is configured for."""
-    url, options = for_celery(redis_url)
-    asking = Celery("tqctl", broker=url, set_as_current=False)
-    asking.conf.broker_transport_options = {
-        "global_keyprefix": CELERY_PREFIX,
-        "socket_timeout": 5,
-        "socket_connect_timeout": 2,
-        **options,
-    }
-    return asking.control
 
 
 #: Set when this worker was told to stop: what it holds is finished, nothing more is claimed.
