@@ -14,6 +14,7 @@ from workers.jobs import Job
 from workers.ledger.accept import Accepted
 from workers.ledger.connect import connect
 from workers.ledger.ledger import Ledger
+from workers.ledger.opening import open_ledger
 
 #: Seconds that Redis may take to answer a person at a terminal, who else waits for the spool.
 ANSWER_TIMEOUT_S = 2.0
@@ -41,12 +42,7 @@ class HandOver(Struct, frozen=True):
 def ledger_of(loaded: Loaded) -> Ledger:
     """Return the ledger that the settings name, with the patience of a command; nothing is called yet."""
     settings = loaded.settings
-    return Ledger(
-        connect(settings.redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0),
-        keep_done_s=settings.keep_done_days * 86_400,
-        most_open=settings.max_open_jobs,
-        most_memory_percent=settings.memory_percent,
-    )
+    return open_ledger(connect(settings.redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0), settings)
 
 
 def spool_of(loaded: Loaded) -> Spool:

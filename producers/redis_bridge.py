@@ -29,8 +29,8 @@ from workers.files import write_whole
 from workers.intake import from_settings
 from workers.ledger import keys
 from workers.ledger.connect import connect
+from workers.ledger.opening import open_ledger
 from workers.ledger.quarantine import Quarantine
-from workers.runtime import Runtime
 
 log = structlog.get_logger("tq.bridge")
 
@@ -95,9 +95,9 @@ def _watch(running: Sequence[Future[None]], hand_over: HandOver, presence: Prese
 
 
 def _hand_over(settings: Settings, stopping: threading.Event) -> HandOver:
-    here = Runtime(settings)
-    quarantine = Quarantine(here.redis, most=settings.max_quarantined)
-    return HandOver(from_settings(settings, "redis"), here.ledger, quarantine, stopping)
+    redis = connect(settings.redis_url)
+    quarantine = Quarantine(redis, most=settings.max_quarantined)
+    return HandOver(from_settings(settings, "redis"), open_ledger(redis, settings), quarantine, stopping)
 
 
 def _sources(ingest: Redis, bridge_id: str, settings: Settings) -> list[Source]:

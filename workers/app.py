@@ -6,15 +6,32 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_shutting_down
+from celery.signals import after_task_publish, heartbeat_sent, setup_logging, worker_shutting_down
 
 from workers import logs
+from workers.heartbeat import show_life
+from workers.ledger.connect import for_celery
+from workers.ledger.keys import CELERY_PREFIX
+from workers.runtime import runtime
 
 app = Celery(
     "workers",
     include=[f"workers.tasks.{name}" for name in ("accept", "events", "enrichment", "sync", "upkeep")],
 )
 app.config_from_object("celeryconfig")
+
+
+def remote_control(redis_url: str) -> Any:
+    """Return Celery's control over the workers at a Redis, whatever this process itself is configured for."""
+    url, options = for_celery(redis_url)
+    asking = Celery("tqctl", broker=url, set_as_current=False)
+    asking.conf.broker_transport_options = {
+        "global_keyprefix": CELERY_PREFIX,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        **options,
+    }
+    return asking.control
 
 
 #: Set when this worker was told to stop: what it holds is finished, nothing more is claimed.
@@ -29,3 +46,11 @@ def _stop_claiming(**_: Any) -> None:
 @setup_logging.connect
 def _set_up_logging(**_: Any) -> None:
     logs.set_up()
+
+
+# A worker sends its heartbeat from the loop that takes bells, beat publishes its tick each second: where either
+# is stuck, or Redis is away, the file grows old. Asking with `inspect ping` would start a Python and a broadcast.
+@heartbeat_sent.connect
+@after_task_publish.connect
+def _show_life(**_: Any) -> None:
+    show_life(runtime().settings.heartbeat_file)

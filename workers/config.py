@@ -98,6 +98,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, description="Seconds for which a worker claims jobs before it renews.")
     ] = 60.0
     spool_dir: Annotated[str, Meta(description="Folder that keeps jobs while Redis is away.")] = ""
+    heartbeat_file: Annotated[
+        str, Meta(description="File that a worker and beat touch every other second, for health checks.")
+    ] = ""
 
     wait_s: Annotated[
         float, Meta(ge=0, description="Seconds that a Smart Response command waits for its outcome.")
@@ -206,6 +209,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         bool,
         Meta(description="The bridge also listens to the pub/sub channel, which loses what nobody hears."),
     ] = True
+
+    @property
+    def keep_done_s(self) -> float:
+        """Seconds for which done jobs are remembered."""
+        return self.keep_done_days * 86_400
 
 
 class Loaded(Struct, frozen=True):

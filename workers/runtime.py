@@ -11,6 +11,7 @@ from workers.config import Settings, fields, load, require, threatq_needs
 from workers.leases import Leases
 from workers.ledger.connect import connect
 from workers.ledger.ledger import Ledger
+from workers.ledger.opening import open_ledger
 from workers.logrhythm.client import LogRhythm
 from workers.pages import with_logrhythm_page, with_page
 from workers.payload.options import DialectOptions
@@ -19,9 +20,6 @@ from workers.sync.locks import turn
 from workers.threatq.connector import Connector, Page
 from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq
-
-#: Seconds in a day.
-DAY_S = 86_400
 
 
 class Runtime:
@@ -40,13 +38,7 @@ class Runtime:
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger."""
-        return Ledger(
-            self.redis,
-            lease_s=self.settings.lease_s,
-            keep_done_s=self.settings.keep_done_days * DAY_S,
-            most_open=self.settings.max_open_jobs,
-            most_memory_percent=self.settings.memory_percent,
-        )
+        return open_ledger(self.redis, self.settings)
 
     @cached_property
     def threatq(self) -> ThreatQ:

@@ -23,7 +23,6 @@ from workers.ledger.desk import Desk
 from workers.ledger.quarantine import Quarantine
 from workers.payload.options import DialectOptions
 from workers.payload.options import from_settings as dialect_from
-from workers.runtime import DAY_S
 
 #: Seconds that Redis gets for one answer; NiFi waits 15.
 REDIS_WITHIN_S = 2.0
@@ -50,7 +49,7 @@ class Door:
             most_open=settings.max_open_jobs,
             most_memory_percent=settings.memory_percent,
             most_quarantined=settings.max_quarantined,
-            keep_s=settings.keep_done_days * DAY_S,
+            keep_s=settings.keep_done_s,
         )
         reading = connect(settings.redis_url)
         self.desk = Desk(reading)

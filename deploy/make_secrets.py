@@ -1,0 +1,87 @@
+"""Makes the passwords of a deployment and the ACL file of its Redis; what is already there stays.
+
+    python3 deploy/make_secrets.py deploy/secrets --redis redis:6379
+
+Afterwards the folder holds `users.acl` for Redis, and for each of its users `redis-<user>`, the URL to put into
+TQ_REDIS_URL_FILE; besides, `flower` (user:password) and, for you to fill, what ThreatQ and LogRhythm gave you. The
+folder is yours alone; the files in it can be read by the user of a container, whose number is not yours.
+Needs nothing but Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+TEMPLATE = Path(__file__).with_name("redis") / "users.acl.template"
+
+#: What the services of others gave us; the files are made empty, and an empty one counts as not set.
+GIVEN = ("threatq-password", "threatq-client-secret", "logrhythm-token")
+
+#: Bytes of chance in a password: nobody types it.
+STRENGTH = 24
+
+
+def main() -> int:
+    """Make what is missing in the folder and say what to do next."""
+    options = _parser().parse_args()
+    folder: Path = options.folder
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    passwords = {name: password_of(folder / f"redis-{name}") for name in users(TEMPLATE.read_text())}
+    for name, password in passwords.items():
+        put(folder / f"redis-{name}", f"{options.scheme}://{name}:{password}@{options.redis}/0")
+    put(folder / "users.acl", acl(TEMPLATE.read_text(), passwords))
+    if not (folder / "flower").exists():
+        put(folder / "flower", f"admin:{secrets.token_urlsafe(STRENGTH)}")
+    for name in GIVEN:
+        if not (folder / name).exists():
+            put(folder / name, "")
+    print(f"{folder} is ready; write into it: {', '.join(GIVEN)} (those that you use)")
+    return 0
+
+
+def users(template: str) -> list[str]:
+    """Return the users that have a password, in the order of the template."""
+    return re.findall(r"#<(\w+)>", template)
+
+
+def acl(template: str, passwords: Mapping[str, str]) -> str:
+    """Return the ACL file: one line a user, digests instead of passwords."""
+    lines = [line for line in template.splitlines() if line.strip() and not line.startswith("#")]
+    text = re.sub(r"\n +", " ", "\n".join(lines)) + "\n"
+    return re.sub(r"<(\w+)>", lambda name: hashlib.sha256(passwords[name[1]].encode()).hexdigest(), text)
+
+
+def password_of(file: Path) -> str:
+    """Return the password in the URL that `file` holds, or a new one where there is no file."""
+    if not file.exists():
+        return secrets.token_urlsafe(STRENGTH)
+    found = re.search(r"://\w+:([^@]+)@", file.read_text())
+    if found is None:
+        sys.exit(f"{file} holds no URL with a password; remove it to have a new one made")
+    return found[1]
+
+
+def put(file: Path, text: str) -> None:
+    """Put `text` into `file`, which nobody may change afterwards."""
+    file.unlink(missing_ok=True)
+    file.write_text(text)
+    file.chmod(0o444)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Make the secrets of a deployment.")
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("deploy/secrets"))
+    parser.add_argument("--redis", default="redis:6379", help="host and port of Redis (default %(default)s)")
+    parser.add_argument("--scheme", choices=("redis", "rediss"), default="redis", help="rediss: TLS")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,292 @@
+"""The users of our Redis: each can do its work and nothing beyond it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+from redis import Redis
+from redis.exceptions import NoPermissionError, ResponseError
+
+from sandbox.processes import Processes
+from sandbox.system import start_threatq, write_settings
+from tests.conftest import FIXTURES
+from tests.redis_users import Guarded, guarded_redis
+from tests.waiting import until
+from workers.config import Settings
+from workers.jobs import Job
+from workers.ledger import keys
+from workers.ledger.connect import connect
+from workers.ledger.desk import Desk
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import dead, done
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A server with our users, which holds an accepted, a done and a dead job."""
+    with guarded_redis(tmp_path_factory.mktemp("acl")) as guarded:
+        with connect(guarded.url("producer")) as redis:
+            jobs = [Job("events.create", {"payload": {"n": n}}, door="cli") for n in range(3)]
+            Ledger(redis).accept(jobs)
+        with connect(guarded.url("worker")) as redis:
+            ledger = Ledger(redis)
+            first, second = ledger.claim("events", 2)
+            ledger.settle([done(first, {"event_id": 1}), dead(second, "refused")])
+        yield guarded
+
+
+def job_id(guarded: Guarded) -> str:
+    with connect(guarded.url("reader")) as redis:
+        (found,) = Desk(redis).ids("done")
+    return found
+
+
+#: What each user may not do, as it would be typed; `<id>` is a done job's.
+REFUSED = [
+    # Whoever has no password sees nothing at all.
+    ("default", "GET {tq}:job:<id>"),
+    ("default", "INFO"),
+    ("default", "EVAL return(1) 0"),
+    # A producer reads neither what was sent, nor what became of it, nor what failed.
+    ("producer", "GET {tq}:job:<id>"),
+    ("producer", "SET {tq}:job:<id> x GET"),
+    ("producer", "HGETALL {tq}:progress:<id>"),
+    ("producer", "XRANGE {tq}:history:<id> - +"),
+    ("producer", "XREAD STREAMS {tq}:history:<id> 0"),
+    ("producer", "ZRANGE {tq}:dead 0 -1"),
+    ("producer", "ZRANGE {tq}:done 0 -1"),
+    ("producer", "ZCARD {tq}:dead"),
+    # Nor by a script of its own.
+    ("producer", "EVAL return(redis.call('GET','{tq}:job:<id>')) 0"),
+    ("producer", "EVAL return(redis.call('ZRANGE','{tq}:dead',0,-1)) 0"),
+    # It can neither take work nor settle, pause, or lift a breaker.
+    ("producer", "ZREM {tq}:due:events <id>"),
+    ("producer", "SADD {tq}:paused events"),
+    ("producer", "DEL {tq}:away:threatq"),
+    # Of Celery's keys it may ring the bells of three queues, and not even look at one.
+    ("producer", "LRANGE {tq}:celery:events 0 -1"),
+    ("producer", "RPOP {tq}:celery:events"),
+    ("producer", "LPUSH {tq}:celery:upkeep x"),
+    ("producer", "SADD {tq}:celery:_kombu.binding.events x"),
+    ("producer", "PUBLISH {tq}:celery:/0.celery.pidbox x"),
+    # Nothing of anybody else who uses the same server.
+    ("producer", "SET other 1"),
+    ("producer", "LPUSH other 1"),
+    ("producer", "KEYS *"),
+    ("producer", "SCAN 0"),
+    ("producer", "FLUSHALL"),
+    ("producer", "CONFIG GET *"),
+    ("producer", "CLIENT LIST"),
+    # A stub reads a job whose id it knows; it cannot list any, and takes no work.
+    ("stub", "ZRANGE {tq}:dead 0 -1"),
+    ("stub", "ZRANGE {tq}:due:events 0 -1"),
+    ("stub", "SCAN 0"),
+    ("stub", "RPOP {tq}:celery:events"),
+    ("stub", "DEL {tq}:history:<id>"),
+    # NiFi drops payloads; it sees neither those nor anything else.
+    ("nifi", "LRANGE {tq}:ingest:lpush 0 -1"),
+    ("nifi", "XRANGE {tq}:ingest:stream - +"),
+    ("nifi", "GET {tq}:job:<id>"),
+    ("nifi", "LPUSH {tq}:celery:events x"),
+    ("nifi", "SUBSCRIBE {tq}:ingest:channel"),
+    ("nifi", "EVAL return(1) 0"),
+    # The HTTP door has no part in Celery's events.
+    ("shim", "PUBLISH {tq}:celery:/0.celery.pidbox x"),
+    ("shim", "FLUSHALL"),
+    ("shim", "GET other"),
+    # A worker does its work, and leaves the server and others' keys alone.
+    ("worker", "GET other"),
+    ("worker", "FLUSHALL"),
+    ("worker", "KEYS *"),
+    ("worker", "CONFIG SET appendonly no"),
+    ("worker", "ACL LIST"),
+    ("worker", "SHUTDOWN"),
+    ("worker", "SUBSCRIBE other"),
+    # Beat rings; it sees no job.
+    ("beat", "GET {tq}:job:<id>"),
+    ("beat", "EVAL return(1) 0"),
+    ("beat", "ZRANGE {tq}:dead 0 -1"),
+    # Flower sees Celery's messages; ours lie beside them.
+    ("flower", "GET {tq}:job:<id>"),
+    ("flower", "XRANGE {tq}:history:<id> - +"),
+    ("flower", "ZRANGE {tq}:dead 0 -1"),
+    ("flower", "FLUSHDB"),
+    # A reader changes nothing.
+    ("reader", "DEL {tq}:job:<id>"),
+    ("reader", "SET {tq}:job:<id> x"),
+    ("reader", "LPUSH {tq}:celery:events x"),
+    ("reader", "EVAL return(1) 0"),
+    ("reader", "GET other"),
+    # tqctl mends what is ours and does not govern the server.
+    ("operator", "CONFIG SET appendonly no"),
+    ("operator", "FLUSHALL"),
+    ("operator", "GET other"),
+    ("operator", "ACL SETUSER x"),
+]
+
+
+@pytest.mark.parametrize(("user", "command"), REFUSED, ids=[f"{user}: {text}" for user, text in REFUSED])
+def test_no_user_goes_beyond_its_work(guarded: Guarded, user: str, command: str) -> None:
+    words = command.replace("<id>", job_id(guarded)).split()
+    url = f"redis://127.0.0.1:{guarded.server.port}" if user == "default" else guarded.url(user)
+
+    with Redis.from_url(url) as redis, pytest.raises((NoPermissionError, ResponseError)) as refused:
+        redis.execute_command(*words)
+
+    # A script passes its refusal on as an error of its own.
+    assert (
+        isinstance(refused.value, NoPermissionError)
+        or "can't run this command" in str(refused.value)
+        or ("permission" in str(refused.value).lower())
+    )
+
+
+def test_a_stub_reads_what_became_of_its_job(guarded: Guarded) -> None:
+    with connect(guarded.url("stub")) as redis:
+        Ledger(redis).accept([Job("indicators.lookup", {"type": "FQDN", "value": "x.example"}, door="stub")])
+        record = Desk(redis).record(job_id(guarded))
+        outcome = Desk(redis).outcome(job_id(guarded), wait_s=1)
+
+    assert record is not None
+    assert record.result == {"event_id": 1}
+    assert outcome is not None
+    assert outcome.state == "done"
+
+
+def test_nifi_drops_a_payload_for_the_bridge(guarded: Guarded) -> None:
+    with connect(guarded.url("nifi")) as redis:
+        assert redis.lpush(keys.INGEST_LPUSH, "{}") == 1
+        assert redis.rpush(keys.INGEST_RPUSH, "{}") == 1
+        assert redis.xadd(keys.INGEST_STREAM, {"payload": "{}"})
+        assert redis.publish(keys.INGEST_CHANNEL, "{}") == 0
+
+
+def test_a_reader_sees_what_there_is(guarded: Guarded) -> None:
+    with connect(guarded.url("reader")) as redis:
+        desk = Desk(redis)
+
+        assert [record.state for record in desk.records(desk.ids("dead"))] == ["dead"]
+        assert desk.open_jobs()["events"] == 1
+        assert redis.info("server")["redis_version"]
+
+
+def test_an_operator_replays_pauses_and_looks_at_the_server(guarded: Guarded) -> None:
+    with connect(guarded.url("operator")) as redis:
+        desk = Desk(redis)
+        desk.pause("sync")
+        desk.resume("sync")
+
+        assert desk.replay(desk.ids("dead"), note={"by": "a test"}) != []
+        assert redis.config_get("appendonly") == {"appendonly": "yes"}
+        first = Ledger(redis).claim("events", 1)
+        Ledger(redis).settle([dead(first[0], "refused")])
+
+
+#: A token of the HTTP door that may send payloads.
+TOKEN = "b" * 43
+
+
+class Deployment:
+    """The parts of a system, each signed in as its own user, with their logs and files in `folder`."""
+
+    def __init__(self, guarded: Guarded, folder: Path, stack: ExitStack) -> None:
+        self.guarded, self.folder, self.stack = guarded, folder, stack
+        self.config = folder / "config"
+
+    def environ(self, user: str) -> dict[str, str]:
+        """Return what a part needs in its environment to be `user`."""
+        return {
+            "TQ_CONFIG": str(self.config),
+            "TQ_REDIS_URL": self.guarded.url(user),
+            "TQ_SETTINGS_FROM": "local",
+            "TQ_HTTP_TOKENS": f"nifi:events:{TOKEN}",
+        }
+
+    def run_as(self, user: str) -> Processes:
+        """Return where processes of `user` are started."""
+        return self.stack.enter_context(Processes(self.folder / "logs" / user, self.environ(user)))
+
+    def start(self) -> None:
+        """Start a simulated ThreatQ, the worker, beat, Flower and both doors."""
+        worker, shim, bridge = self.run_as("worker"), self.run_as("shim"), self.run_as("bridge")
+        write_settings(self.config, start_threatq(worker, self.folder, Settings(), 0))
+        worker.worker("worker", "events", "enrichment", "sync", "upkeep")
+        self.run_as("beat").beat()
+        self.run_as("flower").start("flower", *CELERY, "flower", "--port=0")
+        shim.start("shim", command("tq-http-shim"), "--port", "0", "--ready-file", self.folder / "shim.json")
+        shim.wait_until((self.folder / "shim.json").exists, "the HTTP door")
+        bridge.start("bridge", command("tq-redis-bridge"))
+
+    def call(self, user: str, *words: str | Path, given: bytes = b"") -> bytes:
+        """Run a command as `user` and return what it printed."""
+        environ = {**os.environ, **self.environ(user)}
+        return subprocess.run(
+            words, input=given, stdout=subprocess.PIPE, env=environ, check=True, timeout=60
+        ).stdout
+
+    def refusals(self) -> list[str]:
+        """Return what the server refused, from its own log."""
+        with Redis.from_url(self.guarded.url("operator")) as redis:
+            return [f"{entry}" for entry in redis.acl_log()]
+
+
+#: Celery, as it is started everywhere.
+CELERY = (sys.executable, "-m", "celery", "-A", "workers.app")
+
+
+def command(name: str) -> Path:
+    """Return where a command of ours is."""
+    return Path(sys.executable).with_name(name)
+
+
+def payload(name: str) -> bytes:
+    """Return the guide's payload under another name."""
+    example = json.loads((FIXTURES / "payload-example.json").read_text())
+    return json.dumps({**example, "event_name": name}).encode()
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    with guarded_redis(tmp_path) as guarded, ExitStack() as stack:
+        deployment = Deployment(guarded, tmp_path, stack)
+        deployment.start()
+        yield deployment
+
+
+def test_the_whole_system_needs_no_more_rights_than_its_users_have(deployment: Deployment) -> None:
+    # Given a system whose parts sign in as their own users
+    producer = (command("tq-conn-events-builder"), "-p", "-")
+    shim = json.loads((deployment.folder / "shim.json").read_text())["url"]
+
+    # When payloads come through every door, an analyst asks, and an operator looks at the workers
+    deployment.call("producer", *producer, given=payload("by the command"))
+    answer = requests.post(
+        f"{shim}/v1/events",
+        data=payload("by HTTP"),
+        headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
+        timeout=10,
+    )
+    with Redis.from_url(deployment.guarded.url("nifi")) as redis:
+        redis.lpush(keys.INGEST_LPUSH, payload("by a push"))
+    lookup = (command("tq-lookup"), "IP Address", "1.2.3.4")
+    deployment.call("stub", *lookup)
+    deployment.call("operator", *CELERY, "inspect", "ping")
+
+    # Then everything is done, and nobody was refused anything
+    assert answer.status_code == 202, answer.text
+    with connect(deployment.guarded.url("reader")) as redis:
+        desk = Desk(redis)
+        until(lambda: len(desk.ids("done")) == 4, within_s=30)
+        until(lambda: redis.exists(keys.UPKEEP))
+    assert b"1.2.3.4" in deployment.call("stub", *lookup)
+    assert deployment.refusals() == []
