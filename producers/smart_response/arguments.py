@@ -75,7 +75,10 @@ class Syntax:
         self.switches = (*switches, *common)
 
     def read(self, argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-        """Return the words and the values of the switches that are given; an empty field is ""."""
+        """Return the words and the values of the switches that are given; an empty field is "".
+
+        What looks like a switch and is none stands under `unknown`.
+        """
         words: list[str] = []
         values: dict[str, str] = {}
         open_switch: Switch | None = None
@@ -86,8 +89,12 @@ class Syntax:
                 return words + tokens, values
             switch, value = self._match(piece, is_complete=len(words) >= len(self.words))
             if switch is None:
-                if open_switch and len(words) >= len(self.words):
+                if len(words) < len(self.words):
+                    words.append(piece)
+                elif open_switch:
                     values[open_switch.key] += f" {piece}"
+                elif (piece[:1] == "-" and piece[1:2].isalpha()) or piece[:2] == "--":
+                    values["unknown"] = piece
                 else:
                     words.append(piece)
                 continue

@@ -50,6 +50,8 @@ class Action:
 
     def job(self, words: Sequence[str], values: dict[str, str]) -> Job:
         """Return the job for what was read from the command line; raises InputError."""
+        if unknown := values.get("unknown"):
+            raise InputError(f"is no option of {self.syntax.name}", field=unknown)
         arguments = self._build(words, values)
         title = " ".join(str(arguments[word.key]) for word in self.syntax.words[:2])
         return Job(self.kind, arguments, door=DOOR, title=title[:200])

@@ -146,6 +146,15 @@ def test_words_too_many_are_refused_with_the_remedy() -> None:
         arguments("tq-lookup", "IP", "Address", "1.2.3.4")
 
 
+@pytest.mark.parametrize("option", ["--atribute", "-Foo", "-SIPP"])
+@pytest.mark.parametrize("line", [["tq-lookup", "FQDN", "bad.example"], ["tq-sighting", *ALARM]])
+def test_a_misspelt_option_is_refused_instead_of_becoming_a_part_of_something(
+    line: list[str], option: str
+) -> None:
+    with pytest.raises(InputError, match=f"{option}: is no option of {line[0]}"):
+        arguments(*line, option, "x")
+
+
 @pytest.mark.parametrize("command", sorted(ACTIONS))
 def test_the_help_text_names_every_word_and_switch(command: str) -> None:
     syntax = ACTIONS[command].syntax
