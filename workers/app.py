@@ -10,8 +10,6 @@ from celery.signals import after_task_publish, heartbeat_sent, setup_logging, wo
 
 from workers import logs
 from workers.heartbeat import show_life
-from workers.ledger.connect import for_celery
-from workers.ledger.keys import CELERY_PREFIX
 from workers.runtime import runtime
 
 app = Celery(
@@ -19,19 +17,6 @@ app = Celery(
     include=[f"workers.tasks.{name}" for name in ("accept", "events", "enrichment", "sync", "upkeep")],
 )
 app.config_from_object("celeryconfig")
-
-
-def remote_control(redis_url: str) -> Any:
-    """Return Celery's control over the workers at a Redis, whatever this process itself is configured for."""
-    url, options = for_celery(redis_url)
-    asking = Celery("tqctl", broker=url, set_as_current=False)
-    asking.conf.broker_transport_options = {
-        "global_keyprefix": CELERY_PREFIX,
-        "socket_timeout": 5,
-        "socket_connect_timeout": 2,
-        **options,
-    }
-    return asking.control
 
 
 #: Set when this worker was told to stop: what it holds is finished, nothing more is claimed.

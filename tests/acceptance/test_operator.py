@@ -13,7 +13,7 @@ import pytest
 from sandbox.processes import Processes
 from tests.acceptance.conftest import Command
 from tests.waiting import until
-from workers.app import remote_control
+from workers.ctl.control import remote_control
 from workers.ledger.desk import Desk
 
 pytestmark = pytest.mark.acceptance

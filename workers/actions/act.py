@@ -12,10 +12,10 @@ from workers.actions import library
 from workers.actions.request import Request, read_request
 from workers.actions.shown import Shown, attribute_name, rows_of
 from workers.errors import InputError, Rejected
+from workers.indicator_types import match_type
 from workers.plan import Attribute
 from workers.private import PrivateRanges
 from workers.threatq.client import Json
-from workers.threatq.relations import add_attributes
 from workers.threatq.service import ThreatQ
 
 #: The attribute that each verdict sets to "Yes"; scoring policies read it.
@@ -45,6 +45,9 @@ def act(kind: str, arguments: dict[str, Any], threatq: ThreatQ, private: Private
 
     Raises InputError or Rejected for what will never work as it is, ServiceAway while ThreatQ is away.
     """
+    asked = str(arguments.get("type", ""))
+    # Asked for by name first: a type that an administrator has just added is looked for anew.
+    threatq.lookups.indicator_type(match_type(asked) or asked)
     request = read_request(arguments, threatq.lookups.indicator_type_names())
     return _ACTIONS[kind](request, arguments, threatq, private)
 
@@ -56,10 +59,10 @@ def _add(request: Request, _arguments: Json, threatq: ThreatQ, private: PrivateR
         return _report(request, f"Created with status {threatq.status}", library.show(threatq, id_))
     id_ = int(row["id"])
     said = "Was in ThreatQ already"
-    if library.SOURCE not in _sources(row):
+    if library.SOURCE not in library.sources(row):
         threatq.caller.call("POST", f"/api/indicators/{id_}/sources", json={"name": library.SOURCE})
         said += f"; {library.SOURCE} was added as a source"
-    add_attributes(threatq.caller, "indicators", id_, request.attributes, library.SOURCE)
+    library.add_missing(threatq, row, request.attributes)
     return _report(request, said, library.show(threatq, id_))
 
 
@@ -80,7 +83,7 @@ def _mark(request: Request, arguments: Json, threatq: ThreatQ, private: PrivateR
         id_ = library.create(threatq, request, private, (*request.indicator.attributes, verdict))
         said = f"Created with status {threatq.status} and marked as {name}"
         return _report(request, said, library.show(threatq, id_))
-    add_attributes(threatq.caller, "indicators", int(row["id"]), [verdict], library.SOURCE)
+    library.add_missing(threatq, row, (verdict,))
     notes = _withdraw(threatq, row, next(other for other in VERDICTS.values() if other != name))
     return _report(request, f"Marked as {name}", library.show(threatq, int(row["id"])), notes)
 
@@ -94,11 +97,11 @@ def _withdraw(threatq: ThreatQ, row: Json, name: str) -> tuple[str, ...]:
     for attribute in rows_of(row, "attributes"):
         if attribute_name(attribute) != name or str(attribute.get("value")) != "Yes":
             continue
-        if set(_sources(attribute)) == {library.SOURCE}:
+        if set(library.sources(attribute)) == {library.SOURCE}:
             threatq.caller.call("DELETE", f"/api/indicators/{row['id']}/attributes/{attribute['id']}")
             notes.append(f"the earlier verdict {name} from {library.SOURCE} was withdrawn")
         else:
-            givers = ", ".join(_sources(attribute)) or "somebody else"
+            givers = ", ".join(library.sources(attribute)) or "somebody else"
             notes.append(f"also marked as {name} by {givers}; that was left as it is")
     return tuple(notes)
 
@@ -138,7 +141,3 @@ def _report(request: Request, said: str, indicator: Shown, notes: Sequence[str] 
 
 def _asked(request: Request) -> str:
     return f"{request.indicator.type} {request.indicator.value}"
-
-
-def _sources(row: Json) -> list[str]:
-    return [str(one.get("name")) for one in rows_of(row, "sources")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workers.actions.request import Request
-from workers.actions.shown import Shown, shown
+from workers.actions.shown import Shown, attribute_name, rows_of, shown
 from workers.errors import InputError, Rejected
 from workers.plan import Attribute
 from workers.private import PrivateRanges, private_part
@@ -11,7 +11,7 @@ from workers.threatq.client import Json, rows
 from workers.threatq.exact import find_exact
 from workers.threatq.failure import Refusal
 from workers.threatq.objects import ensure
-from workers.threatq.relations import attribute_items
+from workers.threatq.relations import add_attributes, attribute_items
 from workers.threatq.service import ThreatQ
 
 #: The source under which ThreatQ shows what analysts do in LogRhythm.
@@ -54,6 +54,22 @@ def create(
     if isinstance(result, Refusal):
         raise result
     return result.id
+
+
+def add_missing(threatq: ThreatQ, row: Json, attributes: tuple[Attribute, ...]) -> None:
+    """Add those attributes that an indicator does not have from us yet."""
+    ours = {
+        (attribute_name(one), str(one.get("value", "")))
+        for one in rows_of(row, "attributes")
+        if SOURCE in sources(one)
+    }
+    missing = [one for one in attributes if (one.name, one.value) not in ours]
+    add_attributes(threatq.caller, "indicators", int(row["id"]), missing, SOURCE)
+
+
+def sources(row: Json) -> list[str]:
+    """Return the names of the sources of an indicator or an attribute."""
+    return [str(one.get("name")) for one in rows_of(row, "sources")]
 
 
 def show(threatq: ThreatQ, id_: int) -> Shown:

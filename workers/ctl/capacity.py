@@ -12,7 +12,7 @@ from producers.hand_over import spool_of
 from producers.spool import MOST_BYTES
 from workers.ctl.shell import Shell
 from workers.ctl.tables import Grid, Shown, size
-from workers.ledger.ledger import answering
+from workers.ledger.health import memory
 from workers.ledger.overview import overview
 
 
@@ -46,14 +46,12 @@ def run(shell: Shell, _options: Namespace) -> int:
 def limits(shell: Shell) -> Iterator[Limit]:
     """Yield the limits; raises ServiceAway("redis")."""
     settings = shell.settings
-    state = overview(shell.redis)
+    state = overview(shell.desk.redis)
     for queue in state.queues:
         yield Limit(
             f"open jobs in {queue.name}", queue.open, settings.max_open_jobs, "jobs", "doors refuse or spool"
         )
-    with answering():
-        info: dict[str, Any] = shell.redis.info("memory")
-    used, most = int(info["used_memory"]), int(info.get("maxmemory", 0))
+    used, most = memory(shell.desk.redis)
     refused_at = int(most * settings.memory_percent / 100) or None
     yield Limit(
         "Redis' memory until doors refuse",

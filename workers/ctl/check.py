@@ -52,8 +52,8 @@ def check(shell: Shell, *, only: str = "", within_s: float = WITHIN_S) -> list[L
     settings = loaded.settings
     areas: dict[str, Check] = {
         "here": partial(check_here, loaded),
-        "redis": partial(check_redis, shell.redis, settings),
-        "workers": partial(check_workers, shell.redis, settings.redis_url),
+        "redis": partial(check_redis, shell.desk, settings),
+        "workers": partial(check_workers, shell.desk, settings.redis_url),
         "threatq": partial(check_threatq, settings),
         "logrhythm": partial(check_logrhythm, settings),
     }

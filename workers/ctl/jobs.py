@@ -55,7 +55,7 @@ def list_jobs(shell: Shell, options: Namespace) -> int:
 
 def find_jobs(shell: Shell, options: Namespace) -> int:
     """Find jobs, and say how far was looked."""
-    found = search(shell.redis, options.text, most=options.limit, scan=options.scan)
+    found = search(shell.desk.redis, options.text, most=options.limit, scan=options.scan)
     jobs = summaries(shell.desk.records(found.ids))
     looked = f"looked at {found.scanned} jobs" + (
         "; there are more (--scan, --limit)" if found.more else ", which are all"

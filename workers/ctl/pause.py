@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from workers.ctl.celery_control import queues_by_worker, stop_consuming
+from workers.ctl.control import queues_by_worker, stop_consuming
 from workers.ctl.shell import Shell
 from workers.jobs import QUEUES
 

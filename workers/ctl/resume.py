@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from workers.ctl.celery_control import start_consuming
+from workers.ctl.control import start_consuming
 from workers.ctl.pause import PAUSABLE
 from workers.ctl.shell import Shell
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, TypeVar
 
-from redis import Redis
-
 from producers.console import note
 from workers.config import Loaded, Settings, load
 from workers.ctl.tables import Shown, show_all
@@ -64,19 +62,14 @@ class Shell:
         return self.loaded.settings
 
     @cached_property
-    def redis(self) -> Redis:
-        """The ledger's Redis, with a person's patience."""
-        return connect(self.settings.redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0)
-
-    @cached_property
     def desk(self) -> Desk:
-        """The operator's side of the ledger."""
-        return Desk(self.redis)
+        """The operator's side of the ledger, with a person's patience."""
+        return Desk(connect(self.settings.redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0))
 
     @cached_property
     def ledger(self) -> Ledger:
         """The workers' side of the ledger."""
-        return Ledger(self.redis)
+        return Ledger(self.desk.redis)
 
     def show(self, value: T, words: Callable[[T], Iterable[Shown]]) -> None:
         """Print `value`, which is made of what JSON knows, as JSON; or for a person what `words` makes of it."""

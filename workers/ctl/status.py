@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from workers.ctl.celery_control import queues_by_worker
+from workers.ctl.control import queues_by_worker
 from workers.ctl.shell import Shell
 from workers.ctl.tables import Grid, Shown, age, moment
 from workers.ledger.overview import overview
@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(shell: Shell, options: Namespace) -> int:
     """Show the state of everything that the ledger knows."""
-    value: dict[str, Any] = to_builtins(overview(shell.redis))
+    value: dict[str, Any] = to_builtins(overview(shell.desk.redis))
     value["workers"] = None if options.no_workers else queues_by_worker(shell.settings.redis_url)
     shell.show(value, _words)
     return 0

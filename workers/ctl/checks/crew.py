@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from redis import Redis
-
-from workers.ctl.celery_control import queues_by_worker
 from workers.ctl.checks.line import Line, failed, ok, warning
+from workers.ctl.control import queues_by_worker
 from workers.ctl.tables import age
+from workers.ledger.desk import Desk
 from workers.ledger.overview import Overview, overview
 
 AREA = "workers"
@@ -19,9 +18,9 @@ SILENT_S = 15.0
 _START = "celery -A workers.app worker -P threads -Q {queue}"
 
 
-def check_workers(redis: Redis, redis_url: str) -> Iterator[Line]:
+def check_workers(desk: Desk, redis_url: str) -> Iterator[Line]:
     """Ask who works; raises ServiceAway("redis")."""
-    state = overview(redis)
+    state = overview(desk.redis)
     workers = queues_by_worker(redis_url)
     yield from judge(state, workers)
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
-
-from redis import Redis
-from redis.exceptions import RedisError, ResponseError
 
 from workers.config import Settings
 from workers.ctl.checks.line import Line, failed, ok, warning
 from workers.ctl.tables import size
-from workers.jobs import QUEUES
 from workers.ledger import keys
-from workers.ledger.ledger import answering
+from workers.ledger.desk import Desk
+from workers.ledger.health import Health, health
 from workers.urls import is_loopback
 
 AREA = "redis"
@@ -27,34 +22,24 @@ OLDEST = (6, 2)
 #: Seconds by which Redis' clock and ours may differ before times in logs mislead.
 MOST_SKEW_S = 2.0
 
-#: Messages at each end of a queue that are looked at for strangers.
-LOOKED_AT = 50
 
-#: Names that people give to a list they push raw payloads to, beside the real queues.
-LIKELY_NAMES = (*QUEUES, "celery")
-
-
-def check_redis(redis: Redis, settings: Settings) -> Iterator[Line]:
+def check_redis(desk: Desk, settings: Settings) -> Iterator[Line]:
     """Look at one Redis; raises ServiceAway("redis") when it does not answer."""
-    began = time.time()
-    with answering():
-        seconds, micros = redis.time()
-        took_s = time.time() - began
-        info: dict[str, Any] = redis.info()
-    yield _reachable(took_s)
-    yield _clock(seconds + micros / 1e6 - (began + took_s / 2))
-    yield _version(info)
-    yield _role(info)
-    yield from _persistence(redis, info)
-    yield _eviction(info)
-    yield _memory(info, settings)
+    return judge(health(desk.redis), settings)
+
+
+def judge(found: Health, settings: Settings) -> Iterator[Line]:
+    """Judge what a Redis tells about itself."""
+    yield ok(AREA, "answers", f"in {found.took_s * 1000:.1f} ms")
+    yield _clock(found.ahead_s)
+    yield _version(found.info)
+    yield _role(found.info)
+    yield from _persistence(found)
+    yield _eviction(found.info)
+    yield _memory(found.info, settings)
     yield _transport(settings)
-    yield _user(redis, settings)
-    yield from _strangers(redis)
-
-
-def _reachable(took_s: float) -> Line:
-    return ok(AREA, "answers", f"in {took_s * 1000:.1f} ms")
+    yield _user(found.user or "unknown", settings)
+    yield _strangers(found.strangers)
 
 
 def _clock(skew_s: float) -> Line:
@@ -81,8 +66,8 @@ def _role(info: dict[str, Any]) -> Line:
     return ok(AREA, "role", f"primary, {info.get('connected_slaves', 0)} replicas")
 
 
-def _persistence(redis: Redis, info: dict[str, Any]) -> Iterator[Line]:
-    if not info.get("aof_enabled"):
+def _persistence(found: Health) -> Iterator[Line]:
+    if not found.info.get("aof_enabled"):
         yield failed(
             AREA,
             "persistence",
@@ -90,12 +75,7 @@ def _persistence(redis: Redis, info: dict[str, Any]) -> Iterator[Line]:
             "appendonly yes, appendfsync everysec (or always) in redis.conf",
         )
         return
-    try:
-        fsync = cast("dict[str, str]", redis.config_get("appendfsync")).get("appendfsync", "unknown")
-    except RedisError:
-        # A managed Redis and a user with few rights do not tell.
-        fsync = "unknown"
-    if fsync == "no":
+    if found.fsync == "no":
         yield warning(
             AREA,
             "persistence",
@@ -103,10 +83,10 @@ def _persistence(redis: Redis, info: dict[str, Any]) -> Iterator[Line]:
             "appendfsync everysec, or always",
         )
     else:
-        yield ok(AREA, "persistence", f"AOF, appendfsync {fsync}")
+        yield ok(AREA, "persistence", f"AOF, appendfsync {found.fsync or 'unknown'}")
     for name in ("aof_last_write_status", "aof_last_bgrewrite_status"):
-        if info.get(name, "ok") != "ok":
-            yield failed(AREA, name, str(info[name]), "make room on Redis' disk and see its log")
+        if found.info.get(name, "ok") != "ok":
+            yield failed(AREA, name, str(found.info[name]), "make room on Redis' disk and see its log")
 
 
 def _eviction(info: dict[str, Any]) -> Line:
@@ -155,57 +135,26 @@ def _transport(settings: Settings) -> Line:
     )
 
 
-def _user(redis: Redis, settings: Settings) -> Line:
-    try:
-        name = str(cast("Any", redis).acl_whoami())
-    except RedisError:
-        name = "unknown"
-    has_password = "@" in settings.redis_url
-    if not has_password:
+def _user(name: str, settings: Settings) -> Line:
+    if "@" not in settings.redis_url:
         return warning(
             AREA,
             "user",
             f"{name}, without a password: whoever reaches Redis reads and writes jobs",
-            "give Redis users (the ACL files in deploy/) and name one in TQ_REDIS_URL",
+            "give Redis users (deploy/redis) and name one in TQ_REDIS_URL",
         )
     return ok(AREA, "user", name)
 
 
-def _strangers(redis: Redis) -> Iterator[Line]:
-    """Look for payloads that somebody pushed where Celery's messages belong."""
-    found = []
-    with answering():
-        for name in (*map(keys.bells, QUEUES), *LIKELY_NAMES):
-            count = _raw(redis, name)
-            if count:
-                found.append(f"{name} ({count})")
-    if not found:
-        yield ok(AREA, "queues", "hold nothing but our own messages")
-        return
-    yield failed(
+def _strangers(strangers: dict[str, int]) -> Line:
+    """Judge payloads that somebody pushed where Celery's messages belong."""
+    if not strangers:
+        return ok(AREA, "queues", "hold nothing but our own messages")
+    shown = ", ".join(f"{name} ({count})" for name, count in strangers.items())
+    return failed(
         AREA,
         "queues",
-        f"raw payloads lie where no worker can read them: {', '.join(found)}",
+        f"raw payloads lie where no worker can read them: {shown}",
         f"push payloads to {keys.INGEST_RPUSH} (RPUSH), {keys.INGEST_LPUSH} (LPUSH) or the stream "
-        f"{keys.INGEST_STREAM}, which tq-redis-bridge reads; move what lies there now with RENAME or LMOVE",
+        f"{keys.INGEST_STREAM}, which tq-redis-bridge reads; move what lies there now with LMOVE",
     )
-
-
-def _raw(redis: Redis, name: str) -> int:
-    """Return how many of a list's items, of those looked at, are no messages of Celery's."""
-    try:
-        length = redis.llen(name)
-        ends = {*redis.lrange(name, 0, LOOKED_AT - 1), *redis.lrange(name, -LOOKED_AT, -1)} if length else ()
-    except ResponseError:
-        # Another type of key under this name is somebody else's business.
-        return 0
-    return sum(not is_message(item) for item in cast("set[bytes]", ends))
-
-
-def is_message(item: bytes) -> bool:
-    """Tell whether an item of a queue is a message of Celery's protocol."""
-    try:
-        message = json.loads(item)
-    except ValueError:
-        return False
-    return isinstance(message, dict) and {"body", "headers", "properties"} <= message.keys()

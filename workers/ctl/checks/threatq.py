@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
 from functools import partial
 
-import requests
 from msgspec import structs
 
 from workers.config import Settings, missing, threatq_needs
@@ -19,10 +16,10 @@ from workers.pages import with_page
 from workers.private import parse_private_ips
 from workers.sightings import EVENT_TYPE
 from workers.threatq.client import Client
+from workers.threatq.clock import skew_s
 from workers.threatq.collections import find_collection
 from workers.threatq.connector import Connector, Page
 from workers.threatq.service import ThreatQ
-from workers.threatq.transport import session_for
 
 AREA = "threatq"
 
@@ -134,16 +131,10 @@ def _collections(client: Client, settings: Settings) -> Iterator[Line]:
 
 
 def _clock(settings: Settings) -> Line:
-    """Compare the Date header of any answer with our clock."""
-    session = session_for(settings)
-    try:
-        with session:
-            answer = session.head(settings.threatq_url, timeout=(CONNECT_S, ANSWER_S), allow_redirects=False)
-        told = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
-    except (requests.RequestException, ValueError):
+    ahead_s = skew_s(settings)
+    if ahead_s is None:
         return ok(AREA, "clock", "ThreatQ does not tell its time")
-    skew_s = told - time.time()
-    found = f"{abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} this machine's"
-    if abs(skew_s) > MOST_SKEW_S:
+    found = f"{abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine's"
+    if abs(ahead_s) > MOST_SKEW_S:
         return warning(AREA, "clock", found, "set both by NTP; sightings get wrong times")
     return ok(AREA, "clock", found)

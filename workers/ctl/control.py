@@ -5,14 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+from celery import Celery
+from celery.app.control import Control
+from celery.exceptions import OperationalError
 
-from workers.app import remote_control
 from workers.errors import ServiceAway
+from workers.ledger.connect import for_celery
+from workers.ledger.keys import CELERY_PREFIX
+from workers.ledger.ledger import answering
 
 #: Seconds that workers get to answer; all that live answer within a few milliseconds.
 ANSWER_S = 0.7
+
+
+def remote_control(redis_url: str) -> Control:
+    """Return Celery's control over the workers at a Redis, whatever this process itself is configured for."""
+    url, options = for_celery(redis_url)
+    asking = Celery("tqctl", broker=url, set_as_current=False)
+    asking.conf.broker_transport_options = {
+        "global_keyprefix": CELERY_PREFIX,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        **options,
+    }
+    return asking.control
 
 
 def queues_by_worker(redis_url: str) -> dict[str, list[str]]:
@@ -39,6 +55,7 @@ def start_consuming(redis_url: str, queue: str, workers: Sequence[str]) -> None:
 @contextmanager
 def _asking() -> Iterator[None]:
     try:
-        yield
-    except (OperationalError, RedisError, OSError) as error:
+        with answering():
+            yield
+    except OperationalError as error:
         raise ServiceAway("redis", f"the workers cannot be asked: {error}") from error
