@@ -29,12 +29,14 @@ LAYERS = {
     "workers.intake workers.listsync workers.payload workers.private workers.sightings",
     # Acts: whoever speaks to Redis, ThreatQ, LogRhythm, a log or a scraper.
     "clients": "workers.ledger workers.logrhythm workers.logs workers.metrics workers.pages workers.retry_after "
-    "workers.threatq",
+    "workers.sync.journal workers.threatq",
     # Joins the two: what a claimed job makes happen.
     "work": "workers.actions workers.called workers.drain workers.events workers.leases workers.release "
     "workers.runtime workers.sync",
     # The only ones that know Celery.
     "tasks": "workers.app workers.tasks celeryconfig",
+    # The sync's own command follows a run and, with --inline, is a worker itself.
+    "connector": "producers.logrhythm producers.follow producers.sync_report",
     # Thin: a request becomes a job.
     "doors": "producers",
     # tqctl looks at everything, the doors' spools and Celery's workers too: nobody imports it.
@@ -52,8 +54,9 @@ MAY_IMPORT = {
     "clients": "ground settings",
     "work": "ground settings domain clients",
     "tasks": "ground settings domain clients work",
+    "connector": "ground settings domain clients work doors",
     "doors": "ground settings domain clients",
-    "operator": "ground settings domain clients work tasks doors",
+    "operator": "ground settings domain clients work tasks connector doors",
     "sandbox": "ground settings domain clients",
 }
 
