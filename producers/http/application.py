@@ -121,8 +121,7 @@ class Gate:
     def _measure(self, scope: Scope, status: int, seconds: float) -> None:
         route = scope.get("route")
         path = route.path if isinstance(route, Route) else "none"
-        self.door.meters.requests.labels(scope["method"], path, str(status)).inc()
-        self.door.meters.seconds.labels(path).observe(seconds)
+        self.door.meters.request(scope["method"], path, status, seconds)
 
 
 @asynccontextmanager

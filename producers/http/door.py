@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -71,6 +72,14 @@ class Meters:
         self.in_hand = metrics.gauge(self.registry, metrics.HTTP_IN_HAND)
         self.bytes = metrics.counter(self.registry, metrics.HTTP_BYTES)
         self.duplicates = metrics.counter(self.registry, metrics.HTTP_DUPLICATES)
+        # Finding a metric by its labels costs more than counting.
+        self.counting = cache(lambda *labels: self.requests.labels(*labels).inc)
+        self.timing = cache(lambda route: self.seconds.labels(route).observe)
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count and time a request."""
+        self.counting(method, route, str(status))()
+        self.timing(route)(seconds)
 
 
 #: Answers a request of somebody who may make it.

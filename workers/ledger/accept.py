@@ -16,7 +16,7 @@ from workers.ledger.scripts import Script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 ACCEPT = Script("accept")
@@ -53,8 +53,16 @@ class Accepted:
         self.conflict = conflict
 
 
+def _zlib(data: bytes) -> bytes:
+    return zlib.compress(data, COMPRESSION)
+
+
 def accept_command(
-    jobs: Sequence[Job], *, most_open: int = 100_000, most_memory_percent: float = MOST_MEMORY_PERCENT
+    jobs: Sequence[Job],
+    *,
+    most_open: int = 100_000,
+    most_memory_percent: float = MOST_MEMORY_PERCENT,
+    compress: Callable[[bytes], bytes] = _zlib,
 ) -> tuple[list[bytes], list[str | bytes | int]]:
     """Return the keys and the arguments of the accept script for `jobs`, which share one queue."""
     queue = jobs[0].kind.queue
@@ -68,18 +76,18 @@ def accept_command(
     ]
     for job in jobs:
         counter = f"accepted:{job.kind.name}:{job.door}"
-        arguments += (job.id, record_of(job), counter, job.digest, job.key, job.key_window_s * 1000)
+        arguments += (job.id, record_of(job, compress), counter, job.digest, job.key, job.key_window_s * 1000)
     return names, arguments
 
 
-def record_of(job: Job) -> bytes:
+def record_of(job: Job, compress: Callable[[bytes], bytes] = _zlib) -> bytes:
     """Return what the ledger keeps of a job and never changes: five lines and the compressed arguments.
 
     Accept puts one line before them: the time in ms of Redis's clock.
     """
     lines = (job.kind.name, job.kind.queue, job.door, job.trace, job.title[:MOST_TITLE])
     head = "\n".join([" ".join(line.split()) for line in lines])
-    return head.encode("utf-8", "backslashreplace") + b"\n" + zlib.compress(job.body, COMPRESSION)
+    return head.encode("utf-8", "backslashreplace") + b"\n" + compress(job.body)
 
 
 _PREFIX = keys.PREFIX.encode()

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from workers.jobs import Job
 from workers.ledger import keys
 from workers.ledger.accept import ACCEPT, Accepted, accept_command, read_answer
+from workers.ledger.compression import compress
 from workers.ledger.ledger import answering, no_room
 from workers.ledger.quarantine import QUARANTINE, Unreadable, keep_command, read_kept
 from workers.ledger.scripts import Script
@@ -112,7 +113,10 @@ class AsyncLedger:
         jobs = [job for waiting in taken for job in waiting.jobs]
         try:
             command = accept_command(
-                jobs, most_open=self.most_open, most_memory_percent=self.most_memory_percent
+                jobs,
+                most_open=self.most_open,
+                most_memory_percent=self.most_memory_percent,
+                compress=compress,
             )
             answer = read_answer(await self._run(ACCEPT, *command))
             if isinstance(answer, int):

@@ -25,6 +25,7 @@ from workers.ledger.accept import (
     read_answer,
 )
 from workers.ledger.bell import bell
+from workers.ledger.compression import compress
 from workers.ledger.records import Claim, Settlement
 from workers.ledger.scripts import Script
 
@@ -83,7 +84,10 @@ class Ledger:
         answers: list[Accepted] = []
         for queue, group in groupby(jobs, key=lambda job: job.kind.queue):
             command = accept_command(
-                list(group), most_open=self.most_open, most_memory_percent=self.most_memory_percent
+                list(group),
+                most_open=self.most_open,
+                most_memory_percent=self.most_memory_percent,
+                compress=compress,
             )
             answer = read_answer(self._run(ACCEPT, *command))
             if isinstance(answer, int):

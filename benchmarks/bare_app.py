@@ -1,0 +1,67 @@
+"""What the HTTP door is measured against: decode the same struct, push it once; or Celery's own send_task."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import msgspec
+from celery import Celery
+from msgspec import Struct
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+
+class Payload(Struct):
+    """The guide's payload, field by field."""
+
+    event_type: str
+    event_name: str
+    event_happened_at: Any = None
+    event_source: Any = None
+    event_attributes: Any = None
+    uri_source: Any = None
+    uri_source_attributes: Any = None
+    uri_target: Any = None
+    uri_target_attributes: Any = None
+    identity: Any = None
+    malware: Any = None
+    syslog_message: Any = None
+
+
+class Answer(Struct):
+    """The smallest answer."""
+
+    status: str
+
+
+URL = os.environ["TQ_REDIS_URL"]
+redis = Redis.from_url(URL)
+celery = Celery(broker=URL)
+celery.conf.update(task_ignore_result=True)
+decoder = msgspec.json.Decoder(Payload)
+OK = msgspec.json.encode(Answer("queued"))
+
+
+async def push(request: Request) -> Response:
+    """Decode and push."""
+    body = await request.body()
+    decoder.decode(body)
+    await redis.lpush("bare", body)
+    return Response(OK, 202, media_type="application/json")
+
+
+async def send(request: Request) -> Response:
+    """Decode and let Celery send it, in a thread since it blocks."""
+    payload = msgspec.to_builtins(decoder.decode(await request.body()))
+    await run_in_threadpool(celery.send_task, "events.create", args=[payload], queue="bare-celery")
+    return Response(OK, 202, media_type="application/json")
+
+
+app = Starlette(
+    routes=[Route("/v1/events", push, methods=["POST"]), Route("/celery", send, methods=["POST"])]
+)
