@@ -43,6 +43,7 @@ lock: ## Resolve requirements.lock anew
 
 docs: $(READY) ## Make docs/settings.md from the model
 	$(BIN)/python -m workers.settings_table > docs/settings.md
+	$(BIN)/python -m workers.metrics > docs/metrics.md
 	$(BIN)/python -m producers.http.openapi > docs/openapi.json
 
 .PHONY: help install demo up test bench chaos lint lock docs

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import after_task_publish, heartbeat_sent, setup_logging, worker_shutting_down
+from celery.signals import (
+    after_task_publish,
+    celeryd_init,
+    heartbeat_sent,
+    setup_logging,
+    worker_ready,
+    worker_shutting_down,
+)
 
 from workers import logs
 from workers.heartbeat import show_life
@@ -18,7 +26,6 @@ app = Celery(
 )
 app.config_from_object("celeryconfig")
 
-
 #: Set when this worker was told to stop: what it holds is finished, nothing more is claimed.
 stopping = threading.Event()
 
@@ -28,9 +35,27 @@ def _stop_claiming(**_: Any) -> None:
     stopping.set()
 
 
+@celeryd_init.connect
+def _log_as_worker(sender: str, **_: Any) -> None:
+    _set_up_logging(f"tq-worker-{sender.partition('@')[0]}")
+
+
+# Celery sets up no logging of its own where somebody is connected here.
 @setup_logging.connect
-def _set_up_logging(**_: Any) -> None:
-    logs.set_up()
+def _log_as_beat(**_: Any) -> None:
+    if not logging.getLogger().handlers:
+        _set_up_logging("tq-beat")
+
+
+def _set_up_logging(name: str) -> None:
+    settings = runtime().settings
+    logs.set_up(logs.LEVELS[settings.log_verbosity], location=settings.log_location, name=name)
+
+
+@worker_ready.connect
+def _tell_metrics(**_: Any) -> None:
+    here = runtime()
+    here.telemetry.serve(here.settings)
 
 
 # A worker sends its heartbeat from the loop that takes bells, beat publishes its tick each second: where either

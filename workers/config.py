@@ -102,6 +102,27 @@ class Settings(Struct, frozen=True, kw_only=True):
         str, Meta(description="File that a worker and beat touch every other second, for health checks.")
     ] = ""
 
+    log_location: Annotated[
+        str,
+        Meta(description="Where workers and beat log: stdout (the console), or a folder with one file each."),
+    ] = "stdout"
+    log_verbosity: Annotated[
+        int,
+        Meta(ge=1, le=3, description="What workers and beat log: 1 warnings, 2 what is done, 3 everything."),
+    ] = 2
+    metrics_host: Annotated[
+        str, Meta(description="Address on which a worker tells its metrics; it asks nobody for a token.")
+    ] = "127.0.0.1"
+    metrics_port: Annotated[
+        int,
+        Meta(
+            ge=-1,
+            le=65_535,
+            description="Port on which a worker tells its metrics, or the next free one of the twenty from it; 0: any "
+            "free one, which its log names; -1: none.",
+        ),
+    ] = -1
+
     wait_s: Annotated[
         float, Meta(ge=0, description="Seconds that a Smart Response command waits for its outcome.")
     ] = 25.0

@@ -16,14 +16,22 @@ from workers.errors import BadCredentials, ConfigError, ServiceAway, TqError
 from workers.leases import Leases
 from workers.ledger.ledger import LONGEST_WAIT_MS, NEEDS, Ledger
 from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, interrupted, waiting
+from workers.tracing import working_on
 
 log = structlog.get_logger(__name__)
 
 #: Carries out claims of one queue and settles each of them.
 Handle = Callable[[Sequence[Claim]], list[Settlement]]
 
+#: Told of each round of work: what was claimed together, and how many seconds it took until it was settled.
+Observer = Callable[[Sequence[Claim], float], None]
+
 #: Seconds after which a bell's work ends and the next bell goes on, so that a task stays short and is seen.
 BELL_S = 5.0
+
+
+def observe_nothing(_claims: Sequence[Claim], _seconds: float) -> None:
+    """Observe nothing."""
 
 
 class Bench(Struct, frozen=True):
@@ -35,21 +43,42 @@ class Bench(Struct, frozen=True):
 
 
 def drain(
-    bench: Bench, ledger: Ledger, leases: Leases, *, stopping: Callable[[], bool] = lambda: False
+    bench: Bench,
+    ledger: Ledger,
+    leases: Leases,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    observe: Observer = observe_nothing,
 ) -> int:
-    """Work until nothing is ready, the bell's time is over or the worker stops; return how many were settled."""
+    """Work until nothing is ready, the bell's time is over or the worker stops; return how many were settled.
+
+    `observe` is told of each round of work.
+    """
     settled, ends = 0, time.monotonic() + BELL_S
     while not stopping() and time.monotonic() < ends:
         claims = ledger.claim(bench.queue, bench.batch)
         if not claims:
             return settled
-        with leases.kept(claims):
+        began = time.monotonic()
+        with leases.kept(claims), working_on(claims):
             settlements, well = attempt(bench, ledger, claims)
-        for stale in ledger.settle(settlements, well=well):
-            log.warning("lease lost", job=stale.claim.id, state=stale.state)
+        stale = ledger.settle(settlements, well=well)
+        _tell(settlements, stale)
+        observe(claims, time.monotonic() - began)
         settled += len(settlements)
     ledger.ring(bench.queue)
     return settled
+
+
+def _tell(settlements: Sequence[Settlement], stale: Sequence[Settlement]) -> None:
+    for settlement in stale:
+        with working_on([settlement.claim]):
+            log.warning("lease lost", state=settlement.state)
+    # What went well is in the ledger; a line for each of ten thousand jobs a second would cost more than the jobs.
+    for settlement in settlements:
+        if settlement.state == "dead":
+            with working_on([settlement.claim]):
+                log.warning("job is dead", reason=settlement.entry.get("reason"))
 
 
 def attempt(bench: Bench, ledger: Ledger, claims: Sequence[Claim]) -> tuple[list[Settlement], Sequence[str]]:
@@ -65,7 +94,7 @@ def attempt(bench: Bench, ledger: Ledger, claims: Sequence[Claim]) -> tuple[list
         return put_off(ledger, claims, ServiceAway("threatq", str(error), after=RECHECK_S)), ()
     except ConfigError as error:
         # Not the jobs' fault: they wait until somebody has corrected the setting that is named.
-        log.error("wrong setting", queue=bench.queue, reason=str(error))
+        log.error("wrong setting", reason=str(error))
         return [interrupted(claim, str(error), RECHECK_S) for claim in claims], ()
     except Exception as error:
         if len(claims) > 1:
@@ -84,7 +113,8 @@ def one_by_one(
     well: Sequence[str] = ()
     again = [structs.replace(claim, attempts=claim.attempts + 1) for claim in claims]
     for index, claim in enumerate(again):
-        (settlement,), well = attempt(bench, ledger, [claim])
+        with working_on([claim]):
+            (settlement,), well = attempt(bench, ledger, [claim])
         settlements.append(settlement)
         if settlement.state in ("waiting", "interrupted"):
             rest = again[index + 1 :]
@@ -96,7 +126,7 @@ def given_up(claim: Claim, error: Exception) -> Settlement:
     """Settle a claim as dead, with a traceback where the fault is ours and not the job's."""
     if isinstance(error, TqError):
         return dead(claim, str(error), error=type(error).__name__)
-    log.exception("work failed", job=claim.id, kind=claim.kind)
+    log.exception("work failed")
     return dead(
         claim,
         f"{type(error).__name__}: {error}",

@@ -41,7 +41,6 @@ def set_up(level: int = logging.INFO, *, location: str = CONSOLE, name: str = "t
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            structlog.contextvars.merge_contextvars,
             *_SHARED,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
@@ -72,6 +71,7 @@ def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
 
 
 _SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.stdlib.PositionalArgumentsFormatter(),

@@ -17,6 +17,7 @@ from workers.pages import with_logrhythm_page, with_page
 from workers.payload.options import DialectOptions
 from workers.payload.options import from_settings as dialect_from
 from workers.sync.locks import turn
+from workers.telemetry import Telemetry
 from workers.threatq.connector import Connector, Page
 from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq
@@ -44,7 +45,12 @@ class Runtime:
     def threatq(self) -> ThreatQ:
         """ThreatQ; raises ConfigError when the settings do not say how to reach it."""
         require(self.settings, *threatq_needs(self.settings))
-        return connect_threatq(self.settings)
+        return connect_threatq(self.settings, observe=self.telemetry.calls_to("threatq"))
+
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        """What this process measures of its work."""
+        return Telemetry()
 
     @cached_property
     def events_connector(self) -> Connector:
@@ -88,8 +94,9 @@ class Runtime:
         with self._lock:
             if self._logrhythm is None or self._logrhythm[0] != wanted:
                 url = settings.logrhythm_url
+                observe = self.telemetry.calls_to("logrhythm")
                 its_turn = partial(turn, self.redis, url, settings.lease_s)
-                self._logrhythm = (wanted, LogRhythm(settings, turn=its_turn))
+                self._logrhythm = (wanted, LogRhythm(settings, turn=its_turn, observe=observe))
             return self._logrhythm[1]
 
     @cached_property

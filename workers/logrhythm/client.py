@@ -18,6 +18,7 @@ from workers.logrhythm.model import ListKind, ListSummary
 from workers.logrhythm.patience import Patience
 from workers.logrhythm.people import as_number, fetch_people, find_owner
 from workers.logrhythm.token import Token, read_token
+from workers.remote import Observer, observe_nothing
 
 #: What the guide says must be true of the owner.
 OWNER_RULE = (
@@ -40,9 +41,10 @@ class LogRhythm:
         turn: Turn = nullcontext,
         patience: Patience | None = None,
         sleep: Callable[[float], object] = time.sleep,
+        observe: Observer = observe_nothing,
     ) -> None:
         self.token: Token = read_token(settings.logrhythm_token)
-        self.gateway = Gateway(settings, patience=patience, sleep=sleep)
+        self.gateway = Gateway(settings, patience=patience, sleep=sleep, observe=observe)
         self.lists = Lists(
             self.gateway,
             entity=settings.logrhythm_entity,

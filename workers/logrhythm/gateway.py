@@ -12,12 +12,12 @@ from typing import Any
 
 import msgspec
 import requests
-from requests.adapters import HTTPAdapter
 
 from workers.config import Settings
 from workers.errors import ConfigError, ServiceAway, TqError
 from workers.logrhythm.failure import Dropped, failure
 from workers.logrhythm.patience import Patience, patiently
+from workers.remote import Adapter, Observer, observe_nothing
 from workers.urls import service_url
 
 #: Where the gateway listens unless the setting names a port (LogRhythm Cloud: 443).
@@ -42,6 +42,7 @@ class Gateway:
         *,
         patience: Patience | None = None,
         sleep: Callable[[float], object] = time.sleep,
+        observe: Observer = observe_nothing,
     ) -> None:
         if not settings.logrhythm_url:
             raise ConfigError("is not set; give LogRhythm's host name or URL", field="logrhythm_url")
@@ -50,7 +51,7 @@ class Gateway:
         self._list_timeout_s = settings.logrhythm_list_timeout_s
         self._connect_timeout_s = settings.logrhythm_connect_timeout_s
         self._patience, self._sleep = patience or Patience(), sleep
-        self._session = _session(settings)
+        self._session = _session(settings, observe)
 
     def __repr__(self) -> str:
         return f"Gateway({self.url!r})"
@@ -127,7 +128,7 @@ class Gateway:
             )
 
 
-def _session(settings: Settings) -> requests.Session:
+def _session(settings: Settings, observe: Observer) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
@@ -144,7 +145,7 @@ def _session(settings: Settings) -> requests.Session:
     if settings.logrhythm_proxy:
         session.proxies = {"http": settings.logrhythm_proxy, "https": settings.logrhythm_proxy}
     for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=POOL_SIZE))
+        session.mount(scheme, Adapter(observe, pool_connections=1, pool_maxsize=POOL_SIZE))
     return session
 
 

@@ -1,4 +1,4 @@
-"""What runs tell of themselves in Redis: how far they are, and what became of them."""
+"""What runs tell of themselves in Redis: how far they are, what they plan, and what became of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from redis import Redis
 from workers.ledger import keys
 from workers.ledger.ledger import answering
 
-#: Runs that are remembered, and seconds for which a run's progress is.
+#: Runs that are remembered, and seconds for which a run's plan and progress are.
 KEEP_RUNS, KEEP_S = 1_000, 7 * 86_400
 
 #: Seconds between two notes of one list's progress.
@@ -95,6 +95,19 @@ def progress_of(redis: Redis, job_id: str) -> dict[str, Step]:
     return {name.decode(): msgspec.json.decode(text, type=Step) for name, text in found.items()}
 
 
+def keep_plan(redis: Redis, job_id: str, plan: bytes) -> None:
+    """Remember a run's plan as JSON."""
+    with answering():
+        redis.set(keys.sync_plan(job_id), plan, ex=KEEP_S)
+
+
+def plan_of(redis: Redis, job_id: str) -> dict[str, Any] | None:
+    """Return a run's plan as `render.as_json` writes it, or None."""
+    with answering():
+        text = cast("bytes | None", redis.get(keys.sync_plan(job_id)))
+    return msgspec.json.decode(text) if text else None
+
+
 def keep_result(redis: Redis, result: RunResult) -> None:
     """Add a run to the history."""
     with answering():
@@ -113,3 +126,16 @@ def now_ms(redis: Redis) -> int:
     with answering():
         seconds, micros = redis.time()
     return seconds * 1000 + micros // 1000
+
+
+def held_count(redis: Redis) -> int:
+    """Return how many held deletes nobody has approved."""
+    with answering():
+        found = cast("list[bytes]", redis.hvals(keys.SYNC_HELD))
+    return sum(not msgspec.json.decode(text, type=_Held).approved_ms for text in found)
+
+
+class _Held(Struct, frozen=True):
+    """As much of a hold as is counted."""
+
+    approved_ms: int = 0

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from workers.config import Settings
 from workers.errors import BadCredentials
+from workers.remote import Observer, observe_nothing
 from workers.threatq.auth import Tokens
 from workers.threatq.failure import Refusal
 from workers.threatq.transport import Transport
@@ -36,9 +37,9 @@ class Client:
         self._tokens = tokens
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Client:
+    def from_settings(cls, settings: Settings, *, observe: Observer = observe_nothing) -> Client:
         """Return a client for the ThreatQ that the settings name; nothing is called yet."""
-        transport = Transport(settings)
+        transport = Transport(settings, observe=observe)
         return cls(transport, Tokens(transport, settings))
 
     @property

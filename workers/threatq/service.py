@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workers.config import Settings
+from workers.remote import Observer, observe_nothing
 from workers.threatq.client import Caller, Client
 from workers.threatq.lookups import Lookups
 
@@ -27,6 +28,6 @@ class ThreatQ:
         return f"{self.caller.base}/{collection}/{id_}/details"
 
 
-def connect(settings: Settings) -> ThreatQ:
-    """Return the ThreatQ that the settings name; nothing is called yet."""
-    return ThreatQ(Client.from_settings(settings), settings)
+def connect(settings: Settings, *, observe: Observer = observe_nothing) -> ThreatQ:
+    """Return the ThreatQ that the settings name; nothing is called yet. `observe` is told of each call."""
+    return ThreatQ(Client.from_settings(settings, observe=observe), settings)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
 from pathlib import Path
@@ -11,21 +10,15 @@ from typing import Any
 
 import msgspec
 import requests
-from requests.adapters import HTTPAdapter
 
 from workers.config import Settings
 from workers.errors import ConfigError, ServiceAway, TqError
+from workers.remote import Adapter, Observer, observe_nothing
 from workers.threatq.failure import failure
 from workers.urls import service_url
 
 #: Connections kept open; a worker with more threads opens further ones and closes them after use.
 POOL_SIZE = 32
-#: Told of each answered call: method, path, status, seconds.
-Observer = Callable[[str, str, int, float], None]
-
-
-def _ignore(_method: str, _path: str, _status: int, _seconds: float) -> None:
-    """Observe nothing."""
 
 
 class Transport:
@@ -35,11 +28,10 @@ class Transport:
     reach ThreatQ. Cookies are refused and redirects are not followed, so that a token goes nowhere else.
     """
 
-    def __init__(self, settings: Settings, *, observe: Observer = _ignore) -> None:
+    def __init__(self, settings: Settings, *, observe: Observer = observe_nothing) -> None:
         self.base = service_url(settings.threatq_url, setting="threatq_url")
         self._timeout = (settings.threatq_connect_timeout_s, settings.threatq_read_timeout_s)
-        self._observe = observe
-        self._session = session_for(settings)
+        self._session = session_for(settings, observe=observe)
 
     def __repr__(self) -> str:
         return f"Transport({self.base!r})"
@@ -61,7 +53,6 @@ class Transport:
         an administrator must correct.
         """
         call = f"{method} {path}"
-        began = time.monotonic()
         try:
             response = self._session.request(
                 method,
@@ -75,7 +66,6 @@ class Transport:
             )
         except requests.RequestException as error:
             raise _unreachable(error, call, self._timeout) from error
-        self._observe(method, path, response.status_code, time.monotonic() - began)
         if type is not Any and response.status_code == 200:
             return _typed(response.content, type, call)
         return _body_of(response, call)
@@ -85,7 +75,7 @@ class Transport:
         self._session.close()
 
 
-def session_for(settings: Settings) -> requests.Session:
+def session_for(settings: Settings, *, observe: Observer = observe_nothing) -> requests.Session:
     """Return a session with the TLS files and the proxy that the settings name."""
     session = requests.Session()
     session.trust_env = False
@@ -101,8 +91,8 @@ def session_for(settings: Settings) -> requests.Session:
     session.cert = _file(settings.threatq_client_cert, "threatq_client_cert") or None
     if settings.threatq_proxy:
         session.proxies = {"http": settings.threatq_proxy, "https": settings.threatq_proxy}
-    session.mount("https://", HTTPAdapter(pool_connections=2, pool_maxsize=POOL_SIZE))
-    session.mount("http://", HTTPAdapter(pool_connections=2, pool_maxsize=POOL_SIZE))
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, Adapter(observe, pool_connections=2, pool_maxsize=POOL_SIZE))
     return session
 
 

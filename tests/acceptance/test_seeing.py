@@ -1,0 +1,60 @@
+"""A real worker and beat, seen from outside: their log files and the worker's metrics."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.processes import Processes
+from tests.acceptance.conftest import environment
+from tests.sandbox_threatq import SandboxThreatQ
+from tests.waiting import until
+from workers.jobs import Job
+from workers.ledger.desk import Desk
+from workers.ledger.ledger import Ledger
+
+pytestmark = pytest.mark.acceptance
+
+
+def lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_a_worker_logs_into_its_own_file_and_tells_its_metrics(
+    threatq_sandbox: SandboxThreatQ, redis_url: str, ledger: Ledger, desk: Desk, tmp_path: Path
+) -> None:
+    # given
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    environ = {
+        **environment(redis_url, threatq_sandbox.url),
+        "TQ_LOG_LOCATION": str(logs),
+        "TQ_METRICS_PORT": "0",
+    }
+    with Processes(tmp_path / "output", environ) as processes:
+        processes.worker("seen", "enrichment", threads=1)
+        processes.beat()
+        file = logs / "tq-worker-seen.log"
+        (told,) = until(
+            lambda: [line for line in lines(file) if line["event"] == "metrics are told"], within_s=30
+        )
+
+        # when a job dies
+        (accepted,) = ledger.accept(
+            [Job("indicators.lookup", {"type": "No Such Type", "value": "x"}, door="stub")]
+        )
+        entry = desk.outcome(accepted.id, wait_s=20)
+
+        # then its line says so, and so do the metrics
+        assert entry is not None
+        assert entry.state == "dead"
+        (dead,) = until(lambda: [line for line in lines(file) if line.get("job") == accepted.id])
+        assert (dead["kind"], dead["queue"], dead["door"]) == ("indicators.lookup", "enrichment", "stub")
+        text = requests.get(f"http://127.0.0.1:{told['port']}/metrics", timeout=10).text
+        assert 'tq_jobs_total{door="stub",event="dead",kind="indicators.lookup"} 1.0' in text
+        assert 'tq_queue_seconds_count{kind="indicators.lookup"} 1.0' in text
+        until((logs / "tq-beat.log").exists)
