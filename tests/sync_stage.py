@@ -15,6 +15,7 @@ from tests.sandbox_threatq import SandboxThreatQ
 from workers.config import Secret, Settings
 from workers.drain import Bench, drain
 from workers.jobs import Job
+from workers.ledger import keys
 from workers.ledger.desk import Desk
 from workers.ledger.records import Entry
 from workers.runtime import Runtime
@@ -88,6 +89,17 @@ class Stage:
         entry = self.outcome(job_id)
         assert entry.state == "done", entry
         return entry.note
+
+    def hurry(self) -> None:
+        """Let no job and no service wait any longer."""
+        for service in ("threatq", "logrhythm"):
+            self.redis.delete(keys.away(service))
+        for job_id in self.redis.zrange(keys.due("sync"), 0, -1):
+            self.redis.zadd(keys.due("sync"), {job_id: 0})
+
+    def expire(self, every: int) -> None:
+        """Let each n-th indicator leave the collection."""
+        self.threatq.control("expire", {"every": every})
 
     def lists(self) -> dict[str, set[str]]:
         """Return every list in LogRhythm with its values."""

@@ -91,7 +91,7 @@ def attempt(bench: Bench, ledger: Ledger, claims: Sequence[Claim]) -> tuple[list
         return put_off(ledger, claims, error), ()
     except BadCredentials as error:
         # Behind the breaker: a wrong password that is tried again and again locks the account.
-        return put_off(ledger, claims, ServiceAway("threatq", str(error), after=RECHECK_S)), ()
+        return put_off(ledger, claims, ServiceAway(_whose(error), str(error), after=RECHECK_S)), ()
     except ConfigError as error:
         # Not the jobs' fault: they wait until somebody has corrected the setting that is named.
         log.error("wrong setting", reason=str(error))
@@ -100,6 +100,10 @@ def attempt(bench: Bench, ledger: Ledger, claims: Sequence[Claim]) -> tuple[list
         if len(claims) > 1:
             return one_by_one(bench, ledger, claims)
         return [given_up(claims[0], error)], ()
+
+
+def _whose(error: BadCredentials) -> str:
+    return "logrhythm" if error.field.startswith("logrhythm") else "threatq"
 
 
 def one_by_one(

@@ -1,0 +1,336 @@
+"""The list sync against both simulators: first fill, nothing changed, 5 % changed, and a worker that is killed.
+
+The bare transfer is the same pages and lists downloaded, and the same batches uploaded, by a loop that does nothing
+with them. BENCH_SYNC_SIZES="10000 100000" measures less.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import requests
+from msgspec import Struct, structs
+
+from benchmarks.measuring import Stage, stage, until
+from sandbox.logrhythm.tokens import mint
+from sandbox.system import write_settings
+from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
+from sandbox.threatq.seed import value_of
+from workers import settings_file
+from workers.jobs import Job
+from workers.logrhythm.model import entries
+from workers.sync.journal import progress_of
+
+SIZES = tuple(map(int, os.environ.get("BENCH_SYNC_SIZES", "10000 100000 1000000").split()))
+
+#: Indicators that the naive way is measured on; more would only take longer.
+NAIVE = 2_000
+
+COLLECTION = "Bench"
+TYPES = {
+    "IP Address": "IP",
+    "FQDN": "Host",
+    "MD5": "GeneralValue",
+    "SHA-1": "GeneralValue",
+    "SHA-256": "GeneralValue",
+}
+QUERY = {"criteria": {}, "filters": {"status_name": "Active"}}
+
+#: Seconds of a lease, so that a killed worker's job is taken up soon.
+LEASE_S = 5
+
+
+class Timed(Struct):
+    """One run beside the bare transfer of the same."""
+
+    bare_s: float
+    ours_s: float
+    calls: dict[str, int]
+
+    def figures(self) -> dict[str, Any]:
+        times = round(self.ours_s / self.bare_s, 2)
+        return {"bare_s": round(self.bare_s, 2), "ours_s": round(self.ours_s, 2), "times_bare": times}
+
+
+class Bench:
+    """Both services with some indicators, and a worker."""
+
+    def __init__(self, on: Stage, size: int) -> None:
+        self.on, self.size = on, size
+        ready = json.loads((on.processes.folder.parent / "sandbox.json").read_text())
+        self.logrhythm: str = ready["logrhythm"]
+        self.http = requests.Session()
+        self.http.trust_env = False
+        self._configure()
+        on.threatq("POST", "collections", {"name": COLLECTION, "query": QUERY})
+        on.threatq("POST", "seed", {"indicators": size})
+        self._start_worker("worker")
+        on.processes.beat()
+
+    def _configure(self) -> None:
+        settings = structs.replace(self.on.settings, logrhythm_url=self.logrhythm)
+        config = self.on.processes.folder.parent / "config"
+        write_settings(config, settings)
+        given = {name: line.text for name, line in settings_file.read(config / "tq.yaml").items()}
+        mapping = f'---\n{COLLECTION}:\n  baseName: "T: "\n'
+        more = {"logrhythm_url": self.logrhythm, "logrhythm_token": mint(), "logrhythm_owner": "ThreatQ Sync"}
+        more |= {
+            "settings_from": "local",
+            "sync_collections": mapping,
+            "sync_method": "full",
+            "lease_s": str(LEASE_S),
+        }
+        more |= {
+            "sync_interval_s": "0",
+            "sync_delete_max_percent": "30",
+            "sync_dir": str(self.on.processes.folder.parent / "sync"),
+        }
+        settings_file.write(config / "tq.yaml", {**given, **more})
+
+    def _start_worker(self, name: str) -> None:
+        self.worker = self.on.processes.worker(name, "sync", "upkeep", threads=4)
+        log = self.on.processes.folder / f"{name}.log"
+        self.on.processes.wait_until(lambda: " ready." in log.read_text(), "the worker")
+        self.worker_name = name
+
+    def api(self, method: str, path: str, **arguments: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {mint()}", **arguments.pop("headers", {})}
+        url = f"{self.logrhythm}/lr-admin-api{path}"
+        answer = self.http.request(method, url, headers=headers, timeout=600, **arguments)
+        answer.raise_for_status()
+        return answer
+
+    def lists(self) -> dict[str, str]:
+        """Return the guid of each list."""
+        return {
+            one["name"]: one["guid"]
+            for one in self.api("GET", "/lists/", headers={"pageSize": "1000"}).json()
+        }
+
+    def calls(self) -> dict[str, int]:
+        """Return how often each route of both services was called."""
+        control = self.http.get(f"{self.logrhythm}/sandbox/calls", timeout=60).json()["by_route"]
+        return {**control, **self.on.threatq("GET", "calls")["by_route"]}
+
+    def sync(self) -> float:
+        """Let the worker sync, and return the seconds from accept to done."""
+        job_id = self.start()
+        return until(lambda: self.is_done(job_id), within_s=3_600)
+
+    def start(self) -> str:
+        job = Job(
+            "lists.sync", {"collection": COLLECTION, "dry_run": False}, door="bench", key=str(time.time())
+        )
+        return self.on.ledger.accept([job])[0].id
+
+    def is_done(self, job_id: str) -> bool:
+        record = self.on.desk.record(job_id)
+        assert record is not None
+        assert record.state != "dead", record.result
+        if record.state == "done":
+            assert record.result["status"] == "done", record.result
+        return record.state == "done"
+
+    def timed(self, bare_s: float) -> Timed:
+        """Sync once, and count the calls of it."""
+        before = self.calls()
+        seconds = self.sync()
+        made = {route: count - before.get(route, 0) for route, count in self.calls().items()}
+        return Timed(bare_s, seconds, {route: count for route, count in made.items() if count})
+
+    def peak_mb(self) -> float:
+        """Return the worker's highest resident memory."""
+        lines = Path(f"/proc/{self.worker.pid}/status").read_text().splitlines()
+        return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024, 1)
+
+    def expected(self, *, changed: bool) -> dict[str, int]:
+        """Return how many entries each list must hold."""
+        names = list(TYPES)
+        numbers = range(self.size + (self.size // 20 if changed else 0))
+        kept = (
+            number for number in numbers if not (changed and number < self.size and (number + 1) % 20 == 0)
+        )
+        counts = dict.fromkeys((f"T: {name}" for name in names), 0)
+        for number in kept:
+            counts[f"T: {names[number % 5]}"] += 1
+        return counts
+
+    def check(self, *, changed: bool) -> None:
+        """Assert that every list holds as many entries as it must."""
+        found = self.api("GET", "/lists/", headers={"pageSize": "1000"}).json()
+        held = {one["name"]: one["entryCount"] for one in found if one["name"].startswith("T: ")}
+        assert held == self.expected(changed=changed), held
+
+    def download(self) -> None:
+        """Fetch every page and every list and forget it."""
+        login = {"grant_type": "password", "client_id": CLIENT_ID, "email": EMAIL, "password": PASSWORD}
+        token = self.http.post(f"{self.on.settings.threatq_url}/api/token", json=login, timeout=60).json()
+        headers = {"Authorization": f"Bearer {token['access_token']}"}
+        cursor, read = "*", 0
+        body = {**QUERY, "fields": ["id", "value", "type", "score", "created_at"]}
+        while True:
+            answer = self.http.post(
+                f"{self.on.settings.threatq_url}/api/indicators/query",
+                params={"limit": 1000, "sort": "id", "cursorMark": cursor},
+                json=body,
+                headers=headers,
+                timeout=600,
+            ).content
+            read += 1000
+            if read >= int(re.search(rb'"total": ?(\d+)', answer)[1]):  # type: ignore[index]
+                break
+            cursor = json.loads(re.search(rb'"nextCursorMark": ?("[^"]*")', answer)[1])  # type: ignore[index]
+        for guid in self.lists().values():
+            with self.api(
+                "GET", f"/lists/{guid}/", headers={"maxItemsThreshold": "2000000"}, stream=True
+            ) as answer:
+                for _ in answer.iter_content(128 * 1024):
+                    pass
+
+    def uploads(self) -> list[tuple[str, bytes]]:
+        """Return what a first fill sends, list by list: its type and the body of each call."""
+        made = []
+        for at, (name, kind) in enumerate(TYPES.items()):
+            values = [value_of(name, number) for number in range(at, self.size, len(TYPES))]
+            for start in range(0, len(values), 1000):
+                body = entries(kind, values[start : start + 1000])
+                made.append((name, msgspec.json.encode(body)))
+        return made
+
+    def upload(self, bodies: list[tuple[str, bytes]], guids: dict[str, str]) -> None:
+        """Send what was made before."""
+        for name, body in bodies:
+            headers = {"Content-Type": "application/json"}
+            self.api("POST", f"/lists/{guids[name]}/items/", data=body, headers=headers)
+
+    @contextmanager
+    def scratch_lists(self) -> Iterator[dict[str, str]]:
+        """Give an empty list of each type, gone afterwards."""
+        guids = {}
+        for name, kind in TYPES.items():
+            body = {"name": f"scratch {name}", "list_type": kind, "values": ["x"]}
+            made = self.http.post(f"{self.logrhythm}/sandbox/lists", json=body, timeout=60).json()
+            guids[name] = made["guid"]
+        yield guids
+        self.forget(guids.values())
+
+    def forget(self, guids: Any) -> None:
+        for guid in guids:
+            self.http.delete(f"{self.logrhythm}/sandbox/lists/{guid}", timeout=60).raise_for_status()
+
+
+def seconds(act: Any, *arguments: Any) -> float:
+    """Return how long a call takes."""
+    began = time.perf_counter()
+    act(*arguments)
+    return time.perf_counter() - began
+
+
+def run() -> dict[str, Any]:
+    """Measure every size, and the naive way in the same run."""
+    figures: dict[str, Any] = {str(size): measure(size) for size in SIZES}
+    return {
+        **figures,
+        "naive": naive(max(SIZES)),
+        "targets": "unchanged: no writes, <= 1.5 times bare; changed: <= 1.7 times bare, writes a list <= "
+        "ceil(changes / 1000) + 2; first fill <= 1.5 times bare; peak < 250 MB; killed: repeated calls < 5 %",
+    }
+
+
+def measure(size: int) -> dict[str, Any]:
+    """Measure one size with services of its own."""
+    with stage() as on:
+        bench = Bench(on, size)
+        first = first_fill(bench)
+        same = bench.timed(seconds(bench.download))
+        bench.check(changed=False)
+        peak = bench.peak_mb()
+        killed = killed_run(bench, first)
+        changed = five_percent(bench)
+        return {
+            "first_fill": {**first.figures(), "write_calls": writes(first.calls)},
+            "unchanged": {**same.figures(), "write_calls": writes(same.calls)},
+            "changed": changed,
+            "killed": killed,
+            "worker_peak_mb": peak,
+        }
+
+
+def first_fill(bench: Bench) -> Timed:
+    bodies = bench.uploads()
+    with bench.scratch_lists() as guids:
+        bare_s = seconds(bench.download) + seconds(bench.upload, bodies, guids)
+    first = bench.timed(bare_s)
+    bench.check(changed=False)
+    return first
+
+
+def five_percent(bench: Bench) -> dict[str, Any]:
+    """Let 5 % leave the collection and as many come."""
+    bench.on.threatq("POST", "expire", {"every": 20})
+    bench.on.threatq("POST", "seed", {"indicators": bench.size // 20, "start": bench.size})
+    changed = bench.timed(seconds(bench.download))
+    bench.check(changed=True)
+    added = bench.size // 20 // len(TYPES)
+    # Every twentieth indicator is of the last type.
+    changes = [added] * (len(TYPES) - 1) + [added + bench.size // 20]
+    most = sum(math.ceil(count / 1000) + 2 for count in changes)
+    return {**changed.figures(), "write_calls": writes(changed.calls), "most_write_calls": most}
+
+
+def killed_run(bench: Bench, first: Timed) -> dict[str, Any]:
+    """Fill the lists once more and kill the worker in the middle of the writes."""
+    bench.forget(bench.lists().values())
+    before = bench.calls()
+    job_id = bench.start()
+    half = bench.size // 1000 // 2
+    written = "POST /lists/{id}/items/"
+    until(lambda: bench.calls().get(written, 0) - before.get(written, 0) >= half, within_s=3_600)
+    bench.on.processes.kill(bench.worker_name)
+    bench._start_worker("another")
+    until(lambda: bench.is_done(job_id), within_s=3_600)
+    bench.check(changed=False)
+    made = {route: count - before.get(route, 0) for route, count in bench.calls().items()}
+    ours = {
+        route: made.get(route, 0) - count for route, count in first.calls.items() if "/token" not in route
+    }
+    repeated = sum(max(count, 0) for count in ours.values())
+    total = sum(first.calls.values())
+    assert all(step.stage in ("done", "gather") for step in progress_of(bench.on.client, job_id).values())
+    return {"repeated_calls": repeated, "of": total, "percent": round(100 * repeated / total, 2)}
+
+
+def writes(calls: dict[str, int]) -> int:
+    """Return how many calls changed a list."""
+    return sum(count for route, count in calls.items() if "/lists/" in route and not route.startswith("GET"))
+
+
+def naive(size: int) -> dict[str, Any]:
+    """Look the list up and put one item into it, for each indicator, as the open-source connector does."""
+    with stage() as on:
+        bench = Bench(on, NAIVE)
+        with bench.scratch_lists() as guids:
+            taken = seconds(pairs, bench, guids["SHA-256"])
+    a_million = taken / NAIVE * size
+    return {
+        "indicators": NAIVE,
+        "seconds": round(taken, 2),
+        "calls": 2 * NAIVE,
+        f"extrapolated_to_{size}_s": round(a_million),
+    }
+
+
+def pairs(bench: Bench, guid: str) -> None:
+    for number in range(NAIVE):
+        bench.api("GET", "/lists/", headers={"name": "scratch SHA-256"})
+        body = entries("GeneralValue", [value_of("SHA-256", number)])
+        bench.api("POST", f"/lists/{guid}/items/", json=body)
