@@ -74,8 +74,8 @@ LIGHT = (
     "workers.ledger.keys workers.ledger.scripts producers.spool"
 )
 
-#: The standard library; Python 3.11 does not know what 3.12 calls its SHA-2.
-STANDARD = sys.stdlib_module_names | {"_sha2"}
+#: The standard library, with the names that Python 3.11 and later ones give to its SHA-2.
+STANDARD = sys.stdlib_module_names | {"_sha2", "_sha256"}
 
 
 def module_name(path: Path) -> str:
