@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from typing import Any
@@ -60,6 +61,9 @@ def document() -> dict[str, Any]:
     actions = {SHAPES[kind].__name__: SHAPES[kind] for kind in ACTIONS.values()}
     structs = [*names.values(), *actions.values()]
     _, schemas = msgspec.json.schema_components(structs, ref_template=_REF)
+    for schema in schemas.values():
+        # Python 3.13 takes the indentation out of docstrings itself, earlier ones do not.
+        schema["description"] = inspect.cleandoc(schema.get("description", ""))
     return {
         "openapi": "3.1.0",
         "info": {

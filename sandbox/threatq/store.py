@@ -73,8 +73,17 @@ class Store:
     def __init__(self, layout: defaults.IdLayout = "first") -> None:
         self.reset(layout)
 
+    def close(self) -> None:
+        """Let go of the database; `reset` brings another."""
+        if hasattr(self, "db"):
+            self.db.close()
+
+    # Python 3.13 warns of a database that nobody closed.
+    __del__ = close
+
     def reset(self, layout: defaults.IdLayout) -> None:
         """Throw everything away and fill in what a fresh installation holds."""
+        self.close()
         # The server's thread is not the one that made the store; only one of them ever uses it at a time.
         self.db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self.db.row_factory = _as_dict

@@ -35,6 +35,8 @@ LAYERS = {
     "workers.runtime workers.sync",
     # The only ones that know Celery.
     "tasks": "workers.app workers.tasks celeryconfig",
+    # The sync's own command follows a run and, with --inline, is a worker itself.
+    "connector": "producers.logrhythm producers.follow producers.sync_report",
     # Thin: a request becomes a job.
     "doors": "producers",
     # tqctl looks at everything, the doors' spools and Celery's workers too: nobody imports it.
@@ -52,8 +54,9 @@ MAY_IMPORT = {
     "clients": "ground settings",
     "work": "ground settings domain clients",
     "tasks": "ground settings domain clients work",
+    "connector": "ground settings domain clients work doors",
     "doors": "ground settings domain clients",
-    "operator": "ground settings domain clients work tasks doors",
+    "operator": "ground settings domain clients work tasks connector doors",
     "sandbox": "ground settings domain clients",
 }
 

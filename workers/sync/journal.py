@@ -1,4 +1,4 @@
-"""What runs tell of themselves in Redis: how far they are, what they plan, and what became of them."""
+"""What runs tell of themselves in Redis: how far they are, and what became of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from redis import Redis
 from workers.ledger import keys
 from workers.ledger.ledger import answering
 
-#: Runs that are remembered, and seconds for which a run's plan and progress are.
+#: Runs that are remembered, and seconds for which a run's progress is.
 KEEP_RUNS, KEEP_S = 1_000, 7 * 86_400
 
 #: Seconds between two notes of one list's progress.
@@ -93,19 +93,6 @@ def progress_of(redis: Redis, job_id: str) -> dict[str, Step]:
     with answering():
         found = cast("dict[bytes, bytes]", redis.hgetall(keys.sync_progress(job_id)))
     return {name.decode(): msgspec.json.decode(text, type=Step) for name, text in found.items()}
-
-
-def keep_plan(redis: Redis, job_id: str, plan: bytes) -> None:
-    """Remember a run's plan as JSON."""
-    with answering():
-        redis.set(keys.sync_plan(job_id), plan, ex=KEEP_S)
-
-
-def plan_of(redis: Redis, job_id: str) -> dict[str, Any] | None:
-    """Return a run's plan as `render.as_json` writes it, or None."""
-    with answering():
-        text = cast("bytes | None", redis.get(keys.sync_plan(job_id)))
-    return msgspec.json.decode(text) if text else None
 
 
 def keep_result(redis: Redis, result: RunResult) -> None:

@@ -10,7 +10,8 @@ from redis import Redis
 
 from workers.listsync import render
 from workers.listsync.plan import ListPlan, SyncPlan
-from workers.sync.journal import ListResult, RunResult, keep_plan, keep_result, now_ms
+from workers.sync.journal import ListResult, RunResult, keep_result, now_ms
+from workers.sync.plans import keep_plan
 from workers.sync.run import Run
 from workers.sync.state import ListState
 
@@ -20,7 +21,7 @@ log = structlog.get_logger(__name__)
 def conclude(redis: Redis, run: Run, job_id: str, *, dry_run: bool) -> dict[str, Any]:
     """Write down what a run did, and return it as the job's result."""
     now, plan = now_ms(redis), run.plan()
-    keep_plan(redis, job_id, render.as_json(plan))
+    keep_plan(redis, job_id, plan)
     result = _result(run, plan, job_id, now_ms=now, dry_run=dry_run)
     if not dry_run:
         _keep_holds(run, now)

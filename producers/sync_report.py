@@ -1,0 +1,91 @@
+"""What is said of a run at its end: a table for people, JSON for programs, and the exit code."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from producers.console import AWAY, DONE, FAILED, WRONG_INPUT, note, printable
+from producers.follow import End
+from workers.ledger.desk import Desk
+from workers.listsync import render
+from workers.sync.plans import plan_of
+
+#: Exit code by how the following ended, where the run did not come to its end.
+CODES = {"dead": FAILED, "waiting": AWAY, "held": WRONG_INPUT, "open": AWAY}
+
+#: Exit code by the status of a run that came to its end.
+STATUS_CODES = {"done": DONE, "planned": DONE, "errors": FAILED, "overlap": FAILED, "skipped": WRONG_INPUT}
+
+NO_WORKER = (
+    "no worker has taken the job; start one (celery -A workers.app worker -P threads -Q sync), or use --inline. "
+    "The job is kept"
+)
+
+
+def code_of(end: End) -> int:
+    """Return the exit code of one run."""
+    if end.state == "done":
+        return STATUS_CODES.get(str(end.note.get("status")), FAILED)
+    return CODES[end.state]
+
+
+def show(desk: Desk, end: End) -> None:
+    """Print what a run did or would do; what keeps it from that goes to standard error."""
+    if end.state != "done" or "lists" not in end.note:
+        note(f"{end.collection}: {printable(reason(end))}")
+        return
+    console = Console()
+    plan = plan_of(desk.redis, end.job)
+    if end.note["status"] == "planned" and plan:
+        console.print(render.table(plan))
+        for item in plan.lists:
+            for line in render.samples(item):
+                console.print(f"  {item.name}  {line}", markup=False, highlight=False)
+        return
+    console.print(_table(end))
+    for line in end.note["notes"]:
+        console.print(printable(line), markup=False, highlight=False)
+
+
+def as_json(desk: Desk, end: End) -> str:
+    """Return all that is known of a run as one line of JSON."""
+    known: dict[str, Any] = {"collection": end.collection, "job": end.job, "state": end.state}
+    plan = plan_of(desk.redis, end.job) if end.state == "done" else None
+    if plan:
+        known["plan"] = json.loads(render.as_json(plan))
+    if end.state != "done":
+        known["reason"] = reason(end)
+    return json.dumps({**end.note, **known})
+
+
+def reason(end: End) -> str:
+    """Say why a run did not do its work, and what becomes of it."""
+    why = str(end.note.get("reason", ""))
+    if end.state == "open":
+        return NO_WORKER
+    if end.state == "held":
+        return f"{why}. The job is kept and goes on once this is corrected"
+    if end.state == "waiting":
+        return f"{why}. The job is kept and goes on by itself"
+    return why
+
+
+def _table(end: End) -> Table:
+    result = end.note
+    title = f"{end.collection} · {result['method']} · {result['status']} · {result['seconds']:g} s"
+    grid = Table(title=Text(title), title_justify="left")
+    grid.add_column("List")
+    for column in ("Before", "Added", "Deleted", "After", "Held"):
+        grid.add_column(column, justify="right")
+    for one in result["lists"]:
+        counts = (one["now"], one["adds"], one["deletes"], one["after"], one["held"])
+        if one["error"]:
+            grid.add_row(Text(one["name"]), Text(printable(one["error"]), style="red"))
+        else:
+            grid.add_row(Text(one["name"]), *(f"{count:,}" if count else "·" for count in counts))
+    return grid

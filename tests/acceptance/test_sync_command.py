@@ -1,0 +1,203 @@
+"""`tq-conn-logrhythm` and real workers against both simulators: the guide's checklist, and a worker that is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from sandbox.processes import Processes
+from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
+from tests.sandbox_threatq import SandboxThreatQ
+from tests.sync_stage import COLLECTION, MAPPING, Stage
+from tests.terminal import Terminal
+from tests.waiting import until
+from workers import settings_file
+from workers.sync.journal import progress_of
+
+pytestmark = pytest.mark.acceptance
+
+COMMAND = str(Path(sys.executable).with_name("tq-conn-logrhythm"))
+PAGE = {
+    "logrhythm_port": "",
+    "logrhythm_v751": "true",
+    "logrhythm_owner": "ThreatQ Sync",
+    "sync_collections": MAPPING,
+    "sync_method": "Fully sync (add and delete) ThreatQ data collections with LogRhythm lists",
+    "sync_max_items": "1000000",
+}
+
+
+@pytest.fixture
+def logrhythm(tmp_path: Path) -> Iterator[SandboxLogRhythm]:
+    tls = tmp_path / "tls"
+    tls.mkdir()
+    with running_logrhythm(tls=tls) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def stage(
+    redis: Redis, redis_url: str, threatq_sandbox: SandboxThreatQ, logrhythm: SandboxLogRhythm, tmp_path: Path
+) -> Stage:
+    made = Stage(redis, redis_url, threatq_sandbox, logrhythm, tmp_path / "sync")
+    made.share()
+    return made
+
+
+def environ(tmp_path: Path, **more: str) -> dict[str, str]:
+    home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "remembered")}
+    return {"PATH": os.environ["PATH"], "TERM": "dumb", "COLUMNS": "120", **home, **more}
+
+
+def configure(tmp_path: Path, stage: Stage, **more: str) -> Path:
+    """Write a tq.yaml with everything in it, so that no page in ThreatQ is needed."""
+    folder, settings = tmp_path / "config", stage.here.settings
+    names = (
+        "redis_url",
+        "threatq_url",
+        "threatq_client_id",
+        "threatq_email",
+        "settings_from",
+        "logrhythm_url",
+    )
+    names += ("logrhythm_owner", "logrhythm_ca_file", "sync_collections", "sync_method", "sync_dir")
+    values = {name: str(getattr(settings, name)) for name in names}
+    secrets = {name: getattr(settings, name).reveal() for name in ("threatq_password", "logrhythm_token")}
+    settings_file.write(folder / "tq.yaml", {**values, **secrets, **more})
+    return folder
+
+
+def run(tmp_path: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, "-c", str(folder), *arguments],
+        env=environ(tmp_path), cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def processes(tmp_path: Path, stage: Stage) -> Iterator[Processes]:
+    config = configure(tmp_path, stage, lease_s="2")
+    with Processes(tmp_path / "logs", {"TQ_CONFIG": str(config), "TQ_SYNC_INTERVAL_S": "0"}) as running:
+        yield running
+
+
+def start_worker(processes: Processes, name: str = "worker") -> None:
+    processes.worker(name, "sync", "upkeep", threads=4)
+    log = processes.folder / f"{name}.log"
+    processes.wait_until(lambda: " ready." in log.read_text(), "the worker")
+
+
+def test_the_guides_way_from_the_first_run_to_lists_that_hold_what_the_collection_holds(
+    tmp_path: Path, stage: Stage, redis_url: str
+) -> None:
+    # given the first run, which asks and registers, and an administrator who fills in the page
+    stage.seed(500)
+    config, logs = tmp_path / "config", tmp_path / "logs"
+    logs.mkdir()
+    command = [COMMAND, "-c", str(config), "-ll", str(logs), "-v3"]
+    home = environ(tmp_path, TQ_LOGRHYTHM_CA_FILE=stage.logrhythm.ca_file)
+    terminal = Terminal(command, cwd=tmp_path, env=home)
+    terminal.answer("ThreatQ Host: ", stage.threatq.url)
+    terminal.answer("Client ID: ", stage.threatq.client_id)
+    terminal.answer("E-Mail Address: ", stage.threatq.email)
+    terminal.answer("Password: ", stage.threatq.password)
+    terminal.answer("Status: ", "Active")
+    terminal.answer("Redis URL: ", redis_url)
+    assert terminal.end() == 0, terminal.shown
+    assert terminal.shown.endswith("Connector configured. Set information in UI\n")
+    token = stage.here.settings.logrhythm_token.reveal()
+    page = {**PAGE, "logrhythm_host": stage.logrhythm.url, "logrhythm_token": token}
+    stage.threatq.control("connector", {"name": "LogRhythm", "is_active": True, "custom_fields": page})
+
+    # when it runs again, with nothing but its name
+    ran = subprocess.run(
+        [COMMAND, "--inline"],
+        cwd=tmp_path,
+        env=home,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    # then the lists are there, and the exit code says so
+    assert ran.returncode == 0, ran.stderr
+    assert {name: len(values) for name, values in stage.lists().items()} == {
+        f"ThreatQ: {name}": 100 for name in ("IP Address", "FQDN", "MD5", "SHA-1", "SHA-256")
+    }
+    assert "ThreatQ: FQDN" in ran.stdout
+    assert token not in ran.stdout + ran.stderr + "".join(path.read_text() for path in logs.glob("*"))
+
+
+def test_without_a_worker_it_says_so_and_keeps_the_job(tmp_path: Path, stage: Stage) -> None:
+    stage.seed(10)
+    ran = run(tmp_path, configure(tmp_path, stage))
+    assert ran.returncode == 3
+    assert "no worker has taken the job" in ran.stderr
+    assert len(stage.desk.ids("accepted")) == 1
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path: Path, stage: Stage) -> None:
+    stage.seed(50)
+    ran = run(tmp_path, configure(tmp_path, stage), "--dry-run", "--inline", "--json")
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert (told["status"], told["plan"]["complete"]) == ("planned", True)
+    assert {one["name"]: one["add"] for one in told["plan"]["lists"]}["ThreatQ: FQDN"] == 10
+    assert stage.writes() == 0
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        # a key that is misspelt; a collection that is not there
+        ('---\nC:\n  basename: "T: "\n', "line 3"),
+        (MAPPING.replace(COLLECTION, "Absent"), "no data collection 'Absent'"),
+    ],
+)
+def test_a_wrong_mapping_ends_with_code_2_and_says_where(
+    mapping: str, said: str, tmp_path: Path, stage: Stage
+) -> None:
+    ran = run(tmp_path, configure(tmp_path, stage, sync_collections=mapping), "--inline")
+    assert ran.returncode == 2
+    assert said in ran.stderr
+
+
+def test_a_worker_killed_in_the_middle_of_the_writes_costs_a_call_and_no_entry(
+    tmp_path: Path, stage: Stage, processes: Processes
+) -> None:
+    # given a run in the middle of its writes
+    stage.seed(30_000)
+    stage.logrhythm.control("behaviour", {"write_ms": 30})
+    start_worker(processes)
+    job_id = stage.start()
+    written = "POST /lists/{id}/items/"
+    until(lambda: stage.logrhythm.calls(written) > 10, within_s=60)
+
+    # when its worker is killed and another one starts
+    processes.kill("worker")
+    processes.beat()
+    before = calls(stage)
+    start_worker(processes, "another")
+    until(lambda: stage.desk.outcome(job_id), within_s=60)
+
+    # then the lists are those of an undisturbed run, and hardly anything was done twice
+    assert stage.outcome(job_id).note["status"] == "done"
+    assert {name: len(values) for name, values in stage.lists().items()} == {
+        f"ThreatQ: {name}": 6_000 for name in ("IP Address", "FQDN", "MD5", "SHA-1", "SHA-256")
+    }
+    assert stage.logrhythm.calls(written) <= 30 + 1
+    assert before["POST /api/indicators/query"] == calls(stage)["POST /api/indicators/query"]
+    assert progress_of(stage.redis, job_id)["ThreatQ: FQDN"].stage == "done"
+
+
+def calls(stage: Stage) -> dict[str, Any]:
+    return dict(stage.threatq.calls())
