@@ -40,10 +40,16 @@ lint: $(READY) ## Formatting, style and types
 
 lock: ## Resolve requirements.lock anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --group dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
+
+WHEELHOUSE ?= wheelhouse
+wheelhouse: $(READY) ## Gather the wheels for a machine without a network
+	$(BIN)/pip download --quiet --disable-pip-version-check --require-hashes -r requirements-runtime.lock -d $(WHEELHOUSE)
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps -w $(WHEELHOUSE) .
 
 docs: $(READY) ## Make docs/settings.md from the model
 	$(BIN)/python -m workers.settings_table > docs/settings.md
 	$(BIN)/python -m workers.metrics > docs/metrics.md
 	$(BIN)/python -m producers.http.openapi > docs/openapi.json
 
-.PHONY: help install demo up test bench chaos lint lock docs
+.PHONY: help install demo up test bench chaos lint lock wheelhouse docs

@@ -3,8 +3,9 @@
     python3 deploy/make_secrets.py deploy/secrets --redis redis:6379
 
 Afterwards the folder holds `users.acl` for Redis, and for each of its users `redis-<user>`, the URL to put into
-TQ_REDIS_URL_FILE; besides, `flower` (user:password) and, for you to fill, what ThreatQ and LogRhythm gave you. The
-folder is yours alone; the files in it can be read by the user of a container, whose number is not yours.
+TQ_REDIS_URL_FILE; besides, `flower` (user:password), `http-tokens` (for NiFi: name:scopes:token) and, for you to
+fill, what ThreatQ and LogRhythm gave you. The folder is yours alone; the files in it can be read by the user of
+a container, whose number is not yours.
 Needs nothing but Python.
 """
 
@@ -37,11 +38,15 @@ def main() -> int:
     for name, password in passwords.items():
         put(folder / f"redis-{name}", f"{options.scheme}://{name}:{password}@{options.redis}/0")
     put(folder / "users.acl", acl(TEMPLATE.read_text(), passwords))
-    if not (folder / "flower").exists():
-        put(folder / "flower", f"admin:{secrets.token_urlsafe(STRENGTH)}")
-    for name in GIVEN:
+    made = {
+        "flower": f"admin:{secrets.token_urlsafe(STRENGTH)}",
+        "http-tokens": f"nifi:events+read:{secrets.token_urlsafe(STRENGTH)}",
+    }
+    for name, text in made.items():
         if not (folder / name).exists():
-            put(folder / name, "")
+            put(folder / name, text)
+    for name in GIVEN:
+        (folder / name).touch(mode=0o644)
     print(f"{folder} is ready; write into it: {', '.join(GIVEN)} (those that you use)")
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -35,7 +36,11 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         with tempfile.TemporaryDirectory(prefix="tq-sandbox-") as folder:
-            _run(options, _threatq(options), _logrhythm(options, Path(folder)))
+            tls = self_signed(Path(folder), options.name or options.host)
+            if options.share:
+                _share(options.share, tls["ssl_certfile"])
+            threatq = _threatq(options, tls if options.share else {})
+            _run(options, threatq, _logrhythm(options, tls if options.share or options.logrhythm_tls else {}))
     except OSError as error:
         print(f"tq-sandbox: {error.strerror}. Choose another port; 0 takes any free one.", file=sys.stderr)
         return 2
@@ -51,20 +56,25 @@ def _run(options: argparse.Namespace, threatq: Site, logrhythm: Site) -> None:
     serve(threatq, logrhythm, ready=ready)
 
 
-def _threatq(options: argparse.Namespace) -> Site:
+def _share(folder: Path, certificate: str) -> None:
+    """Put into `folder` what another container needs to speak to us."""
+    shutil.copyfile(certificate, folder / "certificate.pem")
+    (folder / "logrhythm-token").write_text(mint())
+
+
+def _threatq(options: argparse.Namespace, tls: dict[str, str]) -> Site:
     """The simulated ThreatQ, filled if that is wanted."""
     threatq = ThreatQ(seed=options.seed)
     if options.indicators:
         seed(threatq.store, SeedPlan(options.indicators))
         save(threatq.store, options.collection, ALL_INDICATORS, ANALYST.id, shared=True)
-    site = Site("ThreatQ", create_app(threatq), options.host, options.threatq_port)
+    site = Site("ThreatQ", create_app(threatq), options.host, options.threatq_port, **tls)
     print(f"ThreatQ: {site.url}  client id {CLIENT_ID}  e-mail {EMAIL}  password {PASSWORD}", flush=True)
     return site
 
 
-def _logrhythm(options: argparse.Namespace, folder: Path) -> Site:
+def _logrhythm(options: argparse.Namespace, tls: dict[str, str]) -> Site:
     """The simulated LogRhythm, with a certificate of its own if that is wanted."""
-    tls = self_signed(folder, options.host) if options.logrhythm_tls else {}
     app = logrhythm.create_app(LogRhythmConfig(mode=options.logrhythm_mode))
     port = options.logrhythm_port
     if port is None:
@@ -91,6 +101,13 @@ def _parser() -> argparse.ArgumentParser:
         "--logrhythm-mode", choices=("7.4", "7.5.1"), default="7.5.1", help="version (default %(default)s)"
     )
     parser.add_argument("--logrhythm-tls", action="store_true", help="LogRhythm speaks https")
+    parser.add_argument(
+        "--share",
+        type=Path,
+        metavar="FOLDER",
+        help="both speak https; certificate.pem and logrhythm-token are put here, for other machines",
+    )
+    parser.add_argument("--name", help="our host name in the certificate (default: --host)")
     parser.add_argument("--indicators", type=int, default=0, help="how many ThreatQ holds from the start")
     parser.add_argument(
         "--collection", default="Sandbox collection", help="data collection of those (default %(default)s)"

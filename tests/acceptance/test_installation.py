@@ -1,0 +1,89 @@
+"""Installing without a network: the guides' two commands, and the image, both from one wheelhouse."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.deployment import ROOT, our_services, words_of
+from tests.image import build
+
+pytestmark = pytest.mark.acceptance
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+#: Nothing of pip's settings on this machine counts, and no registry is asked.
+OFFLINE = {
+    "PIP_CONFIG_FILE": os.devnull,
+    "PIP_NO_INDEX": "1",
+    "PIP_NO_COMPILE": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+}
+
+
+def run(*words: str | Path, cwd: Path, **environ: str) -> str:
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    done = subprocess.run(
+        words,
+        cwd=cwd,
+        env={"PATH": path, "HOME": str(cwd), **environ},
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{words}\n{done.stdout.decode()}\n{done.stderr.decode()}"
+    return done.stdout.decode()
+
+
+@pytest.fixture(scope="module")
+def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make wheelhouse` gathers where there is a network, and what builds our own wheel."""
+    folder = tmp_path_factory.mktemp("wheelhouse")
+    for words in (
+        ("make", "-C", ROOT, "wheelhouse", f"WHEELHOUSE={folder}"),
+        (sys.executable, "-m", "pip", "download", "--quiet", "--dest", folder, "hatchling>=1.27"),
+    ):
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, timeout=500)
+    return folder
+
+
+def test_the_wheelhouse_installs_without_a_network(wheelhouse: Path, tmp_path: Path) -> None:
+    # Given a machine with Python alone, and the wheels carried there
+    run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
+    commands = tmp_path / "venv" / "bin"
+    (wheel,) = wheelhouse.glob("tq_workers-*.whl")
+
+    # When the guide's command is given
+    run(commands / "pip", "install", wheel, "--no-index", "--find-links", wheelhouse, cwd=tmp_path, **OFFLINE)
+
+    # Then every command is there, and Celery finds the app and its settings
+    assert run(commands / "tqctl", "--version", cwd=tmp_path).split()[-1] == PROJECT["version"]
+    assert [name for name in PROJECT["scripts"] if not (commands / name).exists()] == []
+    assert "concurrency" in run(commands / "celery", "-A", "workers.app", "worker", "--help", cwd=tmp_path)
+
+
+def test_the_steps_of_the_image_give_every_command_of_the_compose_file(
+    wheelhouse: Path, tmp_path: Path
+) -> None:
+    # Given an empty folder with what the Dockerfile copies, and no network
+    environ = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "PIP_FIND_LINKS": str(wheelhouse),
+        **OFFLINE,
+    }
+
+    # When the steps of the Dockerfile are run
+    prefix = build(tmp_path / "image", environ)
+
+    # Then what the containers run is there, works from an empty folder, and no installer is left
+    programs = {words_of(one["command"])[0] for one in our_services().values()}
+    for program in sorted(programs):
+        run(prefix / "bin" / program, "--help", cwd=tmp_path)
+    for name in ("worker", "beat", "flower"):
+        run(prefix / "bin" / "celery", "-A", "workers.app", name, "--help", cwd=tmp_path)
+    assert not (prefix / "bin" / "pip").exists()
