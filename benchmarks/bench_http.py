@@ -23,7 +23,7 @@ from sandbox.processes import Processes
 from sandbox.redis_server import RedisServer, free_port
 from workers.ledger.desk import Desk
 
-ROUNDS, REQUESTS, CELERY_REQUESTS, CONNECTIONS = 5, 6_000, 1_000, 32
+ROUNDS, REQUESTS, CELERY_REQUESTS, CONNECTIONS = 5, 4_000, 600, 32
 
 #: Requests with this many lines each, over this many connections.
 LINES, BATCHES, BATCH_CONNECTIONS = 100, 150, 8

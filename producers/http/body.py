@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import zlib
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
+from producers.http.headers import header
 from producers.http.problems import Problem, come_later
 
 #: Bytes beyond the limit that are still read, so that the sender gets to see the answer.
@@ -31,7 +32,7 @@ async def read_body(request: Request, *, most_bytes: int) -> bytes:
     the two forms that hold no JSON.
     """
     _refuse_wrapped(request)
-    if request.headers.get("content-encoding", "").strip().lower() not in _CODINGS:
+    if header(request, b"content-encoding").strip().lower() not in _CODINGS:
         raise Problem(415, "unsupported_encoding", "Content-Encoding must be gzip or absent")
     try:
         async with asyncio.timeout(_ARRIVES_WITHIN_S):
@@ -68,7 +69,12 @@ def inflate(data: bytes, *, most_bytes: int) -> bytes:
 async def _received(request: Request, most_bytes: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, more = message.get("body", b""), message.get("more_body", False)
         size += len(chunk)
         if size <= most_bytes:
             chunks.append(chunk)
@@ -88,7 +94,7 @@ def _too_large(size: str, most_bytes: int) -> Problem:
 
 
 def _refuse_wrapped(request: Request) -> None:
-    kind = request.headers.get("content-type", "").lower()
+    kind = header(request, b"content-type").lower()
     if kind.startswith("multipart/"):
         raise Problem(
             415,

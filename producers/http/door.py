@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import Response
 
+from producers.http.headers import header
 from producers.http.problems import Problem
 from producers.http.tokens import Caller, Tokens
 from producers.http.waiters import Waiters
@@ -92,7 +93,7 @@ def only_for(scope: str, handle: Handle) -> Callable[[Request], Awaitable[Respon
 
     async def endpoint(request: Request) -> Response:
         door: Door = request.app.state.door
-        caller = door.tokens.caller(request.headers.get("authorization", ""), scope)
+        caller = door.tokens.caller(header(request, b"authorization"), scope)
         return await handle(door, request, caller)
 
     return endpoint
@@ -105,6 +106,8 @@ def answer(body: Any, status: int = 200) -> Response:
 
 def flag(request: Request, name: str) -> bool:
     """Return a switch in the query; raises Problem for anything but true and false."""
+    if not request.scope["query_string"]:
+        return False
     value = request.query_params.get(name, "false").lower()
     if value not in ("true", "false", "1", "0", ""):
         raise Problem(400, "bad_query", f"{name} must be true or false")
@@ -113,7 +116,7 @@ def flag(request: Request, name: str) -> bool:
 
 def sender_key(request: Request, caller: Caller) -> str:
     """Return what the sender calls this request, apart from what other senders call theirs; "" for nothing."""
-    text = request.headers.get("idempotency-key", "").strip()
+    text = header(request, b"idempotency-key").strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1].replace('\\"', '"').replace("\\\\", "\\")
     if len(text) > _MOST_KEY or not text.isascii() or not text.isprintable():
@@ -123,11 +126,11 @@ def sender_key(request: Request, caller: Caller) -> str:
 
 def trace(request: Request) -> str:
     """Return the W3C trace context of a request, or "" for none that can be read."""
-    text = request.headers.get("traceparent", "").strip()
+    text = header(request, b"traceparent").strip()
     return text if _TRACEPARENT.fullmatch(text) else ""
 
 
 def request_id(request: Request) -> str:
     """Return the sender's X-Request-Id if it is one that may stand in a log, else ""."""
-    text = request.headers.get("x-request-id", "")
+    text = header(request, b"x-request-id")
     return text if _REQUEST_ID.fullmatch(text) else ""

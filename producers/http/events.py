@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from producers.http.body import read_body
 from producers.http.door import Door, answer, flag, sender_key, trace
+from producers.http.headers import header
 from producers.http.problems import Problem
 from producers.http.shapes import BatchQueued, Item, ItemError, Queued
 from producers.http.tokens import Caller
@@ -165,7 +166,7 @@ def reused(job_id: str) -> Problem:
 
 def _cloud_event_key(request: Request) -> str:
     """Return the key of a CloudEvent whose envelope is in the headers."""
-    source, event_id = request.headers.get("ce-source", ""), request.headers.get("ce-id", "")
+    source, event_id = header(request, b"ce-source"), header(request, b"ce-id")
     return key_of(source, event_id) if source and event_id else ""
 
 

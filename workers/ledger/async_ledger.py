@@ -18,6 +18,9 @@ from workers.ledger.ledger import answering, no_room
 from workers.ledger.quarantine import QUARANTINE, Unreadable, keep_command, read_kept
 from workers.ledger.scripts import Script
 
+#: Calls under way at a time for a queue: with one alone, door and Redis would take turns in idling.
+MOST_CALLS = 2
+
 #: Jobs above which one call takes no further request; a call holds Redis for about 15 us a job.
 MOST_JOBS_A_CALL = 200
 
@@ -50,7 +53,7 @@ class AsyncLedger:
         self.most_quarantined = most_quarantined
         self.keep_s = int(keep_s)
         self._waiting: dict[str, list[_Waiting]] = defaultdict(list)
-        self._callers: dict[str, asyncio.Task[None]] = {}
+        self._callers: dict[str, set[asyncio.Task[None]]] = defaultdict(set)
 
     async def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs of one queue into the ledger, all or none; raises Busy when the queue has no room."""
@@ -59,8 +62,10 @@ class AsyncLedger:
         queue = jobs[0].kind.queue
         waiting = _Waiting(jobs, asyncio.get_running_loop().create_future())
         self._waiting[queue].append(waiting)
-        if queue not in self._callers:
-            self._callers[queue] = asyncio.create_task(self._call_for(queue))
+        if len(self._callers[queue]) < MOST_CALLS:
+            caller = asyncio.create_task(self._call_for(queue))
+            self._callers[queue].add(caller)
+            caller.add_done_callback(self._callers[queue].discard)
         return await waiting.answers
 
     async def conflicts(self, jobs: Sequence[Job]) -> list[str]:
@@ -94,11 +99,8 @@ class AsyncLedger:
         await self.redis.aclose()
 
     async def _call_for(self, queue: str) -> None:
-        try:
-            while self._waiting[queue]:
-                await self._call(self._take(queue))
-        finally:
-            del self._callers[queue]
+        while self._waiting[queue]:
+            await self._call(self._take(queue))
 
     def _take(self, queue: str) -> list[_Waiting]:
         waiting = self._waiting[queue]

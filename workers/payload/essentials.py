@@ -40,7 +40,8 @@ def required(payload: dict[str, Any], field: str) -> str:
 
 def one_line(payload: dict[str, Any], field: str) -> str:
     """Return a field as one line of text."""
-    return _LINE_BREAKS.sub(" ", as_text(payload.get(field)).strip())
+    text = as_text(payload.get(field)).strip()
+    return text if text.isprintable() else _LINE_BREAKS.sub(" ", text)
 
 
 def happened_at(

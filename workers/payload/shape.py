@@ -31,6 +31,8 @@ def _contents(value: Any) -> Any:
 
 def escape_unfit(text: str) -> str:
     r"""Write NUL and lone surrogates, which no database takes, as `\u0000` and the like."""
+    if text.isprintable():
+        return text
     return _UNFIT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
