@@ -44,7 +44,7 @@ def _run(options: Namespace) -> int:
     if options.explain:
         return _explain(_plan(argument, loaded, options), loaded.settings, as_json=options.json)
     if argument is None or not loaded.origins:
-        loaded = _set_up(loaded)
+        loaded = set_up(loaded)
     if argument is None:
         return DONE
     return _send(_plan(argument, loaded, options), loaded, options)
@@ -69,7 +69,7 @@ def _load(options: Namespace) -> Loaded:
     return structs.replace(loaded, settings=structs.replace(loaded.settings, connector_name=options.name))
 
 
-def _set_up(loaded: Loaded) -> Loaded:
+def set_up(loaded: Loaded) -> Loaded:
     """Make the connector known to ThreatQ, after asking for what is not configured yet."""
     if not is_configured(loaded):
         return FirstRun(check=check, register=_register).run(loaded)

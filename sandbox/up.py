@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import secrets
 import signal
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from sandbox.processes import ROOT
+from sandbox.redis_server import free_port, is_free
 from sandbox.system import System, running_system
 from workers.errors import TqError
 
@@ -19,6 +21,9 @@ FOLDER = ROOT / "var"
 
 #: The simulated ThreatQ's port, the same each time so that a browser's tab stays good.
 THREATQ_PORT = 8900
+
+#: Flower's usual port; where it is taken, any free one.
+FLOWER_PORT = 5555
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,7 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
             running_system(options.folder, threatq_port=options.threatq_port) as system,
             contextlib.suppress(KeyboardInterrupt),
         ):
-            print(how_to_play(system), flush=True)
+            password = start_flower(system)
+            print(how_to_play(system, password), flush=True)
             while True:
                 time.sleep(0.5)
                 system.processes.check()
@@ -46,14 +52,27 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def how_to_play(system: System) -> str:
+def start_flower(system: System) -> str:
+    """Start Flower behind a password of this run and return the password."""
+    password = secrets.token_urlsafe(9)
+    system.processes.environ |= {
+        "TQ_FLOWER_BASIC_AUTH": f"admin:{password}",
+        "TQ_FLOWER_PORT": str(FLOWER_PORT if is_free(FLOWER_PORT) else free_port()),
+    }
+    system.processes.start("flower", Path(sys.executable).with_name("tqctl"), "flower")
+    return password
+
+
+def how_to_play(system: System, password: str) -> str:
     """Return the addresses and the next commands to try."""
+    flower = system.processes.environ["TQ_FLOWER_PORT"]
     folder = _short(system.config)
     example = "tests/fixtures/payload-example.json"
     return f"""
 Running. Ctrl-C stops it all.
 
   ThreatQ (simulated)  {system.settings.threatq_url or "as configured"}
+  Flower               http://127.0.0.1:{flower}  user admin, password {password}
   Redis                {system.settings.redis_url}
   logs                 {_short(system.processes.folder)}
 
@@ -61,7 +80,8 @@ Try in another terminal:
 
   .venv/bin/tq-conn-events-builder -c {folder} -p @{example} --wait
   .venv/bin/tq-conn-events-builder -c {folder} -p @{example} --explain
-  .venv/bin/celery --broker {system.settings.redis_url} --workdir . -A workers.app flower
+  .venv/bin/tqctl -c {folder} status
+  .venv/bin/tqctl -c {folder} check
 """
 
 

@@ -123,6 +123,15 @@ class Settings(Struct, frozen=True, kw_only=True):
         ),
     ] = -1
 
+    flower_basic_auth: Annotated[
+        Secret,
+        Meta(
+            description="Who may look at Flower, `user:password`; without it `tqctl flower` does not start."
+        ),
+    ] = Secret("")
+    flower_host: Annotated[str, Meta(description="Address on which Flower listens.")] = "127.0.0.1"
+    flower_port: Annotated[int, Meta(gt=0, le=65_535, description="Port on which Flower listens.")] = 5555
+
     wait_s: Annotated[
         float, Meta(ge=0, description="Seconds that a Smart Response command waits for its outcome.")
     ] = 25.0

@@ -25,7 +25,7 @@ CONSOLE = "stdout"
 #: Bytes of one log file, and how many older ones are kept.
 FILE_BYTES, FILES_KEPT = 10_000_000, 5
 
-_SECRET_NAME = re.compile(r"password|secret|token|authorization|api_?key|access_?key|cookie", re.IGNORECASE)
+SECRET_NAME = re.compile(r"passw|secret|token|authorization|(?:api|access)[_-]?key|cookie", re.IGNORECASE)
 _BEARER = re.compile(r"(?i)\b(bearer|basic) +[\w.~+/=-]+")
 
 
@@ -57,7 +57,7 @@ def masked(value: Any) -> Any:
         return _BEARER.sub(r"\1 ***", without_password(value))
     if isinstance(value, Mapping):
         return {
-            name: "***" if _SECRET_NAME.search(str(name)) and inner else masked(inner)
+            name: "***" if SECRET_NAME.search(str(name)) and inner else masked(inner)
             for name, inner in value.items()
         }
     if isinstance(value, list | tuple):

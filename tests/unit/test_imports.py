@@ -56,7 +56,7 @@ MAY_IMPORT = {
     "tasks": "ground settings domain clients work",
     "connector": "ground settings domain clients work doors",
     "doors": "ground settings domain clients",
-    "operator": "ground settings domain clients work tasks connector doors",
+    "operator": "ground settings domain clients work tasks connector doors sandbox",
     "sandbox": "ground settings domain clients",
 }
 

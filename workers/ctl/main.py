@@ -43,6 +43,15 @@ SUBCOMMANDS = {
         ("pause", "stop work on a queue until it is resumed", "workers.ctl.pause"),
         ("resume", "go on with a paused queue", "workers.ctl.resume"),
         ("capacity", "where the limits are, and how far it is to them", "workers.ctl.capacity"),
+        ("setup", "ask what is not configured yet, check it, register the connector", "workers.ctl.setup"),
+        ("up", "run the whole system on this machine, until Ctrl-C", "workers.ctl.up"),
+        ("demo", "the guide's payload through the whole system", "workers.ctl.demo"),
+        ("flower", "watch Celery in a browser, behind a password", "workers.ctl.flower"),
+        (
+            "support-bundle",
+            "one archive with all that support asks for, secrets masked",
+            "workers.ctl.bundle",
+        ),
         (
             "srp-bundle",
             "write the SmartResponse plugin for LogRhythm",

@@ -1,0 +1,97 @@
+"""Flower beside a real worker: it asks for a password, and shows our queues and our work."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.processes import Processes
+from sandbox.redis_server import free_port
+from tests.acceptance.conftest import Command, environment
+from tests.waiting import until
+from workers.jobs import Job
+from workers.ledger.desk import Desk
+from workers.ledger.ledger import Ledger
+
+pytestmark = pytest.mark.acceptance
+
+LOGIN = ("admin", "a password of this test")
+TQCTL = Path(sys.executable).with_name("tqctl")
+
+
+@pytest.fixture
+def flower(working: Processes, redis_url: str, threatq_server: str, tmp_path: Path) -> Iterator[str]:
+    """The address of a Flower that runs behind LOGIN."""
+    port = free_port()
+    environ = {
+        **environment(redis_url, threatq_server),
+        "TQ_FLOWER_BASIC_AUTH": ":".join(LOGIN),
+        "TQ_FLOWER_PORT": str(port),
+    }
+    with Processes(tmp_path / "flower", environ) as processes:
+        processes.start("flower", TQCTL, "flower")
+        url = f"http://127.0.0.1:{port}"
+        processes.wait_until(lambda: answers(url), "Flower")
+        yield url
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/healthcheck", timeout=2).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def get(url: str, path: str) -> Any:
+    answer = requests.get(url + path, auth=LOGIN, timeout=10)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_it_asks_for_the_password_and_shows_queues_and_finished_work(
+    flower: str, ledger: Ledger, desk: Desk
+) -> None:
+    # without the password nothing is shown
+    for path in ("/", "/workers", "/api/workers", "/api/tasks"):
+        assert requests.get(flower + path, timeout=10).status_code == 401, path
+        assert requests.get(flower + path, auth=("admin", "wrong"), timeout=10).status_code == 401, path
+
+    # with it, the queues are ours
+    queues = until(lambda: get(flower, "/api/queues/length")["active_queues"], within_s=20)
+    assert {"events", "enrichment", "sync", "upkeep"} <= {queue["name"] for queue in queues}
+
+    # and work that was done is seen, without what it was done on
+    secret = "a-value-that-flower-must-not-show.example"
+    (accepted,) = ledger.accept(
+        [Job("indicators.lookup", {"type": "FQDN", "value": secret}, door="stub", title=secret)]
+    )
+    assert desk.outcome(accepted.id, wait_s=20) is not None
+
+    def finished() -> list[dict[str, Any]]:
+        return [task for task in get(flower, "/api/tasks").values() if task["name"] == "enrichment.work"]
+
+    tasks = until(lambda: [task for task in finished() if task["state"] == "SUCCESS"], within_s=20)
+    assert secret not in str(tasks)
+    assert LOGIN[1] not in str(tasks)
+
+
+def test_the_password_is_on_no_command_line(flower: str) -> None:
+    shown = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert re.search(r"celery -A workers\.app flower", shown)
+    assert LOGIN[1] not in shown
+
+
+@pytest.mark.parametrize(
+    ("login", "words"), [("", "behind a login only"), ("admin:", "login"), ("a:b,c", "comma")]
+)
+def test_without_a_login_it_does_not_start(command: Command, login: str, words: str) -> None:
+    answer = command("tqctl", "flower", TQ_FLOWER_BASIC_AUTH=login)
+    assert answer.returncode == 2
+    assert words in answer.stderr
