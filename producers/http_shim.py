@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import structlog
 import uvicorn
@@ -19,6 +20,8 @@ from msgspec.structs import replace
 from producers.console import DONE, guarded, note
 from producers.http.application import create_app
 from producers.http.door import Door
+from producers.http.patience import PatientProtocol
+from producers.http.tls import tls_options
 from producers.http.tokens import Tokens, read_tokens
 from workers import logs
 from workers.config import Settings, load
@@ -54,12 +57,15 @@ def _run(options: argparse.Namespace) -> int:
         http_port=loaded.settings.http_port if options.port is None else options.port,
     )
     door = Door(settings, _tokens(settings, insecure=options.insecure_no_auth))
+    tls = tls_options(settings)
+    _warn(settings, tls)
+    server = _server(door, tls)
     with _bound(settings) as listening:
-        url = f"http://{settings.http_host}:{listening.getsockname()[1]}"
+        url = f"{'https' if tls else 'http'}://{_named(settings.http_host)}:{listening.getsockname()[1]}"
         note(f"tq-http-shim listens on {url}")
         if options.ready_file:
             write_whole(options.ready_file, json.dumps({"url": url}).encode())
-        _serve(door, listening)
+        _serve(server, listening)
     return DONE
 
 
@@ -75,6 +81,17 @@ def _tokens(settings: Settings, *, insecure: bool) -> Tokens:
     if not tokens.known:
         raise ConfigError(_NO_TOKENS, field="http_tokens (TQ_HTTP_TOKENS)")
     return tokens
+
+
+def _warn(settings: Settings, tls: dict[str, Any]) -> None:
+    if not tls and not settings.http_behind_tls and not is_loopback(settings.http_host):
+        log.warning(
+            "tokens and payloads cross the network in the clear; set TQ_HTTP_TLS_CERT, or TQ_HTTP_BEHIND_TLS"
+        )
+
+
+def _named(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _bound(settings: Settings) -> socket.socket:
@@ -107,9 +124,10 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _serve(door: Door, listening: socket.socket) -> None:
+def _server(door: Door, tls: dict[str, Any]) -> _Server:
     config = uvicorn.Config(
         create_app(door),
+        http=PatientProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -119,11 +137,18 @@ def _serve(door: Door, listening: socket.socket) -> None:
         backlog=2048,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=door.settings.http_drain_s,
+        **tls,
     )
-    # uvicorn raises the signal again once it has drained; a door that was asked to close has not failed.
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_Server(config, door).serve(sockets=[listening]))
+    server = _Server(config, door)
+    # Until uvicorn listens for the signal, and when it raises it again once it has drained: a door that was
+    # asked to close has not failed.
+    signal.signal(signal.SIGTERM, server.handle_exit)
+    return server
+
+
+def _serve(server: _Server, listening: socket.socket) -> None:
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[listening]))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 
@@ -19,7 +19,7 @@ from tests.waiting import until
 #: Where the commands of this environment are.
 BIN = Path(sys.executable).parent
 
-TOKEN, READER = "sesame", "just-looking"
+TOKEN, READER, OPERATOR = "sesame", "just-looking", "master-key"
 
 
 class Process:
@@ -37,6 +37,13 @@ class Process:
                 stderr=log,
             )
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.kill()
+
     def stop(self) -> int:
         """Ask it to stop and return its exit code."""
         self.process.terminate()
@@ -52,7 +59,10 @@ class Shim(Process):
     """`tq-http-shim` on a free port."""
 
     def __init__(self, folder: Path, redis_url: str, *, port: int = 0, **settings: str) -> None:
-        tokens = f"nifi:events+actions+read:{TOKEN},reader:read:{READER}"
+        tokens = (
+            f"nifi:events+actions+read:{TOKEN},reader:read:{READER},operator:read+operate:{OPERATOR},"
+            "sender:events:only-sends"
+        )
         environ = {"TQ_REDIS_URL": redis_url, "TQ_HTTP_TOKENS": tokens}
         environ |= {f"TQ_{name.upper()}": value for name, value in settings.items()}
         ready = folder / "ready.json"

@@ -223,6 +223,23 @@ class Settings(Struct, frozen=True, kw_only=True):
     http_max_requests: Annotated[
         int, Meta(gt=0, description="HTTP requests in hand at a time; more are asked to come later.")
     ] = 512
+    http_requests_per_s: Annotated[
+        float,
+        Meta(gt=0, description="HTTP requests a second of one token name; more are asked to come later."),
+    ] = 2_000.0
+    http_tls_cert: Annotated[
+        str, Meta(description="Certificate chain (PEM) of the HTTP door; empty: plain HTTP.")
+    ] = ""
+    http_tls_key: Annotated[
+        str, Meta(description="Private key (PEM) of that certificate; empty: it is in the same file.")
+    ] = ""
+    http_tls_client_ca: Annotated[
+        str,
+        Meta(description="CA (PEM); every client of the HTTP door must show a certificate that it signed."),
+    ] = ""
+    http_behind_tls: Annotated[
+        bool, Meta(description="A proxy before the HTTP door speaks TLS, so that cookies may demand it.")
+    ] = False
     http_drain_s: Annotated[
         int, Meta(gt=0, description="Seconds that HTTP requests in hand get when the door is told to stop.")
     ] = 30

@@ -7,9 +7,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
+from urllib.parse import urlsplit
 
 import structlog
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -20,10 +22,12 @@ from producers.http.actions import post_action
 from producers.http.door import Door, only_for, request_id
 from producers.http.events import post_events
 from producers.http.ops import get_health, get_metrics, get_openapi, get_ready, head_events
+from producers.http.page.routes import page_routes
 from producers.http.problems import Problem, come_later, from_away
 from producers.http.status import get_batch, get_job
 from producers.http.validate import post_validate
 from workers.errors import ServiceAway
+from workers.urls import is_loopback
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +39,7 @@ _USE_POST = "set HTTP Method to POST"
 
 
 def routes() -> list[Route]:
-    """Return every route; the paths are those of the OpenAPI document."""
+    """Return every route of the API; the paths are those of the OpenAPI document."""
     return [
         Route("/v1/events", _events, methods=["POST", "HEAD"]),
         Route("/v1/events:validate", only_for("events", post_validate), methods=["POST"]),
@@ -59,7 +63,7 @@ _post_events = only_for("events", post_events)
 def create_app(door: Door) -> ASGIApp:
     """Return the application that answers for `door`."""
     app = Starlette(
-        routes=routes(),
+        routes=[*routes(), *page_routes()],
         exception_handlers={
             Problem: _problem,
             ServiceAway: _away,
@@ -111,6 +115,11 @@ class Gate:
             return come_later(
                 "busy", "too many requests are in hand (TQ_HTTP_MAX_REQUESTS); send this again", 1
             )
+        if self.door.tokens.open_to_all and not _asks_loopback(scope):
+            # A web page elsewhere can have its own name lead to this machine, and would then be let in.
+            return Problem(
+                421, "wrong_host", "without tokens this door answers to 127.0.0.1 and localhost alone"
+            )
         size = sum(len(name) + len(value) for name, value in scope["headers"])
         if size > MOST_HEADER_BYTES:
             return Problem(
@@ -122,6 +131,11 @@ class Gate:
         route = scope.get("route")
         path = route.path if isinstance(route, Route) else "none"
         self.door.meters.request(scope["method"], path, status, seconds)
+
+
+def _asks_loopback(scope: Scope) -> bool:
+    host = urlsplit("//" + Headers(scope=scope).get("host", "")).hostname
+    return host is not None and is_loopback(host)
 
 
 @asynccontextmanager

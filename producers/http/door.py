@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from producers.http.headers import header
-from producers.http.problems import Problem
+from producers.http.limits import Buckets
+from producers.http.problems import Problem, come_later
 from producers.http.tokens import Caller, Tokens
 from producers.http.waiters import Waiters
 from workers import metrics
@@ -29,6 +30,9 @@ from workers.payload.options import from_settings as dialect_from
 
 #: Seconds that Redis gets for one answer; NiFi waits 15.
 REDIS_WITHIN_S = 2.0
+
+#: Attempts to sign in at the page: so many at once from one address, and so many a minute.
+ATTEMPTS, ATTEMPTS_A_MINUTE = 10, 6
 
 #: Characters of an Idempotency-Key.
 _MOST_KEY = 255
@@ -58,6 +62,9 @@ class Door:
         self.desk = Desk(reading)
         self.meters = Meters(LedgerCollector(self.desk, Quarantine(reading)))
         self.waiters = Waiters(self.desk)
+        per_s = settings.http_requests_per_s
+        self.rates = Buckets(per_s=per_s, burst=2 * per_s)
+        self.attempts = Buckets(per_s=ATTEMPTS_A_MINUTE / 60, burst=ATTEMPTS)
         self.draining = False
         self.in_hand = 0
         self.meters.in_hand.set_function(lambda: self.in_hand)
@@ -94,6 +101,12 @@ def only_for(scope: str, handle: Handle) -> Callable[[Request], Awaitable[Respon
     async def endpoint(request: Request) -> Response:
         door: Door = request.app.state.door
         caller = door.tokens.caller(header(request, b"authorization"), scope)
+        if wait_s := door.rates.take(caller.name):
+            raise come_later(
+                "too_fast",
+                f"the token {caller.name} is used too often (TQ_HTTP_REQUESTS_PER_S); send this again",
+                wait_s,
+            )
         return await handle(door, request, caller)
 
     return endpoint

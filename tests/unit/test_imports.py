@@ -29,7 +29,8 @@ LAYERS = {
     "workers.intake workers.listsync workers.payload workers.private workers.sightings",
     # Acts: whoever speaks to Redis, ThreatQ, LogRhythm, a log or a scraper.
     "clients": "workers.ledger workers.logrhythm workers.logs workers.meters workers.metrics workers.pages "
-    "workers.remote workers.retry_after workers.sync.journal workers.telemetry workers.threatq workers.tracing",
+    "workers.remote workers.retry_after workers.sync.held workers.sync.journal workers.telemetry workers.threatq "
+    "workers.tracing",
     # Joins the two: what a claimed job makes happen.
     "work": "workers.actions workers.called workers.drain workers.events workers.leases workers.release "
     "workers.runtime workers.sync",
@@ -64,7 +65,8 @@ MAY_IMPORT = {
 KEPT_IN = {
     "celery": "workers.app workers.tasks workers.ctl.control",
     "kombu": "celeryconfig",
-    "redis": "workers.ledger workers.runtime workers.sync producers.bridge producers.redis_bridge",
+    "redis": "workers.ledger workers.runtime workers.sync producers.bridge producers.redis_bridge "
+    "producers.http.page.sessions",
     "requests": "workers.threatq workers.logrhythm workers.remote",
     "starlette": "producers.http sandbox",
     "uvicorn": "producers.http producers.http_shim sandbox",

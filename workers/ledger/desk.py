@@ -185,6 +185,12 @@ class Desk:
             pipe.srem(keys.PAUSED, queue)
             return sorted(name.decode() for name in pipe.execute()[0])
 
+    def stopped_workers(self, queue: str) -> list[str]:
+        """Return the workers that stopped consuming `queue` when it was paused."""
+        with answering():
+            names = cast("set[bytes]", self.redis.smembers(keys.paused_workers(queue)))
+        return sorted(name.decode() for name in names)
+
     def paused(self) -> set[str]:
         """Return the queues that are paused."""
         with answering():

@@ -115,6 +115,16 @@ def paused_workers(queue: str) -> str:
     return f"{PREFIX}paused-workers:{queue}"
 
 
+def minute(number: int) -> str:
+    """Hash, state -> jobs settled so in the minute that began `number` minutes after 1970. Lives two hours."""
+    return f"{PREFIX}minute:{number}"
+
+
+def session(digest: str) -> str:
+    """Hash: token, csrf, said. Somebody signed in at the status page, by the digest of the cookie. Expires."""
+    return f"{PREFIX}session:{digest}"
+
+
 def value(name: str) -> str:
     """Text: a small value under a name of its own."""
     return f"{PREFIX}value:{name}"

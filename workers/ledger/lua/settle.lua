@@ -7,6 +7,7 @@ local due, done, dead, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, token, keep = ARGV[1], ARGV[2], ARGV[3]
 local FIRST, WIDTH = 4, 5
 local HISTORY_LENGTH = 50
+local MINUTE_MS, MINUTES_KEPT_MS = 60000, 7200000
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -47,7 +48,7 @@ function settle.interrupted(id, key, delay)
   return 'waiting'
 end
 
-local answers = {}
+local answers, this_minute = {}, {}
 for at = FIRST, #ARGV, WIDTH do
   local id, kind, state, delay, entry = unpack(ARGV, at, at + WIDTH - 1)
   local key = prefix .. 'progress:' .. id
@@ -59,6 +60,7 @@ for at = FIRST, #ARGV, WIDTH do
       local history = prefix .. 'history:' .. id
       redis.call('XADD', history, 'MAXLEN', '~', HISTORY_LENGTH, '*', 'state', state, 'entry', entry)
       redis.call('HINCRBY', counts, state .. ':' .. kind, 1)
+      this_minute[state] = (this_minute[state] or 0) + 1
       if state == 'done' then
         redis.call('PEXPIRE', key, keep)
         redis.call('PEXPIRE', prefix .. 'job:' .. id, keep)
@@ -69,6 +71,14 @@ for at = FIRST, #ARGV, WIDTH do
   else
     answers[#answers + 1] = 0
   end
+end
+
+if next(this_minute) then
+  local minute = prefix .. string.format('minute:%d', math.floor(now / MINUTE_MS))
+  for state, count in pairs(this_minute) do
+    redis.call('HINCRBY', minute, state, count)
+  end
+  redis.call('PEXPIRE', minute, MINUTES_KEPT_MS)
 end
 
 for i = 5, #KEYS do

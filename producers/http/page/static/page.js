@@ -1,0 +1,52 @@
+// Keeps every section with data-live up to date, except one that somebody is in with the keyboard.
+"use strict";
+
+const EVERY_MS = 4000;
+const box = document.getElementById("live");
+
+function busy(section) {
+  const selection = document.getSelection();
+  const selected = selection && !selection.isCollapsed && section.contains(selection.anchorNode);
+  return section.contains(document.activeElement) || selected || section.querySelector("details[open]");
+}
+
+function renew(section, fresh) {
+  const replacement = fresh.getElementById(section.id);
+  if (!replacement) section.hidden = true;
+  else if (!busy(section)) section.replaceWith(document.adoptNode(replacement));
+}
+
+async function look() {
+  if (!box.checked || document.hidden) return;
+  const answer = await fetch(location.href, { credentials: "same-origin" });
+  if (answer.redirected) location.reload();
+  if (!answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const section of fresh.querySelectorAll("[data-live]")) {
+    const shown = document.getElementById(section.id);
+    if (shown) shown.hidden = false;
+    else addBefore(section, fresh);
+  }
+  for (const section of document.querySelectorAll("[data-live]")) renew(section, fresh);
+}
+
+// A section that was not there yet goes before the one that follows it.
+function addBefore(section, fresh) {
+  const all = [...fresh.querySelectorAll("main > [data-live]")];
+  const next = all.slice(all.indexOf(section) + 1).find((one) => document.getElementById(one.id));
+  if (next) document.getElementById(next.id).before(document.importNode(section, true));
+}
+
+async function keepLooking() {
+  try {
+    await look();
+  } catch {
+    // The door is away for a moment; the next look tells.
+  }
+  setTimeout(keepLooking, EVERY_MS);
+}
+
+if (box) {
+  box.parentElement.hidden = false;
+  setTimeout(keepLooking, EVERY_MS);
+}

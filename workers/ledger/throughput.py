@@ -1,0 +1,33 @@
+"""How many jobs came to an end in each of the last minutes."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from redis import Redis
+
+from workers.ledger import keys
+from workers.ledger.ledger import answering
+
+
+class Minute(Struct, frozen=True):
+    """One minute by Redis's clock: when it began (ms), and how many jobs were done, dead and put off in it."""
+
+    at_ms: int
+    done: int = 0
+    dead: int = 0
+    waiting: int = 0
+
+
+def last_minutes(redis: Redis, count: int = 60) -> list[Minute]:
+    """Return the last `count` minutes, the running one last; raises ServiceAway("redis")."""
+    with answering():
+        seconds, _ = redis.time()
+        numbers = range(seconds // 60 - count + 1, seconds // 60 + 1)
+        pipe = redis.pipeline(transaction=False)
+        for number in numbers:
+            pipe.hmget(keys.minute(number), "done", "dead", "waiting")
+        answers = pipe.execute()
+    return [
+        Minute(number * 60_000, *(int(value or 0) for value in values))
+        for number, values in zip(numbers, answers, strict=True)
+    ]
