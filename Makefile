@@ -42,14 +42,26 @@ lock: ## Resolve requirements.lock anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --group dev pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
 
+audit: $(READY) ## Ask the advisory database about our libraries; needs a way to it
+	$(BIN)/uv tool run pip-audit --requirement requirements-runtime.lock --no-deps --disable-pip
+
 WHEELHOUSE ?= wheelhouse
 wheelhouse: $(READY) ## Gather the wheels for a machine without a network
 	$(BIN)/pip download --quiet --disable-pip-version-check --require-hashes -r requirements-runtime.lock -d $(WHEELHOUSE)
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps -w $(WHEELHOUSE) .
 
-docs: $(READY) ## Make docs/settings.md from the model
+docs: $(READY) ## Make the pages that come from the code
 	$(BIN)/python -m workers.settings_table > docs/settings.md
 	$(BIN)/python -m workers.metrics > docs/metrics.md
 	$(BIN)/python -m producers.http.openapi > docs/openapi.json
+	$(BIN)/python -m tools.reference
+	$(BIN)/python -m tools.figures
 
-.PHONY: help install demo up test bench chaos lint lock wheelhouse docs
+docs-demo: $(READY) ## Run the demo and paste what it prints into the README
+	$(BIN)/python -m tools.demo_output
+
+SITE ?= site
+docs-site: $(READY) ## The documentation as a site that needs no network, in $(SITE)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir $(abspath $(SITE))
+
+.PHONY: help install demo up test bench chaos lint lock audit wheelhouse docs docs-demo docs-site

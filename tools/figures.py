@@ -1,0 +1,71 @@
+"""The README's figures, made from what `make bench` measured: `python -m tools.figures` rewrites the table."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+RESULTS = ROOT / "benchmarks" / "results"
+
+#: Where the table stands in the README.
+PLACE = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+
+#: What is said of each benchmark, with the names of its results.
+SENTENCES = {
+    "events": (
+        "payloads become events, 3 indicators each, ThreatQ answering in 10 ms",
+        "{payloads_per_s:,} payloads/s, {times_naive:g} times one process with a call for each object; "
+        "{calls_per_payload:g} calls a payload; {times_celery_noop:g} times the rate at which Celery drains "
+        "empty tasks",
+    ),
+    "accept": (
+        "a job is accepted: ledger, index and bell",
+        "{accept_ms:g} ms, {ratio:g} bare LPUSHes of the same body",
+    ),
+    "memory": (
+        "a worker's memory",
+        "{idle_mb:g} MB idle, {after_each_2000_mb[4]:g} MB after 10,000 payloads",
+    ),
+    "http": (
+        "payloads over HTTP, one a request",
+        "{shim_per_s:,}/s, {shim_of_bare:g} of the same server answering without work; "
+        "{lines_payloads_per_s:,}/s when a request holds many",
+    ),
+    "stub": (
+        "a Smart Response command from its start to the acknowledgement",
+        "{ratio_tcp:g} times `python -c pass` over TCP, {ratio_tls:g} times over TLS",
+    ),
+}
+
+
+def main() -> None:
+    """Rewrite the table."""
+    README.write_text(replaced(README.read_text()))
+
+
+def replaced(readme: str) -> str:
+    """Return `readme` with the figures that there are."""
+    return PLACE.sub(lambda _: table(), readme)
+
+
+def table() -> str:
+    """Return the table: a row for each benchmark that has a result."""
+    rows = [row(name) for name in SENTENCES if (RESULTS / f"{name}.json").exists()]
+    return "\n".join(["| what | measured | machine |", "|---|---|---|", *rows, ""])
+
+
+def row(name: str) -> str:
+    """Return the row of one benchmark."""
+    result: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    what, sentence = SENTENCES[name]
+    machine = result["machine"]
+    where = f"{machine['cores']} cores at load {machine['load']:g}, Python {machine['python']}"
+    return f"| {what} | {sentence.format(**result)} | {where} |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The reference pages, made from the code: `python -m tools.reference` writes docs/reference/."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from workers.jobs import KINDS, QUEUES
+from workers.ledger import keys
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ROOT / "docs" / "reference"
+
+
+def main() -> None:
+    """Write every page."""
+    PAGES.mkdir(exist_ok=True)
+    for name, page in (("commands", commands), ("jobs", jobs), ("http-api", http_api)):
+        (PAGES / f"{name}.md").write_text(page())
+
+
+def scripts() -> list[str]:
+    """Return our commands, in the order of pyproject.toml."""
+    return list(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"])
+
+
+def commands() -> str:
+    """Return the page of the commands: what each says of itself."""
+    parts = [
+        "# Commands\n\nWhat each command answers to `--help`. Exit codes are the same everywhere: 0 done or accepted, "
+        "1 it failed, 2 wrong input or configuration, 3 a service is away and the job is kept.\n"
+    ]
+    for name in scripts():
+        parts.append(f"## {name}\n\n```text\n{help_of(name)}\n```\n")
+        parts += [f"### {name} {sub}\n\n```text\n{help_of(name, sub)}\n```\n" for sub in subcommands(name)]
+    return "\n".join(parts)
+
+
+def help_of(*words: str) -> str:
+    """Return what a command of ours answers to --help."""
+    program = Path(sys.executable).with_name(words[0])
+    environ = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+    done = subprocess.run([program, *words[1:], "--help"], stdout=subprocess.PIPE, env=environ, check=True)
+    return done.stdout.decode().strip()
+
+
+def subcommands(name: str) -> list[str]:
+    """Return the subcommands of `tqctl`."""
+    if name != "tqctl":
+        return []
+    lines = help_of(name).partition("COMMAND\n")[2].splitlines()
+    return [line.split()[0] for line in lines if line.startswith("    ") and line[4] != " "]
+
+
+def jobs() -> str:
+    """Return the page of the jobs, the queues, the bell and the keys in Redis."""
+    rows = [f"| `{kind.name}` | {kind.queue} | {sameness(kind.window_s)} |" for kind in KINDS.values()]
+    stored = [f"| `{name}` | {meaning} |" for name, meaning in documented_keys()]
+    return "\n".join(
+        [
+            "# Jobs, messages and keys\n",
+            "## Jobs\n",
+            "| job | queue | when an equal one is the same job |",
+            "|---|---|---|",
+            *rows,
+            "\n## Messages\n",
+            "What Celery carries is a bell without content: it says that a queue has work, and any worker of the "
+            "queue then claims what is ready. There is one task a queue:\n",
+            *(f"- `{queue}.work`" for queue in QUEUES),
+            "\nWhoever speaks Celery and has nothing of ours may also send `jobs.accept`: see "
+            "[Celery clients](../celery-clients.md).\n",
+            "## Keys in Redis\n",
+            "All lie under one hash tag, so that a script may touch several on a cluster too. Other programs must not "
+            "write them; to read them, use `tqctl` or the HTTP door.\n",
+            "| key | what it is |",
+            "|---|---|",
+            *stored,
+            "",
+        ]
+    )
+
+
+def sameness(window_s: int | None) -> str:
+    """Say for how long equal arguments are the same job."""
+    return "for as long as it is remembered" if window_s is None else f"within {window_s} s"
+
+
+def documented_keys() -> Iterator[tuple[str, str]]:
+    """Yield each key of the ledger and what its documentation says."""
+    source = Path(keys.__file__).read_text()
+    lines = source.splitlines()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef):
+            arguments = [f"<{one.arg}>" for one in node.args.args]
+            meaning = " ".join((ast.get_docstring(node) or "").split())
+            yield getattr(keys, node.name)(*arguments), meaning
+        elif isinstance(node, ast.Assign):
+            first = node.lineno - 2
+            while lines[first].startswith("#:") and lines[first - 1].startswith("#:"):
+                first -= 1
+            meaning = " ".join(line.removeprefix("#:").strip() for line in lines[first : node.lineno - 1])
+            for target in ast.walk(node):
+                if isinstance(target, ast.Name) and isinstance(target.ctx, ast.Store):
+                    yield getattr(keys, target.id), meaning
+
+
+def http_api() -> str:
+    """Return the page of the HTTP API, from its OpenAPI description."""
+    api = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    parts = [
+        "# HTTP API\n\nMade from [openapi.json](../openapi.json), which a running door also serves; how to start one "
+        "is in [The HTTP door](../http.md).\n"
+    ]
+    for path, methods in api["paths"].items():
+        parts += [operation(path, method, one) for method, one in methods.items()]
+    return "\n".join(parts)
+
+
+def operation(path: str, method: str, one: dict[str, Any]) -> str:
+    """Return the section of one operation."""
+    lines = [f"## {method.upper()} {path}\n", one.get("summary", ""), ""]
+    if parameters := one.get("parameters"):
+        lines += ["| parameter | in | meaning |", "|---|---|---|"]
+        lines += [
+            f"| `{p['name']}` | {p['in']} | {p.get('description', '')} |" for p in parameters if "name" in p
+        ]
+        lines.append("")
+    if body := one.get("requestBody"):
+        lines += ["Body: " + ", ".join(f"`{kind}`" for kind in body["content"]), ""]
+    lines += ["| answer | meaning |", "|---|---|"]
+    lines += [f"| {code} | {answer.get('description', '')} |" for code, answer in one["responses"].items()]
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    main()
