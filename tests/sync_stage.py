@@ -12,6 +12,7 @@ from redis import Redis
 
 from tests.sandbox_logrhythm import SandboxLogRhythm
 from tests.sandbox_threatq import SandboxThreatQ
+from workers import settings_file
 from workers.config import Secret, Settings
 from workers.drain import Bench, drain
 from workers.jobs import Job
@@ -115,3 +116,16 @@ class Stage:
         """Return how many calls that write LogRhythm has seen."""
         calls = self.logrhythm.control("calls", method="GET")["by_route"]
         return sum(count for route, count in calls.items() if not route.startswith("GET"))
+
+
+#: The settings that reach the services of a stage, as a file has them.
+WRITTEN = ["redis_url", "threatq_url", "threatq_client_id", "threatq_email", "settings_from", "logrhythm_url", "logrhythm_owner", "logrhythm_ca_file", "sync_collections", "sync_method", "sync_dir", "sync_delete_max_count"]
+
+
+def write_config(folder: Path, settings: Settings, **more: str) -> Path:
+    """Write a tq.yaml with everything in it, so that no page in ThreatQ is needed; returns its folder."""
+    values = {name: str(getattr(settings, name)) for name in WRITTEN}
+    secrets = {name: getattr(settings, name).reveal() for name in ("threatq_password", "logrhythm_token")}
+    (folder / "tq.yaml").unlink(missing_ok=True)
+    settings_file.write(folder / "tq.yaml", {**values, **secrets, **more})
+    return folder

@@ -13,7 +13,7 @@ from workers.listsync.buckets import ScoreBands, bucket, whole_score
 from workers.listsync.forms import Form
 from workers.listsync.mapping import Collection
 from workers.listsync.naming import ListKey, list_name
-from workers.listsync.rows import Row, rank
+from workers.listsync.rows import Row, score_rank, time_rank
 from workers.listsync.spill import Spill
 from workers.listsync.types import TypeTable
 
@@ -21,18 +21,24 @@ from workers.listsync.types import TypeTable
 SAMPLES = 5
 
 
-class _Kind(NamedTuple):
-    """What is done with the values of one type."""
+class _Sink(NamedTuple):
+    """Where rows of one type and score go.
+
+    A thousand such pairs meet a million rows, so that each is looked up once. `values` and `ranks` are the page's, and
+    several scores may share them.
+    """
 
     type: str
     normal: Form
-    caseless: bool
+    rank: int
+    values: list[str]
+    ranks: list[int]
 
 
 class Gathered(Struct, frozen=True):
     """How far a gathering has come: with it another process goes on where this one stopped.
 
-    `lists` holds for each spill its type, bucket, count and the bytes of its partitions.
+    `lists` holds for each spill its type, bucket, count and size.
     """
 
     read: int = 0
@@ -40,7 +46,7 @@ class Gathered(Struct, frozen=True):
     unsupported: dict[str, int] = {}
     unusable: dict[str, int] = {}
     samples: tuple[str, ...] = ()
-    lists: tuple[tuple[str, str, int, list[int]], ...] = ()
+    lists: tuple[tuple[str, str, int, int], ...] = ()
 
 
 class Gathering:
@@ -63,9 +69,9 @@ class Gathering:
         self._types = types
         self._bands = bands
         self._folder = folder
-        self._kinds: dict[str, _Kind | None] = {}
         self._spills: dict[ListKey, Spill] = {}
-        self._by_score: dict[tuple[str, int | None], Spill] = {}
+        self._pages: dict[ListKey, tuple[list[str], list[int]]] = {}
+        self._sinks: dict[tuple[object, object], _Sink | None] = {}
         since = since or Gathered()
         #: Rows taken.
         self.read = since.read
@@ -76,8 +82,8 @@ class Gathering:
         #: Rows whose value is not one of their type, by type, and the first of them.
         self.unusable: Counter[str] = Counter(since.unusable)
         self.samples: list[str] = list(since.samples)
-        for type_name, bucket_name, count, sizes in since.lists:
-            self._reopen(ListKey(type_name, bucket_name), count, sizes)
+        for type_name, bucket_name, count, size in since.lists:
+            self._open(ListKey(type_name, bucket_name), count, size)
 
     @property
     def wanted(self) -> dict[str, Spill]:
@@ -87,8 +93,24 @@ class Gathering:
 
     def take(self, rows: Iterable[Row]) -> None:
         """Sort one page of rows into lists."""
+        sinks = self._sinks
         for row in rows:
-            self._take(row)
+            try:
+                sink = sinks[row.type, row.score]
+            except (KeyError, TypeError):
+                sink = self._sink(row)
+            if sink is None:
+                self.unsupported[row.type_name or "(no type)"] += 1
+                self.read += 1
+                continue
+            value = sink.normal(row.value)
+            if value is None:
+                self._refuse(sink.type, row.value)
+                continue
+            at = row.created_at
+            sink.values.append(value)
+            sink.ranks.append(sink.rank + time_rank(at) if at else sink.rank)
+        self._bring_in()
 
     def close(self) -> None:
         """Bring everything to disk; nothing can be taken afterwards."""
@@ -105,50 +127,42 @@ class Gathering:
             unusable=dict(self.unusable),
             samples=tuple(self.samples),
             lists=tuple(
-                (key.type, key.bucket, spill.count, spill.sizes()) for key, spill in self._spills.items()
+                (key.type, key.bucket, spill.count, spill.size) for key, spill in self._spills.items()
             ),
         )
 
-    def _reopen(self, key: ListKey, count: int, sizes: list[int]) -> None:
-        spill = Spill(self._next_folder(), caseless=self._types[key.type].caseless, count=count)
-        spill.cut_back(sizes)
-        self._spills[key] = spill
+    def _open(self, key: ListKey, count: int = 0, size: int | None = None) -> None:
+        folder = self._folder / f"list-{len(self._spills):03}"
+        caseless = self._types[key.type].caseless
+        self._spills[key] = Spill(folder, caseless=caseless, count=count, size=size)
 
-    def _next_folder(self) -> Path:
-        return self._folder / f"list-{len(self._spills):03}"
+    def _bring_in(self) -> None:
+        """Put what a page had for each list into its spill."""
+        for key, (values, ranks) in self._pages.items():
+            if not values:
+                continue
+            if key not in self._spills:
+                self._open(key)
+            self._spills[key].extend(values, ranks)
+            self.usable += len(values)
+            self.read += len(values)
+            values.clear()
+            ranks.clear()
 
-    def _take(self, row: Row) -> None:
-        self.read += 1
-        kind = self._kind(row.type_name)
-        if kind is None:
-            self.unsupported[row.type_name or "(no type)"] += 1
-            return
-        value = kind.normal(row.value)
-        if value is None:
-            self._refuse(kind.type, row.value)
-            return
-        score = whole_score(row.score)
-        self._spill(kind, score).add(value, rank(score, row.created_at))
-        self.usable += 1
+    def _sink(self, row: Row) -> _Sink | None:
+        """Return where rows of this type and score go; None where no list takes them."""
+        name, sink = self._types.canonical(row.type_name), None
+        if name:
+            score = whole_score(row.score)
+            key = ListKey(name, bucket(score, self._collection.split_by, self._bands))
+            values, ranks = self._pages.setdefault(key, ([], []))
+            sink = _Sink(name, self._types[name].normal, score_rank(score), values, ranks)
+        if not isinstance(row.score, dict):
+            self._sinks[row.type, row.score] = sink
+        return sink
 
     def _refuse(self, type_name: str, value: str) -> None:
+        self.read += 1
         self.unusable[type_name] += 1
         if len(self.samples) < SAMPLES:
             self.samples.append(f"{type_name}: {value[:200]}")
-
-    def _kind(self, given: str) -> _Kind | None:
-        if given not in self._kinds:
-            name = self._types.canonical(given)
-            rule = self._types[name] if name else None
-            self._kinds[given] = _Kind(name, rule.normal, rule.caseless) if name and rule else None
-        return self._kinds[given]
-
-    def _spill(self, kind: _Kind, score: int | None) -> Spill:
-        # Eleven scores and a few types meet a million rows: the names are put together once each.
-        spill = self._by_score.get((kind.type, score))
-        if spill is None:
-            key = ListKey(kind.type, bucket(score, self._collection.split_by, self._bands))
-            if key not in self._spills:
-                self._spills[key] = Spill(self._next_folder(), caseless=kind.caseless)
-            spill = self._by_score[kind.type, score] = self._spills[key]
-        return spill

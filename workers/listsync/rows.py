@@ -39,12 +39,18 @@ def rank(score: int | None, created_at: str | None) -> int:
 
     `created_at` is ThreatQ's UTC text, `YYYY-MM-DD HH:MM:SS` or ISO; unreadable counts as oldest.
     """
-    return (score or 0) * _SCORE_STEP + (_digits(created_at) if created_at else 0)
+    return score_rank(score) + (time_rank(created_at) if created_at else 0)
+
+
+def score_rank(score: int | None) -> int:
+    """Return the part of a rank that comes from the score."""
+    return (score or 0) * _SCORE_STEP
 
 
 # A feed brings many indicators in one second, so that most times are known already.
 @lru_cache(maxsize=4096)
-def _digits(at: str) -> int:
+def time_rank(at: str) -> int:
+    """Return the part of a rank that comes from the time."""
     try:
         return int(at[:4] + at[5:7] + at[8:10] + at[11:13] + at[14:16] + at[17:19]) if len(at) >= 19 else 0
     except ValueError:

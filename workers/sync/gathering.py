@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import islice
+from operator import lt
 from typing import TypeVar
 
 from workers.listsync.gather import Gathering
@@ -58,6 +59,6 @@ def _note(state: RunState, page: Page) -> None:
         state.declared = page.total
     state.declared_last, state.position = page.total, page.following
     ids = [state.last_id, *(row.id for row in page.rows)]
-    if any(later <= earlier for earlier, later in pairwise(ids)) and not state.doubts:
+    if not all(map(lt, ids, islice(ids, 1, None))) and not state.doubts:
         state.doubts.append("indicators came twice or out of order")
     state.last_id = ids[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -88,6 +88,15 @@ def read_pages(
         page = _page(caller, collection, size, page.following)
         if page.rows:
             yield page
+
+
+def look_up(caller: Caller, collection: Collection | None, values: Sequence[str]) -> list[Row]:
+    """Return the indicators with one of these values, in the collection or (None) anywhere in ThreatQ."""
+    query = collection.query if collection else {}
+    any_value = {"+or": [{"value": value} for value in values]}
+    criteria = {"+and": [query["criteria"], any_value]} if query.get("criteria") else any_value
+    narrowed = Collection("", {**query, "criteria": criteria})
+    return _page(caller, narrowed, len(values) * 10, Position(None)).rows
 
 
 def _page(caller: Caller, collection: Collection, size: int, position: Position) -> Page:

@@ -1,0 +1,77 @@
+"""`tqctl lists`: the lists that the sync made in LogRhythm; retire them, the uninstall step of the guide."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from producers.console import note
+from workers.ctl.shell import Shell, options_of_all
+from workers.ctl.synctools import sync_settings, tools_of
+from workers.ctl.tables import Grid
+from workers.listsync.naming import family
+from workers.listsync.options import collections_of, types_of
+from workers.logrhythm.model import ListSummary
+from workers.runtime import Runtime
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    showing = actions.add_parser("show", help="our lists and their entries", parents=[options_of_all()])
+    showing.set_defaults(run=show)
+    retiring = actions.add_parser(
+        "retire",
+        help="retire our lists; LogRhythm cannot delete any, and a retired one keeps its entries",
+        parents=[options_of_all()],
+    )
+    retiring.add_argument(
+        "--name", action="append", default=[], help="only this list; may be given several times"
+    )
+    retiring.add_argument("--yes", action="store_true", help="do it; without this, only show which")
+    retiring.set_defaults(run=retire)
+
+
+def show(shell: Shell, _options: Namespace) -> int:
+    """Show our lists."""
+    here = Runtime(shell.settings)
+    found = _ours(here)
+    shell.show([_told(one) for one in found], lambda _: [_grid(found)])
+    return 0
+
+
+def retire(shell: Shell, options: Namespace) -> int:
+    """Retire our lists, or say which would be."""
+    here = Runtime(shell.settings)
+    settings = sync_settings(here)
+    wanted = [
+        one for one in _ours(here) if not one.is_retired and (not options.name or one.name in options.name)
+    ]
+    if options.yes:
+        tools = tools_of(here, settings)
+        wanted = [tools.logrhythm.retire_list(one) for one in wanted]
+        for one in wanted:
+            tools.manifests.forget(one.guid)
+    shell.show([_told(one) for one in wanted], lambda _: [_grid(wanted)])
+    if not options.yes and wanted:
+        note("nothing was changed; --yes retires these. Stop beat first, or the next sync brings them back")
+    return 0
+
+
+def _ours(here: Runtime) -> list[ListSummary]:
+    """Return the lists that have a name of a configured family."""
+    settings = sync_settings(here)
+    lists, types = here.logrhythm(settings).lists, types_of(settings)
+    found: list[ListSummary] = []
+    for one in collections_of(settings):
+        found += lists.named(family(one.base_name, one.split_by, types), common=one.base_name).values()
+    return sorted(found, key=lambda one: one.name)
+
+
+def _told(one: ListSummary) -> dict[str, Any]:
+    return {"name": one.name, "status": one.status, "entries": one.entry_count, "guid": one.guid}
+
+
+def _grid(found: list[ListSummary]) -> Grid:
+    rows = [[one.name, one.list_type, one.status, f"{one.entry_count:,}"] for one in found]
+    return Grid("", ("List", "Type", "Status", "Entries"), rows, "no list")
