@@ -119,7 +119,11 @@ class Stage:
 
 
 #: The settings that reach the services of a stage, as a file has them.
-WRITTEN = ["redis_url", "threatq_url", "threatq_client_id", "threatq_email", "settings_from", "logrhythm_url", "logrhythm_owner", "logrhythm_ca_file", "sync_collections", "sync_method", "sync_dir", "sync_delete_max_count"]
+WRITTEN = (
+    *("redis_url", "threatq_url", "threatq_client_id", "threatq_email", "settings_from"),
+    *("logrhythm_url", "logrhythm_owner", "logrhythm_ca_file"),
+    *("sync_collections", "sync_method", "sync_dir", "sync_delete_max_count"),
+)
 
 
 def write_config(folder: Path, settings: Settings, **more: str) -> Path:

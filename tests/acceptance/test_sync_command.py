@@ -16,10 +16,9 @@ from redis import Redis
 from sandbox.processes import Processes
 from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
 from tests.sandbox_threatq import SandboxThreatQ
-from tests.sync_stage import COLLECTION, MAPPING, Stage
+from tests.sync_stage import COLLECTION, MAPPING, Stage, write_config
 from tests.terminal import Terminal
 from tests.waiting import until
-from workers import settings_file
 from workers.sync.journal import progress_of
 
 pytestmark = pytest.mark.acceptance
@@ -58,21 +57,8 @@ def environ(tmp_path: Path, **more: str) -> dict[str, str]:
 
 
 def configure(tmp_path: Path, stage: Stage, **more: str) -> Path:
-    """Write a tq.yaml with everything in it, so that no page in ThreatQ is needed."""
-    folder, settings = tmp_path / "config", stage.here.settings
-    names = (
-        "redis_url",
-        "threatq_url",
-        "threatq_client_id",
-        "threatq_email",
-        "settings_from",
-        "logrhythm_url",
-    )
-    names += ("logrhythm_owner", "logrhythm_ca_file", "sync_collections", "sync_method", "sync_dir")
-    values = {name: str(getattr(settings, name)) for name in names}
-    secrets = {name: getattr(settings, name).reveal() for name in ("threatq_password", "logrhythm_token")}
-    settings_file.write(folder / "tq.yaml", {**values, **secrets, **more})
-    return folder
+    """Write the settings of the stage."""
+    return write_config(tmp_path / "config", stage.here.settings, **more)
 
 
 def run(tmp_path: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -8,12 +8,13 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from msgspec import to_builtins
-from producers.logrhythm import main as sync_now
 
+from producers.logrhythm import main as sync_now
 from workers.ctl.shell import Shell, options_of_all
 from workers.ctl.tables import Grid, age
 from workers.jobs import Job
-from workers.sync.holds import Hold, Holds
+from workers.sync.held import Hold
+from workers.sync.holds import Holds
 from workers.sync.journal import RunResult, history, now_ms
 
 
