@@ -24,9 +24,18 @@ EVENTS_BUILDER = (
 #: LogRhythm's page (LogRhythm guide, Configuration), in the order of the guide. The names of the fields are ours.
 LOGRHYTHM = (
     Field("logrhythm_host", "LogRhythm Host", help="Host name or IP address of the Platform Manager."),
-    Field("logrhythm_port", "LogRhythm API Port", default="8501"),
     Field(
-        "logrhythm_v751", "Check this box if LogRhythm is version 7.5.1 or higher", "checkbox", default="true"
+        "logrhythm_port",
+        "LogRhythm API Port",
+        default="8501",
+        help="Port of the REST API's gateway; only LogRhythm Cloud listens on another one, 443.",
+    ),
+    Field(
+        "logrhythm_v751",
+        "Check this box if LogRhythm is version 7.5.1 or higher",
+        "checkbox",
+        default="true",
+        help="From 7.5.1 on people are looked up in another place; leave it unchecked for older versions.",
     ),
     Field(
         "logrhythm_owner",
@@ -52,6 +61,7 @@ LOGRHYTHM = (
         "sync_max_items",
         "Maximum number of LogRhythm indicators to compare against during the sync",
         default="1000000",
+        help="A longer list is left as it is and reported; comparing more costs LogRhythm memory and time.",
     ),
 )
 

@@ -14,7 +14,7 @@ from sandbox.logrhythm.tokens import mint
 from tests.operator import Operator
 from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
 from tests.sandbox_threatq import SandboxThreatQ
-from workers.config import Settings
+from workers.config import Secret, Settings
 from workers.ctl.check import side_by_side
 from workers.ctl.checks.crew import judge
 from workers.ctl.checks.line import Line, ok
@@ -23,6 +23,7 @@ from workers.jobs import QUEUES, Job
 from workers.ledger import keys
 from workers.ledger.ledger import Ledger
 from workers.ledger.overview import overview
+from workers.pages import LOGRHYTHM
 from workers.threatq.connector import Connector, Field
 from workers.threatq.service import connect as connect_threatq
 
@@ -68,18 +69,12 @@ def register(sandbox: SandboxThreatQ, **change: Any) -> None:
         threatq_url=sandbox.url,
         threatq_client_id=sandbox.client_id,
         threatq_email=sandbox.email,
-        threatq_password=_secret(sandbox.password),
+        threatq_password=Secret(sandbox.password),
     )
     caller = connect_threatq(settings).caller
     page = Connector(caller, "Events Builder").register([Field("private_ips", "Private IPs")])
     if change:
         caller.call("PUT", f"/api/connectors/{page.id}", json=change)
-
-
-def _secret(text: str) -> Any:
-    from workers.config import Secret
-
-    return Secret(text)
 
 
 def test_a_redis_as_it_should_be(operator: Operator) -> None:
@@ -297,3 +292,27 @@ def test_a_fault_of_ours_in_one_area_is_a_line_and_not_the_end() -> None:
     found = side_by_side({"one": breaks, "two": lambda: [ok("two", "first", "there")]}, within_s=5)
     assert [line.state for line in found] == ["failed", "ok"]
     assert "never expected" in found[0].found
+
+
+def test_what_logrhythms_page_in_threatq_says_is_what_is_checked(
+    configured: Operator, threatq_sandbox: SandboxThreatQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_logrhythm() as sandbox:
+        # given a page that names the LogRhythm, which the environment does not
+        settings = Settings(
+            threatq_url=threatq_sandbox.url,
+            threatq_client_id=threatq_sandbox.client_id,
+            threatq_email=threatq_sandbox.email,
+            threatq_password=Secret(threatq_sandbox.password),
+        )
+        caller = connect_threatq(settings).caller
+        page = Connector(caller, "LogRhythm").register(LOGRHYTHM)
+        fields = {"logrhythm_host": sandbox.url, "logrhythm_token": mint(), "logrhythm_owner": "ThreatQ Sync"}
+
+        # when, then
+        caller.call("PUT", f"/api/connectors/{page.id}", json={"is_active": True, "custom_fields": fields})
+        assert lines(configured, "logrhythm", code=0)["login"]["found"] == sandbox.url
+        assert lines(configured, "threatq")["list sync"]["found"] == "LogRhythm is enabled"
+
+        caller.call("PUT", f"/api/connectors/{page.id}", json={"custom_fields": {"sync_max_items": "many"}})
+        assert "sync_max_items" in lines(configured, "threatq", code=2)["list sync"]["found"]

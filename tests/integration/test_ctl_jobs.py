@@ -12,6 +12,7 @@ from tests.operator import Operator
 from workers.jobs import Job
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
+from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.ledger.records import dead, done
 
 pytestmark = pytest.mark.integration
@@ -117,7 +118,7 @@ def test_a_replayed_job_is_open_again_with_its_history(
     operator: Operator, ledger: Ledger, desk: Desk
 ) -> None:
     job_id = die(ledger, payload("one"), "ThreatQ refuses it")
-    assert operator.asks("dead", "replay", job_id) == {"replayed": [job_id]}
+    assert operator.asks("dead", "replay", job_id)["replayed"] == [job_id]
     record = desk.record(job_id)
     assert record is not None
     assert record.state == "accepted"
@@ -229,3 +230,46 @@ def test_capacity_names_each_limit_and_the_share_that_is_used(
     assert limits["Redis' memory until doors refuse"]["limit"] == 70 * 1024 * 1024
     assert limits["Redis' memory"]["limit"] == 100 * 1024 * 1024
     assert limits["dead letters"]["limit"] is None
+
+
+def test_what_no_door_could_read_is_listed_shown_mended_and_dropped(
+    operator: Operator, redis: Redis, desk: Desk, tmp_path: Path
+) -> None:
+    # given two items in the quarantine
+    quarantine = Quarantine(redis)
+    half, hopeless = quarantine.keep(
+        [
+            Unreadable("bridge", "list", "not_json", "it ends in the middle", b'{"event_name": "half'),
+            Unreadable("bridge", "list", "not_json", "it is no JSON", b"\x00\xff"),
+        ]
+    )
+
+    # then they are listed and shown
+    listed = operator.asks("dead", "list")["quarantined"]
+    assert {one["id"] for one in listed} == {half, hopeless}
+    assert operator.asks("dead", "show", half)["raw"] == '{"event_name": "half'
+    assert "it ends in the middle" in operator.types("dead", "list").out
+
+    # when one is mended
+    assert operator.types("dead", "replay", half).code == 2
+    file = tmp_path / "whole.json"
+    file.write_text(json.dumps(payload("whole again").arguments["payload"]))
+    (job_id,) = operator.asks("dead", "edit", half, "--file", str(file))["released"]
+
+    # and the other dropped
+    assert operator.asks("dead", "drop", hopeless, "--yes") == {"dropped": 1}
+
+    # then one is a job, and the quarantine is empty
+    record = desk.record(job_id)
+    assert record is not None
+    assert (record.title, record.door) == ("whole again", "bridge")
+    assert quarantine.count() == 0
+
+
+def test_the_whole_quarantine_is_dropped_at_once_without_touching_dead_letters(
+    operator: Operator, redis: Redis, ledger: Ledger, desk: Desk
+) -> None:
+    die(ledger, payload("one"), "a timeout")
+    Quarantine(redis).keep([Unreadable("http", "x", "not_json", "bad", bytes([n])) for n in range(3)])
+    assert operator.asks("dead", "drop", "--quarantined", "--yes") == {"dropped": 3}
+    assert desk.dead_count() == 1

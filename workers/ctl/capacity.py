@@ -14,6 +14,11 @@ from workers.ctl.shell import Shell
 from workers.ctl.tables import Grid, Shown, size
 from workers.ledger.health import memory
 from workers.ledger.overview import overview
+from workers.ledger.quarantine import Quarantine
+from workers.sync.journal import history
+
+#: Runs of the list sync that are looked through for the last size of each list.
+RUNS = 200
 
 
 class Limit(Struct, frozen=True):
@@ -63,8 +68,26 @@ def limits(shell: Shell) -> Iterator[Limit]:
     yield Limit("Redis' memory", used, most or None, "bytes", "Redis refuses to write (maxmemory)")
     yield Limit("spool on this machine", spool_of(shell.loaded).size(), MOST_BYTES, "bytes", "commands fail")
     yield Limit("dead letters", state.dead, None, "jobs", "kept until somebody acts (tqctl dead)")
+    yield Limit(
+        "quarantine", Quarantine(shell.desk.redis).count(), settings.max_quarantined, "items", "doors refuse"
+    )
+    for name, count in _lists(shell).items():
+        yield Limit(
+            f"list {name}", count, settings.sync_list_maximum, "entries", "the lowest scores are left out"
+        )
     days = f"forgotten after {settings.keep_done_days:g} days (keep_done_days)"
     yield Limit("done jobs", state.done, None, "jobs", days)
+
+
+def _lists(shell: Shell) -> dict[str, int]:
+    """Return the entries of each list after the last run that wrote it."""
+    runs = reversed(history(shell.desk.redis, most=RUNS))
+    return {
+        one.name: one.after if one.entry_count is None else one.entry_count
+        for run in runs
+        for one in run.lists
+        if run.status != "planned"
+    }
 
 
 def _words(value: list[dict[str, Any]]) -> Iterator[Shown]:

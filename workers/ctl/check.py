@@ -54,8 +54,8 @@ def check(shell: Shell, *, only: str = "", within_s: float = WITHIN_S) -> list[L
         "here": partial(check_here, loaded),
         "redis": partial(check_redis, shell.desk, settings),
         "workers": partial(check_workers, shell.desk, settings.redis_url),
-        "threatq": partial(check_threatq, settings),
-        "logrhythm": partial(check_logrhythm, settings),
+        "threatq": partial(check_threatq, loaded),
+        "logrhythm": partial(check_logrhythm, loaded),
     }
     return side_by_side({name: one for name, one in areas.items() if only in ("", name)}, within_s)
 

@@ -6,28 +6,43 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import Any
 
+from producers.console import note
 from workers.config import Loaded, fields
+from workers.ctl.pages import with_pages
 from workers.ctl.shell import Shell, columns_of
 from workers.ctl.tables import Grid, Shown
+from workers.errors import TqError
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("names", nargs="*", metavar="SETTING", help="only these")
+    parser.add_argument(
+        "--local", action="store_true", help="do not ask ThreatQ what the connectors' pages say"
+    )
     parser.add_argument("--changed", action="store_true", help="only what is not the default")
 
 
 def run(shell: Shell, options: Namespace) -> int:
-    """Show the settings."""
+    """Show the settings, those that the connectors' pages in ThreatQ decide included."""
+    loaded = shell.loaded if options.local else _as_workers_see(shell.loaded)
     wanted = set(options.names)
     rows = [
         row
-        for row in effective(shell.loaded)
+        for row in effective(loaded)
         if (not wanted or row["setting"] in wanted) and (not options.changed or row["origin"] != "default")
     ]
     file = str(shell.loaded.path) if shell.loaded.has_file else None
     shell.show({"file": file, "looked_for": str(shell.loaded.path), "settings": rows}, _words)
     return 0
+
+
+def _as_workers_see(loaded: Loaded) -> Loaded:
+    try:
+        return with_pages(loaded)
+    except TqError as error:
+        note(f"warning: what the connectors' pages in ThreatQ say is not known ({error})")
+        return loaded
 
 
 def effective(loaded: Loaded) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""`tqctl dead`: the dead letters. What cannot go on by itself is shown, mended, replayed or dropped here."""
+"""`tqctl dead`: dead letters, and what no door could read: shown, mended, replayed or dropped."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from collections.abc import Iterator, Sequence
 
 from producers.console import note
 from workers.ctl import edit
+from workers.ctl.aside import Aside
+from workers.ctl.aside import grid as aside_grid
 from workers.ctl.dead_filter import add_filter, chosen
 from workers.ctl.jobs import known, show_job
 from workers.ctl.records import grid, summaries
 from workers.ctl.shell import Shell, options_of_all
 from workers.errors import InputError
+
+#: Quarantined items that --quarantined takes in one go.
+MOST_ASIDE = 1_000
 
 #: Jobs that are replayed or dropped in one step.
 STEP = 200
@@ -31,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "show", help="one with its payload and traceback", parents=[options_of_all()]
     )
     showing.add_argument("id")
-    showing.set_defaults(run=show_job)
+    showing.set_defaults(run=show)
 
     editing = actions.add_parser("edit", help="correct one and replay it", parents=[options_of_all()])
     edit.add_arguments(editing)
@@ -46,48 +51,71 @@ def add_arguments(parser: ArgumentParser) -> None:
         action.add_argument("ids", nargs="*", metavar="ID")
         add_filter(action)
         action.add_argument("--all", action="store_true", help="every dead letter")
+        action.add_argument("--quarantined", action="store_true", help="everything in the quarantine")
 
 
 def list_dead(shell: Shell, options: Namespace) -> int:
     """List the dead letters that the filter lets through."""
     jobs = summaries(chosen(shell.desk, options, most=options.limit))
     total = shell.desk.dead_count()
+    items = Aside(shell).listed(options.limit)
     shell.show(
-        {"jobs": jobs, "total": total},
-        lambda _: [grid("", jobs, "no such dead letter"), f"{total} dead in all"],
+        {"jobs": jobs, "total": total, "quarantined": items},
+        lambda _: [
+            grid("", jobs, "no such dead letter"),
+            f"{total} dead in all",
+            *([aside_grid(items)] if items else []),
+        ],
     )
     return 0
 
 
+def show(shell: Shell, options: Namespace) -> int:
+    """Show a dead letter, or a quarantined item."""
+    aside = Aside(shell)
+    item = aside.item(options.id)
+    return show_job(shell, options) if item is None else aside.show(item)
+
+
 def replay(shell: Shell, options: Namespace) -> int:
-    """Open dead letters again; their history stays."""
-    ids = _named(shell, options)
+    """Open dead letters again, whose history stays; read quarantined items again."""
+    ids, items = _named(shell, options)
+    aside = Aside(shell)
+    released = [job_id for item_id in items for job_id in aside.release(item_id)]
     opened = [
         job_id for step in _steps(ids) for job_id in shell.desk.replay(step, note=edit.note_of("replayed"))
     ]
     for queue in {record.queue for record in shell.desk.records(opened[:STEP])}:
         shell.ledger.ring(queue)
-    shell.show({"replayed": opened}, lambda value: [f"{len(value['replayed'])} replayed"])
+    value = {"replayed": opened, "released": released}
+    shell.show(value, lambda _: [f"{len(opened)} replayed, {len(released)} jobs out of the quarantine"])
     return 0 if len(opened) == len(ids) else 1
 
 
 def drop(shell: Shell, options: Namespace) -> int:
-    """Forget dead letters for good, after asking."""
-    ids = _named(shell, options)
-    if ids and not options.yes and not _agreed(len(ids)):
+    """Forget dead letters and quarantined items for good, after asking."""
+    ids, items = _named(shell, options)
+    if (ids or items) and not options.yes and not _agreed(len(ids) + len(items)):
         raise InputError("nothing was dropped; say --yes to drop for good")
-    count = sum(shell.desk.drop(step) for step in _steps(ids))
+    count = sum(shell.desk.drop(step) for step in _steps(ids)) + Aside(shell).drop(items)
     shell.show({"dropped": count}, lambda value: [f"{value['dropped']} dropped"])
     return 0
 
 
-def _named(shell: Shell, options: Namespace) -> list[str]:
-    """Return the ids that were given, or those that the filter or --all names; naming nothing is an error."""
+def _named(shell: Shell, options: Namespace) -> tuple[list[str], list[str]]:
+    """Return the dead letters and the quarantined items that are meant; naming nothing is an error."""
+    aside = Aside(shell)
     if options.ids:
-        return [known(shell, job_id).id for job_id in options.ids]
-    if not (options.all or options.kind or options.door or options.reason or options.since or options.until):
-        raise InputError("name jobs by id, by --kind, --door, --reason, --since, --until, or say --all")
-    return [record.id for record in chosen(shell.desk, options)]
+        items = [job_id for job_id in options.ids if aside.item(job_id)]
+        return [known(shell, job_id).id for job_id in options.ids if job_id not in items], items
+    items = aside.ids(MOST_ASIDE) if options.quarantined else []
+    filtered = options.kind or options.door or options.reason or options.since or options.until
+    if not (options.all or filtered or options.quarantined):
+        raise InputError(
+            "name jobs by id, by --kind, --door, --reason, --since, --until, or say --all or --quarantined"
+        )
+    jobs = chosen(shell.desk, options) if options.all or filtered else ()
+    return [record.id for record in jobs], items
 
 
 def _steps(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -15,12 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from workers.ctl.aside import Aside
 from workers.ctl.jobs import known
 from workers.ctl.shell import Shell
 from workers.errors import InputError
 from workers.events import PLANNERS
 from workers.jobs import compact
 from workers.ledger.accept import COMPRESSION
+from workers.ledger.quarantine import Kept
 from workers.ledger.records import Record
 from workers.payload.options import from_settings
 
@@ -42,7 +44,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(shell: Shell, options: Namespace) -> int:
-    """Correct a dead letter and replay it."""
+    """Correct a dead letter, or a quarantined item, and replay it."""
+    aside = Aside(shell)
+    if item := aside.item(options.id):
+        return _run_aside(shell, aside, item, options)
     record = known(shell, options.id)
     if record.state != "dead":
         raise InputError(f"is {record.state}; only dead letters are edited", field=record.id)
@@ -57,6 +62,17 @@ def run(shell: Shell, options: Namespace) -> int:
     shell.ledger.ring(record.queue)
     shell.show({"replayed": opened, "arguments": after}, lambda _: [f"{record.id} is corrected and replayed"])
     return 0 if opened else 1
+
+
+def _run_aside(shell: Shell, aside: Aside, item: Kept, options: Namespace) -> int:
+    if options.set:
+        raise InputError("it is no job yet, so its text is corrected as a whole", field="--set")
+    repaired = _bytes_of(options.file) if options.file else _edited_text(item.raw)
+    if repaired == item.raw:
+        raise InputError("nothing was changed; tqctl dead replay reads it as it is", field=item.id)
+    released = aside.release(item.id, repaired)
+    shell.show({"released": released}, lambda _: [f"{item.id} is corrected: {len(released)} jobs"])
+    return 0
 
 
 def note_of(what: str) -> dict[str, str]:
@@ -82,17 +98,22 @@ def with_value(arguments: dict[str, Any], assignment: str) -> dict[str, Any]:
 
 def _edited(arguments: dict[str, Any], options: Namespace) -> dict[str, Any]:
     if options.file:
-        arguments = _read(options.file)
+        arguments = _decoded(_bytes_of(options.file))
     for assignment in options.set:
         arguments = with_value(arguments, assignment)
     return arguments if options.file or options.set else _in_editor(arguments)
 
 
 def _in_editor(arguments: dict[str, Any]) -> dict[str, Any]:
+    return _decoded(_edited_text((json.dumps(arguments, indent=2) + "\n").encode()))
+
+
+def _edited_text(text: bytes) -> bytes:
+    """Return what a person makes of `text` in the editor."""
     editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     with tempfile.TemporaryDirectory(prefix="tqctl-") as folder:
         path = Path(folder) / "arguments.json"
-        path.write_text(json.dumps(arguments, indent=2) + "\n", encoding="utf-8")
+        path.write_bytes(text)
         try:
             code = subprocess.run([*editor, str(path)], check=False).returncode
         except OSError as error:
@@ -101,14 +122,19 @@ def _in_editor(arguments: dict[str, Any]) -> dict[str, Any]:
             ) from error
         if code:
             raise InputError(f"{editor[0]} ended with code {code}; nothing was changed")
-        return _read(path)
+        return path.read_bytes()
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _bytes_of(path: Path) -> bytes:
     try:
-        arguments = json.loads(path.read_text(encoding="utf-8"))
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", field="--file") from error
+
+
+def _decoded(text: bytes) -> dict[str, Any]:
+    try:
+        arguments = json.loads(text)
     except ValueError as error:
         raise InputError(f"the text is no JSON ({error}); nothing was changed", field="--file") from error
     if not isinstance(arguments, dict):

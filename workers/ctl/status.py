@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import to_builtins
@@ -12,6 +12,10 @@ from workers.ctl.control import queues_by_worker
 from workers.ctl.shell import Shell
 from workers.ctl.tables import Grid, Shown, age, moment
 from workers.ledger.overview import overview
+from workers.sync.journal import RunResult, held_count, history
+
+#: Runs of the list sync that are looked through for the last one of each collection.
+RUNS = 200
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -24,9 +28,28 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(shell: Shell, options: Namespace) -> int:
     """Show the state of everything that the ledger knows."""
     value: dict[str, Any] = to_builtins(overview(shell.desk.redis))
+    value["syncs"] = last_syncs(history(shell.desk.redis, most=RUNS))
+    value["held"] = held_count(shell.desk.redis)
     value["workers"] = None if options.no_workers else queues_by_worker(shell.settings.redis_url)
     shell.show(value, _words)
     return 0
+
+
+def last_syncs(runs: Sequence[RunResult]) -> list[dict[str, Any]]:
+    """Return the last run of each collection; `runs` are newest first."""
+    last = {run.collection: run for run in reversed(runs)}
+    return [
+        {
+            "collection": run.collection,
+            "status": run.status,
+            "began_ms": run.began_ms,
+            "seconds": run.seconds,
+            "adds": run.adds,
+            "deletes": run.deletes,
+            "failed": [one.name for one in run.lists if one.error],
+        }
+        for run in last.values()
+    ]
 
 
 def _words(value: dict[str, Any]) -> Iterator[Shown]:
@@ -43,9 +66,19 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
         )
     if not value["away"]:
         yield "ThreatQ and LogRhythm: nothing known against them"
+    if value["syncs"]:
+        columns = ("collection", "last sync (UTC)", "result", "added", "deleted", "failed lists")
+        yield Grid("List sync", columns, [_sync(run) for run in value["syncs"]])
+    if value["held"]:
+        yield f"deletes held back until somebody approves them: {value['held']} (tqctl sync)"
     if value["workers"] is not None:
         rows = [[name, ", ".join(queues)] for name, queues in value["workers"].items()]
         yield Grid("Workers", ("worker", "queues"), rows, "none answers; is one running?")
+
+
+def _sync(run: dict[str, Any]) -> list[str]:
+    counts = [str(run["adds"]), str(run["deletes"])]
+    return [run["collection"], moment(run["began_ms"]), run["status"], *counts, ", ".join(run["failed"])]
 
 
 def _queue(queue: dict[str, Any]) -> list[str]:

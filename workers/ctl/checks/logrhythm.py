@@ -6,11 +6,10 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from msgspec import structs
-
-from workers.config import Settings
+from workers.config import Loaded, Settings
 from workers.ctl.checks.line import Line, failed, failed_with, ok, tried, warning
-from workers.ctl.checks.threatq import ANSWER_S, CONNECT_S
+from workers.ctl.pages import with_pages
+from workers.ctl.patience import quick
 from workers.ctl.tables import age
 from workers.errors import TqError
 from workers.listsync.options import collections_of
@@ -24,20 +23,16 @@ AREA = "logrhythm"
 RENEW_WITHIN_S = 30 * 86_400.0
 
 
-def check_logrhythm(settings: Settings) -> Iterator[Line]:
-    """Look at LogRhythm with calls that change nothing."""
+def check_logrhythm(loaded: Loaded) -> Iterator[Line]:
+    """Look at LogRhythm with calls that change nothing; its settings may be those of its page in ThreatQ."""
+    settings = quick(_as_the_sync_sees(loaded).settings)
     if not settings.logrhythm_url:
         wanted = settings.sync_collections.strip()
         text = "not configured" + ("" if wanted else ", and no list is to be synced")
         yield failed(AREA, "setup", text, "set logrhythm_url", code=2) if wanted else ok(AREA, "setup", text)
         return
-    quick = structs.replace(
-        settings,
-        logrhythm_connect_timeout_s=min(CONNECT_S, settings.logrhythm_connect_timeout_s),
-        logrhythm_read_timeout_s=min(ANSWER_S, settings.logrhythm_read_timeout_s),
-    )
     try:
-        logrhythm = LogRhythm(quick, patience=Patience(tries=1))
+        logrhythm = LogRhythm(settings, patience=Patience(tries=1))
     except TqError as error:
         yield failed_with(AREA, "token", error)
         return
@@ -50,6 +45,14 @@ def check_logrhythm(settings: Settings) -> Iterator[Line]:
             yield _lists(logrhythm, settings)
     finally:
         logrhythm.close()
+
+
+def _as_the_sync_sees(loaded: Loaded) -> Loaded:
+    try:
+        return with_pages(loaded)
+    except TqError:
+        # The lines about ThreatQ say what is wrong with it, or with the page.
+        return loaded
 
 
 def token_line(left_s: float | None) -> Line:

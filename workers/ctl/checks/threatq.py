@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from msgspec import structs
-
-from workers.config import Settings, missing, threatq_needs
+from workers.config import Loaded, Settings, missing, threatq_needs
 from workers.ctl.checks.line import Line, failed, failed_with, ok, tried, warning
+from workers.ctl.pages import with_pages
+from workers.ctl.patience import quick
 from workers.errors import MissingRights, TqError
 from workers.indicator_types import INDICATOR_TYPES
 from workers.listsync.options import collections_of
@@ -23,25 +23,18 @@ from workers.threatq.service import ThreatQ
 
 AREA = "threatq"
 
-#: Seconds to connect and to wait for one answer while checking; a person waits.
-CONNECT_S, ANSWER_S = 2.0, 4.0
-
 #: Seconds by which ThreatQ's clock may differ; its Date header has whole seconds.
 MOST_SKEW_S = 5.0
 
 
-def check_threatq(settings: Settings) -> Iterator[Line]:
+def check_threatq(loaded: Loaded) -> Iterator[Line]:
     """Look at ThreatQ with calls that change nothing."""
+    settings = quick(loaded.settings)
     if missing(settings, threatq_needs(settings)):
         yield failed(AREA, "login", "not configured", "run tqctl setup", code=2)
         return
-    quick = structs.replace(
-        settings,
-        threatq_connect_timeout_s=min(CONNECT_S, settings.threatq_connect_timeout_s),
-        threatq_read_timeout_s=min(ANSWER_S, settings.threatq_read_timeout_s),
-    )
-    client = Client.from_settings(quick)
-    threatq = ThreatQ(client, quick)
+    client = Client.from_settings(settings)
+    threatq = ThreatQ(client, settings)
     try:
         threatq.lookups.indicator_type_names()
         yield ok(AREA, "login", f"{settings.threatq_url}, client {settings.threatq_client_id[:8]}…")
@@ -52,10 +45,10 @@ def check_threatq(settings: Settings) -> Iterator[Line]:
         yield failed_with(AREA, "login", error)
         return
     try:
-        yield from _names(threatq, quick)
-        yield from _connector(client, quick)
-        yield from _collections(client, quick)
-        yield _clock(quick)
+        yield from _names(threatq, settings)
+        yield from _connector(client, settings)
+        yield from _list_sync(client, loaded)
+        yield _clock(settings)
     finally:
         client.close()
 
@@ -117,17 +110,35 @@ def _enabled(page: Page) -> Line:
     )
 
 
-def _collections(client: Client, settings: Settings) -> Iterator[Line]:
-    if not settings.sync_collections.strip():
-        yield ok(AREA, "collections", "none is to be synced (sync_collections is empty)")
-        return
+def _list_sync(client: Client, loaded: Loaded) -> Iterator[Line]:
+    """Look at LogRhythm's page, and at the collections that the settings, the page's included, name."""
     try:
-        wanted = collections_of(settings)
+        yield from _logrhythm_page(client, loaded.settings)
+        settings = with_pages(loaded).settings
+        wanted = collections_of(settings) if settings.sync_collections.strip() else ()
     except TqError as error:
-        yield failed_with(AREA, "collections", error)
+        yield failed_with(AREA, "list sync", error)
         return
+    if not wanted:
+        yield ok(AREA, "collections", "none is to be synced (sync_collections is empty)")
     for one in wanted:
         yield tried(AREA, "collection", partial(find_collection, client, one.name), one.name)
+
+
+def _logrhythm_page(client: Client, settings: Settings) -> Iterator[Line]:
+    if settings.settings_from == "local":
+        return
+    page = Connector(client, settings.logrhythm_connector_name).find()
+    if page is None:
+        yield ok(
+            AREA, "list sync", f"{settings.logrhythm_connector_name} is not registered, so nothing is synced"
+        )
+    elif page.is_enabled:
+        yield ok(AREA, "list sync", f"{page.name} is enabled")
+    else:
+        yield warning(
+            AREA, "list sync", f"{page.name} is disabled: no list is synced", "enable it in ThreatQ"
+        )
 
 
 def _clock(settings: Settings) -> Line:
