@@ -85,9 +85,15 @@ def record_of(job: Job, compress: Callable[[bytes], bytes] = _zlib) -> bytes:
 
     Accept puts one line before them: the time in ms of Redis's clock.
     """
-    lines = (job.kind.name, job.kind.queue, job.door, job.trace, job.title[:MOST_TITLE])
-    head = "\n".join([" ".join(line.split()) for line in lines])
-    return head.encode("utf-8", "backslashreplace") + b"\n" + compress(job.body)
+    kind = job.kind
+    head = (
+        f"{kind.name}\n{kind.queue}\n{_line(job.door)}\n{_line(job.trace)}\n{_line(job.title[:MOST_TITLE])}\n"
+    )
+    return head.encode("utf-8", "backslashreplace") + compress(job.body)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split()) if text else ""
 
 
 _PREFIX = keys.PREFIX.encode()

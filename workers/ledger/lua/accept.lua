@@ -10,6 +10,8 @@ local prefix, most_open, most_bells, bell = ARGV[1], tonumber(ARGV[2]), tonumber
 local most_memory = tonumber(ARGV[5])
 local FIRST, WIDTH = 6, 6
 local MEMORY_BELIEVED_MS = 2000
+-- Lua cannot spread more than some thousand values over one call.
+local MOST_ENTRIES = 2000
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -51,14 +53,23 @@ local function first_of(key, digest)
   end
 end
 
-local answers, rung = {}, nil
+-- Index and counters are written once for all: each call of Redis costs as much as the rest of a job.
+local stamp = string.format('%d\n', now)
+local answers, rung, added, entries = {}, nil, {}, {}
+local function index()
+  if #entries > 0 then
+    redis.call('ZADD', due, unpack(entries))
+    entries = {}
+  end
+end
+
 for at = FIRST, #ARGV, WIDTH do
   local id, record, counter, digest, key, window = unpack(ARGV, at, at + WIDTH - 1)
   local answer = key ~= '' and first_of(key, digest)
   if not answer then
-    if redis.call('SET', prefix .. 'job:' .. id, string.format('%d\n', now) .. record, 'NX') then
-      redis.call('ZADD', due, now, id)
-      redis.call('HINCRBY', counts, counter, 1)
+    if redis.call('SET', prefix .. 'job:' .. id, stamp .. record, 'NX') then
+      entries[#entries + 1], entries[#entries + 2] = now, id
+      added[counter] = (added[counter] or 0) + 1
       rung = id
       answer = {id, 1}
     else
@@ -67,8 +78,15 @@ for at = FIRST, #ARGV, WIDTH do
     if key ~= '' then
       redis.call('SET', prefix .. 'same:' .. key, id .. ' ' .. digest, 'PX', window)
     end
+    if #entries >= MOST_ENTRIES then
+      index()
+    end
   end
   answers[#answers + 1] = answer
+end
+index()
+for counter, count in pairs(added) do
+  redis.call('HINCRBY', counts, counter, count)
 end
 
 if rung and redis.call('LLEN', bells) < most_bells then
