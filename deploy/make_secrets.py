@@ -35,8 +35,9 @@ def main() -> int:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     passwords = {name: password_of(folder / f"redis-{name}") for name in users(TEMPLATE.read_text())}
+    scheme, query = ("rediss", f"?ssl_ca_certs={options.ca}") if options.ca else (options.scheme, "")
     for name, password in passwords.items():
-        put(folder / f"redis-{name}", f"{options.scheme}://{name}:{password}@{options.redis}/0")
+        put(folder / f"redis-{name}", f"{scheme}://{name}:{password}@{options.redis}/0{query}")
     put(folder / "users.acl", acl(TEMPLATE.read_text(), passwords))
     made = {
         "flower": f"admin:{secrets.token_urlsafe(STRENGTH)}",
@@ -85,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path, nargs="?", default=Path("deploy/secrets"))
     parser.add_argument("--redis", default="redis:6379", help="host and port of Redis (default %(default)s)")
     parser.add_argument("--scheme", choices=("redis", "rediss"), default="redis", help="rediss: TLS")
+    parser.add_argument(
+        "--ca", help="TLS, with a certificate that this authority (PEM) signed: its path over there"
+    )
     return parser
 
 

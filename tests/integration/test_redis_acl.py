@@ -255,9 +255,10 @@ def payload(name: str) -> bytes:
     return json.dumps({**example, "event_name": name}).encode()
 
 
-@pytest.fixture
-def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    with guarded_redis(tmp_path) as guarded, ExitStack() as stack:
+@pytest.fixture(params=["redis", "rediss"])
+def deployment(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Deployment]:
+    """A whole system, once without and once with TLS to Redis."""
+    with guarded_redis(tmp_path, tls=request.param == "rediss") as guarded, ExitStack() as stack:
         deployment = Deployment(guarded, tmp_path, stack)
         deployment.start()
         yield deployment
@@ -289,4 +290,6 @@ def test_the_whole_system_needs_no_more_rights_than_its_users_have(deployment: D
         until(lambda: len(desk.ids("done")) == 4, within_s=30)
         until(lambda: redis.exists(keys.UPKEEP))
     assert b"1.2.3.4" in deployment.call("stub", *lookup)
+    flower = deployment.folder / "logs" / "flower" / "flower.log"
+    until(lambda: "Connected to redis" in flower.read_text(), within_s=30)
     assert deployment.refusals() == []
