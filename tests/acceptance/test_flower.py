@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 import requests
+from playwright.sync_api import Error as BrowserError
+from playwright.sync_api import expect
 
 from sandbox.processes import Processes
 from sandbox.redis_server import free_port
 from tests.acceptance.conftest import Command, environment
+from tests.browser import WITHIN_MS, chromium
 from tests.waiting import until
 from workers.jobs import Job
 from workers.ledger.desk import Desk
@@ -95,3 +98,25 @@ def test_without_a_login_it_does_not_start(command: Command, login: str, words: 
     answer = command("tqctl", "flower", TQ_FLOWER_BASIC_AUTH=login)
     assert answer.returncode == 2
     assert words in answer.stderr
+
+
+def test_a_browser_is_asked_for_the_password_first_and_then_shows_queues_and_a_finished_task(
+    flower: str, ledger: Ledger, desk: Desk
+) -> None:
+    # Given work that was done
+    job = Job("indicators.lookup", {"type": "FQDN", "value": "bad.example"}, door="stub")
+    (accepted,) = ledger.accept([job])
+    assert desk.outcome(accepted.id, wait_s=20) is not None
+    with chromium() as browser:
+        # When somebody without the password opens Flower, then he sees nothing
+        with pytest.raises(BrowserError, match="ERR_INVALID_AUTH_CREDENTIALS"):
+            browser.new_page().goto(flower)
+        # When somebody has it, then he sees our queues and the finished task
+        user, password = LOGIN
+        page = browser.new_context(http_credentials={"username": user, "password": password}).new_page()
+        page.goto(f"{flower}/broker")
+        for queue in ("events", "enrichment", "sync", "upkeep"):
+            expect(page.get_by_role("cell", name=queue, exact=True)).to_be_visible(timeout=WITHIN_MS)
+        page.goto(f"{flower}/tasks?state=SUCCESS")
+        expect(page.get_by_text("enrichment.work").first).to_be_visible(timeout=WITHIN_MS)
+        assert "bad.example" not in page.content()

@@ -1,0 +1,226 @@
+"""The status page and Flower in a real browser, beside a real worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from redis import Redis
+
+from sandbox.processes import Processes
+from sandbox.redis_server import RedisServer
+from tests.browser import WITHIN_MS, chromium, is_wider_than_the_window, sign_in
+from tests.doors import OPERATOR, READER, Shim
+from tests.sandbox_threatq import SandboxThreatQ
+from tests.waiting import until
+from workers.ledger import keys
+from workers.ledger.desk import Desk
+from workers.ledger.quarantine import Quarantine, Unreadable
+from workers.sync.held import HeldDeletes, Hold
+
+pytestmark = pytest.mark.acceptance
+
+expect.set_options(timeout=WITHIN_MS)
+
+#: What would run if it were not escaped somewhere: as an element, and as one that needs no script element.
+NASTY = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium; Playwright keeps an event loop, so that it may live no longer than this module."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def door(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shim]:
+    """The HTTP door beside the worker."""
+    with Shim(tmp_path_factory.mktemp("page"), redis_server.url) as shim:
+        yield shim
+        assert shim.stop() == 0
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser without a past."""
+    made = browser.new_context()
+    made.set_default_timeout(WITHIN_MS)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(working: Processes, door: Shim, context: BrowserContext) -> Page:
+    """The status page of the running system, seen by somebody who may operate."""
+    opened = context.new_page()
+    sign_in(opened, door.url, OPERATOR)
+    return opened
+
+
+def event(name: str, **fields: Any) -> dict[str, Any]:
+    return {"event_name": name, "event_type": "Sighting", **fields}
+
+
+def send(door: Shim, name: str, **fields: Any) -> str:
+    answer = door.post("/v1/events", event(name, **fields))
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+def is_dead(desk: Desk, job_id: str) -> bool:
+    return job_id in desk.ids("dead")
+
+
+def test_a_job_is_seen_going_through_without_a_reload(page: Page, door: Shim) -> None:
+    # Given an open page, on which a mark would not survive a reload
+    expect(page.get_by_role("heading", name="Queues")).to_be_visible()
+    page.evaluate("window.mark = true")
+    # When a payload comes in
+    send(door, "CreateUser from 1.2.3.4")
+    # Then the page shows it, done, and counts it
+    row = page.locator("#latest tr").filter(has_text="CreateUser from 1.2.3.4")
+    expect(row.locator(".state")).to_have_text("done")
+    expect(page.locator("#chart")).to_contain_text("1 done")
+    assert page.evaluate("window.mark") is True
+    # And its own page leads to the event in ThreatQ
+    row.get_by_role("link").click()
+    expect(page.get_by_role("link", name="Open it in ThreatQ")).to_be_visible()
+
+
+def test_a_dead_letter_is_replayed_once_its_cause_is_gone(
+    page: Page, door: Shim, desk: Desk, threatq_sandbox: SandboxThreatQ
+) -> None:
+    # Given a payload that ThreatQ refuses
+    threatq_sandbox.behave(poison=["*unwanted*"])
+    job_id = send(door, "an unwanted title")
+    button = page.get_by_role("button", name="Replay an unwanted title")
+    expect(button).to_be_visible()
+    # When ThreatQ takes it again and somebody presses the button
+    threatq_sandbox.behave(poison=[])
+    button.click()
+    # Then that is confirmed, and the job is done
+    expect(page.get_by_role("status")).to_have_text("1 job will be tried again.")
+    until(lambda: job_id in desk.ids("done"), within_s=30)
+    page.goto(f"{door.url}/jobs/{job_id}")
+    expect(page.locator("#history")).to_contain_text("replayed by operator")
+
+
+def test_held_deletes_are_shown_and_approved(page: Page, redis: Redis) -> None:
+    # Given deletes that the guard held
+    hold = Hold("aa11", "Very High", "TQ FQDN Very High", 2000, 5000, "40 % of the list", ("bad.example",), 1)
+    redis.hset(keys.SYNC_HELD, hold.id, msgspec.json.encode(hold))
+    # When somebody looks at some of them and approves
+    page.reload()
+    page.get_by_text("Some of what would go").click()
+    expect(page.get_by_text("bad.example")).to_be_visible()
+    page.get_by_role("button", name="Approve 2,000 deletes of TQ FQDN Very High").click()
+    # Then the approval stands under his name
+    expect(page.locator("#held .state")).to_have_text("approved")
+    (approved,) = HeldDeletes(redis).every()
+    assert approved.approved_by == "operator"
+
+
+def test_what_cannot_be_read_is_corrected_in_the_browser(page: Page, desk: Desk, redis: Redis) -> None:
+    Quarantine(redis).keep(
+        [
+            Unreadable(
+                "http", "nifi", "not_json", "no JSON", b'{"event_name": "mended" "event_type": "Sighting"}'
+            )
+        ]
+    )
+    page.get_by_role("link", name="Quarantine", exact=True).click()
+    page.get_by_role("link", name="no JSON").click()
+    page.get_by_label("Its text").fill('{"event_name": "mended", "event_type": "Sighting"}')
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="mended")).to_be_visible()
+    until(lambda: desk.ids("done"), within_s=30)
+
+
+def test_script_in_an_event_or_its_syslog_message_stays_text(
+    page: Page, door: Shim, desk: Desk, redis: Redis
+) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("dialog", lambda dialog: complaints.append(dialog.message))
+    # Given a job whose every text is hostile, and an item of the quarantine
+    job_id = send(door, NASTY, syslog_message={NASTY: NASTY}, event_source=NASTY)
+    Quarantine(redis).keep([Unreadable("http", NASTY, "not_json", NASTY, NASTY.encode())])
+    until(lambda: job_id in desk.ids("done"), within_s=30)
+    # When all pages that show it are opened
+    for path in ("/", f"/jobs/{job_id}", "/jobs?list=done", "/jobs?q=script", "/quarantine"):
+        page.goto(door.url + path)
+        # Then it stands there as it came, and nothing ran or was even tried
+        expect(page.get_by_text("<script>document.title").first).to_be_visible()
+        assert "owned" not in page.title().replace(NASTY, "")
+        assert page.locator("main img, main script").count() == 0
+    assert complaints == []
+
+
+def test_the_keyboard_is_enough(door: Shim, working: Processes, context: BrowserContext, desk: Desk) -> None:
+    job_id = send(door, "found by keyboard")
+    until(lambda: job_id in desk.ids("done"), within_s=30)
+    page = context.new_page()
+    page.goto(door.url)
+    # The token's field has the focus at once
+    page.keyboard.type(READER)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Sign out").wait_for()
+    # The first stop leads past the navigation
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    # Search, then follow the first link that was found
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "q":
+            break
+    page.keyboard.type("found by keyb")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Jobs that say").wait_for()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "found by keyboard":
+            break
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{door.url}/jobs/{job_id}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_it_without_scrolling_sideways_in_the_colours_that_were_asked_for(
+    browser: Browser, working: Processes, door: Shim, desk: Desk, redis: Redis, scheme: Any
+) -> None:
+    # Given long words everywhere
+    job_id = send(door, "x" * 180, syslog_message="y" * 500)
+    Quarantine(redis).keep([Unreadable("http", "z" * 90, "not_json", "r" * 150, b"q" * 500)])
+    until(lambda: job_id in desk.ids("done"), within_s=30)
+    with browser.new_context(
+        viewport={"width": 360, "height": 740}, color_scheme=scheme, device_scale_factor=2, has_touch=True
+    ) as phone:
+        page = phone.new_page()
+        page.goto(door.url)
+        assert not is_wider_than_the_window(page)
+        sign_in(page, door.url, OPERATOR)
+        for path in ("/", "/jobs?list=done", f"/jobs/{job_id}", "/quarantine", "/syncs", "/jobs?q=none"):
+            page.goto(door.url + path)
+            assert not is_wider_than_the_window(page), path
+        red = int(page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]"))
+        assert red < 60 if scheme == "dark" else red > 200
+
+
+def test_it_works_without_scripts(browser: Browser, working: Processes, door: Shim, desk: Desk) -> None:
+    with browser.new_context(java_script_enabled=False) as plain:
+        page = plain.new_page()
+        sign_in(page, door.url, OPERATOR)
+        page.get_by_role("button", name="Pause sync").click()
+        expect(page.get_by_role("status")).to_contain_text("sync is paused")
+        assert desk.paused() == {"sync"}
+        page.get_by_role("button", name="Resume sync").click()
+        expect(page.get_by_role("status")).to_contain_text("goes on")
+        assert desk.paused() == set()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("Token")).to_be_visible()
