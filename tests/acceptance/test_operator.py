@@ -12,6 +12,7 @@ import pytest
 
 from sandbox.processes import Processes
 from tests.acceptance.conftest import Command
+from tests.sandbox_threatq import SandboxThreatQ
 from tests.waiting import until
 from workers.ctl.control import remote_control
 from workers.ledger.desk import Desk
@@ -120,3 +121,19 @@ def test_each_shell_gets_a_script_that_names_the_command(command: Command, shell
     answer = command("tqctl", "completion", shell)
     assert answer.returncode == 0
     assert "tqctl" in answer.stdout
+
+
+def test_setup_registers_the_connector_where_everything_is_set_already(
+    command: Command, threatq_sandbox: SandboxThreatQ
+) -> None:
+    answer = command("tqctl", "setup", TQ_SETTINGS_FROM="threatq")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.endswith("Connector configured. Set information in UI\n")
+    (connector,) = threatq_sandbox.get("/api/connectors", name="Events Builder")["data"]
+    assert not connector["is_active"]
+
+
+def test_setup_names_what_is_missing_where_nobody_can_be_asked(command: Command) -> None:
+    answer = command("tqctl", "setup", TQ_THREATQ_PASSWORD="")
+    assert answer.returncode == 2
+    assert "TQ_THREATQ_PASSWORD" in answer.stderr

@@ -190,6 +190,19 @@ class TestRefusals:
         assert shim.call("GET", "/readyz").status_code == 503
         assert desk.open_jobs()["events"] == 50
 
+    def test_a_redis_that_fills_asks_to_come_later_long_before_it_is_full(
+        self, shim: Shim, desk: Desk
+    ) -> None:
+        used = desk.redis.info("memory")["used_memory"]
+        desk.redis.config_set("maxmemory", int(used * 1.2))
+        try:
+            answer = shim.post("/v1/events", event(1))
+        finally:
+            desk.redis.config_set("maxmemory", 0)
+        assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert desk.open_jobs()["events"] == 0
+
     def test_a_full_quarantine_asks_to_come_later_and_keeps_what_was_accepted(
         self, shim: Shim, desk: Desk
     ) -> None:
