@@ -74,12 +74,11 @@ timezone = "UTC"
 
 # No state file: every entry is an interval, and a beat that starts twice or anew does no harm, because what is
 # due is decided in the ledger.
-beat_scheduler = "celery.beat:Scheduler"
+beat_scheduler = "workers.tasks.beat:Ticks"
 beat_schedule = {
     "look at what is due": {
         "task": "upkeep.work",
         "schedule": 1.0,
-        # Ticks that nobody took do not pile up while the workers are down.
-        "options": {"queue": "upkeep", "expires": 5},
+        "options": {"queue": "upkeep"},
     },
 }

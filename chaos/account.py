@@ -59,7 +59,7 @@ def settle_up(fault: str, sent: Mapping[int, str], desk: Desk, threatq: ThreatQ)
         if state == "done" and found and (missing := "; ".join(lacks(found[0], wanted(number)))):
             account.incomplete += 1
             account.notes.append(f"{title(number)} lacks {missing}")
-    account.notes += _open_states(states)
+    account.notes += _open_states(states) + _reasons(desk)
     return account
 
 
@@ -94,6 +94,13 @@ def _all_events(threatq: ThreatQ) -> Iterator[Json]:
         if len(page) < PAGE:
             return
         offset += PAGE
+
+
+def _reasons(desk: Desk) -> list[str]:
+    reasons = Counter(
+        str(record.result.get("reason")) for record in desk.records(desk.ids("dead", most=10**6))
+    )
+    return [f"{count} dead: {reason[:120]}" for reason, count in reasons.most_common(3)]
 
 
 def _open_states(states: Mapping[str, str]) -> list[str]:

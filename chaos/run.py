@@ -15,13 +15,15 @@ from rich.console import Console
 from rich.table import Table
 
 from chaos.account import Account, settle_up
-from chaos.faults import answers, threatq, worker
+from chaos.faults import answers, beat, clock, poison, redis, threatq, worker
 from chaos.scenario import LONG, SHORT, Scenario, Size
 from chaos.scene import scene
 from workers.errors import TqError
 
 SCENARIOS: dict[str, Scenario] = {
-    scenario.name: scenario for file in (worker, answers, threatq) for scenario in file.fault.scenarios
+    scenario.name: scenario
+    for file in (worker, answers, redis, beat, threatq, poison, clock)
+    for scenario in file.fault.scenarios
 }
 
 #: Where the last run's accounts are written.
@@ -62,6 +64,7 @@ def play(scenario: Scenario, seed: int, size: Size, say: Callable[[str], None] |
             here.problems.append(str(error))
         account = settle_up(scenario.name, here.sent, here.desk, here.threatq)
         account.calls = here.calls()
+        here.expect(account.dead == here.may_die, f"{account.dead} jobs are dead, {here.may_die} should be")
     account.seconds = round(time.monotonic() - began, 1)
     account.notes += [*here.notes, *(f"{name} started anew {n} times" for name, n in here.restarts.items())]
     account.problems += here.problems

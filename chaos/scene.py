@@ -28,7 +28,7 @@ from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq
 
 #: Seconds of a lease: short, so that a killed worker's jobs come back while we watch.
-LEASE_S = 3
+LEASE_S = 4
 
 #: What the workers of every scene run with; retries of a call that hangs must not take half a minute.
 ENVIRON = {"TQ_LEASE_S": str(LEASE_S), "TQ_THREATQ_READ_TIMEOUT_S": "2"}
@@ -63,6 +63,10 @@ class Scene:
         self.sent: dict[int, str] = {}
         #: How often a process that ended by itself was started anew.
         self.restarts: Counter[str] = Counter()
+        #: Jobs that a producer had to keep on disk.
+        self.spooled = 0
+        #: Jobs that this fault is meant to bring to the dead letters.
+        self.may_die = 0
         self.notes: list[str] = []
         self.problems: list[str] = []
         self._restarted_at: dict[str, float] = {}
@@ -79,6 +83,7 @@ class Scene:
             jobs = [Job("events.create", {"payload": payload(number)}, door="chaos") for number in part]
             for number, handed in zip(part, hand_over(jobs, self.ledger, self.spool).handed, strict=True):
                 self.sent[number] = handed.id
+                self.spooled += handed.status == "spooled"
 
     def lever(self, path: str, body: Any = None, *, verb: str = "POST") -> Any:
         """Pull a lever of the simulated ThreatQ."""
@@ -123,7 +128,7 @@ class Scene:
 
     def all_settled(self) -> bool:
         """Whether no job is open."""
-        return not sum(self.desk.open_jobs().values())
+        return not self.desk.open_jobs()["events"]
 
     def let_waiting_time_pass(self) -> None:
         """Make every job that waits due now, as if the time had passed."""
@@ -133,9 +138,12 @@ class Scene:
                     pipe.zadd(keys.due("events"), {record.id: 0}, xx=True)
             pipe.execute()
 
-    def start_beat(self, name: str = "beat") -> None:
-        """Start a beat."""
+    def start_beat(self, name: str = "beat", *, environ: Mapping[str, str] | None = None) -> None:
+        """Start a beat, with some of the scene's environment changed."""
+        whole = self.processes.environ
+        self.processes.environ = {**whole, **(environ or {})}
         self.processes.beat(name)
+        self.processes.environ = whole
 
     def start_worker(self, name: str = "worker", *, threads: int = 8) -> None:
         """Start a worker for events and upkeep."""

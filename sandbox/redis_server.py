@@ -63,6 +63,11 @@ class RedisServer:
         """Kill the server hard, as a crash would."""
         self._end(signal.SIGKILL)
 
+    def send_signal(self, how: signal.Signals) -> None:
+        """Send the process a signal: SIGSTOP lets it hang, SIGCONT go on."""
+        if self.process:
+            self.process.send_signal(how)
+
     def _end(self, how: signal.Signals) -> None:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)

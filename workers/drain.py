@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 from workers.errors import BadCredentials, ConfigError, ServiceAway, TqError
 from workers.leases import Leases
 from workers.ledger.ledger import LONGEST_WAIT_MS, NEEDS, Ledger
-from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, interrupted, waiting
+from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, held, interrupted, waiting
 from workers.tracing import working_on
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,10 @@ BELL_S = 5.0
 
 def observe_nothing(_claims: Sequence[Claim], _seconds: float) -> None:
     """Observe nothing."""
+
+
+#: Pauses in s between tries to write down what was done, while Redis is away: about half a minute.
+SETTLE_AGAIN_S = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0)
 
 
 class Bench(Struct, frozen=True):
@@ -62,12 +66,30 @@ def drain(
         began = time.monotonic()
         with leases.kept(claims), working_on(claims):
             settlements, well = attempt(bench, ledger, claims)
-        stale = ledger.settle(settlements, well=well)
+            stale = settle_patiently(ledger, settlements, well)
         _tell(settlements, stale)
         observe(claims, time.monotonic() - began)
+        if any(settlement.state == "dead" for settlement in settlements) and ledger.is_suspended(bench.queue):
+            log.error("nearly all jobs die, the queue is paused", queue=bench.queue, next="tqctl status")
         settled += len(settlements)
     ledger.ring(bench.queue)
     return settled
+
+
+def settle_patiently(
+    ledger: Ledger, settlements: Sequence[Settlement], well: Sequence[str]
+) -> list[Settlement]:
+    """Settle, and try again for a while when Redis is away: the work is done, and nobody else knows.
+
+    Else the leases would run out, each job would count as one that lost its worker, and be looked for anew.
+    """
+    for pause_s in SETTLE_AGAIN_S:
+        try:
+            return ledger.settle(settlements, well=well)
+        except ServiceAway as error:
+            log.warning("not settled yet", reason=str(error), again_in_s=pause_s)
+            time.sleep(pause_s)
+    return ledger.settle(settlements, well=well)
 
 
 def _tell(settlements: Sequence[Settlement], stale: Sequence[Settlement]) -> None:
@@ -119,6 +141,8 @@ def one_by_one(
     for index, claim in enumerate(again):
         with working_on([claim]):
             (settlement,), well = attempt(bench, ledger, [claim])
+        if settlement.state == "held":
+            settlement = structs.replace(settlement, state="interrupted")
         settlements.append(settlement)
         if settlement.state in ("waiting", "interrupted"):
             rest = again[index + 1 :]
@@ -140,11 +164,19 @@ def given_up(claim: Claim, error: Exception) -> Settlement:
 
 
 def put_off(ledger: Ledger, claims: Sequence[Claim], error: ServiceAway) -> list[Settlement]:
-    """Let claims wait until the service that is away may be called again."""
+    """Let claims wait until the service that is away may be called again.
+
+    Where nothing was begun, it counts as no attempt: nobody need look for what is left of it. A service that is
+    slow gets time to end what it was asked, so that the next attempt finds it.
+    """
     pause_s = ledger.service_away(error.service, str(error), after=error.after)
     log.warning("service away", service=error.service, reason=str(error), again_in_s=round(pause_s, 1))
+    if not error.begun:
+        return [held(claim, str(error), max(pause_s, backoff_s(claim.attempts))) for claim in claims]
     return [
-        waiting(claim, str(error), max(pause_s, backoff_s(claim.attempts)), service=error.service)
+        waiting(
+            claim, str(error), max(pause_s, error.busy_s, backoff_s(claim.attempts)), service=error.service
+        )
         for claim in claims
     ]
 

@@ -46,14 +46,19 @@ class ServiceAway(TqError):
     """A service cannot be used now; the job is kept and tried again.
 
     `service` is "threatq", "logrhythm" or "redis"; `after` is how many seconds the service asked us to
-    wait, or None when it did not say.
+    wait, or None when it did not say; `busy_s` is for how long it may still be at work on what it was asked.
+    `begun` is False where it is sure that nothing has been made yet.
     """
 
     exit_code = 3
 
-    def __init__(self, service: str, message: str, *, after: float | None = None) -> None:
+    def __init__(
+        self, service: str, message: str, *, after: float | None = None, busy_s: float = 0.0
+    ) -> None:
         self.service = service
         self.after = after
+        self.busy_s = busy_s
+        self.begun = True
         super().__init__(message)
 
 

@@ -28,3 +28,26 @@ def worker_killed(scene: Scene, chance: Random, size: Size) -> None:
         scene.processes.kill("worker")
     scene.say(f"killed {size.kills} times; {len(scene.desk.ids('done', most=10**6))} done so far")
     scene.start_worker()
+
+
+@fault("rolling-restart", "three workers are asked to stop and replaced, one after the other, under load")
+def rolling_restart(scene: Scene, chance: Random, size: Size) -> None:
+    """Replace every worker while jobs come in; nobody may lose a job or wait for a lease."""
+    names = [f"worker-{number}" for number in range(3)]
+    pauses = [round(chance.uniform(0, 0.3), 2) for _ in names]
+    scene.say(f"schedule: asked to stop so many seconds after the last jobs: {pauses}")
+    scene.start_beat()
+    for name in names:
+        scene.start_worker(name)
+        scene.wait_for_worker(name)
+    share = size.jobs // len(names)
+    for turn, (name, pause) in enumerate(zip(names, pauses, strict=True)):
+        scene.send(range(turn * share, (turn + 1) * share))
+        scene.pass_time(pause)
+        code = scene.processes.stop(name)
+        scene.expect(code == 0, f"{name} ended with code {code} when it was asked to stop")
+        scene.start_worker(name)
+    scene.finish(within_s=size.patience_s, hurry=False)
+    records = scene.desk.records(list(scene.sent.values()))
+    again = sum(record.attempts > 1 for record in records)
+    scene.expect(again == 0, f"{again} jobs were claimed more than once")

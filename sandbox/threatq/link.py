@@ -34,6 +34,9 @@ class Link:
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         struck = self.threatq.faults.strike(scope["method"], scope["path"])
+        if struck:
+            # A slow server has the request already, and does its work though the caller may have given up.
+            receive = await _received(receive)
         for fault in struck:
             if fault.kind == "latency":
                 await asyncio.sleep(self.threatq.faults.delay_s(fault))
@@ -70,6 +73,18 @@ async def _answer(send: Send, fault: Fault) -> None:
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _received(receive: Receive) -> Receive:
+    """Take the whole request in, and return what gives it out again."""
+    messages = [await receive()]
+    while messages[-1].get("more_body"):
+        messages.append(await receive())
+
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return again
 
 
 async def _nowhere(_message: Message) -> None:

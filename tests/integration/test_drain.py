@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Timer
 
 import pytest
 from redis import Redis
 
+from sandbox.redis_server import RedisServer
 from workers.drain import Bench, Handle, backoff_s, drain
 from workers.errors import BadCredentials, ConfigError, MissingRights, Rejected, ServiceAway
 from workers.jobs import Job
 from workers.leases import Leases
 from workers.ledger import keys
+from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Claim, Settlement, done
+from workers.ledger.records import Claim, Settlement, dead, done
+from workers.threatq.failure import nothing_begun
 
 pytestmark = pytest.mark.integration
 
@@ -101,6 +106,61 @@ def test_while_the_service_is_away_every_job_waits_and_one_call_is_made(
     assert calls == [100]
     assert desk.open_jobs()["events"] == 300
     assert "connection refused" in desk.away("threatq")["reason"]
+
+
+def test_a_service_that_may_still_be_at_work_is_given_time_to_end_it(
+    ledger: Ledger, desk: Desk, work: Work
+) -> None:
+    accept(ledger, 1)
+
+    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+        raise ServiceAway("threatq", "ThreatQ does not answer within 30 s", busy_s=30)
+
+    work(handle)
+    (record,) = desk.records(desk.ids("accepted"))
+    assert record.result["again_in_s"] == 30
+
+
+def test_where_nothing_was_begun_no_attempt_counts(
+    ledger: Ledger, desk: Desk, work: Work, redis: Redis
+) -> None:
+    accept(ledger, 2)
+    attempts = []
+
+    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+        attempts.append([claim.attempts for claim in claims])
+        if len(attempts) == 1:
+            with nothing_begun():
+                raise ServiceAway("threatq", "503")
+        return do(claims)
+
+    work(handle)
+    redis.delete(keys.away("threatq"))
+    redis.zadd(keys.due("events"), dict.fromkeys(desk.ids("accepted"), 0))
+    work(handle)
+    assert attempts == [[1, 1], [1, 1]]
+
+
+def test_what_was_tried_together_counts_though_the_lone_try_began_nothing(
+    ledger: Ledger, desk: Desk, work: Work, redis: Redis
+) -> None:
+    accept(ledger, 2)
+    attempts = []
+
+    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+        attempts.append([claim.attempts for claim in claims])
+        if len(attempts) == 1:
+            raise KeyError("after the events were made")
+        if len(attempts) == 2:
+            with nothing_begun():
+                raise ServiceAway("threatq", "503")
+        return do(claims)
+
+    work(handle)
+    redis.delete(keys.away("threatq"))
+    redis.zadd(keys.due("events"), dict.fromkeys(desk.ids("accepted"), 0))
+    work(handle)
+    assert attempts == [[1, 1], [2], [2, 2]]
 
 
 def test_when_the_service_is_back_everything_is_done(
@@ -213,3 +273,92 @@ def test_the_waits_of_one_job_grow_to_a_minute() -> None:
     waits = [backoff_s(attempts) for attempts in range(1, 12)]
     assert waits[:4] == [0.5, 1, 2, 4]
     assert waits[-1] == 60
+
+
+def refuse(claims: Sequence[Claim]) -> list[Settlement]:
+    return [dead(claim, "event_type: ThreatQ has no event type Sightnig") for claim in claims]
+
+
+def test_when_nearly_all_jobs_die_the_queue_stops_and_says_why(
+    ledger: Ledger, desk: Desk, work: Work
+) -> None:
+    # Given a source that sends nothing but what ThreatQ refuses
+    accept(ledger, 300)
+    # When it is worked on
+    work(refuse)
+    work(refuse)
+    # Then a few have died and the others are kept
+    suspension = desk.suspension("events")
+    assert suspension is not None
+    assert (suspension.dead, suspension.of) == (50, 50)
+    assert "Sightnig" in suspension.reason
+    assert desk.paused() == {"events"}
+    assert len(desk.ids("dead", most=1000)) == 50
+    assert desk.open_jobs()["events"] == 250
+    # And after the cause is mended they are done
+    desk.resume("events")
+    work(do)
+    assert desk.suspension("events") is None
+    assert desk.open_jobs()["events"] == 0
+    assert len(desk.ids("done", most=1000)) == 250
+
+
+def test_what_is_kept_from_dying_looks_for_what_it_left_when_it_is_tried_again(
+    ledger: Ledger, desk: Desk, work: Work
+) -> None:
+    accept(ledger, 60)
+    work(refuse)
+    desk.resume("events")
+    attempts = []
+
+    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+        attempts.extend(claim.attempts for claim in claims)
+        return do(claims)
+
+    work(handle)
+    assert attempts == [2] * 10
+
+
+def test_some_bad_jobs_among_good_ones_stop_nothing(ledger: Ledger, desk: Desk, work: Work) -> None:
+    accept(ledger, 1000)
+
+    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+        good = [claim for claim in claims if number(claim) % 5 == 0]
+        return do(good) + refuse([claim for claim in claims if claim not in good])
+
+    work(handle)
+    assert desk.suspension("events") is None
+    assert len(desk.ids("dead", most=1000)) == 800
+
+
+def test_a_good_night_does_not_hide_a_bad_morning(ledger: Ledger, desk: Desk, work: Work) -> None:
+    accept(ledger, 1000)
+    work(do)
+    ledger.accept([Job("events.create", {"payload": {"number": -n - 1}}, door="cli") for n in range(600)])
+    work(refuse)
+    assert desk.suspension("events") is not None
+    assert len(desk.ids("dead", most=1000)) < 400
+
+
+def test_what_was_done_while_redis_was_away_is_written_down_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    # Given a Redis that dies while a job is worked on and comes back a moment later
+    server = RedisServer(tmp_path, appendfsync="always").start()
+    with connect(server.url, retries=0) as client:
+        ledger = Ledger(client)
+        accept(ledger, 2)
+        again = Timer(0.5, server.start)
+
+        def handle(claims: Sequence[Claim]) -> list[Settlement]:
+            server.kill()
+            again.start()
+            return do(claims)
+
+        # When it is worked on
+        drain(Bench("events", handle, 100), ledger, Leases(ledger))
+        # Then both are done, by their first attempt
+        desk = Desk(client)
+        assert [record.attempts for record in desk.records(desk.ids("done"))] == [1, 1]
+    again.join()
+    server.stop()

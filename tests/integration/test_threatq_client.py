@@ -350,3 +350,35 @@ def test_a_refusal_keeps_threatqs_words() -> None:
         pytest.raises(Refusal, match="value is required"),
     ):
         Client.from_settings(settings_for(server.url)).call("POST", "/api/indicators", json={})
+
+
+def failing(times: int) -> ThreatqScript:
+    left = [times]
+
+    def answer(asked: Asked) -> Answer:
+        left[0] -= 1
+        return Answer({"errors": ["Server Error"]}, status=500) if left[0] >= 0 else fine(asked)
+
+    return ThreatqScript(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/api/events"), ("POST", "/api/indicators/consume"), ("POST", "/api/indicators/query")],
+)
+def test_a_call_that_may_be_repeated_survives_an_internal_error(method: str, path: str) -> None:
+    with scripted(failing(2)) as server:
+        assert Client.from_settings(settings_for(server.url)).call(method, path, json=[])["total"] == 1
+        assert len(server.calls(path)) == 3
+
+
+def test_an_internal_error_that_lasts_is_an_absence() -> None:
+    with scripted(failing(9)) as server, pytest.raises(ServiceAway):
+        Client.from_settings(settings_for(server.url)).call("GET", "/api/events")
+
+
+@pytest.mark.parametrize("path", ["/api/events/consume", "/api/events", "/api/events/7/comments"])
+def test_a_call_whose_repetition_could_make_two_of_something_is_made_once(path: str) -> None:
+    with scripted(failing(1)) as server, pytest.raises(ServiceAway):
+        Client.from_settings(settings_for(server.url)).call("POST", path, json=[])
+    assert len(server.calls(path)) == 1

@@ -99,3 +99,10 @@ def test_retry_after_is_read_as_seconds_and_as_a_date() -> None:
 def test_retry_after_never_breaks_and_is_never_negative(text: str) -> None:
     seconds = retry_after(text, NOW)
     assert seconds is None or seconds >= 0
+
+
+def test_behind_a_proxy_that_gave_up_threatq_may_still_be_at_work() -> None:
+    gave_up, away = failure(504, {}, {}, CALL), failure(503, {}, {}, CALL)
+    assert isinstance(gave_up, ServiceAway)
+    assert isinstance(away, ServiceAway)
+    assert (gave_up.busy_s, away.busy_s) == (30.0, 0.0)

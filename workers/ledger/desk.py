@@ -12,7 +12,7 @@ from redis import Redis
 from workers.jobs import QUEUES
 from workers.ledger import keys
 from workers.ledger.ledger import answering, run
-from workers.ledger.records import Entry, Head, Record, State, read_body
+from workers.ledger.records import Entry, Head, Record, State, Suspension, read_body
 from workers.ledger.scripts import Script
 
 REPLAY = Script("replay")
@@ -177,11 +177,14 @@ class Desk:
                 self.redis.sadd(keys.paused_workers(queue), *workers)
 
     def resume(self, queue: str) -> list[str]:
-        """Let workers claim from `queue` again; return those that stopped consuming it when it was paused."""
+        """Let workers claim from `queue` again, and judge anew how many of its jobs die.
+
+        Returns the workers that stopped consuming it when it was paused.
+        """
         with answering():
             pipe = self.redis.pipeline()
             pipe.smembers(keys.paused_workers(queue))
-            pipe.delete(keys.paused_workers(queue))
+            pipe.delete(keys.paused_workers(queue), keys.suspended(queue), keys.recent(queue))
             pipe.srem(keys.PAUSED, queue)
             return sorted(name.decode() for name in pipe.execute()[0])
 
@@ -190,6 +193,15 @@ class Desk:
         with answering():
             names = cast("set[bytes]", self.redis.smembers(keys.paused_workers(queue)))
         return sorted(name.decode() for name in names)
+
+    def suspension(self, queue: str) -> Suspension | None:
+        """Return why the ledger paused `queue` by itself, None when it did not."""
+        with answering():
+            fields = cast("dict[bytes, bytes]", self.redis.hgetall(keys.suspended(queue)))
+        if not fields:
+            return None
+        reason = str(msgspec.json.decode(fields[b"entry"]).get("reason", ""))
+        return Suspension(int(fields[b"since"]), int(fields[b"dead"]), int(fields[b"of"]), reason)
 
     def paused(self) -> set[str]:
         """Return the queues that are paused."""

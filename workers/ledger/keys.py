@@ -100,6 +100,16 @@ def away(service: str) -> str:
     return f"{PREFIX}away:{service}"
 
 
+def recent(queue: str) -> str:
+    """Hash: done, dead. How the last hundred jobs or so of a queue ended, newer ones counting more."""
+    return f"{PREFIX}recent:{queue}"
+
+
+def suspended(queue: str) -> str:
+    """Hash: since (ms), dead, of, entry. Why a queue was paused by the ledger; absent until too many jobs died."""
+    return f"{PREFIX}suspended:{queue}"
+
+
 def last_chance(queue: str) -> str:
     """Text: the id of the job that was last claimed for the last time, having lost all workers but one."""
     return f"{PREFIX}last-chance:{queue}"

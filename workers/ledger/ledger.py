@@ -124,7 +124,7 @@ class Ledger:
         if not settlements:
             return []
         first = settlements[0].claim
-        arguments: list[Any] = [keys.PREFIX, first.token, self.keep_done_ms]
+        arguments: list[Any] = [keys.PREFIX, first.queue, first.token, self.keep_done_ms]
         for settlement in settlements:
             arguments += (
                 settlement.claim.id,
@@ -135,10 +135,15 @@ class Ledger:
             )
         answers = self._run(
             SETTLE,
-            [keys.due(first.queue), keys.DONE, keys.DEAD, keys.COUNTS, *map(keys.away, well)],
+            [keys.due(first.queue), keys.DONE, keys.DEAD, keys.COUNTS, keys.PAUSED, *map(keys.away, well)],
             arguments,
         )
         return [s for s, ours in zip(settlements, answers, strict=True) if not ours]
+
+    def is_suspended(self, queue: str) -> bool:
+        """Tell whether the ledger has paused `queue` by itself, because nearly all of its jobs died."""
+        with answering():
+            return bool(self.redis.exists(keys.suspended(queue)))
 
     def service_away(self, service: str, reason: str, *, after: float | None = None) -> float:
         """Open the breaker of `service`; return for how many seconds nobody calls it."""
@@ -158,6 +163,11 @@ class Ledger:
                 [queue, MOST_BELLS, JOBS_A_BELL, bell(queue)],
             )
         )
+
+    def bells(self, queue: str) -> int:
+        """Return how many bells of `queue` no worker has taken yet."""
+        with answering():
+            return self.redis.llen(keys.bells(queue))
 
     def look_after(self) -> None:
         """Forget the done jobs whose records have expired, and leave a sign of life."""

@@ -151,6 +151,15 @@ class Record(Struct, frozen=True):
         return self.history[-1].note if self.history else {}
 
 
+class Suspension(Struct, frozen=True):
+    """Why the ledger itself paused a queue: since when (ms), how many `dead` of how many, and the last one's reason."""
+
+    since_ms: int
+    dead: int
+    of: int
+    reason: str
+
+
 def read_body(body: bytes) -> dict[str, Any]:
     """Decode a job's stored arguments."""
     # The standard library's decoder takes the lone surrogates that a payload may hold; msgspec's does not.

@@ -9,6 +9,7 @@ from workers.events import make_or_hold
 from workers.ledger.records import Claim, Settlement
 from workers.runtime import runtime
 from workers.tasks.queue import works_on
+from workers.threatq.failure import nothing_begun
 
 #: Payloads in one bulk; ThreatQ's own integrations send up to 500 objects a call, and a payload has a few.
 BATCH = 100
@@ -17,7 +18,9 @@ BATCH = 100
 def handle(claims: Sequence[Claim]) -> list[Settlement]:
     """Make the events of `claims` as the connector's page in ThreatQ says now."""
     here = runtime()
-    return make_or_hold(claims, here.threatq, here.page(), here.dialect())
+    with nothing_begun():
+        page, dialect = here.page(), here.dialect()
+    return make_or_hold(claims, here.threatq, page, dialect)
 
 
 work = works_on(Bench("events", handle, BATCH))

@@ -13,6 +13,7 @@ from workers.threatq.complete import complete
 from workers.threatq.create import create
 from workers.threatq.draft import Draft
 from workers.threatq.events import find_ours
+from workers.threatq.failure import nothing_begun
 from workers.threatq.outcome import EventRequest, Outcome, Refused
 from workers.threatq.related import relate_indicators, relate_objects
 from workers.threatq.service import ThreatQ
@@ -24,10 +25,11 @@ def create_events(threatq: ThreatQ, requests: Sequence[EventRequest]) -> list[Ou
     A plan that ThreatQ refuses costs no other. Raises ServiceAway or ConfigError for the whole batch.
     """
     drafts = [Draft(request) for request in requests]
-    _check_types(threatq, drafts)
-    relate_indicators(threatq, drafts)
-    relate_objects(threatq, drafts)
-    _adopt_earlier(threatq, drafts)
+    with nothing_begun():
+        _check_types(threatq, drafts)
+        relate_indicators(threatq, drafts)
+        relate_objects(threatq, drafts)
+        _adopt_earlier(threatq, drafts)
     create(threatq, drafts)
     complete(threatq, drafts)
     return [draft.outcome(threatq.link("events", draft.event_id)) for draft in drafts]

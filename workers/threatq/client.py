@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
@@ -9,8 +10,11 @@ from workers.config import Settings
 from workers.errors import BadCredentials
 from workers.remote import Observer, observe_nothing
 from workers.threatq.auth import Tokens
-from workers.threatq.failure import Refusal
+from workers.threatq.failure import Refusal, ServerFault
 from workers.threatq.transport import Transport
+
+#: Pauses in s before a call that met an internal error (500) is made again.
+PAUSES_S = (0.1, 0.4)
 
 Json = dict[str, Any]
 Params = Mapping[str, Any]
@@ -30,7 +34,11 @@ class Caller(Protocol):
 
 
 class Client:
-    """Adds the token to each call; after a 401 it fetches a new one and tries once more."""
+    """Adds the token to each call; after a 401 it fetches a new one and tries once more.
+
+    A call that meets an internal error (500) is made again where that can do no harm, so that one error in
+    ten neither stops a batch of payloads nor throws suspicion on an object.
+    """
 
     def __init__(self, transport: Transport, tokens: Tokens) -> None:
         self._transport = transport
@@ -51,6 +59,14 @@ class Client:
         self, method: str, path: str, *, params: Params | None = None, json: object = None, type: Any = Any
     ) -> Any:
         """Return the body of the answer, decoded as `type`; raises as Transport.send does, and BadCredentials."""
+        for pause_s in PAUSES_S if may_repeat(method, path) else ():
+            try:
+                return self._signed_in(method, path, params, json, type)
+            except ServerFault:
+                time.sleep(pause_s)
+        return self._signed_in(method, path, params, json, type)
+
+    def _signed_in(self, method: str, path: str, params: Params | None, json: object, type: Any) -> Any:
         try:
             return self._once(method, path, params, json, type)
         except Refusal as error:
@@ -79,6 +95,16 @@ class Client:
     def close(self) -> None:
         """Close every connection."""
         self._transport.close()
+
+
+def may_repeat(method: str, path: str) -> bool:
+    """Tell whether a call may be made again although it may have been carried out: whether it only reads or merges.
+
+    ThreatQ merges equal indicators and objects; an event may well become two.
+    """
+    return (
+        method == "GET" or path.endswith("/query") or (path.endswith("/consume") and "/events/" not in path)
+    )
 
 
 def rows(body: object) -> list[Json]:

@@ -8,6 +8,7 @@ SPL2; also in a 2xx answer), an error inside an item of a 2xx answer (Polarity),
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from workers.errors import ConfigError, MissingRights, Rejected, ServiceAway, TqError
@@ -15,6 +16,8 @@ from workers.retry_after import retry_after
 
 #: Answers that pass by themselves: timeouts, too early, too many requests.
 PASSING = frozenset({408, 425, 429})
+#: Seconds that ThreatQ may still work on a request for which a proxy has given up waiting (504).
+GATEWAY_BUSY_S = 30.0
 #: Characters of ThreatQ's own words that a message repeats.
 MAX_WORDS = 500
 
@@ -52,7 +55,8 @@ def failure(status: int, body: object, headers: Mapping[str, str], call: str) ->
     if status in PASSING or status >= 500:
         kind = ServerFault if status == 500 else ServiceAway
         reason = f"ThreatQ answers {call} with {status}{words}"
-        return kind("threatq", reason, after=retry_after(headers.get("Retry-After", "")))
+        busy_s = GATEWAY_BUSY_S if status == 504 else 0.0
+        return kind("threatq", reason, after=retry_after(headers.get("Retry-After", "")), busy_s=busy_s)
     if status == 403:
         return MissingRights(f"ThreatQ forbids {call}{words}; give the account a role that may do this")
     if 300 <= status < 400:
@@ -116,3 +120,13 @@ def _quoted(body: object) -> str:
 def _redirected(call: str, headers: Mapping[str, str]) -> str:
     target = headers.get("Location", "").split("?")[0] or "another address"
     return f"ThreatQ redirects {call} to {target}; set ThreatQ's own address (redirects are not followed)"
+
+
+@contextmanager
+def nothing_begun() -> Iterator[None]:
+    """Mark an absence that is met within as one before which nothing was made that would have to be looked for."""
+    try:
+        yield
+    except ServiceAway as error:
+        error.begun = False
+        raise

@@ -147,7 +147,9 @@ def _unreachable(error: requests.RequestException, call: str, timeout: tuple[flo
     if isinstance(error, requests.ConnectTimeout):
         return ServiceAway("threatq", f"ThreatQ does not take a connection within {timeout[0]:g} s")
     if isinstance(error, requests.Timeout):
-        return ServiceAway("threatq", f"ThreatQ does not answer {call} within {timeout[1]:g} s")
+        return ServiceAway(
+            "threatq", f"ThreatQ does not answer {call} within {timeout[1]:g} s", busy_s=timeout[1]
+        )
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidProxyURL):
         return ConfigError("cannot be called; check threatq_url and threatq_proxy", field="threatq_url")
     return ServiceAway("threatq", f"ThreatQ cannot be reached for {call}{_cause(error)}")

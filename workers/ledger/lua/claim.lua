@@ -6,7 +6,7 @@
 local due, paused, dead, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, queue, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local lease, token, most_lost = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
-local quarantine, last_chance = tonumber(ARGV[7]), prefix .. 'last-chance:' .. queue
+local rest, last_chance = tonumber(ARGV[7]), prefix .. 'last-chance:' .. queue
 
 -- After so many ms it is looked again whether the job with the last chance has ended.
 local TURN_MS = 200
@@ -42,12 +42,12 @@ end
 
 -- Whoever is killed twice may be a bystander: killed in a row with a hundred others, or by somebody who restarts
 -- workers hard. So the last chance comes later, and to one job at a time: the one that dies then did it itself.
-local function put_in_quarantine(id, lost)
+local function put_off_last_chance(id, lost)
   local entry = cjson.encode({reason = 'it lost its worker ' .. lost .. ' times; it is tried once more, by itself',
-    error = 'WorkerLost', again_in_s = quarantine / 1000})
+    error = 'WorkerLost', again_in_s = rest / 1000})
   redis.call('HSET', prefix .. 'progress:' .. id, 'state', 'waiting', 'lost', lost)
   redis.call('HDEL', prefix .. 'progress:' .. id, 'lease')
-  redis.call('ZADD', due, now + quarantine, id)
+  redis.call('ZADD', due, now + rest, id)
   redis.call('XADD', prefix .. 'history:' .. id, '*', 'state', 'waiting', 'entry', entry)
 end
 
@@ -74,7 +74,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, mo
   elseif lost >= most_lost then
     bury(id, record, lost)
   elseif was_running and lost + 1 >= most_lost then
-    put_in_quarantine(id, lost)
+    put_off_last_chance(id, lost)
   elseif lost + 1 >= most_lost and somebody_has_the_last_chance() then
     redis.call('ZADD', due, now + TURN_MS, id)
   elseif alone and #claimed > 0 then

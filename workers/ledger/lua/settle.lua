@@ -1,13 +1,17 @@
 -- Settle claimed jobs: done, dead, waiting for another try, held or interrupted without counting a try, or given back.
--- KEYS: due, done, dead, counts, then the breakers of the services that just proved to be well
--- ARGV: prefix, token, how long done jobs are kept in ms, then for each job: id, kind:door,
+-- KEYS: due, done, dead, counts, paused, then the breakers of the services that just proved to be well
+-- ARGV: prefix, queue, token, how long done jobs are kept in ms, then for each job: id, kind:door,
 --       state, delay in ms, entry
 -- Answers 1 for each job that was ours to settle, 0 where the lease had gone to somebody else.
-local due, done, dead, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local prefix, token, keep = ARGV[1], ARGV[2], ARGV[3]
-local FIRST, WIDTH = 4, 5
+local due, done, dead, counts, paused = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local prefix, queue, token, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local FIRST, WIDTH = 5, 5
 local HISTORY_LENGTH = 50
 local MINUTE_MS, MINUTES_KEPT_MS = 60000, 7200000
+-- Of so many jobs at least, this share dead: the fault is elsewhere, and the rest shall not follow them.
+local ENOUGH, TOO_MANY_DEAD = 50, 0.9
+-- Beyond so many jobs each counts half as much, so that a good night does not hide a bad morning.
+local REMEMBERED = 100
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -44,8 +48,27 @@ end
 
 -- Something may have been done already, so the attempt stays counted and the next one looks for what it left.
 function settle.interrupted(id, key, delay)
+  redis.call('HSET', key, 'lost', 0)
   redis.call('ZADD', due, now + delay, id)
   return 'waiting'
+end
+
+local recent, suspended = prefix .. 'recent:' .. queue, prefix .. 'suspended:' .. queue
+local is_suspended = redis.call('EXISTS', suspended) == 1
+local was = redis.call('HMGET', recent, 'done', 'dead')
+local fate = {done = tonumber(was[1] or 0), dead = tonumber(was[2] or 0)}
+
+local function judge(state, entry)
+  fate[state] = fate[state] + 1
+  local sum = fate.done + fate.dead
+  if state == 'dead' and sum >= ENOUGH and fate.dead >= TOO_MANY_DEAD * sum then
+    is_suspended = true
+    redis.call('SADD', paused, queue)
+    redis.call('HSET', suspended, 'since', string.format('%d', now), 'dead', math.floor(fate.dead), 'of',
+      math.floor(sum), 'entry', entry)
+  elseif sum >= REMEMBERED then
+    fate.done, fate.dead = fate.done / 2, fate.dead / 2
+  end
 end
 
 local answers, this_minute = {}, {}
@@ -53,6 +76,9 @@ for at = FIRST, #ARGV, WIDTH do
   local id, kind, state, delay, entry = unpack(ARGV, at, at + WIDTH - 1)
   local key = prefix .. 'progress:' .. id
   if redis.call('HGET', key, 'lease') == token then
+    if state == 'dead' and is_suspended then
+      state = 'interrupted'
+    end
     state = settle[state](id, key, tonumber(delay)) or state
     redis.call('HSET', key, 'state', state)
     redis.call('HDEL', key, 'lease')
@@ -61,6 +87,9 @@ for at = FIRST, #ARGV, WIDTH do
       redis.call('XADD', history, 'MAXLEN', '~', HISTORY_LENGTH, '*', 'state', state, 'entry', entry)
       redis.call('HINCRBY', counts, state .. ':' .. kind, 1)
       this_minute[state] = (this_minute[state] or 0) + 1
+      if fate[state] then
+        judge(state, entry)
+      end
       if state == 'done' then
         redis.call('PEXPIRE', key, keep)
         redis.call('PEXPIRE', prefix .. 'job:' .. id, keep)
@@ -81,7 +110,9 @@ if next(this_minute) then
   redis.call('PEXPIRE', minute, MINUTES_KEPT_MS)
 end
 
-for i = 5, #KEYS do
+redis.call('HSET', recent, 'done', fate.done, 'dead', fate.dead)
+
+for i = 6, #KEYS do
   redis.call('DEL', KEYS[i])
 end
 return answers

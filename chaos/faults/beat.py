@@ -1,0 +1,45 @@
+"""Beat: gone, or there twice; and bells that nobody hears."""
+
+from __future__ import annotations
+
+from random import Random
+
+from chaos.scenario import Shelf, Size
+from chaos.scene import Scene
+from workers.ledger import keys
+
+fault = Shelf()
+
+
+def lose_the_bells(scene: Scene) -> None:
+    """Throw every bell away, as a worker does that is killed between taking it and working."""
+    scene.ledger.redis.delete(keys.bells("events"))
+
+
+@fault("beat-killed", "beat is killed hard while bells get lost, and started again later")
+def beat_killed(scene: Scene, chance: Random, size: Size) -> None:
+    """Lose bells without a beat that would ring again."""
+    scene.start_beat()
+    scene.pass_time(1)
+    scene.processes.kill("beat")
+    scene.send(range(size.jobs))
+    lose_the_bells(scene)
+    scene.start_worker()
+    scene.wait_for_worker()
+    scene.pass_time(chance.uniform(0.5, 1.5))
+    scene.notes.append(f"{sum(scene.desk.open_jobs().values())} jobs open before beat came back")
+    scene.start_beat()
+
+
+@fault("two-beats", "two beats run by mistake, with two workers")
+def two_beats(scene: Scene, _chance: Random, size: Size) -> None:
+    """Let everything be rung for twice."""
+    for name in ("beat", "beat-2"):
+        scene.start_beat(name)
+    for name in ("worker", "worker-2"):
+        scene.start_worker(name)
+        scene.wait_for_worker(name)
+    for start in range(0, size.jobs, 10):
+        scene.send(range(start, min(start + 10, size.jobs)))
+        if start % 50 == 0:
+            lose_the_bells(scene)

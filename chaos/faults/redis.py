@@ -1,0 +1,81 @@
+"""Redis: killed, paused, full."""
+
+from __future__ import annotations
+
+import signal
+from random import Random
+
+from redis import Redis
+
+from chaos.scenario import Shelf, Size
+from chaos.scene import BATCH, Scene
+
+fault = Shelf()
+
+
+def kill_and_start(scene: Scene, chance: Random, size: Size) -> None:
+    """Kill Redis hard in the middle of accepts and of work, a few times."""
+    turns = max(2, size.kills // 4)
+    moments = [(round(chance.uniform(0.1, 0.8), 2), round(chance.uniform(0.1, 2), 2)) for _ in range(turns)]
+    scene.say(f"schedule: (seconds until killed, seconds down): {moments}")
+    scene.start_beat()
+    scene.start_worker()
+    scene.wait_for_worker()
+    share = size.jobs // turns // 2
+    for turn, (until_killed, down) in enumerate(moments):
+        first = 2 * turn * share
+        scene.send(range(first, first + share))
+        scene.pass_time(until_killed)
+        scene.redis.kill()
+        scene.send(range(first + share, first + 2 * share))
+        scene.pass_time(down)
+        scene.redis.start()
+    scene.notes.append(f"{scene.spooled} of the jobs were spooled meanwhile")
+
+
+@fault("redis-killed", "Redis (appendfsync everysec) is killed hard and started again; producers go on")
+def redis_killed(scene: Scene, chance: Random, size: Size) -> None:
+    """Kill Redis as it is run by default."""
+    kill_and_start(scene, chance, size)
+
+
+@fault("redis-killed-always", "the same with appendfsync always", appendfsync="always")
+def redis_killed_always(scene: Scene, chance: Random, size: Size) -> None:
+    """Kill a Redis that writes each accept to disk."""
+    kill_and_start(scene, chance, size)
+
+
+@fault("redis-paused", "Redis does not answer for a while and then goes on as if nothing had been")
+def redis_paused(scene: Scene, chance: Random, size: Size) -> None:
+    """Stop the Redis process and let it go on: for 30 s in the long form."""
+    seconds = min(30.0, size.away_s * 1.5)
+    scene.start_beat()
+    scene.start_worker()
+    scene.wait_for_worker()
+    half = size.jobs // 2
+    scene.send(range(half))
+    scene.pass_time(chance.uniform(0.1, 0.4))
+    scene.redis.send_signal(signal.SIGSTOP)
+    scene.send(range(half, half + BATCH))
+    scene.pass_time(seconds)
+    scene.redis.send_signal(signal.SIGCONT)
+    scene.send(range(half + BATCH, size.jobs))
+    scene.notes.append(f"{scene.spooled} of the jobs were spooled meanwhile")
+
+
+@fault("redis-full", "Redis is out of memory (noeviction) for a while, by no fault of ours")
+def redis_full(scene: Scene, _chance: Random, size: Size) -> None:
+    """Fill Redis with something else until it refuses every write, then make room."""
+    scene.start_beat()
+    scene.start_worker()
+    scene.wait_for_worker()
+    half = size.jobs // 2
+    scene.send(range(half))
+    with Redis.from_url(scene.redis.url) as other:
+        scene.say("Redis is full")
+        other.config_set("maxmemory", 1_000_000)
+        scene.send(range(half, size.jobs))
+        scene.pass_time(size.away_s / 2)
+        other.config_set("maxmemory", 0)
+    scene.say("Redis has room again")
+    scene.notes.append(f"{scene.spooled} of the jobs were spooled meanwhile")

@@ -1,0 +1,28 @@
+"""Beat's scheduler: Celery's own, except that a tick that still waits is not sent again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.beat import ScheduleEntry, Scheduler
+
+from workers.heartbeat import show_life
+from workers.runtime import runtime
+
+
+class Ticks(Scheduler):
+    """Keeps one tick of each entry waiting at most, so that none pile up while the workers are down.
+
+    Celery's own means, an expiry, is a time of beat's clock that the worker's clock judges: with the two some
+    seconds apart every tick would count as expired, and nothing would ever be rung for again.
+    """
+
+    def apply_async(
+        self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **kwargs: Any
+    ) -> Any:
+        """Send an entry's message unless its queue still holds the last one."""
+        here = runtime()
+        if here.ledger.bells(entry.options["queue"]):
+            show_life(here.settings.heartbeat_file)
+            return self.reserve(entry) if advance else entry
+        return super().apply_async(entry, producer=producer, advance=advance, **kwargs)
