@@ -94,6 +94,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     memory_percent: Annotated[
         float, Meta(gt=0, le=100, description="Percent of Redis' maxmemory in use above which doors refuse.")
     ] = 70.0
+    accept_replicas: Annotated[
+        int, Meta(ge=0, description="Replicas of Redis that must hold a job before a door says accepted.")
+    ] = 0
+    accept_wait_ms: Annotated[
+        int,
+        Meta(
+            gt=0,
+            le=1_000,
+            description="Milliseconds that replicas get for it; then the sender is asked to repeat.",
+        ),
+    ] = 500
     lease_s: Annotated[
         float, Meta(gt=0, description="Seconds for which a worker claims jobs before it renews.")
     ] = 60.0

@@ -24,6 +24,7 @@ from workers.ledger.async_ledger import AsyncLedger
 from workers.ledger.connect import connect, connect_async
 from workers.ledger.desk import Desk
 from workers.ledger.quarantine import Quarantine
+from workers.ledger.replicas import Replicas
 from workers.meters import LedgerCollector
 from workers.payload.options import DialectOptions
 from workers.payload.options import from_settings as dialect_from
@@ -57,6 +58,7 @@ class Door:
             most_memory_percent=settings.memory_percent,
             most_quarantined=settings.max_quarantined,
             keep_s=settings.keep_done_s,
+            replicas=Replicas(settings.accept_replicas, settings.accept_wait_ms),
         )
         reading = connect(settings.redis_url)
         self.desk = Desk(reading)

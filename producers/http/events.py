@@ -41,9 +41,11 @@ async def post_events(door: Door, request: Request, caller: Caller) -> Response:
         raise refusal(refused, alone=len(found) == 1)
     if len(found) == 1 and data.lstrip()[:1] != b"[":
         return await _accept_one(door, caller, accepted_only(found)[0])
-    if atomic and key and (earlier := await door.ledger.conflicts(accepted_only(found))):
-        raise reused(earlier[0])
-    return await _accept_many(door, caller, found)
+    jobs = accepted_only(found)
+    answers = await (door.ledger.accept_whole(jobs) if atomic else door.ledger.accept(jobs))
+    if atomic and answers[0].conflict:
+        raise reused(answers[0].id)
+    return await _answer_many(door, caller, found, answers)
 
 
 async def _body(door: Door, request: Request) -> bytes:
@@ -103,14 +105,15 @@ def queued(job: Job, accepted: Accepted) -> Queued:
     )
 
 
-async def _accept_many(door: Door, caller: Caller, found: Sequence[Job | Refused]) -> Response:
-    """Accept the good ones first: were it the other way round, a refusal by Redis would leave only the bad."""
-    jobs = accepted_only(found)
-    answers = iter(await door.ledger.accept(jobs))
-    outcomes = [(one, None if isinstance(one, Refused) else next(answers)) for one in found]
+async def _answer_many(
+    door: Door, caller: Caller, found: Sequence[Job | Refused], answers: Sequence[Accepted]
+) -> Response:
+    """Keep the bad ones, after the good are accepted: else a refusal by Redis would leave only the bad."""
+    coming = iter(answers)
+    outcomes = [(one, None if isinstance(one, Refused) else next(coming)) for one in found]
     good = [accepted for _, accepted in outcomes if accepted and not accepted.conflict]
     if not good:
-        raise reused(jobs[0].id)
+        raise reused(answers[0].id)
     bad = [_unreadable(one, caller) for one, accepted in outcomes if not accepted or accepted.conflict]
     kept = iter(await door.ledger.keep(bad))
     batch_id = os.urandom(12).hex()

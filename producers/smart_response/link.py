@@ -64,6 +64,7 @@ class BareLink:
                     "redis",
                     f"{answer} jobs of the queue {queue} are open; are the workers running? (tqctl status)",
                 )
+            self._confirm()
             answers += answer
         return answers
 
@@ -92,6 +93,11 @@ class BareLink:
         """Hang up."""
         self._connection.close()
 
+    def _confirm(self) -> None:
+        replicas = self._settings.replicas
+        if replicas.count:
+            replicas.check(self._call("WAIT", replicas.count, replicas.within_ms))
+
     def _call(self, *command: str | bytes | int) -> Any:
         try:
             return self._connection.call(*command)
@@ -110,7 +116,10 @@ class WideLink:
         redis = connect_redis(settings.redis_url)
         self._desk = Desk(redis)
         self._ledger = Ledger(
-            redis, most_open=settings.max_open_jobs, most_memory_percent=settings.memory_percent
+            redis,
+            most_open=settings.max_open_jobs,
+            most_memory_percent=settings.memory_percent,
+            replicas=settings.replicas,
         )
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 
+from workers.ledger.replicas import NOBODY, Replicas
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +23,8 @@ DEFAULTS = {
     "spool_dir": "",
     "max_open_jobs": "100000",
     "memory_percent": "70",
+    "accept_replicas": "0",
+    "accept_wait_ms": "500",
 }
 
 FILE_NAME = "tq.yaml"
@@ -35,7 +39,7 @@ class StubSettings:
     `folder` is where `tq.yaml` lies, "" where there is none.
     """
 
-    __slots__ = ("folder", "max_open_jobs", "memory_percent", "redis_url", "spool_dir", "wait_s")
+    __slots__ = ("folder", "max_open_jobs", "memory_percent", "redis_url", "replicas", "spool_dir", "wait_s")
 
     def __init__(
         self,
@@ -45,10 +49,11 @@ class StubSettings:
         spool_dir: str = "",
         max_open_jobs: int = 100_000,
         memory_percent: float = 70.0,
+        replicas: Replicas = NOBODY,
         folder: str = "",
     ) -> None:
         self.redis_url, self.wait_s, self.spool_dir, self.folder = redis_url, wait_s, spool_dir, folder
-        self.max_open_jobs, self.memory_percent = max_open_jobs, memory_percent
+        self.max_open_jobs, self.memory_percent, self.replicas = max_open_jobs, memory_percent, replicas
 
 
 def read_settings(folder: str, environ: Mapping[str, str]) -> StubSettings:
@@ -79,6 +84,7 @@ def _of(loaded: Loaded) -> StubSettings:
         spool_dir=settings.spool_dir,
         max_open_jobs=settings.max_open_jobs,
         memory_percent=settings.memory_percent,
+        replicas=Replicas(settings.accept_replicas, settings.accept_wait_ms),
         folder=str(loaded.path.parent) if loaded.has_file else "",
     )
 
@@ -90,6 +96,9 @@ def _checked(texts: dict[str, str], path: str) -> StubSettings:
         int(texts["max_open_jobs"]),
         float(texts["memory_percent"]),
     )
+    replicas = Replicas(int(texts["accept_replicas"]), int(texts["accept_wait_ms"]))
+    if not (replicas.count >= 0 and 0 < replicas.within_ms <= 1000):
+        raise ValueError
     if not (0 <= wait_s < 1e9 and most > 0 and 0 < percent <= 100 and "://" in texts["redis_url"]):
         raise ValueError
     return StubSettings(
@@ -98,6 +107,7 @@ def _checked(texts: dict[str, str], path: str) -> StubSettings:
         spool_dir=texts["spool_dir"],
         max_open_jobs=most,
         memory_percent=percent,
+        replicas=replicas,
         folder=(os.path.dirname(path) or ".") if os.path.isfile(path) else "",
     )
 

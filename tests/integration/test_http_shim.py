@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,30 @@ class TestPayloads:
         assert (other.status_code, other.json()["code"]) == (422, "key_reused")
         assert shim.post("/v1/events?atomic=1", [event(3), event(4)], headers=headers).status_code == 202
         assert shim.post("/v1/events?atomic=1", [event(5), event(4)], headers=headers).status_code == 422
+
+    def test_of_two_batches_at_once_under_one_key_one_is_accepted_whole_and_the_other_not_at_all(
+        self, shim: Shim, desk: Desk
+    ) -> None:
+        def send(batch: tuple[int, int, int]) -> int:
+            race, first, last = batch
+            events = [event(number) for number in range(first, last)]
+            key = {"Idempotency-Key": f"race-{race}"}
+            return int(shim.post("/v1/events?atomic=true", events, headers=key).status_code)
+
+        races = [(race, start, start + 5) for race in range(10) for start in (race * 10, race * 10 + 5)]
+        with ThreadPoolExecutor(4) as pool:
+            statuses = list(pool.map(send, races))
+        assert [sorted(statuses[at : at + 2]) for at in range(0, 20, 2)] == [[202, 422]] * 10
+        assert desk.open_jobs()["events"] == 50
+
+    def test_all_or_nothing_sees_two_payloads_under_one_key_in_the_same_batch(
+        self, shim: Shim, desk: Desk
+    ) -> None:
+        envelope = {"specversion": "1.0", "id": "7", "source": "aws", "type": "detection"}
+        events = [{**envelope, "data": event(1)}, event(3), {**envelope, "data": event(2)}]
+        answer = shim.post("/v1/events?atomic=true", events)
+        assert (answer.status_code, answer.json()["code"]) == (422, "key_reused")
+        assert desk.open_jobs()["events"] == 0
 
     def test_a_flow_builder_sees_the_plan_and_nothing_is_accepted(
         self, shim: Shim, desk: Desk, example_payload: dict[str, object]

@@ -62,9 +62,14 @@ def accept_command(
     *,
     most_open: int = 100_000,
     most_memory_percent: float = MOST_MEMORY_PERCENT,
+    atomic: bool = False,
     compress: Callable[[bytes], bytes] = _zlib,
 ) -> tuple[list[bytes], list[str | bytes | int]]:
-    """Return the keys and the arguments of the accept script for `jobs`, which share one queue."""
+    """Return the keys and the arguments of the accept script for `jobs`, which share one queue.
+
+    `atomic`: where one's key was used before for something else, that one is the whole answer, and nothing is
+    accepted.
+    """
     queue = jobs[0].kind.queue
     names, bell_text = _constants(queue)
     arguments: list[str | bytes | int] = [
@@ -73,6 +78,7 @@ def accept_command(
         MOST_BELLS,
         bell_text,
         int(most_memory_percent * 10),
+        int(atomic),
     ]
     for job in jobs:
         counter = f"accepted:{job.kind.name}:{job.door}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import redis as redis_client
 from redis.asyncio import Redis
@@ -16,6 +16,7 @@ from workers.ledger.accept import ACCEPT, Accepted, accept_command, read_answer
 from workers.ledger.compression import compress
 from workers.ledger.ledger import answering, no_room
 from workers.ledger.quarantine import QUARANTINE, Unreadable, keep_command, read_kept
+from workers.ledger.replicas import NOBODY, Replicas
 from workers.ledger.scripts import Script
 
 #: Calls under way at a time for a queue: with one alone, door and Redis would take turns in idling.
@@ -46,12 +47,14 @@ class AsyncLedger:
         most_memory_percent: float,
         most_quarantined: int,
         keep_s: float,
+        replicas: Replicas = NOBODY,
     ) -> None:
         self.redis = redis
         self.most_memory_percent = most_memory_percent
         self.most_open = most_open
         self.most_quarantined = most_quarantined
         self.keep_s = int(keep_s)
+        self.replicas = replicas
         self._waiting: dict[str, list[_Waiting]] = defaultdict(list)
         self._callers: dict[str, set[asyncio.Task[None]]] = defaultdict(set)
 
@@ -68,15 +71,9 @@ class AsyncLedger:
             caller.add_done_callback(self._callers[queue].discard)
         return await waiting.answers
 
-    async def conflicts(self, jobs: Sequence[Job]) -> list[str]:
-        """Return the ids of earlier jobs for which a key of `jobs` was used with other arguments."""
-        keyed = [job for job in jobs if job.key]
-        if not keyed:
-            return []
-        with answering():
-            found = cast("list[bytes | None]", await self.redis.mget([keys.same(job.key) for job in keyed]))
-        firsts = [(job, text.decode().split(" ")) for job, text in zip(keyed, found, strict=True) if text]
-        return [job_id for job, (job_id, digest) in firsts if digest != job.digest]
+    async def accept_whole(self, jobs: Sequence[Job]) -> list[Accepted]:
+        """Write jobs like `accept`; where one's key was used before, that one is the answer, and none is written."""
+        return await self._accepted(jobs, atomic=True) if jobs else []
 
     async def keep(self, items: Sequence[Unreadable]) -> list[str]:
         """Keep what could not be read; raises Busy when the quarantine has no room."""
@@ -114,15 +111,7 @@ class AsyncLedger:
     async def _call(self, taken: list[_Waiting]) -> None:
         jobs = [job for waiting in taken for job in waiting.jobs]
         try:
-            command = accept_command(
-                jobs,
-                most_open=self.most_open,
-                most_memory_percent=self.most_memory_percent,
-                compress=compress,
-            )
-            answer = read_answer(await self._run(ACCEPT, *command))
-            if isinstance(answer, int):
-                raise no_room(answer, self.most_open, jobs[0].kind.queue)
+            answer = await self._accepted(jobs)
         except Exception as error:
             # The edge of this task: whatever it is, each request that waits must hear of it.
             for waiting in taken:
@@ -135,6 +124,32 @@ class AsyncLedger:
             if not waiting.answers.done():
                 waiting.answers.set_result(answer[start:end])
             start = end
+
+    async def _accepted(self, jobs: Sequence[Job], *, atomic: bool = False) -> list[Accepted]:
+        command = accept_command(
+            jobs,
+            most_open=self.most_open,
+            most_memory_percent=self.most_memory_percent,
+            atomic=atomic,
+            compress=compress,
+        )
+        row, confirmed = await self._accept(*command)
+        answer = read_answer(row)
+        if isinstance(answer, int):
+            raise no_room(answer, self.most_open, jobs[0].kind.queue)
+        self.replicas.check(confirmed)
+        return answer
+
+    async def _accept(self, names: Sequence[str | bytes], arguments: Sequence[Any]) -> tuple[Any, int]:
+        if not self.replicas.count:
+            return await self._run(ACCEPT, names, arguments), 0
+        # WAIT must follow on the same connection.
+        with answering():
+            async with self.redis.pipeline(transaction=False) as pipe:
+                pipe.eval(ACCEPT.text, len(names), *names, *arguments)
+                pipe.wait(self.replicas.count, self.replicas.within_ms)
+                row, confirmed = await pipe.execute()
+        return row, confirmed
 
     async def _run(self, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
         with answering():

@@ -27,6 +27,7 @@ from workers.ledger.accept import (
 from workers.ledger.bell import bell
 from workers.ledger.compression import compress
 from workers.ledger.records import Claim, Settlement
+from workers.ledger.replicas import NOBODY, Replicas
 from workers.ledger.scripts import Script
 
 CLAIM, RENEW, SETTLE, RING, AWAY = (Script(name) for name in ("claim", "renew", "settle", "ring", "away"))
@@ -67,19 +68,22 @@ class Ledger:
         most_open: int = 100_000,
         most_memory_percent: float = MOST_MEMORY_PERCENT,
         last_chance_after_s: float = LAST_CHANCE_AFTER_S,
+        replicas: Replicas = NOBODY,
     ) -> None:
         self.redis = redis
         self.lease_ms = int(lease_s * 1000)
         self.keep_done_ms = int(keep_done_s * 1000)
         self.most_open = most_open
         self.most_memory_percent = most_memory_percent
+        self.replicas = replicas
         self.last_chance_after_ms = int(last_chance_after_s * 1000)
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs into the ledger and ring; the answers are in the order of `jobs`.
 
         Jobs of one queue are accepted all or none. Raises Busy when their queue holds too many open jobs, or
-        Redis too much of its memory.
+        Redis too much of its memory; ServiceAway when too few replicas confirm: the jobs may be there all the
+        same, and accepting them again makes no second one.
         """
         answers: list[Accepted] = []
         for queue, group in groupby(jobs, key=lambda job: job.kind.queue):
@@ -89,9 +93,11 @@ class Ledger:
                 most_memory_percent=self.most_memory_percent,
                 compress=compress,
             )
-            answer = read_answer(self._run(ACCEPT, *command))
+            row, confirmed = self._accept(*command)
+            answer = read_answer(row)
             if isinstance(answer, int):
                 raise no_room(answer, self.most_open, queue)
+            self.replicas.check(confirmed)
             answers += answer
         return answers
 
@@ -178,6 +184,16 @@ class Ledger:
             pipe.zremrangebyscore(keys.DONE, "-inf", now_ms - self.keep_done_ms)
             pipe.set(keys.UPKEEP, now_ms)
             pipe.execute()
+
+    def _accept(self, names: Sequence[str | bytes], arguments: Sequence[Any]) -> tuple[Any, int]:
+        if not self.replicas.count:
+            return self._run(ACCEPT, names, arguments), 0
+        # WAIT must follow on the same connection.
+        with answering(), self.redis.pipeline(transaction=False) as pipe:
+            pipe.eval(ACCEPT.text, len(names), *names, *arguments)
+            pipe.wait(self.replicas.count, self.replicas.within_ms)
+            row, confirmed = pipe.execute()
+        return row, confirmed
 
     def _breakers(self, queue: str) -> list[str]:
         return [keys.away(service) for service in NEEDS[queue]]

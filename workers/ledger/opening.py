@@ -6,6 +6,7 @@ from redis import Redis
 
 from workers.config import Settings
 from workers.ledger.ledger import Ledger
+from workers.ledger.replicas import Replicas
 
 
 def open_ledger(redis: Redis, settings: Settings) -> Ledger:
@@ -16,4 +17,5 @@ def open_ledger(redis: Redis, settings: Settings) -> Ledger:
         keep_done_s=settings.keep_done_s,
         most_open=settings.max_open_jobs,
         most_memory_percent=settings.memory_percent,
+        replicas=Replicas(settings.accept_replicas, settings.accept_wait_ms),
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from celery import Task
 
 from workers.app import app
 from workers.called import TASK, accept_call
 from workers.errors import ServiceAway
 from workers.intake import from_settings
-from workers.ledger.ledger import Ledger
+from workers.ledger.opening import open_ledger
 from workers.ledger.quarantine import Quarantine
 from workers.runtime import runtime
 
@@ -32,7 +33,7 @@ def accept(self: Task, *positional: Any, **call: Any) -> list[str]:
         return accept_call(
             call,
             intake=from_settings(here.settings, "celery"),
-            ledger=Ledger(here.redis, most_open=_NO_LIMIT, most_memory_percent=here.settings.memory_percent),
+            ledger=open_ledger(here.redis, msgspec.structs.replace(here.settings, max_open_jobs=_NO_LIMIT)),
             quarantine=Quarantine(here.redis, most=here.settings.max_quarantined),
         )
     except ServiceAway as error:

@@ -1,14 +1,15 @@
 -- Accept jobs of one queue: record, index and bell at once, or nothing at all.
 -- KEYS: due, bells, counts, memory
--- ARGV: prefix, most open jobs, most bells, bell, most memory in thousandths of maxmemory, then for each job:
+-- ARGV: prefix, most open jobs, most bells, bell, most memory in thousandths of maxmemory,
+--       1: nothing at all where a key was used for something else, then for each job:
 --       id, record, name of its counter, digest, key, window in ms
 -- Answers {"busy", open}, {"full", thousandths of maxmemory in use}, or a pair for each job:
---       {id, 1 new | 0 known | -1 the key was used for something else}.
+--       {id, 1 new | 0 known | -1 the key was used for something else}; such a one alone where nothing was accepted for it.
 -- Reads no job's content, so that a user who may only accept needs no right to read.
 local due, bells, counts, memory = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, most_open, most_bells, bell = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local most_memory = tonumber(ARGV[5])
-local FIRST, WIDTH = 6, 6
+local most_memory, atomic = tonumber(ARGV[5]), ARGV[6] == '1'
+local FIRST, WIDTH = 7, 6
 local MEMORY_BELIEVED_MS = 2000
 -- Lua cannot spread more than some thousand values over one call.
 local MOST_ENTRIES = 2000
@@ -53,6 +54,27 @@ local function first_of(key, digest)
   end
 end
 
+-- The first job of a key that was used for something else, before this call or earlier in it.
+local function reused()
+  local here = {}
+  for at = FIRST, #ARGV, WIDTH do
+    local digest, key = ARGV[at + 3], ARGV[at + 4]
+    local first = key ~= '' and first_of(key, digest)
+    if first and first[2] == -1 then
+      return first[1]
+    end
+    if here[key] and ARGV[here[key] + 3] ~= digest then
+      return ARGV[here[key]]
+    end
+    here[key] = key ~= '' and (here[key] or at) or nil
+  end
+end
+
+local earlier = atomic and reused()
+if earlier then
+  return {{earlier, -1}}
+end
+
 -- Index and counters are written once for all: each call of Redis costs as much as the rest of a job.
 local stamp = string.format('%d\n', now)
 local answers, rung, added, entries = {}, nil, {}, {}
@@ -66,10 +88,11 @@ end
 for at = FIRST, #ARGV, WIDTH do
   local id, record, counter, digest, key, window = unpack(ARGV, at, at + WIDTH - 1)
   local answer = key ~= '' and first_of(key, digest)
+  added[counter] = added[counter] or 0
   if not answer then
     if redis.call('SET', prefix .. 'job:' .. id, stamp .. record, 'NX') then
       entries[#entries + 1], entries[#entries + 2] = now, id
-      added[counter] = (added[counter] or 0) + 1
+      added[counter] = added[counter] + 1
       rung = id
       answer = {id, 1}
     else
@@ -85,6 +108,7 @@ for at = FIRST, #ARGV, WIDTH do
   answers[#answers + 1] = answer
 end
 index()
+-- By 0 too: WAIT waits for what its own connection wrote, and a repeat must not pass as confirmed for writing nothing.
 for counter, count in pairs(added) do
   redis.call('HINCRBY', counts, counter, count)
 end
