@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sandbox.demo_sync import show_sync
 from sandbox.system import System, running_system
 from workers.errors import TqError
 from workers.threatq.client import rows
@@ -40,10 +41,11 @@ def main() -> int:
     began = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="tq-demo-") as folder:
-            out.print("[dim]Starting Redis, a simulated ThreatQ, three workers and beat …[/]")
-            with running_system(Path(folder)) as system:
+            out.print("[dim]Starting Redis, a simulated ThreatQ and LogRhythm, three workers and beat …[/]")
+            with running_system(Path(folder), scheduled=False) as system:
                 show(system, "The guide's payload", json.loads(EXAMPLE.read_text()))
                 show(system, "An odd one: a private address, a defanged URL, a broken attribute", ODD)
+                show_sync(system, out)
     except TqError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 
 from sandbox.processes import Processes
 from sandbox.redis_server import redis_for
+from sandbox.rehearsal import Rehearsal
 from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
 from workers import settings_file
 from workers.config import Secret, Settings
@@ -28,32 +29,51 @@ WORKERS = {"events": ("events", "upkeep"), "enrichment": ("enrichment", "upkeep"
 PRIVATE_IPS = "10.0.0.0/8, 192.168.0.0-192.168.255.255"
 
 
+#: The file in which the sandbox writes its addresses.
+READY = "sandbox.json"
+
+
 class System(Struct, frozen=True):
-    """A running system: its settings, the folder of its `tq.yaml`, its log folder and its processes."""
+    """A running system: its settings, the folder of its `tq.yaml`, its log folder and its processes.
+
+    `ready_file` holds the addresses of the simulated services.
+    """
 
     settings: Settings
     config: Path
     processes: Processes
+    ready_file: Path
+
+    @property
+    def logrhythm(self) -> str:
+        """The simulated LogRhythm's address; empty where ThreatQ is a real one."""
+        if not self.ready_file.exists():
+            return ""
+        return str(json.loads(self.ready_file.read_text())["logrhythm"])
 
 
 @contextmanager
-def running_system(folder: Path, *, threatq_port: int = 0) -> Iterator[System]:
+def running_system(folder: Path, *, threatq_port: int = 0, scheduled: bool = True) -> Iterator[System]:
     """Start everything in `folder`, yield once jobs are worked on, and stop everything at the end.
 
-    An external Redis (TQ_REDIS_URL) and a real ThreatQ (TQ_THREATQ_URL) are used where they are given.
+    An external Redis (TQ_REDIS_URL) and a real ThreatQ (TQ_THREATQ_URL) are used where they are given. Beat
+    starts list syncs if they are to be `scheduled`.
     """
     config, logs = folder / "config", folder / "logs"
     with ExitStack() as stack:
         redis_url = stack.enter_context(redis_for(folder / "redis"))
-        environ = {"TQ_CONFIG": str(config), "TQ_REDIS_URL": redis_url}
+        environ = {"TQ_CONFIG": str(config), "TQ_REDIS_URL": redis_url, "TQ_SYNC_DIR": str(folder / "sync")}
+        if not scheduled:
+            environ["TQ_SYNC_INTERVAL_S"] = "0"
         processes = stack.enter_context(Processes(logs, environ))
         settings = Settings(redis_url=redis_url)
         if not os.environ.get("TQ_THREATQ_URL"):
             settings = start_threatq(processes, folder, settings, threatq_port)
             write_settings(config, settings)
             enable_connector(settings)
+            Rehearsal(settings, folder / READY).prepare()
         start_workers(processes)
-        yield System(settings, config, processes)
+        yield System(settings, config, processes, folder / READY)
 
 
 def start_workers(processes: Processes) -> None:
@@ -68,7 +88,7 @@ def start_workers(processes: Processes) -> None:
 
 def start_threatq(processes: Processes, folder: Path, settings: Settings, port: int) -> Settings:
     """Start the simulated ThreatQ and return `settings` with the way to it; port 0 takes a free one."""
-    ready = folder / "sandbox.json"
+    ready = folder / READY
     ready.unlink(missing_ok=True)
     command = Path(sys.executable).with_name("tq-sandbox")
     processes.start("sandbox", command, "--threatq-port", str(port), "--ready-file", ready)

@@ -71,15 +71,18 @@ def how_to_play(system: System, password: str) -> str:
     return f"""
 Running. Ctrl-C stops it all.
 
-  ThreatQ (simulated)  {system.settings.threatq_url or "as configured"}
-  Flower               http://127.0.0.1:{flower}  user admin, password {password}
-  Redis                {system.settings.redis_url}
-  logs                 {_short(system.processes.folder)}
+  ThreatQ (simulated)    {system.settings.threatq_url or "as configured"}
+  LogRhythm (simulated)  {system.logrhythm or "as configured"}
+  Flower                 http://127.0.0.1:{flower}  user admin, password {password}
+  Redis                  {system.settings.redis_url}
+  logs                   {_short(system.processes.folder)}
 
 Try in another terminal:
 
   .venv/bin/tq-conn-events-builder -c {folder} -p @{example} --wait
   .venv/bin/tq-conn-events-builder -c {folder} -p @{example} --explain
+  .venv/bin/tq-conn-logrhythm -c {folder}
+  .venv/bin/tqctl -c {folder} sync history
   .venv/bin/tqctl -c {folder} status
   .venv/bin/tqctl -c {folder} check
 """

@@ -76,16 +76,12 @@ class Runtime:
         """
         return dialect_from(with_page(self.settings, self.page().fields))
 
-    @cached_property
-    def logrhythm_connector(self) -> Connector:
-        """LogRhythm's page in ThreatQ's UI."""
-        return Connector(self.threatq.caller, self.settings.logrhythm_connector_name)
-
     def sync_settings(self) -> Settings | None:
         """Return the settings as LogRhythm's page has them now; None while it is disabled or not registered."""
         if self.settings.settings_from == "local":
             return self.settings
-        page = self.logrhythm_connector.find()
+        # Asked anew each time: who has just enabled the connector and starts a sync means it.
+        page = Connector(self.threatq.caller, self.settings.logrhythm_connector_name).find()
         return with_logrhythm_page(self.settings, page.fields) if page and page.is_enabled else None
 
     def logrhythm(self, settings: Settings) -> LogRhythm:
