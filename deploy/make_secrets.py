@@ -3,9 +3,9 @@
     python3 deploy/make_secrets.py deploy/secrets --redis redis:6379
 
 Afterwards the folder holds `users.acl` for Redis, and for each of its users `redis-<user>`, the URL to put into
-TQ_REDIS_URL_FILE; besides, `flower` (user:password), `http-tokens` (for NiFi: name:scopes:token) and, for you to
-fill, what ThreatQ and LogRhythm gave you. The folder is yours alone; the files in it can be read by the user of
-a container, whose number is not yours.
+TQ_REDIS_URL_FILE; besides, `flower` (user:password), `grafana` (the password of admin), `http-tokens` (for NiFi:
+name:scopes:token) and, for you to fill, what ThreatQ and LogRhythm gave you. The folder is yours alone; the files in
+it can be read by the user of a container, whose number is not yours.
 Needs nothing but Python.
 """
 
@@ -40,6 +40,7 @@ def main() -> int:
         put(folder / f"redis-{name}", f"{scheme}://{name}:{password}@{options.redis}/0{query}")
     put(folder / "users.acl", acl(TEMPLATE.read_text(), passwords))
     made = {
+        "grafana": secrets.token_urlsafe(STRENGTH),
         "flower": f"admin:{secrets.token_urlsafe(STRENGTH)}",
         "http-tokens": f"nifi:events+read:{secrets.token_urlsafe(STRENGTH)}",
     }

@@ -16,8 +16,10 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from sandbox.processes import Processes
+from sandbox.redis_server import free_port
 from sandbox.system import start_threatq, write_settings
 from tests.conftest import FIXTURES
+from tests.deployment import our_services
 from tests.redis_users import Guarded, guarded_redis
 from tests.waiting import until
 from workers.config import Settings
@@ -202,6 +204,7 @@ class Deployment:
     def __init__(self, guarded: Guarded, folder: Path, stack: ExitStack) -> None:
         self.guarded, self.folder, self.stack = guarded, folder, stack
         self.config = folder / "config"
+        self.flower_port = free_port()
 
     def environ(self, user: str) -> dict[str, str]:
         """Return what a part needs in its environment to be `user`."""
@@ -222,10 +225,17 @@ class Deployment:
         write_settings(self.config, start_threatq(worker, self.folder, Settings(), 0))
         worker.worker("worker", "events", "enrichment", "sync", "upkeep")
         self.run_as("beat").beat()
-        self.run_as("flower").start("flower", *CELERY, "flower", "--port=0")
+        self.run_as("flower").start("flower", "sh", "-c", self.flower_command())
         shim.start("shim", command("tq-http-shim"), "--port", "0", "--ready-file", self.folder / "shim.json")
         shim.wait_until((self.folder / "shim.json").exists, "the HTTP door")
         bridge.start("bridge", command("tq-redis-bridge"))
+
+    def flower_command(self) -> str:
+        """Return what docker-compose.yml runs as Flower, on a free port and with our secrets."""
+        text = str(our_services()["flower"]["command"][2]).replace("$$", "$")
+        text = text.replace("/run/secrets", str(self.guarded.secrets))
+        text = text.replace("exec celery", f"exec {sys.executable} -m celery")
+        return text.replace("0.0.0.0", "127.0.0.1").replace("5555", str(self.flower_port))
 
     def call(self, user: str, *words: str | Path, given: bytes = b"") -> bytes:
         """Run a command as `user` and return what it printed."""
@@ -293,3 +303,9 @@ def test_the_whole_system_needs_no_more_rights_than_its_users_have(deployment: D
     flower = deployment.folder / "logs" / "flower" / "flower.log"
     until(lambda: "Connected to redis" in flower.read_text(), within_s=30)
     assert deployment.refusals() == []
+
+    # And Flower shows the work to whoever has the password
+    url = f"http://127.0.0.1:{deployment.flower_port}/api/workers"
+    user, _, password = (deployment.guarded.secrets / "flower").read_text().partition(":")
+    assert requests.get(url, timeout=10).status_code == 401
+    assert "events" in requests.get(url, params={"refresh": 1}, auth=(user, password), timeout=20).text

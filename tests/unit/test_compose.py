@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from sandbox.cli import LOGRHYTHM_PORT, THREATQ_PORT
 from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
@@ -94,6 +95,7 @@ def test_only_the_doors_are_published_and_on_this_machine_alone() -> None:
     assert published == {
         "http-shim": [f"${{DEPLOY_HTTP_BIND:-127.0.0.1}}:{DEFAULTS.http_port}:{DEFAULTS.http_port}"],
         "flower": ["${DEPLOY_FLOWER_BIND:-127.0.0.1}:5555:5555"],
+        "grafana": ["${DEPLOY_GRAFANA_BIND:-127.0.0.1}:3000:3000"],
         "sandbox": [f"127.0.0.1:{port}:{port}" for port in (THREATQ_PORT, LOGRHYTHM_PORT)],
     }
     assert compose()["services"]["redis"]["networks"] == ["queue"]
@@ -167,6 +169,26 @@ def test_the_rehearsal_signs_in_where_the_sandbox_lets_it() -> None:
     )
     assert env["TQ_THREATQ_CA_FILE"] == env["TQ_LOGRHYTHM_CA_FILE"] == f"{share}/certificate.pem"
     assert env["TQ_LOGRHYTHM_TOKEN_FILE"] == f"{share}/logrhythm-token"
+
+
+def test_prometheus_asks_every_worker_where_it_tells() -> None:
+    config = yaml.safe_load((ROOT / "deploy/monitoring/prometheus/prometheus.yml").read_text())
+    workers = {name: one["environment"] for name, one in SERVICES.items() if name.startswith("worker-")}
+
+    targets = [f"{name}:{environment['TQ_METRICS_PORT']}" for name, environment in workers.items()]
+    assert config["scrape_configs"][0]["static_configs"][0]["targets"] == targets
+    assert [
+        name for name in config["rule_files"] if not (ROOT / "deploy/monitoring/prometheus" / name).exists()
+    ] == []
+
+
+@pytest.mark.parametrize("name", compose()["services"])
+def test_every_file_that_is_mounted_is_there(name: str) -> None:
+    mounts = [mount.split(":")[0] for mount in compose()["services"][name].get("volumes", ())]
+    missing = [mount for mount in mounts if mount.startswith("./") and not (ROOT / mount).exists()]
+
+    assert missing == []
+    assert {mount for mount in mounts if not mount.startswith("./")} <= set(compose()["volumes"])
 
 
 @pytest.mark.parametrize(("age_s", "code"), [(1, 0), (60, 1)])
