@@ -64,4 +64,7 @@ SITE ?= site
 docs-site: $(READY) ## The documentation as a site that needs no network, in $(SITE)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir $(abspath $(SITE))
 
-.PHONY: help install demo up test bench chaos lint lock audit wheelhouse docs docs-demo docs-site
+screenshots: $(READY) ## Take docs/images and docs/output from a system that really runs; needs Chromium
+	$(BIN)/python -m docs.make_screenshots
+
+.PHONY: help install demo up test bench chaos lint lock audit wheelhouse docs docs-demo docs-site screenshots

@@ -1,0 +1,202 @@
+"""Make the documentation's pictures and terminal output from a system that really runs: `make screenshots`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+from playwright.sync_api import Browser, sync_playwright
+
+from sandbox.processes import ROOT
+from sandbox.redis_server import free_port
+from sandbox.system import System, running_system
+from workers.ledger.connect import connect
+from workers.ledger.desk import Desk
+
+#: Where pictures and texts go; the pages of the documentation include them from there.
+IMAGES, OUTPUTS = ROOT / "docs" / "images", ROOT / "docs" / "output"
+
+EXAMPLE = ROOT / "tests" / "fixtures" / "payload-example.json"
+
+BIN = Path(sys.executable).parent
+
+#: What a SOC's day looks like: names of events, some of them often.
+NAMES = (
+    "Brute force against vpn.example.com",
+    "Suspicious PowerShell on HOST-221",
+    "Beacon to update-check.example",
+    "Impossible travel of jdoe@example.com",
+)
+
+
+def main() -> None:
+    """Start the system, give it work, and take every picture."""
+    IMAGES.mkdir(exist_ok=True)
+    OUTPUTS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, running_system(Path(folder)) as system:
+        door, token = start_door(system, Path(folder))
+        flower, login = start_flower(system)
+        terminal(system)
+        give_work(system, door, token)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"]
+            )
+            take_status_page(browser, door, token)
+            take(browser, "threatq-event.png", event_link(system))
+            take(
+                browser,
+                "flower-tasks.png",
+                f"{flower}/tasks",
+                login=login,
+                ready="td:has-text('events.work')",
+            )
+            browser.close()
+
+
+def chromium() -> str:
+    """Return the browser of this machine."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        sys.exit("no Chromium is installed; apt-get install chromium")
+    return path
+
+
+def start_door(system: System, folder: Path) -> tuple[str, str]:
+    """Start the HTTP door; return its address and a token that may do everything."""
+    token, ready = secrets.token_urlsafe(16), folder / "door.json"
+    system.processes.environ |= {"TQ_HTTP_TOKENS": f"analyst:events+read+operate:{token}"}
+    system.processes.start("door", BIN / "tq-http-shim", "--port", "0", "--ready-file", ready)
+    system.processes.wait_until(ready.exists, "the HTTP door")
+    return str(json.loads(ready.read_text())["url"]), token
+
+
+def start_flower(system: System) -> tuple[str, tuple[str, str]]:
+    """Start Flower; return its address, user and password."""
+    login, port = ("admin", secrets.token_urlsafe(9)), free_port()
+    system.processes.environ |= {"TQ_FLOWER_BASIC_AUTH": ":".join(login), "TQ_FLOWER_PORT": str(port)}
+    system.processes.start("flower", BIN / "tqctl", "flower")
+    url = f"http://127.0.0.1:{port}"
+    system.processes.wait_until(lambda: _answers(url, login), "Flower")
+    return url, login
+
+
+def _answers(url: str, login: tuple[str, str]) -> bool:
+    try:
+        return bool(requests.get(f"{url}/api/queues/length", auth=login, timeout=2).json()["active_queues"])
+    except (requests.RequestException, ValueError, KeyError):
+        return False
+
+
+def terminal(system: System) -> None:
+    """Write what the commands print."""
+    commands = {
+        "events-builder": ["tq-conn-events-builder", "-p", f"@{EXAMPLE}", "--wait", "30"],
+        "explain": ["tq-conn-events-builder", "-p", f"@{EXAMPLE}", "--explain"],
+        "lookup": ["tq-lookup", "--help"],
+        "status": ["tqctl", "status"],
+        "check": ["tqctl", "check"],
+    }
+    for name, (command, *arguments) in commands.items():
+        environ = {
+            **system.processes.environ,
+            "TQ_CONFIG": str(system.config),
+            "COLUMNS": "100",
+            "NO_COLOR": "1",
+        }
+        shown = subprocess.run(
+            [BIN / command, *arguments],
+            env=environ,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        line = " ".join([command, *arguments]).replace(f"{ROOT}/", "")
+        text = (shown.stdout + shown.stderr).replace(str(system.config), "/etc/tq").replace(f"{ROOT}/", "")
+        (OUTPUTS / f"{name}.txt").write_text(f"$ {line}\n{text}", encoding="utf-8")
+
+
+def give_work(system: System, door: str, token: str) -> None:
+    """Send payloads, among them some that cannot be done or read, and wait for what becomes of them."""
+    head = {"Authorization": f"Bearer {token}"}
+    events: list[Any] = [
+        {
+            "event_name": f"{NAMES[number % 4]} ({number})",
+            "event_type": "Sighting",
+            "uri_source": f"IP Address:192.0.2.{number}",
+        }
+        for number in range(1, 60)
+    ]
+    _behave(system, ["*Impossible travel*(7)*"])
+    requests.post(f"{door}/v1/events", json=events, headers=head, timeout=60).raise_for_status()
+    mixed: list[Any] = [{"event_name": "no type", "uri_source": "FQDN:bad.example"}, events[0]]
+    requests.post(f"{door}/v1/events", json=mixed, headers=head, timeout=60).raise_for_status()
+    with connect(system.settings.redis_url) as redis:
+        desk, until = Desk(redis), time.monotonic() + 60
+        while sum(desk.open_jobs().values()) and time.monotonic() < until:
+            time.sleep(0.1)
+
+
+def _behave(system: System, poison: list[str]) -> None:
+    url = f"{system.settings.threatq_url}/sandbox/behaviour"
+    requests.post(url, json={"poison": poison}, timeout=10).raise_for_status()
+
+
+def event_link(system: System) -> str:
+    """Return the page of the newest event in the simulated ThreatQ."""
+    with connect(system.settings.redis_url) as redis:
+        desk = Desk(redis)
+        return next(
+            str(one.result["link"]) for one in desk.records(desk.ids("done")) if one.result.get("link")
+        )
+
+
+def take_status_page(browser: Browser, door: str, token: str) -> None:
+    """Take the status page in both colours, on a phone, and a job's page."""
+    for name, scheme, width, height in (
+        ("status-light.png", "light", 1200, 860),
+        ("status-dark.png", "dark", 1200, 860),
+        ("status-phone.png", "light", 390, 844),
+    ):
+        options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": height}}
+        context = browser.new_context(**options)
+        page = context.new_page()
+        page.goto(door)
+        page.get_by_label("Token").fill(token)
+        page.keyboard.press("Enter")
+        page.locator("#chart").wait_for()
+        page.screenshot(path=IMAGES / name)
+        if name == "status-light.png":
+            page.locator("#dead a, #latest a").first.click()
+            page.locator("#history").wait_for()
+            page.screenshot(path=IMAGES / "status-job.png")
+        context.close()
+
+
+def take(
+    browser: Browser, name: str, url: str, *, login: tuple[str, str] | None = None, ready: str = "body"
+) -> None:
+    """Take one page."""
+    options: dict[str, Any] = {"viewport": {"width": 1200, "height": 760}}
+    if login:
+        options["http_credentials"] = {"username": login[0], "password": login[1]}
+    context = browser.new_context(**options)
+    page = context.new_page()
+    page.goto(url)
+    page.locator(ready).first.wait_for()
+    page.screenshot(path=IMAGES / name)
+    context.close()
+
+
+if __name__ == "__main__":
+    main()
