@@ -123,11 +123,11 @@ class TestPayloads:
             key = {"Idempotency-Key": f"race-{race}"}
             return int(shim.post("/v1/events?atomic=true", events, headers=key).status_code)
 
-        races = [(race, start, start + 5) for race in range(10) for start in (race * 10, race * 10 + 5)]
+        races = [(race, start, start + 5) for race in range(5) for start in (race * 10, race * 10 + 5)]
         with ThreadPoolExecutor(4) as pool:
             statuses = list(pool.map(send, races))
-        assert [sorted(statuses[at : at + 2]) for at in range(0, 20, 2)] == [[202, 422]] * 10
-        assert desk.open_jobs()["events"] == 50
+        assert [sorted(statuses[at : at + 2]) for at in range(0, 10, 2)] == [[202, 422]] * 5
+        assert desk.open_jobs()["events"] == 25
 
     def test_all_or_nothing_sees_two_payloads_under_one_key_in_the_same_batch(
         self, shim: Shim, desk: Desk
