@@ -19,6 +19,9 @@ from workers.urls import service_url
 
 #: Connections kept open; a worker with more threads opens further ones and closes them after use.
 POOL_SIZE = 32
+#: Bytes that are read at once of an answer that is decoded into a type: a page of rows in one go. Each smaller read
+#: would wait anew for the thread that works on the page before.
+PAGE_BYTES = 1 << 20
 
 
 class Transport:
@@ -63,12 +66,14 @@ class Transport:
                 auth=auth,
                 timeout=self._timeout,
                 allow_redirects=False,
+                stream=type is not Any,
             )
+            if type is Any or response.status_code != 200:
+                return _body_of(response, call)
+            content = b"".join(response.iter_content(PAGE_BYTES))
         except requests.RequestException as error:
             raise _unreachable(error, call, self._timeout) from error
-        if type is not Any and response.status_code == 200:
-            return _typed(response.content, type, call)
-        return _body_of(response, call)
+        return _typed(content, type, call)
 
     def close(self) -> None:
         """Close every connection."""
