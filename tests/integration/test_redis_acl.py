@@ -153,6 +153,12 @@ def test_no_user_goes_beyond_its_work(guarded: Guarded, user: str, command: str)
     )
 
 
+@pytest.mark.parametrize("user", ["producer", "stub", "shim", "bridge", "worker"])
+def test_whoever_accepts_may_wait_for_replicas(guarded: Guarded, user: str) -> None:
+    with connect(guarded.url(user)) as redis:
+        assert redis.wait(0, 1) == 0
+
+
 def test_a_stub_reads_what_became_of_its_job(guarded: Guarded) -> None:
     with connect(guarded.url("stub")) as redis:
         Ledger(redis).accept([Job("indicators.lookup", {"type": "FQDN", "value": "x.example"}, door="stub")])
