@@ -32,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="data, configuration and logs")
     parser.add_argument("--threatq-port", type=int, default=THREATQ_PORT, help="0 takes a free one")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         with (
             running_system(options.folder, threatq_port=options.threatq_port) as system,
