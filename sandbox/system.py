@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -27,7 +28,6 @@ WORKERS = {"events": ("events", "upkeep"), "enrichment": ("enrichment", "upkeep"
 
 #: What stands in the simulated connector's page, so that the demo has something to leave out.
 PRIVATE_IPS = "10.0.0.0/8, 192.168.0.0-192.168.255.255"
-
 
 #: The file in which the sandbox writes its addresses.
 READY = "sandbox.json"
@@ -83,7 +83,11 @@ def start_workers(processes: Processes) -> None:
     processes.beat()
     for name in WORKERS:
         log = processes.folder / f"worker-{name}.log"
-        processes.wait_until(lambda log=log: " ready." in log.read_text(), f"the worker {name}")  # type: ignore[misc]
+        processes.wait_until(partial(_says_ready, log), f"the worker {name}")
+
+
+def _says_ready(log: Path) -> bool:
+    return " ready." in log.read_text()
 
 
 def start_threatq(processes: Processes, folder: Path, settings: Settings, port: int) -> Settings:

@@ -22,6 +22,9 @@ FOLDER = ROOT / "var"
 #: The simulated ThreatQ's port, the same each time so that a browser's tab stays good.
 THREATQ_PORT = 8900
 
+#: The HTTP door's usual port; where it is taken, any free one.
+SHIM_PORT = 8080
+
 #: Flower's usual port; where it is taken, any free one.
 FLOWER_PORT = 5555
 
@@ -39,8 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
             running_system(options.folder, threatq_port=options.threatq_port) as system,
             contextlib.suppress(KeyboardInterrupt),
         ):
-            password = start_flower(system)
-            print(how_to_play(system, password), flush=True)
+            password, token = start_flower(system), start_shim(system)
+            print(how_to_play(system, password, token), flush=True)
             while True:
                 time.sleep(0.5)
                 system.processes.check()
@@ -64,8 +67,25 @@ def start_flower(system: System) -> str:
     return password
 
 
-def how_to_play(system: System, password: str) -> str:
+def start_shim(system: System) -> str:
+    """Start the HTTP door with its status page, and return the token of this run that opens both."""
+    token = secrets.token_urlsafe(18)
+    port = SHIM_PORT if is_free(SHIM_PORT) else free_port()
+    system.processes.environ |= {
+        "TQ_HTTP_TOKENS": f"you:events+actions+read+operate:{token}",
+        "TQ_HTTP_PORT": str(port),
+    }
+    command = Path(sys.executable).with_name("tq-http-shim")
+    ready = system.config.parent / "shim.json"
+    ready.unlink(missing_ok=True)
+    system.processes.start("shim", command, "--port", str(port), "--ready-file", ready)
+    system.processes.wait_until(ready.exists, "the HTTP door")
+    return token
+
+
+def how_to_play(system: System, password: str, token: str) -> str:
     """Return the addresses and the next commands to try."""
+    door = f"http://127.0.0.1:{system.processes.environ['TQ_HTTP_PORT']}"
     flower = system.processes.environ["TQ_FLOWER_PORT"]
     folder = _short(system.config)
     example = "tests/fixtures/payload-example.json"
@@ -74,6 +94,7 @@ Running. Ctrl-C stops it all.
 
   ThreatQ (simulated)    {system.settings.threatq_url or "as configured"}
   LogRhythm (simulated)  {system.logrhythm or "as configured"}
+  status page, HTTP      {door}  token {token}
   Flower                 http://127.0.0.1:{flower}  user admin, password {password}
   Redis                  {system.settings.redis_url}
   logs                   {_short(system.processes.folder)}
@@ -82,6 +103,8 @@ Try in another terminal:
 
   .venv/bin/tq-conn-events-builder -c {folder} -p @{example} --wait
   .venv/bin/tq-conn-events-builder -c {folder} -p @{example} --explain
+  curl -H "Authorization: Bearer {token}" --data @{example} {door}/v1/events
+  .venv/bin/tq-lookup "IP Address" 1.2.3.4 -c {folder}
   .venv/bin/tq-conn-logrhythm -c {folder}
   .venv/bin/tqctl -c {folder} sync history
   .venv/bin/tqctl -c {folder} status
