@@ -90,6 +90,7 @@ def paced(shim: int, bare: int, rates: dict[str, Any]) -> dict[str, Any]:
     return {
         "half_rate_per_s": round(per_s),
         "p99_ms_at_half_rate": found,
+        "p99_times_bare": round(found["shim"] / found["bare"], 2),
         "p99_target": "shim < 25 ms where bare < 15 ms",
         "accepted": 3 * REQUESTS,
     }

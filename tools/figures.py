@@ -32,7 +32,7 @@ SENTENCES = {
     ),
     "http": (
         "payloads over HTTP, one a request",
-        "{shim_per_s:,}/s, {shim_of_bare:g} of the same server answering without work; "
+        "{shim_per_s:,}/s, {shim_of_bare:g} of a bare app that decodes it and does one LPUSH; "
         "{lines_payloads_per_s:,}/s when a request holds many",
     ),
     "stub": (
