@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
@@ -15,14 +16,14 @@ from rich.console import Console
 from rich.table import Table
 
 from chaos.account import Account, settle_up
-from chaos.faults import answers, beat, clock, poison, redis, threatq, worker
+from chaos.faults import answers, beat, clock, poison, producer, redis, threatq, worker
 from chaos.scenario import LONG, SHORT, Scenario, Size
-from chaos.scene import scene
+from chaos.scene import Scene, scene
 from workers.errors import TqError
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
-    for file in (worker, answers, redis, beat, threatq, poison, clock)
+    for file in (worker, answers, redis, beat, threatq, producer, poison, clock)
     for scenario in file.fault.scenarios
 }
 
@@ -55,7 +56,7 @@ def play(scenario: Scenario, seed: int, size: Size, say: Callable[[str], None] |
     began = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="tq-chaos-", ignore_cleanup_errors=True) as folder,
-        scene(Path(folder), say, appendfsync=scenario.appendfsync, environ=scenario.environ) as here,
+        _scene_of(scenario, Path(folder), say) as here,
     ):
         try:
             scenario.run(here, random.Random(f"{seed} {scenario.name}"), size)
@@ -69,6 +70,16 @@ def play(scenario: Scenario, seed: int, size: Size, say: Callable[[str], None] |
     account.notes += [*here.notes, *(f"{name} started anew {n} times" for name, n in here.restarts.items())]
     account.problems += here.problems
     return account
+
+
+def _scene_of(scenario: Scenario, folder: Path, say: Callable[[str], None]) -> AbstractContextManager[Scene]:
+    return scene(
+        folder,
+        say,
+        appendfsync=scenario.appendfsync,
+        replicated=scenario.replicated,
+        environ=scenario.environ,
+    )
 
 
 def table(accounts: Sequence[Account]) -> Table:

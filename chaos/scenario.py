@@ -37,6 +37,7 @@ class Scenario(Struct, frozen=True):
     what: str
     run: Break
     appendfsync: str = "everysec"
+    replicated: bool = False
     environ: dict[str, str] = {}
 
 
@@ -47,12 +48,12 @@ class Shelf:
         self.scenarios: list[Scenario] = []
 
     def __call__(
-        self, name: str, what: str, *, appendfsync: str = "everysec", **environ: str
+        self, name: str, what: str, *, appendfsync: str = "everysec", replicated: bool = False, **environ: str
     ) -> Callable[[Break], Break]:
         """Put a function on the shelf; `environ` are settings for the workers."""
 
         def put(run: Break) -> Break:
-            self.scenarios.append(Scenario(name, what, run, appendfsync, environ))
+            self.scenarios.append(Scenario(name, what, run, appendfsync, replicated, environ))
             return run
 
         return put

@@ -16,6 +16,7 @@ from producers.hand_over import ANSWER_TIMEOUT_S, hand_over
 from producers.spool import Spool
 from sandbox.processes import Processes
 from sandbox.redis_server import RedisServer
+from sandbox.sentinels import Sentinels
 from sandbox.system import enable_connector, start_threatq, write_settings
 from workers.config import Settings
 from workers.errors import ServiceAway, TqError
@@ -24,6 +25,7 @@ from workers.ledger import keys
 from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
+from workers.ledger.records import State
 from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq
 
@@ -43,13 +45,17 @@ RESTART_S = 1.0
 BATCH = 45
 
 
+#: One Redis, or a replicated one that stands in for it.
+Server = RedisServer | Sentinels
+
+
 class Scene:
     """One system for one scenario."""
 
     def __init__(
         self,
         folder: Path,
-        redis: RedisServer,
+        redis: Server,
         settings: Settings,
         processes: Processes,
         say: Callable[[str], None],
@@ -84,6 +90,11 @@ class Scene:
             for number, handed in zip(part, hand_over(jobs, self.ledger, self.spool).handed, strict=True):
                 self.sent[number] = handed.id
                 self.spooled += handed.status == "spooled"
+
+    @property
+    def server(self) -> RedisServer:
+        """The Redis process that takes the writes now."""
+        return self.redis.primary() if isinstance(self.redis, Sentinels) else self.redis
 
     def lever(self, path: str, body: Any = None, *, verb: str = "POST") -> Any:
         """Pull a lever of the simulated ThreatQ."""
@@ -123,8 +134,20 @@ class Scene:
 
     def waiting(self) -> int:
         """Return how many jobs wait for another try."""
+        return self._open("waiting")
+
+    def running(self) -> int:
+        """Return how many jobs a worker has claimed."""
+        return self._open("running")
+
+    def _open(self, state: State) -> int:
         open_ids = self.desk.ids("accepted", most=10**6, queue="events")
-        return sum(record.state == "waiting" for record in self.desk.records(open_ids))
+        return sum(record.state == state for record in self.desk.records(open_ids))
+
+    def takes_jobs(self) -> bool:
+        """Deliver what is spooled; whether the ledger takes jobs."""
+        self.spool.deliver(self.ledger.accept)
+        return bool(self.ledger.redis.ping())
 
     def all_settled(self) -> bool:
         """Whether no job is open."""
@@ -211,6 +234,7 @@ def scene(
     say: Callable[[str], None],
     *,
     appendfsync: str = "everysec",
+    replicated: bool = False,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[Scene]:
     """Yield a scene with Redis and the sandbox running, and neither workers nor beat yet.
@@ -218,7 +242,8 @@ def scene(
     The simulated ThreatQ makes a new event for each request to make one, so that no double stays hidden.
     """
     with ExitStack() as stack:
-        server = RedisServer(folder / "redis", appendfsync=appendfsync).start()
+        kind = Sentinels if replicated else RedisServer
+        server: Server = kind(folder / "redis", appendfsync=appendfsync).start()
         stack.callback(server.stop)
         config = folder / "config"
         own = {"TQ_CONFIG": str(config), "TQ_REDIS_URL": server.url, **ENVIRON, **(environ or {})}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
+import time
 from typing import Any
 
+import structlog
 from celery import Celery
 from celery.signals import (
     after_task_publish,
@@ -20,6 +23,8 @@ from workers import logs
 from workers.heartbeat import show_life
 from workers.runtime import runtime
 
+log = structlog.get_logger(__name__)
+
 app = Celery(
     "workers",
     include=[f"workers.tasks.{name}" for name in ("accept", "events", "enrichment", "sync", "upkeep")],
@@ -33,6 +38,20 @@ stopping = threading.Event()
 @worker_shutting_down.connect
 def _stop_claiming(**_: Any) -> None:
     stopping.set()
+    threading.Thread(target=_end_in_time, name="stopping", daemon=True).start()
+
+
+def _end_in_time() -> None:
+    """Give back what is still running when the time for it is over, and end.
+
+    A pool of threads waits for its tasks for ever, and whoever is killed in the end would hold its jobs until
+    their leases run out. What was asked of a service just now may still be done there, so it gets time to be.
+    """
+    here = runtime()
+    time.sleep(here.settings.stop_within_s)
+    jobs = here.leases.give_back("its worker was stopped", here.settings.threatq_read_timeout_s)
+    log.warning("stopped in the middle of work", given_back=jobs)
+    os._exit(0)
 
 
 @celeryd_init.connect

@@ -108,6 +108,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     lease_s: Annotated[
         float, Meta(gt=0, description="Seconds for which a worker claims jobs before it renews.")
     ] = 60.0
+    stop_within_s: Annotated[
+        float, Meta(gt=0, description="Seconds that a worker which is asked to stop gives its running jobs.")
+    ] = 30.0
     spool_dir: Annotated[str, Meta(description="Folder that keeps jobs while Redis is away.")] = ""
     heartbeat_file: Annotated[
         str, Meta(description="File that a worker and beat touch every other second, for health checks.")

@@ -10,7 +10,7 @@ import structlog
 
 from workers.errors import ServiceAway
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Claim
+from workers.ledger.records import Claim, interrupted
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +41,14 @@ class Leases:
         finally:
             with self._lock:
                 self._held.pop(token, None)
+
+    def give_back(self, reason: str, delay_s: float) -> int:
+        """Give back all that this process holds, to be claimed by others in `delay_s`; return how many jobs."""
+        with self._lock:
+            held, self._held = list(self._held.values()), {}
+        for claims in held:
+            self.ledger.settle([interrupted(claim, reason, delay_s) for claim in claims])
+        return sum(map(len, held))
 
     def _renew_for_ever(self) -> None:
         pause_s = self.ledger.lease_ms / 1000 / RENEWALS

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import time
 from random import Random
 
 from redis import Redis
 
 from chaos.scenario import Shelf, Size
 from chaos.scene import BATCH, Scene
+from sandbox.redis_server import RedisServer
 
 fault = Shelf()
 
@@ -55,10 +57,10 @@ def redis_paused(scene: Scene, chance: Random, size: Size) -> None:
     half = size.jobs // 2
     scene.send(range(half))
     scene.pass_time(chance.uniform(0.1, 0.4))
-    scene.redis.send_signal(signal.SIGSTOP)
+    scene.server.send_signal(signal.SIGSTOP)
     scene.send(range(half, half + BATCH))
     scene.pass_time(seconds)
-    scene.redis.send_signal(signal.SIGCONT)
+    scene.server.send_signal(signal.SIGCONT)
     scene.send(range(half + BATCH, size.jobs))
     scene.notes.append(f"{scene.spooled} of the jobs were spooled meanwhile")
 
@@ -71,7 +73,7 @@ def redis_full(scene: Scene, _chance: Random, size: Size) -> None:
     scene.wait_for_worker()
     half = size.jobs // 2
     scene.send(range(half))
-    with Redis.from_url(scene.redis.url) as other:
+    with Redis.from_url(scene.server.url) as other:
         scene.say("Redis is full")
         other.config_set("maxmemory", 1_000_000)
         scene.send(range(half, size.jobs))
@@ -79,3 +81,34 @@ def redis_full(scene: Scene, _chance: Random, size: Size) -> None:
         other.config_set("maxmemory", 0)
     scene.say("Redis has room again")
     scene.notes.append(f"{scene.spooled} of the jobs were spooled meanwhile")
+
+
+@fault(
+    "sentinel-failover",
+    "the primary of a replicated Redis is killed under load; three sentinels fail over",
+    replicated=True,
+)
+def sentinel_failover(scene: Scene, chance: Random, size: Size) -> None:
+    """Kill whichever server is the primary, twice, and bring the first back as a replica in between."""
+    scene.start_beat()
+    scene.start_worker()
+    scene.wait_for_worker()
+    third = size.jobs // 3
+    scene.send(range(third))
+    for turn in (1, 2):
+        scene.pass_time(chance.uniform(0.2, 0.6))
+        old = scene.server
+        old.kill()
+        scene.say(f"the primary on port {old.port} is killed")
+        scene.send(range(turn * third, (turn + 1) * third))
+        began = time.monotonic()
+        _until_promoted(scene, old)
+        scene.notes.append(f"taking jobs again after {time.monotonic() - began:.1f} s")
+        old.start()
+    scene.notes.append(f"{scene.spooled} of the jobs were spooled meanwhile")
+
+
+def _until_promoted(scene: Scene, old: RedisServer) -> None:
+    scene.until(
+        lambda: scene.server is not old and scene.takes_jobs(), "a replica takes the jobs", within_s=60
+    )

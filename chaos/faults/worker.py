@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from random import Random
 
 from chaos.scenario import Shelf, Size
@@ -51,3 +52,31 @@ def rolling_restart(scene: Scene, chance: Random, size: Size) -> None:
     records = scene.desk.records(list(scene.sent.values()))
     again = sum(record.attempts > 1 for record in records)
     scene.expect(again == 0, f"{again} jobs were claimed more than once")
+
+
+@fault(
+    "stopped-in-hang",
+    "a worker is asked to stop while ThreatQ hangs: it ends in time and its jobs are given back",
+    TQ_STOP_WITHIN_S="2",
+    TQ_THREATQ_READ_TIMEOUT_S="20",
+    TQ_LEASE_S="600",
+)
+def stopped_in_hang(scene: Scene, _chance: Random, size: Size) -> None:
+    """Stop a worker whose call hangs, with leases so long that nobody could wait for their end."""
+    scene.start_beat()
+    scene.start_worker()
+    scene.wait_for_worker()
+    scene.fault("hang")
+    scene.send(range(min(size.jobs, 100)))
+    scene.until(scene.running, "jobs are running", within_s=30)
+    began = time.monotonic()
+    code = scene.processes.stop("worker")
+    took = time.monotonic() - began
+    scene.expect(code == 0, f"the worker ended with code {code}")
+    scene.expect(not scene.running(), "jobs were not given back")
+    scene.notes.append(f"it ended after {took:.1f} s")
+    scene.no_faults()
+    scene.start_worker()
+    scene.finish(within_s=size.patience_s, hurry=size.hurry)
+    lost = sum(record.lost for record in scene.desk.records(list(scene.sent.values())))
+    scene.expect(lost == 0, f"{lost} jobs count as having lost their worker")

@@ -133,6 +133,17 @@ def test_a_user_without_the_right_to_see_the_memory_may_still_accept(redis: Redi
     redis.acl_deluser("door")
 
 
+def test_a_redis_without_the_replicas_it_must_have_is_away_so_that_doors_spool(
+    ledger: Ledger, redis: Redis
+) -> None:
+    redis.config_set("min-replicas-to-write", 1)
+    try:
+        with pytest.raises(ServiceAway, match=r"(?i)replicas"):
+            ledger.accept([event(1)])
+    finally:
+        redis.config_set("min-replicas-to-write", 0)
+
+
 def test_accept_rings_at_most_32_bells(ledger: Ledger, redis: Redis) -> None:
     for number in range(40):
         ledger.accept([event(number)])
