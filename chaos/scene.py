@@ -12,11 +12,11 @@ from typing import Any
 import requests
 
 from chaos.payloads import payload
+from chaos.sentinels import Sentinels
 from producers.hand_over import ANSWER_TIMEOUT_S, hand_over
 from producers.spool import Spool
 from sandbox.processes import Processes
 from sandbox.redis_server import RedisServer
-from sandbox.sentinels import Sentinels
 from sandbox.system import enable_connector, start_threatq, write_settings
 from workers.config import Settings
 from workers.errors import ServiceAway, TqError

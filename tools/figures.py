@@ -30,6 +30,12 @@ SENTENCES = {
         "a worker's memory",
         "{idle_mb:g} MB idle, {after_each_2000_mb[4]:g} MB after 10,000 payloads",
     ),
+    "crash": (
+        "900 jobs, the worker killed hard 20 times",
+        "ours {ours[done]} done, {ours[lost]} lost, {ours[doubled]} doubled; plain Celery with `acks_late` "
+        "{plain_celery_acks_late[done]} done, {plain_celery_acks_late[lost]} lost, "
+        "{plain_celery_acks_late[extra_runs]} run twice",
+    ),
     "http": (
         "payloads over HTTP, one a request",
         "{shim_per_s:,}/s, {shim_of_bare:g} of a bare app that decodes it and does one LPUSH; "
