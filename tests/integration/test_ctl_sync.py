@@ -116,3 +116,14 @@ def test_our_lists_are_retired_on_request_and_only_ours(stage: Stage, ctl: Ctl) 
     states = {one["name"]: one["status"] for one in stage.logrhythm.api("GET", "/lists/").json()}
     assert states["ThreatQ: Somebody else's"] == "Active"
     assert [one["entries"] for one in ctl("lists", "show")[1]] == [5, 5]
+
+
+def test_the_check_looks_each_collection_up_and_says_which_is_not_there(stage: Stage, ctl: Ctl) -> None:
+    stage.set(sync_collections=stage.here.settings.sync_collections + 'Absent:\n  baseName: "Absent "\n')
+    code, lines = ctl("check", "--only", "logrhythm")
+    found = {line["what"]: line for line in lines}
+    assert code == 2
+    assert found[f"collection {COLLECTION}"]["state"] == "ok"
+    assert found["collection Absent"]["state"] == "failed"
+    assert "shared" in found["collection Absent"]["found"] + found["collection Absent"]["remedy"]
+    assert (found["token"]["state"], found["owner"]["state"]) == ("ok", "ok")

@@ -18,8 +18,10 @@ from tests.sync_stage import COLLECTION, EVERYTHING, MAPPING, Stage
 from workers.errors import ConfigError
 from workers.ledger import keys
 from workers.ledger.ledger import Ledger
+from workers.listsync.digests import short
 from workers.sync.holds import Holds
 from workers.sync.journal import history, now_ms
+from workers.sync.locks import turn
 from workers.sync.schedule import LAST, start_if_due
 
 pytestmark = pytest.mark.integration
@@ -408,6 +410,20 @@ def test_two_upkeeps_at_once_start_one_sync_and_a_restart_misses_none(stage: Sta
         started.append(start_if_due(ledger, settings))
     assert started[0]
     assert started[0] == started[1] != first
+
+
+def test_no_scheduled_sync_is_added_to_one_that_still_waits(stage: Stage, ledger: Ledger) -> None:
+    first = start_if_due(ledger, stage.here.settings)
+    stage.redis.set(LAST, f"{now_ms(stage.redis) - 7_200_000} {first}")
+    assert start_if_due(ledger, stage.here.settings) is None
+    while stage.drain():
+        pass
+    assert start_if_due(ledger, stage.here.settings)
+
+
+def test_a_turn_that_took_too_long_is_no_error(redis: Redis) -> None:
+    with turn(redis, "https://lr", 60):
+        redis.delete(keys.sync_turn(short("https://lr")))
 
 
 def test_an_interval_below_an_hour_is_refused(stage: Stage, ledger: Ledger) -> None:

@@ -36,7 +36,7 @@ def hold(redis: Redis, collection: str, job_id: str) -> str:
             return job_id
         holder = cast("bytes | None", redis.get(name))
     other = holder.decode() if holder else ""
-    if other != job_id and _is_open(redis, other):
+    if other != job_id and is_open(redis, other):
         return other
     with answering():
         redis.set(name, job_id, ex=HOLD_S)
@@ -72,10 +72,11 @@ def turn(redis: Redis, host: str, lease_s: float) -> Iterator[None]:
         yield
     finally:
         # A call that took longer than the turn has lost it; LogRhythm then sorts the writers out with a deadlock.
-        with suppress(LockNotOwnedError), answering():
+        with answering(), suppress(LockNotOwnedError):
             lock.release()
 
 
-def _is_open(redis: Redis, job_id: str) -> bool:
+def is_open(redis: Redis, job_id: str) -> bool:
+    """Tell whether a job is still to be done."""
     record = Desk(redis).record(job_id)
     return record is not None and record.state not in ("done", "dead")

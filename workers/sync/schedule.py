@@ -13,10 +13,11 @@ from workers.jobs import Job
 from workers.ledger import keys
 from workers.ledger.ledger import Ledger, answering
 from workers.sync.journal import now_ms
+from workers.sync.locks import is_open
 
 log = structlog.get_logger(__name__)
 
-#: Under which name the ledger remembers when the last scheduled sync was started, in ms of Redis' clock.
+#: Under which name the ledger remembers when the last scheduled sync was started, in ms of Redis' clock, and its job.
 LAST = keys.value("sync:last")
 
 
@@ -32,12 +33,15 @@ def interval_s(settings: Settings) -> float:
 
 
 def start_if_due(ledger: Ledger, settings: Settings) -> str | None:
-    """Start the scheduled sync of every collection if its time has come; return the job's id then."""
+    """Start the scheduled sync of every collection if its time has come; return the job's id then.
+
+    While the last one still waits for a service or a setting, none is added to it.
+    """
     interval = interval_s(settings)
     if not interval or (settings.settings_from == "local" and not settings.sync_collections):
         return None
-    now, last = now_ms(ledger.redis), _last(ledger.redis)
-    if last is not None and now - last < interval * 1000:
+    now, (last, last_job) = now_ms(ledger.redis), _last(ledger.redis)
+    if last is not None and (now - last < interval * 1000 or is_open(ledger.redis, last_job)):
         return None
     # Whoever comes at the same moment finds the same last time, and so the same key and the same job.
     job = Job(
@@ -49,11 +53,13 @@ def start_if_due(ledger: Ledger, settings: Settings) -> str | None:
     )
     (answer,) = ledger.accept([job])
     with answering():
-        ledger.redis.set(LAST, now)
+        ledger.redis.set(LAST, f"{now} {answer.id}")
     return answer.id
 
 
-def _last(redis: Redis) -> int | None:
+def _last(redis: Redis) -> tuple[int | None, str]:
+    """Return when the last scheduled sync was started, and its job."""
     with answering():
         text = cast("bytes | None", redis.get(LAST))
-    return int(text) if text else None
+    at, _, job_id = (text or b"").decode().partition(" ")
+    return (int(at) if at else None), job_id

@@ -16,6 +16,8 @@ from workers.listsync.options import collections_of
 from workers.logrhythm.client import LogRhythm
 from workers.logrhythm.patience import Patience
 from workers.logrhythm.token import HOW_TO_RENEW
+from workers.threatq.client import Client
+from workers.threatq.collections import find_collection
 
 AREA = "logrhythm"
 
@@ -45,6 +47,22 @@ def check_logrhythm(loaded: Loaded) -> Iterator[Line]:
             yield _lists(logrhythm, settings)
     finally:
         logrhythm.close()
+    yield from _collections(settings)
+
+
+def _collections(settings: Settings) -> Iterator[Line]:
+    """Look each data collection up in ThreatQ by its name; one that is not shared looks like one that is not there."""
+    if not settings.sync_collections.strip():
+        return
+    client = Client.from_settings(settings)
+    try:
+        for one in collections_of(settings):
+            found = f"becomes the lists {one.base_name}…, split by {one.split_by}"
+            yield tried(AREA, f"collection {one.name}", partial(find_collection, client, one.name), found)
+    except TqError as error:
+        yield failed_with(AREA, "collections", error)
+    finally:
+        client.close()
 
 
 def _as_the_sync_sees(loaded: Loaded) -> Loaded:
