@@ -16,14 +16,14 @@ from rich.console import Console
 from rich.table import Table
 
 from chaos.account import Account, settle_up
-from chaos.faults import answers, beat, clock, poison, producer, redis, threatq, worker
+from chaos.faults import answers, beat, clock, logrhythm, poison, producer, redis, threatq, worker
 from chaos.scenario import LONG, SHORT, Scenario, Size
 from chaos.scene import Scene, scene
 from workers.errors import TqError
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
-    for file in (worker, answers, redis, beat, threatq, producer, poison, clock)
+    for file in (worker, answers, redis, beat, threatq, producer, poison, clock, logrhythm)
     for scenario in file.fault.scenarios
 }
 
@@ -63,7 +63,10 @@ def play(scenario: Scenario, seed: int, size: Size, say: Callable[[str], None] |
             here.finish(within_s=size.patience_s, hurry=size.hurry)
         except TqError as error:
             here.problems.append(str(error))
+            here.mend()
         account = settle_up(scenario.name, here.sent, here.desk, here.threatq)
+        if here.judge:
+            here.judge(account)
         account.calls = here.calls()
         here.expect(account.dead == here.may_die, f"{account.dead} jobs are dead, {here.may_die} should be")
     account.seconds = round(time.monotonic() - began, 1)

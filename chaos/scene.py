@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import requests
 
+from chaos.account import Account
 from chaos.payloads import payload
 from chaos.sentinels import Sentinels
 from producers.hand_over import ANSWER_TIMEOUT_S, hand_over
@@ -69,6 +70,8 @@ class Scene:
         self.sent: dict[int, str] = {}
         #: How often a process that ended by itself was started anew.
         self.restarts: Counter[str] = Counter()
+        #: The queue whose jobs this scene is about, and who judges them if they are no payloads.
+        self.queue, self.judge = "events", cast("Callable[[Account], None] | None", None)
         #: Jobs that a producer had to keep on disk.
         self.spooled = 0
         #: Jobs that this fault is meant to bring to the dead letters.
@@ -95,6 +98,12 @@ class Scene:
     def server(self) -> RedisServer:
         """The Redis process that takes the writes now."""
         return self.redis.primary() if isinstance(self.redis, Sentinels) else self.redis
+
+    def mend(self) -> None:
+        """Bring back what a scenario that broke off has left broken."""
+        self.no_faults()
+        if isinstance(self.redis, RedisServer) and self.redis.process is None:
+            self.redis.start()
 
     def lever(self, path: str, body: Any = None, *, verb: str = "POST") -> Any:
         """Pull a lever of the simulated ThreatQ."""
@@ -141,7 +150,7 @@ class Scene:
         return self._open("running")
 
     def _open(self, state: State) -> int:
-        open_ids = self.desk.ids("accepted", most=10**6, queue="events")
+        open_ids = self.desk.ids("accepted", most=10**6, queue=self.queue)
         return sum(record.state == state for record in self.desk.records(open_ids))
 
     def takes_jobs(self) -> bool:
@@ -151,14 +160,14 @@ class Scene:
 
     def all_settled(self) -> bool:
         """Whether no job is open."""
-        return not self.desk.open_jobs()["events"]
+        return not self.desk.open_jobs()[self.queue]
 
     def let_waiting_time_pass(self) -> None:
         """Make every job that waits due now, as if the time had passed."""
         with self.ledger.redis.pipeline() as pipe:
-            for record in self.desk.records(self.desk.ids("accepted", most=10**6, queue="events")):
+            for record in self.desk.records(self.desk.ids("accepted", most=10**6, queue=self.queue)):
                 if record.state == "waiting":
-                    pipe.zadd(keys.due("events"), {record.id: 0}, xx=True)
+                    pipe.zadd(keys.due(self.queue), {record.id: 0}, xx=True)
             pipe.execute()
 
     def start_beat(self, name: str = "beat", *, environ: Mapping[str, str] | None = None) -> None:
@@ -168,9 +177,11 @@ class Scene:
         self.processes.beat(name)
         self.processes.environ = whole
 
-    def start_worker(self, name: str = "worker", *, threads: int = 8) -> None:
-        """Start a worker for events and upkeep."""
-        self.processes.worker(name, "events", "upkeep", threads=threads)
+    def start_worker(
+        self, name: str = "worker", *, queues: tuple[str, ...] = ("events", "upkeep"), threads: int = 8
+    ) -> None:
+        """Start a worker."""
+        self.processes.worker(name, *queues, threads=threads)
 
     def wait_for_worker(self, name: str = "worker") -> None:
         """Return once the worker takes jobs."""

@@ -61,7 +61,7 @@ def killed_before_ledger(scene: Scene, _chance: Random, size: Size) -> None:
         scene.send(range(turn * share, (turn + 1) * share))
         scene.until_called("POST /api/identity/consume")
         scene.redis.kill()
-        scene.until_called("POST /api/events/consume")
+        scene.pass_time(1.5)
         scene.processes.kill("worker")
         scene.redis.start()
         scene.no_faults()

@@ -19,6 +19,8 @@ FAULTS = (
     "threatq-flaky",
     "two-beats",
     "all-bad",
+    "stopped-in-hang",
+    "sentinel-failover",
     "clock-fast",
 )
 
