@@ -273,3 +273,19 @@ def test_the_whole_quarantine_is_dropped_at_once_without_touching_dead_letters(
     Quarantine(redis).keep([Unreadable("http", "x", "not_json", "bad", bytes([n])) for n in range(3)])
     assert operator.asks("dead", "drop", "--quarantined", "--yes") == {"dropped": 3}
     assert desk.dead_count() == 1
+
+
+def test_a_queue_that_paused_itself_says_why_and_what_to_do(operator: Operator, ledger: Ledger) -> None:
+    # given
+    ledger.accept([payload(f"bad {number}") for number in range(60)])
+    claims = ledger.claim("events", 60)
+    ledger.settle([dead(claim, "type: no such event type") for claim in claims])
+
+    # when
+    told = operator.asks("status", "--no-workers")
+
+    # then
+    assert told["suspended"]["events"]["dead"] == 50
+    assert "no such event type" in told["suspended"]["events"]["reason"]
+    assert operator.asks("resume", "events")["open"] == 10
+    assert operator.asks("status", "--no-workers")["suspended"] == {}

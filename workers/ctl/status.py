@@ -11,6 +11,7 @@ from msgspec import to_builtins
 from workers.ctl.control import queues_by_worker
 from workers.ctl.shell import Shell
 from workers.ctl.tables import Grid, Shown, age, moment
+from workers.jobs import QUEUES
 from workers.ledger.overview import overview
 from workers.sync.journal import RunResult, held_count, history
 
@@ -28,6 +29,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(shell: Shell, options: Namespace) -> int:
     """Show the state of everything that the ledger knows."""
     value: dict[str, Any] = to_builtins(overview(shell.desk.redis))
+    value["suspended"] = {
+        name: to_builtins(why) for name in QUEUES if (why := shell.desk.suspension(name)) is not None
+    }
     value["syncs"] = last_syncs(history(shell.desk.redis, most=RUNS))
     value["held"] = held_count(shell.desk.redis)
     value["workers"] = None if options.no_workers else queues_by_worker(shell.settings.redis_url)
@@ -59,6 +63,11 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
         f"{value['done']} are remembered"
     )
     yield f"dead: {value['dead']}" + (" (tqctl dead list)" if value["dead"] else "")
+    for queue, why in value["suspended"].items():
+        yield (
+            f"{queue} paused itself at {moment(why['since_ms'])} UTC, as {why['dead']} of the last {why['of']} jobs "
+            f"died; the last one: {why['reason']} (mend the cause, then tqctl resume {queue}; tqctl dead replay)"
+        )
     for one in value["away"]:
         yield (
             f"{one['service']} is away since {moment(one['since_ms'])} UTC ({one['failures']} attempts, the next "
