@@ -47,9 +47,9 @@ def _accepts(on: Stage) -> dict[str, Any]:
         secured = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={authority}"
         times: dict[str, list[float]] = {"python": [], "tcp": [], "tls": []}
         for number in range(RUNS):
-            times["python"].append(_timed(on, sys.executable, "-c", "pass"))
-            times["tcp"].append(_timed(on, LOOKUP, "FQDN", f"tcp{number}.example", "--no-wait"))
-            times["tls"].append(_timed(on, LOOKUP, "FQDN", f"tls{number}.example", "--no-wait", url=secured))
+            times["python"].append(timed(on, sys.executable, "-c", "pass"))
+            times["tcp"].append(timed(on, LOOKUP, "FQDN", f"tcp{number}.example", "--no-wait"))
+            times["tls"].append(timed(on, LOOKUP, "FQDN", f"tls{number}.example", "--no-wait", url=secured))
     accepted = on.desk.open_jobs()["enrichment"]
     assert accepted == 2 * RUNS, f"{accepted} of {2 * RUNS} jobs were accepted"
     medians = {kind: statistics.median(found) for kind, found in times.items()}
@@ -68,9 +68,9 @@ def _round_trips(on: Stage) -> dict[str, Any]:
     log = on.processes.folder / "worker.log"
     on.processes.wait_until(lambda: " ready." in log.read_text(), "the worker")
     # The first one brings the token and the names of ThreatQ's types, and works off what waits.
-    _timed(on, LOOKUP, "FQDN", "first.example")
+    timed(on, LOOKUP, "FQDN", "first.example")
     times = sorted(
-        _timed(on, LOOKUP, "FQDN", f"round{number}.example") - CALLS * LATENCY_MS for number in range(LOOKUPS)
+        timed(on, LOOKUP, "FQDN", f"round{number}.example") - CALLS * LATENCY_MS for number in range(LOOKUPS)
     )
     return {
         "round_trip_above_threatq_p50_ms": round(statistics.median(times), 1),
@@ -79,7 +79,7 @@ def _round_trips(on: Stage) -> dict[str, Any]:
     }
 
 
-def _timed(on: Stage, *command: str, url: str = "") -> float:
+def timed(on: Stage, *command: str, url: str = "") -> float:
     """Return the milliseconds of one run, which must succeed."""
     environ = {**os.environ, **on.processes.environ, **({"TQ_REDIS_URL": url} if url else {})}
     began = time.perf_counter()

@@ -212,9 +212,9 @@ class Bench:
                 timeout=600,
             ).content
             read += 1000
-            if read >= int(re.search(rb'"total": ?(\d+)', answer)[1]):  # type: ignore[index]
+            if read >= int(re.search(rb'"total": ?(\d+)', answer)[1]):
                 break
-            cursor = json.loads(re.search(rb'"nextCursorMark": ?("[^"]*")', answer)[1])  # type: ignore[index]
+            cursor = json.loads(re.search(rb'"nextCursorMark": ?("[^"]*")', answer)[1])
         for guid in self.lists().values():
             with self.api(
                 "GET", f"/lists/{guid}/", headers={"maxItemsThreshold": "2000000"}, stream=True
