@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from sandbox.processes import Processes
 from sandbox.redis_server import RedisServer
@@ -34,10 +35,28 @@ def environment(redis_url: str, threatq_url: str) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """A Redis that the tests of other tiers do not use, since a worker takes whatever it finds there."""
-    server = RedisServer(tmp_path_factory.mktemp("acceptance-redis")).start()
+    """The crew's Redis, which no other test uses, since a worker takes whatever it finds there."""
+    server = RedisServer(tmp_path_factory.mktemp("crew-redis")).start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def quiet_redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The Redis of tests that start workers of their own."""
+    server = RedisServer(tmp_path_factory.mktemp("quiet-redis")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty Redis: the crew's for whoever works with the crew, else one on which nobody works."""
+    with_crew = {"crew", "working", "redis_server"} & set(request.fixturenames)
+    server: RedisServer = request.getfixturevalue("redis_server" if with_crew else "quiet_redis_server")
+    with Redis.from_url(server.url) as redis:
+        redis.flushall()
+    return server.url
 
 
 @pytest.fixture(scope="session")
