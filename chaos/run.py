@@ -72,6 +72,10 @@ def play(scenario: Scenario, seed: int, size: Size, say: Callable[[str], None] |
     account.seconds = round(time.monotonic() - began, 1)
     account.notes += [*here.notes, *(f"{name} started anew {n} times" for name, n in here.restarts.items())]
     account.problems += here.problems
+    say(
+        f"accepted {account.accepted}, done {account.done}, dead {account.dead}, lost {account.lost}, "
+        f"doubled {account.doubled}, incomplete {account.incomplete}"
+    )
     return account
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import requests
+from redis import RedisError
 
 from chaos.account import Account
 from chaos.payloads import payload
@@ -235,7 +236,7 @@ class Scene:
     def _holds(self, condition: Callable[[], object]) -> bool:
         try:
             return bool(condition())
-        except (ServiceAway, OSError):
+        except (ServiceAway, RedisError, OSError):
             return False
 
 

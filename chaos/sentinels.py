@@ -18,6 +18,9 @@ MASTER = "tq"
 #: Servers, one of them the primary; and sentinels, of which two must agree.
 SERVERS, SENTINELS, QUORUM = 3, 3, 2
 
+#: Else a replica that asks for everything waits 5 s for others that might want it too.
+AT_ONCE = ("--repl-diskless-sync-delay", "0")
+
 #: ms after which a primary that does not answer is taken to be down, and within which a fail-over must end.
 DOWN_AFTER_MS, FAILOVER_MS = 1_000, 5_000
 
@@ -27,12 +30,12 @@ class Sentinels:
 
     def __init__(self, folder: Path, *, appendfsync: str = "everysec") -> None:
         self.folder = folder
-        first = RedisServer(folder / "redis-0", appendfsync=appendfsync)
+        first = RedisServer(folder / "redis-0", appendfsync=appendfsync, options=AT_ONCE)
         others = [
             RedisServer(
                 folder / f"redis-{number}",
                 appendfsync=appendfsync,
-                options=("--replicaof", "127.0.0.1", str(first.port)),
+                options=(*AT_ONCE, "--replicaof", "127.0.0.1", str(first.port)),
             )
             for number in range(1, SERVERS)
         ]
@@ -50,7 +53,7 @@ class Sentinels:
         """Start everything; return once every sentinel knows the others and every replica follows."""
         for server in self.servers:
             server.start()
-        self._until(lambda: self._info(self.servers[0].port, "connected_slaves") == SERVERS - 1)
+        self._until(lambda: self._followers(self.servers[0].port) == SERVERS - 1)
         for number, port in enumerate(self.ports):
             self.processes.append(self._start_sentinel(number, port))
         self._until(lambda: all(map(self._is_ready, self.ports)))
@@ -67,6 +70,15 @@ class Sentinels:
         server = self.primary()
         server.kill()
         return server
+
+    def bring_back(self, server: RedisServer) -> None:
+        """Start a server that was killed, as a replica: so its rewritten configuration file would have it."""
+        server.options = (*AT_ONCE, "--replicaof", "127.0.0.1", str(self.primary().port))
+        server.start()
+
+    def in_step(self) -> bool:
+        """Whether every other server follows the primary: only then can the next loss be survived."""
+        return self._followers(self.primary().port) == SERVERS - 1
 
     def stop(self) -> None:
         """Stop everything."""
@@ -100,9 +112,11 @@ class Sentinels:
         known = (state["num-slaves"], state["num-other-sentinels"])
         return known == (SERVERS - 1, SENTINELS - 1)
 
-    def _info(self, port: int, name: str) -> object:
+    def _followers(self, port: int) -> int:
         with Redis(port=port, socket_timeout=5) as client:
-            return client.info("replication")[name]
+            told = client.info("replication")
+        followers = [told[f"slave{number}"] for number in range(told["connected_slaves"])]
+        return sum(one["state"] == "online" for one in followers)
 
     def _until(self, condition: Callable[[], object], *, within_s: float = 20) -> None:
         deadline = time.monotonic() + within_s

@@ -10,6 +10,7 @@ from redis import Redis
 
 from chaos.scenario import Shelf, Size
 from chaos.scene import BATCH, Scene
+from chaos.sentinels import Sentinels
 from sandbox.redis_server import RedisServer
 
 fault = Shelf()
@@ -93,18 +94,19 @@ def sentinel_failover(scene: Scene, chance: Random, size: Size) -> None:
     scene.start_beat()
     scene.start_worker()
     scene.wait_for_worker()
-    third = size.jobs // 3
+    assert isinstance(scene.redis, Sentinels)
+    redis, third = scene.redis, size.jobs // 3
     scene.send(range(third))
     for turn in (1, 2):
         scene.pass_time(chance.uniform(0.2, 0.6))
-        old = scene.server
-        old.kill()
+        scene.until(redis.in_step, "the replicas follow the primary", within_s=60)
+        old = redis.kill()
         scene.say(f"the primary on port {old.port} is killed")
         scene.send(range(turn * third, (turn + 1) * third))
         began = time.monotonic()
         _until_promoted(scene, old)
         scene.notes.append(f"taking jobs again after {time.monotonic() - began:.1f} s")
-        old.start()
+        redis.bring_back(old)
     scene.notes.append(f"{scene.spooled} of the jobs were spooled meanwhile")
 
 
