@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from workers.ledger.ledger import Ledger
 # The same examples in every run, and no deadline: a busy machine is no fault of a parser.
 hypothesis_settings.register_profile("ours", derandomize=True, deadline=None)
 hypothesis_settings.load_profile("ours")
+
+# A run that was started in the background ignores Ctrl-C, and so would every process that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
