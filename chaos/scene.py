@@ -47,6 +47,15 @@ RESTART_S = 1.0
 BATCH = 45
 
 
+#: In one step, since a job that is claimed in between would lose its lease.
+NO_MORE_WAITING = """
+for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  if redis.call('HGET', ARGV[1] .. id, 'state') == 'waiting' then
+    redis.call('ZADD', KEYS[1], 0, id)
+  end
+end
+"""
+
 #: One Redis, or a replicated one that stands in for it.
 Server = RedisServer | Sentinels
 
@@ -165,11 +174,7 @@ class Scene:
 
     def let_waiting_time_pass(self) -> None:
         """Make every job that waits due now, as if the time had passed."""
-        with self.ledger.redis.pipeline() as pipe:
-            for record in self.desk.records(self.desk.ids("accepted", most=10**6, queue=self.queue)):
-                if record.state == "waiting":
-                    pipe.zadd(keys.due(self.queue), {record.id: 0}, xx=True)
-            pipe.execute()
+        self.ledger.redis.eval(NO_MORE_WAITING, 1, keys.due(self.queue), keys.progress(""))
 
     def start_beat(self, name: str = "beat", *, environ: Mapping[str, str] | None = None) -> None:
         """Start a beat, with some of the scene's environment changed."""
