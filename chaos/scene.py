@@ -191,8 +191,11 @@ class Scene:
 
     def wait_for_worker(self, name: str = "worker") -> None:
         """Return once the worker takes jobs."""
-        log = self.processes.folder / f"{name}.log"
-        self.until(lambda: " ready." in log.read_text(), f"{name} is ready", within_s=30)
+        self.until(lambda: " ready." in self.log_of(name), f"{name} is ready", within_s=30)
+
+    def log_of(self, name: str) -> str:
+        """Return what a process has logged, over all its lives."""
+        return (self.processes.folder / f"{name}.log").read_text()
 
     def until(self, condition: Callable[[], object], what: str, *, within_s: float) -> None:
         """Wait for a condition and tend the processes meanwhile; raises TqError when the time is over."""

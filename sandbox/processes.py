@@ -96,6 +96,10 @@ class Processes:
         _signal_group(process, signal.SIGKILL)
         process.wait(timeout=10)
 
+    def signal(self, name: str, how: signal.Signals) -> None:
+        """Send a signal to a process and its whole group: SIGSTOP lets it stand still, SIGCONT go on."""
+        _signal_group(self.running[name], how)
+
     def stop(self, name: str) -> int:
         """Ask a process to stop, wait, and kill what does not; return its exit code."""
         process = self.running.pop(name)

@@ -8,14 +8,16 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 from msgspec import Struct, structs
 
-from workers.errors import BadCredentials, ConfigError, ServiceAway, TqError
+from workers.errors import BadCredentials, ConfigError, LeaseLost, ServiceAway, TqError
 from workers.leases import Leases
 from workers.ledger.ledger import LONGEST_WAIT_MS, NEEDS, Ledger
 from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, held, interrupted, waiting
+from workers.patience import patiently
 from workers.tracing import working_on
 
 log = structlog.get_logger(__name__)
@@ -32,10 +34,6 @@ BELL_S = 5.0
 
 def observe_nothing(_claims: Sequence[Claim], _seconds: float) -> None:
     """Observe nothing."""
-
-
-#: Pauses in s between tries to write down what was done, while Redis is away: about half a minute.
-SETTLE_AGAIN_S = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0)
 
 
 class Bench(Struct, frozen=True):
@@ -66,7 +64,8 @@ def drain(
         began = time.monotonic()
         with leases.kept(claims), working_on(claims):
             settlements, well = attempt(bench, ledger, claims)
-            stale = settle_patiently(ledger, settlements, well)
+            # The work is done, and nobody else knows: else each job would count as one that lost its worker.
+            stale = patiently(partial(ledger.settle, settlements, well=well), "not settled yet")
         _tell(settlements, stale)
         observe(claims, time.monotonic() - began)
         if any(settlement.state == "dead" for settlement in settlements) and ledger.is_suspended(bench.queue):
@@ -74,22 +73,6 @@ def drain(
         settled += len(settlements)
     ledger.ring(bench.queue)
     return settled
-
-
-def settle_patiently(
-    ledger: Ledger, settlements: Sequence[Settlement], well: Sequence[str]
-) -> list[Settlement]:
-    """Settle, and try again for a while when Redis is away: the work is done, and nobody else knows.
-
-    Else the leases would run out, each job would count as one that lost its worker, and be looked for anew.
-    """
-    for pause_s in SETTLE_AGAIN_S:
-        try:
-            return ledger.settle(settlements, well=well)
-        except ServiceAway as error:
-            log.warning("not settled yet", reason=str(error), again_in_s=pause_s)
-            time.sleep(pause_s)
-    return ledger.settle(settlements, well=well)
 
 
 def _tell(settlements: Sequence[Settlement], stale: Sequence[Settlement]) -> None:
@@ -107,21 +90,31 @@ def attempt(bench: Bench, ledger: Ledger, claims: Sequence[Claim]) -> tuple[list
     """Handle `claims`; return what became of them, and the services that proved to be well."""
     try:
         return bench.handle(claims), NEEDS[bench.queue]
-    except ServiceAway as error:
-        if error.service == "redis":
-            raise
+    except (ServiceAway, ConfigError, LeaseLost) as error:
         return put_off(ledger, claims, error), ()
-    except BadCredentials as error:
-        # Behind the breaker: a wrong password that is tried again and again locks the account.
-        return put_off(ledger, claims, ServiceAway(_whose(error), str(error), after=RECHECK_S)), ()
-    except ConfigError as error:
-        # Not the jobs' fault: they wait until somebody has corrected the setting that is named.
-        log.error("wrong setting", reason=str(error))
-        return [interrupted(claim, str(error), RECHECK_S) for claim in claims], ()
     except Exception as error:
         if len(claims) > 1:
             return one_by_one(bench, ledger, claims)
         return [given_up(claims[0], error)], ()
+
+
+def put_off(
+    ledger: Ledger, claims: Sequence[Claim], error: ServiceAway | ConfigError | LeaseLost
+) -> list[Settlement]:
+    """Let claims wait for something that is not their own fault; raises ServiceAway again if Redis itself is away."""
+    if isinstance(error, LeaseLost):
+        # Those that are still ours are tried anew, and look for what was made before.
+        return [interrupted(claim, str(error)) for claim in claims]
+    if isinstance(error, BadCredentials):
+        # Behind the breaker: a wrong password that is tried again and again locks the account.
+        error = ServiceAway(_whose(error), str(error), after=RECHECK_S)
+    if isinstance(error, ConfigError):
+        # They wait until somebody has corrected the setting that is named.
+        log.error("wrong setting", reason=str(error))
+        return [interrupted(claim, str(error), RECHECK_S) for claim in claims]
+    if error.service == "redis":
+        raise error
+    return await_service(ledger, claims, error)
 
 
 def _whose(error: BadCredentials) -> str:
@@ -163,7 +156,7 @@ def given_up(claim: Claim, error: Exception) -> Settlement:
     )
 
 
-def put_off(ledger: Ledger, claims: Sequence[Claim], error: ServiceAway) -> list[Settlement]:
+def await_service(ledger: Ledger, claims: Sequence[Claim], error: ServiceAway) -> list[Settlement]:
     """Let claims wait until the service that is away may be called again.
 
     Where nothing was begun, it counts as no attempt: nobody need look for what is left of it. A service that is

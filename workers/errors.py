@@ -42,6 +42,10 @@ class Rejected(TqError):
     """A service refuses this very thing and will refuse it again; correct it and replay the job."""
 
 
+class LeaseLost(TqError):
+    """Somebody else has the job by now; nothing more is done with it here."""
+
+
 class ServiceAway(TqError):
     """A service cannot be used now; the job is kept and tried again.
 

@@ -17,6 +17,7 @@ from workers.plan import EventPlan
 from workers.sightings import sighting_plan
 from workers.threatq.carry_out import create_events
 from workers.threatq.connector import Page
+from workers.threatq.create import Ask, ask_nobody
 from workers.threatq.outcome import Done, EventRequest, Outcome
 from workers.threatq.service import ThreatQ
 
@@ -48,14 +49,18 @@ PLANNERS: dict[str, Planner] = {"events.create": payload_plan, "sightings.add": 
 
 
 def make_or_hold(
-    claims: Sequence[Claim], threatq: ThreatQ, page: Page, options: DialectOptions
+    claims: Sequence[Claim],
+    threatq: ThreatQ,
+    page: Page,
+    options: DialectOptions,
+    still_ours: Ask = ask_nobody,
 ) -> list[Settlement]:
     """Make the events of `claims`, but let payloads wait while the Events Builder's `page` is disabled.
 
-    Sightings are LogRhythm's and go on. Raises ServiceAway like `make_events`.
+    Sightings are LogRhythm's and go on. Raises like `make_events`.
     """
     if page.is_enabled:
-        return make_events(claims, threatq, options)
+        return make_events(claims, threatq, options, still_ours)
     state = (
         "disabled in ThreatQ; enable it there"
         if page.id
@@ -64,13 +69,18 @@ def make_or_hold(
     reason = f"the connector {page.name} is {state}, and its payloads go on"
     sightings = [claim for claim in claims if claim.kind != "events.create"]
     payloads = [claim for claim in claims if claim.kind == "events.create"]
-    return make_events(sightings, threatq, options) + [held(claim, reason, RECHECK_S) for claim in payloads]
+    return make_events(sightings, threatq, options, still_ours) + [
+        held(claim, reason, RECHECK_S) for claim in payloads
+    ]
 
 
-def make_events(claims: Sequence[Claim], threatq: ThreatQ, options: DialectOptions) -> list[Settlement]:
+def make_events(
+    claims: Sequence[Claim], threatq: ThreatQ, options: DialectOptions, still_ours: Ask = ask_nobody
+) -> list[Settlement]:
     """Make the events of `claims` in as few calls as possible, and settle each claim.
 
-    Raises ServiceAway when ThreatQ is away, after which every claim may be tried again.
+    Raises ServiceAway when ThreatQ is away, after which every claim may be tried again, and whatever `still_ours`
+    raises, which is asked just before events are made.
     """
     planned: list[Planned] = []
     settlements: list[Settlement] = []
@@ -81,7 +91,7 @@ def make_events(claims: Sequence[Claim], threatq: ThreatQ, options: DialectOptio
         else:
             settlements.append(step)
     requests = [EventRequest(p.claim.id, p.plan, first_attempt=p.claim.attempts == 1) for p in planned]
-    outcomes = create_events(threatq, requests) if requests else []
+    outcomes = create_events(threatq, requests, still_ours) if requests else []
     return settlements + [settled(p, outcome) for p, outcome in zip(planned, outcomes, strict=True)]
 
 

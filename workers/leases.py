@@ -8,9 +8,10 @@ from contextlib import contextmanager
 
 import structlog
 
-from workers.errors import ServiceAway
+from workers.errors import LeaseLost, ServiceAway
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, interrupted
+from workers.patience import patiently
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,16 @@ class Leases:
         finally:
             with self._lock:
                 self._held.pop(token, None)
+
+    def prove(self, claims: Sequence[Claim]) -> None:
+        """Renew the leases of `claims`, which share a token; raises LeaseLost where one is somebody else's.
+
+        Asked of Redis and of no clock here: whoever stood still, alone or with the whole machine, cannot tell for
+        how long. While Redis is away it waits, as nobody else can have claimed them either.
+        """
+        lost = patiently(lambda: self.ledger.renew(claims), "leases not proved yet")
+        if lost:
+            raise LeaseLost(f"{len(lost)} of {len(claims)} jobs were claimed by another worker meanwhile")
 
     def give_back(self, reason: str, delay_s: float) -> int:
         """Give back all that this process holds, to be claimed by others in `delay_s`; return how many jobs."""

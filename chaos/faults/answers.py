@@ -51,15 +51,17 @@ def killed_before_answer(scene: Scene, _chance: Random, size: Size) -> None:
     "ThreatQ has answered, Redis is gone, and the worker is killed before it can write it down",
 )
 def killed_before_ledger(scene: Scene, _chance: Random, size: Size) -> None:
-    """Kill Redis while an answer is held back, let the answer go, then kill the worker and start Redis again."""
+    """Kill Redis when the events are made, let the worker find that out, then kill it and start Redis again."""
     turns = max(2, size.kills // 4)
     share = size.jobs // turns
     scene.start_beat()
     for turn in range(turns):
         scene.start_worker()
-        scene.fault("latency", ms=1_000, method="POST", path="/api/events/consume")
+        # A worker asks this once in its life, of the first event that it made.
+        scene.fault("latency", ms=1_000, method="GET", path="/api/events/*/attributes")
+        made = scene.events()
         scene.send(range(turn * share, (turn + 1) * share))
-        scene.until_called("POST /api/identity/consume")
+        scene.until_events(more_than=made)
         scene.redis.kill()
         scene.pass_time(1.5)
         scene.processes.kill("worker")

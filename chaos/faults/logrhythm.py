@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -29,11 +30,11 @@ def start(scene: Scene, size: Size) -> Lists:
     return lists
 
 
-def bad_time(scene: Scene, chance: Random, size: Size, **faults: Any) -> None:
+def bad_time(scene: Scene, chance: Random, size: Size, *, how: dict[str, Any]) -> None:
     """Let a fault strike every call in the middle of the writes, for a while."""
     lists = start(scene, size)
     lists.until_writing(chance.randrange(1, 4))
-    lists.lever("faults", faults)
+    lists.lever("faults", how)
     before = lists.calls()
     scene.pass_time(size.away_s)
     during = lists.calls() - before
@@ -42,28 +43,29 @@ def bad_time(scene: Scene, chance: Random, size: Size, **faults: Any) -> None:
     scene.expect(during <= BUDGET, f"{during} calls during it, {BUDGET} allowed")
 
 
-@fault("logrhythm-away", "LogRhythm answers 503 in the middle of the writes")
-def logrhythm_away(scene: Scene, chance: Random, size: Size) -> None:
-    """Let it be away."""
-    bad_time(scene, chance, size, errors=ALWAYS)
+#: Name, what LogRhythm does to every call for a while, and how the sandbox is told. While our token is not taken,
+#: nobody else's queue may suffer.
+BAD_TIMES: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("logrhythm-away", "LogRhythm answers 503 in the middle of the writes", {"errors": ALWAYS}),
+    (
+        "logrhythm-storm",
+        "LogRhythm answers 429 in the middle of the writes, without Retry-After",
+        {"too_many": ALWAYS},
+    ),
+    (
+        "logrhythm-storm-retry-after",
+        "the same with Retry-After: 2",
+        {"too_many": ALWAYS, "retry_after": 2},
+    ),
+    (
+        "logrhythm-token",
+        "LogRhythm takes our token no longer, and later takes it again",
+        {"unauthorized": ALWAYS},
+    ),
+)
 
-
-@fault("logrhythm-storm", "LogRhythm answers 429 in the middle of the writes, without Retry-After")
-def logrhythm_storm(scene: Scene, chance: Random, size: Size) -> None:
-    """Let it limit the rate."""
-    bad_time(scene, chance, size, too_many=ALWAYS)
-
-
-@fault("logrhythm-storm-retry-after", "the same with Retry-After: 2")
-def logrhythm_storm_retry_after(scene: Scene, chance: Random, size: Size) -> None:
-    """Let it limit the rate and say when to come again."""
-    bad_time(scene, chance, size, too_many=ALWAYS, retry_after=2)
-
-
-@fault("logrhythm-token", "LogRhythm takes our token no longer, and later takes it again")
-def logrhythm_token(scene: Scene, chance: Random, size: Size) -> None:
-    """Let every call be unauthorized; nobody else's queue may suffer."""
-    bad_time(scene, chance, size, unauthorized=ALWAYS)
+for _name, _what, _how in BAD_TIMES:
+    fault(_name, _what)(partial(bad_time, how=_how))
 
 
 @fault("logrhythm-deadlocks", "writes meet deadlocks (500) and lose their answers, again and again")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
+from typing import Any
 
 from chaos.scenario import Shelf, Size
 from chaos.scene import Scene
@@ -30,13 +32,13 @@ def start_everything(scene: Scene) -> None:
         scene.wait_for_worker(name)
 
 
-def bad_time(scene: Scene, chance: Random, size: Size, kind: str, **fields: object) -> None:
+def bad_time(scene: Scene, chance: Random, size: Size, *, how: dict[str, Any]) -> None:
     """Let a fault strike every call for a while, with jobs waiting and jobs coming in, and count the calls."""
     start_everything(scene)
     half = size.jobs // 2
     scene.send(range(half))
     scene.pass_time(chance.uniform(0.0, 0.4))
-    scene.fault(kind, **fields)
+    scene.fault(**how)
     before = scene.calls()
     scene.send(range(half, size.jobs))
     scene.pass_time(size.away_s)
@@ -60,28 +62,32 @@ def expect_no_storm(scene: Scene, size: Size) -> None:
     scene.expect(after <= most, f"{after} calls when ThreatQ was back, {most} allowed")
 
 
-@fault("threatq-away", "ThreatQ answers 503 to everything for a while; two workers")
-def threatq_away(scene: Scene, chance: Random, size: Size) -> None:
-    """Let ThreatQ be away."""
-    bad_time(scene, chance, size, "error", status=503)
+#: Name, what ThreatQ does to every call for a while, and how the sandbox is told.
+BAD_TIMES: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    (
+        "threatq-away",
+        "ThreatQ answers 503 to everything for a while; two workers",
+        {"kind": "error", "status": 503},
+    ),
+    (
+        "threatq-storm",
+        "ThreatQ answers 429 to everything and does not say for how long",
+        {"kind": "rate_limit"},
+    ),
+    (
+        "threatq-storm-retry-after",
+        "ThreatQ answers 429 with Retry-After: 3",
+        {"kind": "rate_limit", "retry_after": 3},
+    ),
+    (
+        "threatq-hangs",
+        "ThreatQ takes connections and answers nothing; calls give up after 2 s",
+        {"kind": "hang"},
+    ),
+)
 
-
-@fault("threatq-storm", "ThreatQ answers 429 to everything and does not say for how long")
-def threatq_storm(scene: Scene, chance: Random, size: Size) -> None:
-    """Let ThreatQ limit the rate."""
-    bad_time(scene, chance, size, "rate_limit")
-
-
-@fault("threatq-storm-retry-after", "ThreatQ answers 429 with Retry-After: 3")
-def threatq_storm_retry_after(scene: Scene, chance: Random, size: Size) -> None:
-    """Let ThreatQ limit the rate and say when to come again."""
-    bad_time(scene, chance, size, "rate_limit", retry_after=3)
-
-
-@fault("threatq-hangs", "ThreatQ takes connections and answers nothing; calls give up after 2 s")
-def threatq_hangs(scene: Scene, chance: Random, size: Size) -> None:
-    """Let every call hang."""
-    bad_time(scene, chance, size, "hang")
+for _name, _what, _how in BAD_TIMES:
+    fault(_name, _what)(partial(bad_time, how=_how))
 
 
 @fault("threatq-flaky", "one call in ten is answered with 500")

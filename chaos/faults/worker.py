@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from random import Random
 
@@ -29,6 +30,11 @@ def worker_killed(scene: Scene, chance: Random, size: Size) -> None:
         scene.processes.kill("worker")
     scene.say(f"killed {size.kills} times; {len(scene.desk.ids('done', most=10**6))} done so far")
     scene.start_worker()
+
+
+def until_logged(scene: Scene, name: str, text: str) -> None:
+    """Return once a process has logged a text."""
+    scene.until(lambda: text in scene.log_of(name), f"{name} logs: {text}", within_s=30)
 
 
 @fault("rolling-restart", "three workers are asked to stop and replaced, one after the other, under load")
@@ -80,3 +86,31 @@ def stopped_in_hang(scene: Scene, _chance: Random, size: Size) -> None:
     scene.finish(within_s=size.patience_s, hurry=size.hurry)
     lost = sum(record.lost for record in scene.desk.records(list(scene.sent.values())))
     scene.expect(lost == 0, f"{lost} jobs count as having lost their worker")
+
+
+@fault(
+    "worker-stands-still",
+    "a worker stands still (SIGSTOP) between its claim and the call that makes the events, past its lease",
+)
+def worker_stands_still(scene: Scene, _chance: Random, size: Size) -> None:
+    """Let another worker do its jobs meanwhile, and the first go on where it stood: it may make nothing."""
+    turns = max(1, size.kills // 4)
+    share = size.jobs // turns
+    scene.start_beat()
+    for turn in range(turns):
+        late = f"late-{turn}"
+        scene.start_worker(late)
+        scene.wait_for_worker(late)
+        # The last call before the one that makes events is held until the worker stands.
+        scene.fault("latency", path="/api/malware/consume", ms=1_000)
+        scene.send(range(turn * share, (turn + 1) * share))
+        scene.until_called("POST /api/identity/consume")
+        scene.pass_time(0.2)
+        scene.processes.signal(late, signal.SIGSTOP)
+        scene.no_faults()
+        scene.start_worker("another")
+        scene.until(scene.all_settled, "another worker does it all", within_s=size.patience_s)
+        scene.processes.stop("another")
+        scene.processes.signal(late, signal.SIGCONT)
+        until_logged(scene, late, "lease lost")
+        scene.processes.stop(late)

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.acceptance
 FAULTS = (
     "worker-killed",
     "killed-before-answer",
+    "worker-stands-still",
     "redis-killed",
     "redis-full",
     "threatq-away",

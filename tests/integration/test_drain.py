@@ -11,7 +11,7 @@ from redis import Redis
 
 from sandbox.redis_server import RedisServer
 from workers.drain import Bench, Handle, backoff_s, drain
-from workers.errors import BadCredentials, ConfigError, MissingRights, Rejected, ServiceAway
+from workers.errors import BadCredentials, ConfigError, LeaseLost, MissingRights, Rejected, ServiceAway
 from workers.jobs import Job
 from workers.leases import Leases
 from workers.ledger import keys
@@ -19,11 +19,24 @@ from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, Settlement, dead, done
-from workers.threatq.failure import nothing_begun
 
 pytestmark = pytest.mark.integration
 
 Work = Callable[[Handle], int]
+
+
+class Tries:
+    """Handles claims and notes which attempt each one is; the first rounds meet `errors`, in their order."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.attempts: list[list[int]] = []
+
+    def __call__(self, claims: Sequence[Claim]) -> list[Settlement]:
+        self.attempts.append([claim.attempts for claim in claims])
+        if self.errors:
+            raise self.errors.pop(0)
+        return do(claims)
 
 
 @pytest.fixture
@@ -32,6 +45,24 @@ def work(ledger: Ledger) -> Work:
         return drain(Bench("events", handle, 100), ledger, Leases(ledger))
 
     return with_handle
+
+
+@pytest.fixture
+def pass_time(redis: Redis, desk: Desk) -> Callable[[], None]:
+    """Lets the waits of every job and of the breaker be over."""
+
+    def over() -> None:
+        redis.delete(keys.away("threatq"))
+        for job_id in desk.ids("accepted"):
+            redis.zadd(keys.due("events"), {job_id: 0})
+
+    return over
+
+
+def nothing_made() -> ServiceAway:
+    error = ServiceAway("threatq", "503")
+    error.begun = False
+    return error
 
 
 def accept(ledger: Ledger, count: int) -> list[str]:
@@ -121,61 +152,52 @@ def test_a_service_that_may_still_be_at_work_is_given_time_to_end_it(
     assert record.result["again_in_s"] == 30
 
 
-def test_where_nothing_was_begun_no_attempt_counts(
-    ledger: Ledger, desk: Desk, work: Work, redis: Redis
+@pytest.mark.parametrize(
+    ("error", "attempts"),
+    [
+        # Nothing can have been made, so nobody need look for it.
+        (nothing_made(), [[1, 1], [1, 1]]),
+        # An attempt may have left something behind.
+        (MissingRights("ThreatQ forbids GET /api/events/1/attributes"), [[1, 1], [2, 2]]),
+        # Somebody else may have made something.
+        (LeaseLost(), [[1, 1], [2, 2]]),
+    ],
+)
+def test_an_attempt_counts_where_something_may_have_been_made(
+    error: Exception,
+    attempts: list[list[int]],
+    ledger: Ledger,
+    work: Work,
+    pass_time: Callable[[], None],
 ) -> None:
     accept(ledger, 2)
-    attempts = []
-
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        attempts.append([claim.attempts for claim in claims])
-        if len(attempts) == 1:
-            with nothing_begun():
-                raise ServiceAway("threatq", "503")
-        return do(claims)
-
+    handle = Tries(error)
     work(handle)
-    redis.delete(keys.away("threatq"))
-    redis.zadd(keys.due("events"), dict.fromkeys(desk.ids("accepted"), 0))
+    pass_time()
     work(handle)
-    assert attempts == [[1, 1], [1, 1]]
+    assert handle.attempts == attempts
 
 
 def test_what_was_tried_together_counts_though_the_lone_try_began_nothing(
-    ledger: Ledger, desk: Desk, work: Work, redis: Redis
+    ledger: Ledger, work: Work, pass_time: Callable[[], None]
 ) -> None:
     accept(ledger, 2)
-    attempts = []
-
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        attempts.append([claim.attempts for claim in claims])
-        if len(attempts) == 1:
-            raise KeyError("after the events were made")
-        if len(attempts) == 2:
-            with nothing_begun():
-                raise ServiceAway("threatq", "503")
-        return do(claims)
-
+    handle = Tries(KeyError("after the events were made"), nothing_made())
     work(handle)
-    redis.delete(keys.away("threatq"))
-    redis.zadd(keys.due("events"), dict.fromkeys(desk.ids("accepted"), 0))
+    pass_time()
     work(handle)
-    assert attempts == [[1, 1], [2], [2, 2]]
+    assert handle.attempts == [[1, 1], [2], [2, 2]]
 
 
 def test_when_the_service_is_back_everything_is_done(
     ledger: Ledger, desk: Desk, work: Work, redis: Redis
 ) -> None:
     accept(ledger, 5)
-
-    def away(claims: Sequence[Claim]) -> list[Settlement]:
-        raise ServiceAway("threatq", "503")
-
-    work(away)
+    handle = Tries(ServiceAway("threatq", "503"))
+    work(handle)
     redis.hset(keys.away("threatq"), "until", 0)
-    for job_id in redis.zrange(keys.due("events"), 0, -1):
-        redis.zadd(keys.due("events"), {job_id: 0})
-    work(do)
+    redis.zadd(keys.due("events"), dict.fromkeys(desk.ids("accepted"), 0))
+    work(handle)
     assert len(desk.ids("done")) == 5
     assert desk.away("threatq") == {}
 
@@ -213,35 +235,35 @@ def test_what_broke_off_in_the_middle_is_looked_for_by_the_next_attempt(
     ledger: Ledger, desk: Desk, work: Work
 ) -> None:
     accept(ledger, 3)
-    attempts = []
-
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        attempts.append([claim.attempts for claim in claims])
-        if len(claims) > 1:
-            raise KeyError("an answer that nobody expected, after the events were made")
-        return do(claims)
-
+    handle = Tries(KeyError("an answer that nobody expected, after the events were made"))
     work(handle)
-    assert attempts == [[1, 1, 1], [2], [2], [2]]
+    assert handle.attempts == [[1, 1, 1], [2], [2], [2]]
     assert len(desk.ids("done")) == 3
 
 
-def test_after_a_wrong_setting_the_attempt_counts_since_something_may_have_been_made(
-    ledger: Ledger, desk: Desk, work: Work, redis: Redis
+def test_whoever_proves_that_a_job_is_still_his_is_told_when_it_is_not(
+    redis: Redis, ledger: Ledger, desk: Desk
 ) -> None:
-    accept(ledger, 2)
-    attempts = []
+    first, second = accept(ledger, 2)
+    leases, reached = Leases(ledger), []
 
     def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        attempts.append([claim.attempts for claim in claims])
-        if len(attempts) == 1:
-            raise MissingRights("ThreatQ forbids GET /api/events/1/attributes")
+        leases.prove(claims)
+        # Given a worker that stands still for longer than its lease, when another one takes a job of its
+        redis.zadd(keys.due("events"), {first: 0})
+        (taken,) = ledger.claim("events", 1)
+        ledger.settle([done(taken, {"by": "the other"})])
+        leases.prove(claims)
+        reached.append("the call that makes events")
         return do(claims)
 
-    work(handle)
-    redis.zadd(keys.due("events"), dict.fromkeys(desk.ids("accepted"), 0))
-    work(handle)
-    assert attempts == [[1, 1], [2, 2]]
+    drain(Bench("events", handle, 100), ledger, leases, stopping=lambda: bool(desk.ids("done")))
+    # Then it makes nothing; what is still its own is tried again, and looks for what is there
+    assert reached == []
+    assert [record.result for record in desk.records(desk.ids("done"))] == [{"by": "the other"}]
+    (rest,) = desk.records(desk.ids("accepted"))
+    assert (rest.id, rest.state, rest.attempts) == (second, "waiting", 1)
+    assert "another worker" in rest.result["reason"]
 
 
 def test_a_wrong_password_is_tried_once_and_not_by_every_job(ledger: Ledger, desk: Desk, work: Work) -> None:
@@ -309,14 +331,9 @@ def test_what_is_kept_from_dying_looks_for_what_it_left_when_it_is_tried_again(
     accept(ledger, 60)
     work(refuse)
     desk.resume("events")
-    attempts = []
-
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        attempts.extend(claim.attempts for claim in claims)
-        return do(claims)
-
+    handle = Tries()
     work(handle)
-    assert attempts == [2] * 10
+    assert handle.attempts == [[2] * 10]
 
 
 def test_some_bad_jobs_among_good_ones_stop_nothing(ledger: Ledger, desk: Desk, work: Work) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.sandbox_threatq import SandboxThreatQ
 from workers.config import Secret, Settings
-from workers.errors import BadCredentials, MissingRights, ServiceAway
+from workers.errors import BadCredentials, LeaseLost, MissingRights, ServiceAway
 from workers.plan import Attribute, EventPlan, Indicator
 from workers.threatq.carry_out import create_events
 from workers.threatq.client import Client, Params
@@ -364,6 +364,44 @@ def test_a_threatq_without_the_bulk_call_gets_single_ones(threatq_sandbox: Sandb
     for outcome, one in zip(create_events(threatq, wanted), wanted, strict=True):
         assert_complete(threatq_sandbox, outcome, one)
     assert not threatq.consumes_events
+
+
+def take_over() -> None:
+    raise LeaseLost
+
+
+@pytest.mark.parametrize(
+    "twist", [lambda _method, _path, json: json, without_consume], ids=["bulk", "single"]
+)
+def test_whoever_lost_his_job_to_another_makes_no_event(
+    twist: Callable[[str, str, Any], Any], threatq_sandbox: SandboxThreatQ
+) -> None:
+    threatq = twisted(threatq_sandbox, twist)
+    create_events(threatq, [request(0)])
+    with pytest.raises(LeaseLost):
+        create_events(threatq, [request(1), request(2)], take_over)
+    assert len(events_in(threatq_sandbox)) == 1
+
+
+def test_it_is_asked_anew_before_each_call_that_makes_events(threatq_sandbox: SandboxThreatQ) -> None:
+    # Given a bulk that is refused as a whole, so that it is halved
+    threatq_sandbox.behave(bulk_errors="request", poison=["Detection 3"])
+    said: list[str] = []
+
+    def listen(method: str, path: str, json: Any) -> Any:
+        said.append(f"{method} {path}")
+        return json
+
+    # When it is carried out
+    create_events(
+        twisted(threatq_sandbox, listen),
+        [request(number) for number in range(4)],
+        lambda: said.append("still ours?"),
+    )
+    # Then nothing comes between the question and the call
+    asked = [at for at, what in enumerate(said) if what == "still ours?"]
+    assert [said[at + 1] for at in asked] == [f"POST {CONSUME}"] * len(asked)
+    assert said.count(f"POST {CONSUME}") == len(asked) > 1
 
 
 def without_inline(_method: str, path: str, json: Any) -> Any:

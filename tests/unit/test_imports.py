@@ -32,8 +32,8 @@ LAYERS = {
     "workers.remote workers.retry_after workers.sync.held workers.sync.journal workers.telemetry workers.threatq "
     "workers.tracing",
     # Joins the two: what a claimed job makes happen.
-    "work": "workers.actions workers.called workers.drain workers.events workers.leases workers.release "
-    "workers.runtime workers.sync",
+    "work": "workers.actions workers.called workers.drain workers.events workers.leases workers.patience "
+    "workers.release workers.runtime workers.sync",
     # The only ones that know Celery.
     "tasks": "workers.app workers.tasks celeryconfig",
     # The sync's own command follows a run and, with --inline, is a worker itself.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from workers.drain import Bench
 from workers.events import make_or_hold
@@ -20,7 +21,7 @@ def handle(claims: Sequence[Claim]) -> list[Settlement]:
     here = runtime()
     with nothing_begun():
         page, dialect = here.page(), here.dialect()
-    return make_or_hold(claims, here.threatq, page, dialect)
+    return make_or_hold(claims, here.threatq, page, dialect, partial(here.leases.prove, claims))
 
 
 work = works_on(Bench("events", handle, BATCH))

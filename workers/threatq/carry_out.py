@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workers.threatq.complete import complete
-from workers.threatq.create import create
+from workers.threatq.create import Ask, ask_nobody, create
 from workers.threatq.draft import Draft
 from workers.threatq.events import find_ours
 from workers.threatq.failure import nothing_begun
@@ -19,10 +19,13 @@ from workers.threatq.related import relate_indicators, relate_objects
 from workers.threatq.service import ThreatQ
 
 
-def create_events(threatq: ThreatQ, requests: Sequence[EventRequest]) -> list[Outcome]:
+def create_events(
+    threatq: ThreatQ, requests: Sequence[EventRequest], still_ours: Ask = ask_nobody
+) -> list[Outcome]:
     """Make the events of `requests` and return one outcome for each, in their order.
 
-    A plan that ThreatQ refuses costs no other. Raises ServiceAway or ConfigError for the whole batch.
+    A plan that ThreatQ refuses costs no other. Raises ServiceAway or ConfigError for the whole batch, and
+    whatever `still_ours` raises, which is asked just before each call that makes events.
     """
     drafts = [Draft(request) for request in requests]
     with nothing_begun():
@@ -30,7 +33,7 @@ def create_events(threatq: ThreatQ, requests: Sequence[EventRequest]) -> list[Ou
         relate_indicators(threatq, drafts)
         relate_objects(threatq, drafts)
         _adopt_earlier(threatq, drafts)
-    create(threatq, drafts)
+    create(threatq, drafts, still_ours)
     complete(threatq, drafts)
     return [draft.outcome(threatq.link("events", draft.event_id)) for draft in drafts]
 

@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
 from workers.errors import ServiceAway
 from workers.threatq import events
-from workers.threatq.bulk import Fate, post, send_all
+from workers.threatq.bulk import Fate, Sender, post, send_all
 from workers.threatq.client import Json, rows
 from workers.threatq.draft import Draft
 from workers.threatq.failure import Refusal, ServerFault
 from workers.threatq.service import ThreatQ
+
+#: Raises an error when the jobs at hand are no longer ours to do.
+Ask = Callable[[], None]
+
+
+def ask_nobody() -> None:
+    """Take it that the jobs are ours."""
 
 
 class _AppliedInPart(Exception):
     """ThreatQ refused a bulk and kept some of it nevertheless."""
 
 
-def create(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
+def create(threatq: ThreatQ, drafts: Sequence[Draft], still_ours: Ask) -> None:
     """Make every open event, or refuse it; the same title, type and time twice goes into calls of their own.
 
-    Within one call such twins could not be told apart by the answer.
+    Within one call such twins could not be told apart by the answer. `still_ours` is asked last before each call:
+    whoever took a job over has looked for its event by then and found none, so that a second one would stay.
     """
+
+    def make(items: Sequence[Json]) -> list[Json]:
+        still_ours()
+        return post(threatq.caller, "events", items)
+
     for wave in _waves([draft for draft in drafts if draft.is_open]):
         if not threatq.consumes_events:
-            _one_by_one(threatq, wave)
+            _one_by_one(threatq, wave, still_ours)
             continue
         try:
-            _settle(threatq, wave, _in_bulk(threatq, wave), drafts)
+            _settle(threatq, wave, _in_bulk(threatq, wave, make), drafts)
         except _AppliedInPart:
-            _again(threatq, wave, drafts)
+            _again(threatq, wave, make, drafts)
         except Refusal as error:
             if not error.is_absent:
                 raise
             threatq.consumes_events = False
-            _one_by_one(threatq, wave)
+            _one_by_one(threatq, wave, still_ours)
 
 
 def _waves(drafts: Sequence[Draft]) -> list[list[Draft]]:
@@ -50,7 +62,7 @@ def _waves(drafts: Sequence[Draft]) -> list[list[Draft]]:
     return waves
 
 
-def _in_bulk(threatq: ThreatQ, wave: Sequence[Draft]) -> list[Fate]:
+def _in_bulk(threatq: ThreatQ, wave: Sequence[Draft], make: Sender) -> list[Fate]:
     """Send one wave by POST /api/events/consume; raises _AppliedInPart after an unclean refusal.
 
     Whether a refused bulk leaves something behind is not documented. It shows in the first or the last
@@ -61,7 +73,7 @@ def _in_bulk(threatq: ThreatQ, wave: Sequence[Draft]) -> list[Fate]:
     def send(part: Sequence[Json]) -> list[Json]:
         nonlocal checked
         try:
-            return post(threatq.caller, "events", part)
+            return make(part)
         except (Refusal, ServerFault) as error:
             clean = checked or (isinstance(error, Refusal) and error.is_absent)
             checked = True
@@ -72,19 +84,14 @@ def _in_bulk(threatq: ThreatQ, wave: Sequence[Draft]) -> list[Fate]:
     return send_all([draft.body() for draft in wave], send, "title")
 
 
-def _again(threatq: ThreatQ, wave: Sequence[Draft], drafts: Sequence[Draft]) -> None:
+def _again(threatq: ThreatQ, wave: Sequence[Draft], make: Sender, drafts: Sequence[Draft]) -> None:
     """Find what is there and make the rest, each by a call of its own."""
     found = events.find_ours(threatq.caller, [draft.request for draft in wave])
     for draft in wave:
         if row := found.get(draft.request.job_id):
             draft.adopt(row)
     rest = [draft for draft in wave if draft.is_open]
-    _settle(
-        threatq,
-        rest,
-        send_all([draft.body() for draft in rest], partial(post, threatq.caller, "events"), "title", size=1),
-        drafts,
-    )
+    _settle(threatq, rest, send_all([draft.body() for draft in rest], make, "title", size=1), drafts)
 
 
 def _settle(threatq: ThreatQ, wave: Sequence[Draft], fates: Sequence[Fate], drafts: Sequence[Draft]) -> None:
@@ -107,13 +114,14 @@ def _look_up(threatq: ThreatQ, draft: Draft) -> None:
     draft.adopt(row)
 
 
-def _one_by_one(threatq: ThreatQ, wave: Sequence[Draft]) -> None:
+def _one_by_one(threatq: ThreatQ, wave: Sequence[Draft], still_ours: Ask) -> None:
     """Make each event by POST /api/events, for a ThreatQ without the bulk call; relations follow by calls."""
     for draft in wave:
         item = {**draft.body(), "type": draft.plan.type}
         for collection in draft.ids():
             del item[collection]
             threatq.inline[collection] = False
+        still_ours()
         try:
             row = next(iter(rows(threatq.caller.call("POST", "/api/events", json=item))), {})
         except Refusal as error:
