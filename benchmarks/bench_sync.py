@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import msgspec
@@ -44,6 +45,9 @@ TYPES = {
     "SHA-256": "GeneralValue",
 }
 QUERY = {"criteria": {}, "filters": {"status_name": "Active"}}
+
+#: Worker processes, one for each core of the machine that the targets name.
+WORKERS = 2
 
 #: Seconds of a lease, so that a killed worker's job is taken up soon.
 LEASE_S = 5
@@ -89,7 +93,8 @@ class Bench:
         self._configure()
         on.threatq("POST", "collections", {"name": COLLECTION, "query": QUERY})
         on.threatq("POST", "seed", {"indicators": size})
-        self._start_worker("worker")
+        self.workers: dict[str, Popen[bytes]] = {}
+        self.start_workers("worker")
         on.processes.beat()
 
     def _configure(self) -> None:
@@ -112,11 +117,19 @@ class Bench:
         }
         settings_file.write(config / "tq.yaml", {**given, **more})
 
-    def _start_worker(self, name: str) -> None:
-        self.worker = self.on.processes.worker(name, "sync", "upkeep", threads=4)
-        log = self.on.processes.folder / f"{name}.log"
-        self.on.processes.wait_until(lambda: " ready." in log.read_text(), "the worker")
-        self.worker_name = name
+    def start_workers(self, name: str) -> None:
+        """Start a worker process for each core."""
+        for number in range(WORKERS):
+            one = f"{name}-{number}"
+            self.workers[one] = self.on.processes.worker(one, "sync", "upkeep", threads=2)
+            log = self.on.processes.folder / f"{one}.log"
+            self.on.processes.wait_until(lambda log=log: " ready." in log.read_text(), "the worker")
+
+    def kill_workers(self) -> None:
+        """Kill all of them hard."""
+        for name in self.workers:
+            self.on.processes.kill(name)
+        self.workers.clear()
 
     def api(self, method: str, path: str, **arguments: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {mint()}", **arguments.pop("headers", {})}
@@ -139,7 +152,8 @@ class Bench:
 
     def sync(self) -> Spent:
         """Let the worker sync, from accept to done."""
-        services = (self.on.processes.running["sandbox"].pid, self.worker.pid)
+        workers = [worker.pid for worker in self.workers.values()]
+        services = [self.on.processes.running["sandbox"].pid, *workers]
         before = sum(map(cpu_s, services))
         job_id = self.start()
         wall_s = until(lambda: self.is_done(job_id), within_s=3_600)
@@ -174,9 +188,12 @@ class Bench:
         return Timed(bare, ours, {route: count for route, count in made.items() if count})
 
     def peak_mb(self) -> float:
-        """Return the worker's highest resident memory."""
-        lines = Path(f"/proc/{self.worker.pid}/status").read_text().splitlines()
-        return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024, 1)
+        """Return the highest resident memory of any worker."""
+        found = []
+        for worker in self.workers.values():
+            lines = Path(f"/proc/{worker.pid}/status").read_text().splitlines()
+            found.append(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")))
+        return round(max(found) / 1024, 1)
 
     def expected(self, *, changed: bool) -> dict[str, int]:
         """Return how many entries each list must hold."""
@@ -327,8 +344,8 @@ def killed_run(bench: Bench, first: Timed) -> dict[str, Any]:
     half = bench.size // 1000 // 2
     written = "POST /lists/{id}/items/"
     until(lambda: bench.calls().get(written, 0) - before.get(written, 0) >= half, within_s=3_600)
-    bench.on.processes.kill(bench.worker_name)
-    bench._start_worker("another")
+    bench.kill_workers()
+    bench.start_workers("another")
     until(lambda: bench.is_done(job_id), within_s=3_600)
     bench.check(changed=False)
     made = {route: count - before.get(route, 0) for route, count in bench.calls().items()}

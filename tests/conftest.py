@@ -11,13 +11,16 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from redis import Redis
 
+from sandbox.logrhythm.config import LogRhythmConfig
 from sandbox.redis_server import RedisServer
 from sandbox.serving import Site, running
 from sandbox.threatq.app import create_app
 from sandbox.threatq.state import ThreatQ
 from tests.doors import Shim
 from tests.operator import Operator
+from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
 from tests.sandbox_threatq import SandboxThreatQ
+from tests.sync_stage import Stage
 from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
@@ -122,3 +125,26 @@ def threatq_sandbox(threatq_server: str) -> Iterator[SandboxThreatQ]:
     yield sandbox
     sandbox.control("faults", method="DELETE")
     sandbox.http.close()
+
+
+@pytest.fixture
+def logrhythm_config() -> LogRhythmConfig:
+    """How the simulated LogRhythm behaves."""
+    return LogRhythmConfig()
+
+
+@pytest.fixture
+def logrhythm(logrhythm_config: LogRhythmConfig) -> Iterator[SandboxLogRhythm]:
+    """The simulated LogRhythm, fresh for each test."""
+    with running_logrhythm(logrhythm_config) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def stage(
+    redis: Redis, redis_url: str, threatq_sandbox: SandboxThreatQ, logrhythm: SandboxLogRhythm, tmp_path: Path
+) -> Stage:
+    """A worker between both services, and one shared data collection."""
+    made = Stage(redis, redis_url, threatq_sandbox, logrhythm, tmp_path / "sync")
+    made.share()
+    return made

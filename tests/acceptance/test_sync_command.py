@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from sandbox.processes import Processes
 from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
-from tests.sandbox_threatq import SandboxThreatQ
 from tests.sync_stage import COLLECTION, MAPPING, Stage, write_config
 from tests.terminal import Terminal
 from tests.waiting import until
@@ -40,15 +38,6 @@ def logrhythm(tmp_path: Path) -> Iterator[SandboxLogRhythm]:
     tls.mkdir()
     with running_logrhythm(tls=tls) as sandbox:
         yield sandbox
-
-
-@pytest.fixture
-def stage(
-    redis: Redis, redis_url: str, threatq_sandbox: SandboxThreatQ, logrhythm: SandboxLogRhythm, tmp_path: Path
-) -> Stage:
-    made = Stage(redis, redis_url, threatq_sandbox, logrhythm, tmp_path / "sync")
-    made.share()
-    return made
 
 
 def environ(tmp_path: Path, **more: str) -> dict[str, str]:

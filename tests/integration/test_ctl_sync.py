@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from sandbox.threatq.seed import value_of
-from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
-from tests.sandbox_threatq import SandboxThreatQ
 from tests.sync_stage import COLLECTION, Stage, write_config
 from workers.ctl.main import main
 
 pytestmark = pytest.mark.integration
 
 Ctl = Callable[..., tuple[int, Any]]
-
-
-@pytest.fixture
-def logrhythm() -> Iterator[SandboxLogRhythm]:
-    with running_logrhythm() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def stage(
-    redis: Redis, redis_url: str, threatq_sandbox: SandboxThreatQ, logrhythm: SandboxLogRhythm, tmp_path: Path
-) -> Stage:
-    made = Stage(redis, redis_url, threatq_sandbox, logrhythm, tmp_path / "sync")
-    made.share()
-    return made
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from sandbox.logrhythm.tokens import mint
 from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
 from workers.config import Secret
 from workers.errors import BadCredentials, ConfigError, MissingRights, Rejected, ServiceAway
+from workers.logrhythm import entries
 from workers.logrhythm.client import LogRhythm
 from workers.logrhythm.failure import Deadlock, InvalidOwner, ListGone, ListTooLong, NameTaken, Throttled
 from workers.logrhythm.model import ListKind
@@ -317,7 +318,9 @@ def test_writers_of_one_process_go_one_at_a_time(sandbox: SandboxLogRhythm) -> N
     assert sandbox.slept == []
 
 
-def test_each_write_takes_the_lock_that_all_processes_share(sandbox: SandboxLogRhythm) -> None:
+def test_writers_take_the_lock_that_all_processes_share(
+    sandbox: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held: list[str] = []
 
     @contextmanager
@@ -327,9 +330,15 @@ def test_each_write_takes_the_lock_that_all_processes_share(sandbox: SandboxLogR
         held.append("given back")
 
     client = LogRhythm(sandbox.settings(), turn=turn)
-    client.entries.add(client.ensure_list("ThreatQ: MD5", HASHES), map(str, range(1_500)))
+    made = client.ensure_list("ThreatQ: MD5", HASHES)
+    client.entries.add(made, map(str, range(1_500)))
+    assert held == ["taken", "given back"]
+
+    # a turn is short, so that others come between
+    monkeypatch.setattr(entries, "TURN_S", 0)
+    client.entries.add(made, map(str, range(1_500, 4_000)))
     client.close()
-    assert held == ["taken", "given back"] * 2
+    assert held == ["taken", "given back"] * 4
 
 
 # --- refusals and outages

@@ -24,7 +24,7 @@ from workers.ledger.accept import (
     accept_command,
     read_answer,
 )
-from workers.ledger.bell import bell
+from workers.ledger.bell import BELL_ID, bell
 from workers.ledger.compression import compress
 from workers.ledger.records import Claim, Settlement
 from workers.ledger.replicas import NOBODY, Replicas
@@ -169,6 +169,14 @@ class Ledger:
                 [queue, MOST_BELLS, JOBS_A_BELL, bell(queue)],
             )
         )
+
+    def call_together(self, queue: str, workers: int) -> None:
+        """Ring for workers who can help with a job that one of them has, unless many bells wait."""
+        with answering():
+            missing = min(workers, MOST_BELLS - self.redis.llen(keys.bells(queue)))
+            if missing > 0:
+                rung = [bell(queue).replace(BELL_ID, f"help-{os.urandom(8).hex()}") for _ in range(missing)]
+                self.redis.lpush(keys.bells(queue), *rung)
 
     def bells(self, queue: str) -> int:
         """Return how many bells of `queue` no worker has taken yet."""

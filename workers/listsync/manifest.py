@@ -41,13 +41,13 @@ def digests_of(batches: Iterable[list[str]], *, caseless: bool) -> dict[int, byt
     for values in batches:
         for value in values:
             parts[partition(key(value))] += digest(value)
-    return {part: bytes(packed) for part, packed in parts.items()}
+    return {part: pack(unpack(bytes(digests))) for part, digests in parts.items()}
 
 
 def with_added(packed: bytes, added: bytes) -> bytes:
     """Return one partition after entries were put into the list; write it before they are, so that a
     run that is killed in between still knows them as its own."""
-    return pack(unpack(packed) | unpack(added))
+    return pack(unpack(packed) | unpack(added)) if packed else added
 
 
 def with_removed(packed: bytes, removed: bytes) -> bytes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from itertools import chain, islice
 
 from workers.errors import ServiceAway
@@ -22,14 +23,58 @@ READ_BYTES = 64 * 1024
 #: One writer for each LogRhythm in this process; two would deadlock in its database.
 _WRITERS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
-#: What a writer must hold across processes and machines while it sends one call.
+#: What a writer must hold across processes and machines while it sends calls.
 Turn = Callable[[], AbstractContextManager[object]]
+
+#: Seconds for which a writer keeps its turn: taking it costs half as much as a call.
+TURN_S = 1.0
+
+#: Seconds for which it then stands back: whoever waits looks every 10 ms whether it is their turn.
+STAND_BACK_S = 0.02
+
+
+class Writer:
+    """Sends one write after the other, and only in its turn.
+
+    A process that was asleep for longer than its turn takes it anew before it writes.
+    """
+
+    def __init__(self, gateway: Gateway, turn: Turn) -> None:
+        self._gateway, self._turn = gateway, turn
+        self._held, self._until = ExitStack(), 0.0
+
+    def add(self, one: ListSummary, values: list[str]) -> ListSummary:
+        """Put `values`, a call's worth, into the list and return it as it is then."""
+        return self._call("POST", one, values)
+
+    def remove(self, one: ListSummary, values: list[str]) -> ListSummary:
+        """Take `values`, a call's worth, out of the list and return it as it is then."""
+        return self._call("DELETE", one, values)
+
+    def end(self) -> None:
+        """Let others write."""
+        self._held.close()
+        self._until = 0.0
+
+    def _call(self, method: str, one: ListSummary, values: list[str]) -> ListSummary:
+        body = entries(one.list_type, values)
+        if time.monotonic() >= self._until:
+            self._take_turn()
+        return summary(self._gateway.call(method, f"/lists/{one.guid}/items/", body=body))
+
+    def _take_turn(self) -> None:
+        if self._until:
+            self.end()
+            time.sleep(STAND_BACK_S)
+        self._held.enter_context(_WRITERS[self._gateway.url])
+        self._held.enter_context(self._turn())
+        self._until = time.monotonic() + TURN_S
 
 
 class Entries:
     """The entries of the lists of one LogRhythm.
 
-    `turn` gives the lock that writers of all processes share; each call takes and releases it.
+    `turn` gives the lock that writers of all processes share.
     """
 
     def __init__(self, gateway: Gateway, *, turn: Turn = nullcontext) -> None:
@@ -58,6 +103,15 @@ class Entries:
         if scanner.count != declared:
             raise _incomplete(one, f"{scanner.count} of {declared} entries came")
 
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """Give a writer, whose turn is over when the block ends."""
+        writer = Writer(self._gateway, self._turn)
+        try:
+            yield writer
+        finally:
+            writer.end()
+
     def add(
         self, one: ListSummary, values: Iterable[str], *, after_call: Callable[[int], object] = int
     ) -> ListSummary:
@@ -65,25 +119,28 @@ class Entries:
 
         `after_call` is told how many values each call wrote. Returns the list as it is after the last call.
         """
-        return self._write("POST", one, values, after_call)
+        with self.writing() as writer:
+            return _in_calls(writer.add, one, values, after_call)
 
     def remove(
         self, one: ListSummary, values: Iterable[str], *, after_call: Callable[[int], object] = int
     ) -> ListSummary:
         """Take `values` out of the list; one that is not there changes nothing."""
-        return self._write("DELETE", one, values, after_call)
+        with self.writing() as writer:
+            return _in_calls(writer.remove, one, values, after_call)
 
-    def _write(
-        self, method: str, one: ListSummary, values: Iterable[str], after_call: Callable[[int], object]
-    ) -> ListSummary:
-        rest = iter(values)
-        while batch := list(islice(rest, ENTRIES_A_CALL)):
-            body = entries(one.list_type, batch)
-            with _WRITERS[self._gateway.url], self._turn():
-                told = self._gateway.call(method, f"/lists/{one.guid}/items/", body=body)
-            one = summary(told)
-            after_call(len(batch))
-        return one
+
+def _in_calls(
+    write: Callable[[ListSummary, list[str]], ListSummary],
+    one: ListSummary,
+    values: Iterable[str],
+    after_call: Callable[[int], object],
+) -> ListSummary:
+    rest = iter(values)
+    while batch := list(islice(rest, ENTRIES_A_CALL)):
+        one = write(one, batch)
+        after_call(len(batch))
+    return one
 
 
 def _incomplete(one: ListSummary, why: str) -> ServiceAway:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from operator import lt
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from workers.listsync.gather import Gathering
 from workers.sync.run import Run
@@ -16,6 +17,9 @@ from workers.threatq.collections import Page, find_collection, read_pages
 T = TypeVar("T")
 
 WANTED = "wanted"
+
+#: Pages fetched before they are needed: with fewer, ThreatQ waits for the processor time of the page before.
+PAGES_AHEAD = 4
 
 
 def gathering_of(run: Run) -> Gathering:
@@ -33,24 +37,51 @@ def gather(run: Run) -> Generator[None, None, None]:
         return
     collection = find_collection(run.tools.threatq, state.collection.name)
     gathering = gathering_of(run)
+    pages = Ahead(read_pages(run.tools.threatq, collection, start=state.position), PAGES_AHEAD)
     try:
-        for page in ahead(read_pages(run.tools.threatq, collection, start=state.position)):
-            gathering.take(page.rows)
-            _note(state, page)
-            run.progress.tell("", "gather", gathering.read, state.declared_last)
+        for page in pages:
+            _take(run, gathering, page)
             yield
     finally:
-        state.taken = gathering.pause()
-        run.save()
+        # What was fetched already is taken too: ThreatQ would have to give it once more.
+        left = pages.stop()
+        if not run.slice.lost:
+            for page in left:
+                _take(run, gathering, page)
+            state.taken = gathering.pause()
+            run.save()
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
-    """Yield `items`, fetching the next one while one is worked on."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
+class Ahead(Generic[T]):
+    """Iterates over `items`, of which a thread fetches up to `most` before they are asked for."""
+
+    def __init__(self, items: Iterator[T], most: int) -> None:
+        self._items, self._most = items, most
+        self._pool = ThreadPoolExecutor(1)
+        self._coming: deque[Future[T | None]] = deque()
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield one after the other; raises what fetching raised."""
+        self._coming.extend(self._pool.submit(next, self._items, None) for _ in range(self._most))
+        while (item := self._coming.popleft().result()) is not None:
+            self._coming.append(self._pool.submit(next, self._items, None))
             yield item
+
+    def stop(self) -> list[T]:
+        """Fetch no more; return what was fetched and not yielded, up to the first that failed."""
+        self._pool.shutdown(cancel_futures=True)
+        left = []
+        for coming in self._coming:
+            if coming.cancelled() or coming.exception() or (item := coming.result()) is None:
+                break
+            left.append(item)
+        return left
+
+
+def _take(run: Run, gathering: Gathering, page: Page) -> None:
+    gathering.take(page.rows)
+    _note(run.state, page)
+    run.progress.tell("", "gather", gathering.read, run.state.declared_last)
 
 
 def _note(state: RunState, page: Page) -> None:

@@ -1,81 +1,149 @@
-"""The second part of a run: each list of the family as it is, and what has to change in it."""
+"""The lists of a run: which there are, and each as it is and what has to change in it."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Generator
+from pathlib import Path
 
+import msgspec
 from msgspec import structs
 
 from workers.errors import Rejected
+from workers.files import write_whole
 from workers.listsync.listing import Listing
+from workers.listsync.manifest import digests_of
 from workers.listsync.naming import ListKey, family, list_name
 from workers.listsync.plan import ListPlan, Target, approve, lists_to_plan, plan_list
 from workers.listsync.spill import Spill
 from workers.logrhythm.failure import ListGone
+from workers.logrhythm.model import ListSummary
 from workers.sync.gathering import gathering_of
+from workers.sync.pieces import Planned, Read, keep_planned, keep_read, planned_of, read_of, show_life, taken
 from workers.sync.run import Run
-from workers.sync.state import ListState
+from workers.sync.state import ListState, RunFolder, RunState
 
 PRESENT = "present"
 
+#: The entries of a plan whose digests the manifest takes.
+NOTED = ("adopted", "adds", "released")
 
-def plan(run: Run) -> Generator[None, None, None]:
-    """Plan every list of the family, a list a piece; one that LogRhythm refuses does not keep the others."""
+
+def look_up(run: Run) -> Generator[None, None, None]:
+    """Find the lists of the family that exist in LogRhythm, and have them read while the collection is gathered."""
     if run.state.lists is None:
-        run.state.lists = _family(run)
+        run.state.lists = _existing(run)
         run.save()
-        yield
-    wanted = gathering_of(run).wanted
-    for one in run.lists:
-        if one.plan is None and not one.error:
-            _plan(run, one, wanted.get(one.name))
-            run.save()
-            yield
+    run.call_for_help(len(pieces(run.state, run.folder)))
+    yield
 
 
-def _family(run: Run) -> list[ListState]:
-    """Return the lists of the family that have an entry in the collection or exist in LogRhythm."""
+def _existing(run: Run) -> list[ListState]:
     collection, types = run.state.collection, run.options.types
     names = family(collection.base_name, collection.split_by, types)
     existing = run.tools.logrhythm.lists.named(names, common=collection.base_name)
-    wanted = [list_name(collection.base_name, ListKey(*one[:2])) for one in run.state.taken.lists]
+    keys = lists_to_plan(collection, types, (), existing)
     return [
-        ListState(name=name, type=key.type, bucket=key.bucket, found=existing.get(name))
-        for name, key in sorted(lists_to_plan(collection, types, wanted, existing).items())
+        ListState(name=name, type=key.type, bucket=key.bucket, found=existing[name])
+        for name, key in sorted(keys.items())
     ]
 
 
-def _plan(run: Run, one: ListState, wanted: Spill | None) -> None:
+def add_wanted(run: Run) -> None:
+    """Add the lists that have an entry in the collection and do not exist yet."""
+    collection, known = run.state.collection, {one.name for one in run.lists}
+    wanted = [list_name(collection.base_name, ListKey(*one[:2])) for one in run.state.taken.lists]
+    keys = lists_to_plan(collection, run.options.types, wanted, ())
+    new = [
+        ListState(name=name, type=key.type, bucket=key.bucket)
+        for name, key in keys.items()
+        if name not in known
+    ]
+    if new:
+        run.state.lists = sorted([*run.lists, *new], key=lambda one: one.name)
+        run.save()
+
+
+def pieces(state: RunState, folder: RunFolder) -> list[ListState]:
+    """Return the lists of which something can be done now: read it, or, once everything is gathered, plan it."""
+    return [one for one in state.lists or [] if _has_piece(state, one, folder.of(one))]
+
+
+def do_a_piece(run: Run) -> bool:
+    """Read or plan a list that no other worker is at; return whether there was one."""
+    for one in pieces(run.state, run.folder):
+        folder = run.folder_of(one)
+        with taken(folder) as is_ours:
+            if is_ours and _has_piece(run.state, one, folder):
+                _do(run, one)
+                return True
+    return False
+
+
+def _has_piece(state: RunState, one: ListState, folder: Path) -> bool:
+    if one.plan or one.error or planned_of(folder):
+        return False
+    return state.is_gathered or (one.found is not None and read_of(folder) is None)
+
+
+def _do(run: Run, one: ListState) -> None:
     folder = run.folder_of(one)
-    shutil.rmtree(folder, ignore_errors=True)
-    one.times_planned += 1
     try:
-        one.plan = _decide(run, one, wanted or Spill(folder / "nothing", caseless=run.caseless(one)))
-    except ListGone:
-        # It went away since the lists were listed: what is not there is empty.
-        one.found = None
-        one.plan = _decide(run, one, wanted or Spill(folder / "nothing", caseless=run.caseless(one)))
+        if one.found and read_of(folder) is None:
+            keep_read(folder, _read(run, one, one.found))
+        else:
+            keep_planned(folder, _plan(run, one))
     except Rejected as error:
-        one.error = str(error)
-        run.progress.tell(one.name, "failed", 0, None)
+        keep_planned(folder, Planned(error=str(error)))
+
+
+def _read(run: Run, one: ListState, found: ListSummary) -> Read:
+    """Bring a list's entries to disk; the reading is one answer and cannot be left in the middle."""
+    folder = run.folder_of(one)
+    present = Spill(folder / PRESENT, caseless=run.caseless(one))
+    try:
+        for values in run.tools.logrhythm.entries.read_blocks(found, at_most=run.options.max_items):
+            present.extend(values)
+            run.progress.tell(one.name, "read", present.count, found.entry_count)
+            show_life(folder)
+            run.slice.breathe()
+    except ListGone:
+        # It went away since the lists were looked up: what is not there is empty.
+        return Read(is_gone=True)
+    present.close()
+    return Read(present.count, present.size)
+
+
+def _plan(run: Run, one: ListState) -> Planned:
+    folder = run.folder_of(one)
+    read = read_of(folder) or Read()
+    exists = one.found is not None and not read.is_gone
+    decided = _decide(run, one, read, folder, manifest_of=one.found.guid if one.found and exists else "")
     # What the list holds was needed for the comparison alone.
     shutil.rmtree(folder / PRESENT, ignore_errors=True)
+    if not run.state.dry_run:
+        for kind in NOTED:
+            digests = digests_of(getattr(decided, kind).read(), caseless=run.caseless(one))
+            write_whole(str(_digests_file(folder, kind)), msgspec.msgpack.encode(digests))
+    return Planned(decided, is_gone=read.is_gone)
 
 
-def _decide(run: Run, one: ListState, wanted: Spill) -> ListPlan:
-    folder = run.folder_of(one)
-    present = _read(run, one)
+def _decide(run: Run, one: ListState, read: Read, folder: Path, *, manifest_of: str) -> ListPlan:
     target = Target(
         name=one.name,
         key=ListKey(one.type, one.bucket),
-        present=present,
-        listing=Listing(present.count, present.count),
-        exists=one.found is not None,
+        present=Spill(folder / PRESENT, caseless=run.caseless(one), count=read.count, size=read.size),
+        listing=Listing(read.count, read.count),
+        exists=bool(manifest_of),
     )
-    manifest = run.tools.manifests.of(one.found.guid) if one.found else None
+    wanted = gathering_of(run).wanted.get(one.name)
     decided = plan_list(
-        target, wanted, run.state.source, manifest=manifest, rules=run.options.rules, folder=folder
+        target,
+        wanted or Spill(folder / "nothing", caseless=run.caseless(one)),
+        run.state.source,
+        manifest=run.tools.manifests.of(manifest_of) if manifest_of else None,
+        rules=run.options.rules,
+        folder=folder,
     )
     approval = run.tools.holds.approval(one.name)
     if approval:
@@ -83,22 +151,17 @@ def _decide(run: Run, one: ListState, wanted: Spill) -> ListPlan:
     return _with_doubts(decided, one)
 
 
-def _read(run: Run, one: ListState) -> Spill:
-    """Bring a list's entries to disk; the reading is one answer and cannot be left in the middle."""
-    present = Spill(run.folder_of(one) / PRESENT, caseless=run.caseless(one))
-    if one.found is None:
-        return present
-    declared = one.found.entry_count
-    for values in run.tools.logrhythm.entries.read_blocks(one.found, at_most=run.options.max_items):
-        present.extend(values)
-        run.progress.tell(one.name, "read", present.count, declared)
-        run.slice.breathe()
-    present.close()
-    return present
-
-
 def _with_doubts(decided: ListPlan, one: ListState) -> ListPlan:
     if one.found is None or not one.found.is_retired:
         return decided
     said = "the list is retired in LogRhythm" + ("; adding brings it back" if decided.adds.count else "")
     return structs.replace(decided, warnings=(*decided.warnings, said))
+
+
+def digests_in(folder: Path, kind: str) -> dict[int, bytes]:
+    """Return the digests of what was planned: `kind` is one of NOTED."""
+    return msgspec.msgpack.decode(_digests_file(folder, kind).read_bytes(), type=dict[int, bytes])
+
+
+def _digests_file(folder: Path, kind: str) -> Path:
+    return folder / f"{kind}.digests"

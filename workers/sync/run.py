@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from workers.listsync.options import bands_of, rules_of, types_of
 from workers.listsync.plan import Rules, SyncPlan, sync_plan
 from workers.listsync.types import TypeTable
 from workers.logrhythm.client import LogRhythm
+from workers.runtime import Runtime
 from workers.sync.holds import Holds
 from workers.sync.journal import Progress
 from workers.sync.manifests import Manifests
@@ -59,9 +61,16 @@ class Tools(Struct, frozen=True):
     manifests: Manifests
     holds: Holds
 
+    @classmethod
+    def of(cls, here: Runtime, settings: Settings) -> Tools:
+        """Return those that the settings name; raises ConfigError."""
+        logrhythm = here.logrhythm(settings)
+        manifests = Manifests(here.redis, logrhythm.gateway.url)
+        return cls(here.threatq.caller, logrhythm, manifests, Holds(here.redis))
+
 
 class Run:
-    """A run of one collection in one worker's hands."""
+    """A run of one collection in one worker's hands; `summon` rings that many bells for others to help."""
 
     def __init__(
         self,
@@ -72,23 +81,29 @@ class Run:
         tools: Tools,
         progress: Progress,
         slice: Slice,
+        summon: Callable[[int], object] = int,
     ) -> None:
         self.state, self.folder, self.options = state, folder, options
-        self.tools, self.progress, self.slice = tools, progress, slice
+        self.tools, self.progress, self.slice, self._summon = tools, progress, slice, summon
 
     def save(self) -> None:
         """Write down how far the run is, unless another worker has it now."""
         if not self.slice.lost:
             self.folder.save(self.state)
 
+    def call_for_help(self, workers: int) -> None:
+        """Let that many workers know that they can do a piece."""
+        if workers > 0:
+            self._summon(workers)
+
     @property
     def lists(self) -> list[ListState]:
-        """The lists of the run; none before everything was gathered."""
+        """The lists of the run, as far as they are known."""
         return self.state.lists or []
 
     def folder_of(self, one: ListState) -> Path:
-        """The folder of one list's changes."""
-        return self.folder.path / f"changes-{self.lists.index(one):03}"
+        """The folder of one list in its present plan."""
+        return self.folder.of(one)
 
     def caseless(self, one: ListState) -> bool:
         """Whether entries of this list in capitals are the same entries."""

@@ -14,6 +14,7 @@ from msgspec import Struct
 from workers.config import Settings
 from workers.errors import ConfigError
 from workers.files import write_whole
+from workers.listsync.digests import short
 from workers.listsync.gather import Gathered
 from workers.listsync.listing import Listing
 from workers.listsync.mapping import Collection
@@ -31,7 +32,10 @@ STATE = "state.json"
 
 
 class ListState(Struct, kw_only=True):
-    """One list in a run; `found` is how LogRhythm described it, None where it has to be made."""
+    """One list in a run; `found` is how LogRhythm described it, None where it has to be made.
+
+    `times_planned` counts the plans that came to nothing, because the list went away or whoever planned it did.
+    """
 
     name: str
     type: str
@@ -43,13 +47,22 @@ class ListState(Struct, kw_only=True):
     error: str = ""
     times_planned: int = 0
 
+    def plan_anew(self) -> None:
+        """Forget the plan; the next one gets another folder."""
+        self.plan = None
+        self.times_planned += 1
+
 
 class RunState(Struct, kw_only=True):
-    """A run: first everything is gathered, then every list is planned, then each is written."""
+    """A run: the lists are looked up, everything is gathered, then each list is planned and written.
+
+    `lists` are those that exist, and those to be made as soon as everything is gathered.
+    """
 
     collection: Collection
     rules: str
     began_ms: int
+    dry_run: bool = False
     position: Position | None = START
     taken: Gathered = Gathered()
     declared: int | None = None
@@ -57,6 +70,11 @@ class RunState(Struct, kw_only=True):
     last_id: int = 0
     doubts: list[str] = []
     lists: list[ListState] | None = None
+
+    @property
+    def is_gathered(self) -> bool:
+        """Whether the whole collection was read."""
+        return self.position is None
 
     @property
     def source(self) -> Source:
@@ -82,19 +100,23 @@ class RunFolder:
     def __init__(self, base: Path, job_id: str) -> None:
         self.path = base / job_id
 
-    def load(self, rules: str) -> RunState | None:
-        """Return where an earlier process stopped; None where there is nothing to go on with.
+    def of(self, one: ListState) -> Path:
+        """Return the folder of one list in its present plan."""
+        return self.path / f"{short(one.name)}-{one.times_planned}"
 
-        That is so when the settings have changed since (`rules`), or it was too long ago.
-        """
+    def load(self) -> RunState | None:
+        """Return how far the run is; None where nothing is to go on with, or it was too long ago."""
         file = self.path / STATE
         try:
             if time.time() - file.stat().st_mtime > STALE_S:
                 return None
-            state = msgspec.json.decode(file.read_bytes(), type=RunState)
+            return msgspec.json.decode(file.read_bytes(), type=RunState)
         except (OSError, msgspec.MsgspecError):
             return None
-        return state if state.rules == rules else None
+
+    def is_under_way(self) -> bool:
+        """Tell whether the run has not ended yet."""
+        return (self.path / STATE).exists()
 
     def begin(self) -> None:
         """Start with an empty folder."""

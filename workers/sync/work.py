@@ -14,12 +14,12 @@ from workers.ledger.records import Claim, Settlement, done, given_back
 from workers.listsync.mapping import Collection
 from workers.listsync.options import collections_of
 from workers.runtime import Runtime
-from workers.sync import gathering, planning, writing
-from workers.sync.holds import Holds
+from workers.sync.applying import plan_and_write
+from workers.sync.gathering import gather
 from workers.sync.journal import Progress, now_ms
 from workers.sync.locks import hold, release
-from workers.sync.manifests import Manifests
 from workers.sync.outcome import conclude
+from workers.sync.planning import look_up
 from workers.sync.run import Options, Run, Tools, deciding
 from workers.sync.slices import LetGo, Slice
 from workers.sync.state import RunFolder, RunState, base_folder
@@ -79,7 +79,7 @@ def _go_on(
             return done(claim, {"status": "overlap", "by": holder, "reason": reason})
     try:
         run = _taken_up(claim, here, settings, collection, slice)
-        if not _advance(run, dry_run=dry_run):
+        if not _advance(run):
             return given_back(claim)
         result = conclude(here.redis, run, claim.id, dry_run=dry_run)
     except LetGo:
@@ -95,10 +95,9 @@ def _go_on(
     return done(claim, result)
 
 
-def _advance(run: Run, *, dry_run: bool) -> bool:
+def _advance(run: Run) -> bool:
     """Do what the time allows; return whether the run is at its end."""
-    parts = (gathering.gather, planning.plan) if dry_run else (gathering.gather, planning.plan, writing.write)
-    for part in parts:
+    for part in (look_up, gather, plan_and_write):
         pieces = part(run)
         try:
             if not run.slice.takes(pieces):
@@ -111,22 +110,24 @@ def _advance(run: Run, *, dry_run: bool) -> bool:
 def _taken_up(claim: Claim, here: Runtime, settings: Settings, collection: Collection, slice: Slice) -> Run:
     """Return the run as another process left it, or a new one."""
     folder, rules = RunFolder(base_folder(settings), claim.id), deciding(settings, collection)
-    state = folder.load(rules)
-    if state is None:
+    state = folder.load()
+    if state is None or state.rules != rules:
         folder.begin()
-        state = RunState(collection=collection, rules=rules, began_ms=now_ms(here.redis))
+        state = RunState(
+            collection=collection,
+            rules=rules,
+            began_ms=now_ms(here.redis),
+            dry_run=bool(claim.arguments.get("dry_run")),
+        )
         log.info("sync begins", job=claim.id, collection=collection.name, method=settings.sync_method)
-    logrhythm = here.logrhythm(settings)
-    tools = Tools(
-        here.threatq.caller, logrhythm, Manifests(here.redis, logrhythm.gateway.url), Holds(here.redis)
-    )
     return Run(
         state,
         folder=folder,
         options=Options.of(settings),
-        tools=tools,
+        tools=Tools.of(here, settings),
         progress=Progress(here.redis, claim.id),
         slice=slice,
+        summon=partial(here.ledger.call_together, "sync"),
     )
 
 

@@ -1,4 +1,4 @@
-"""The third part of a run: what was planned is written, a thousand entries a call, and each call counted on disk."""
+"""Carrying out a plan: a thousand entries a call, and each call counted on disk."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 
 from workers.errors import Rejected
 from workers.listsync.batches import BATCH
-from workers.listsync.manifest import digests_of
 from workers.listsync.plan import ListPlan
 from workers.logrhythm.failure import ListGone
 from workers.logrhythm.model import ListKind, ListSummary
-from workers.sync.planning import plan
+from workers.sync.planning import digests_in
 from workers.sync.run import Run
 from workers.sync.state import ListState
 
@@ -38,24 +37,20 @@ class Calls:
             file.write(b".")
 
 
-def write(run: Run) -> Generator[None, None, None]:
-    """Carry out every plan, a call a piece; a list that LogRhythm refuses does not keep the others."""
-    for one in run.lists:
-        if one.is_written or one.error:
-            continue
-        try:
-            yield from _write(run, one)
-        except ListGone as error:
-            if one.times_planned >= MOST_PLANS:
-                _fail(run, one, error)
-                continue
-            # Somebody removed it since: it is planned as one that has to be made.
-            one.found, one.plan = None, None
-            run.save()
-            yield from plan(run)
-            yield from _write(run, one)
-        except Rejected as error:
+def write(run: Run, one: ListState) -> Generator[None, None, None]:
+    """Carry out the plan of one list, a call a piece; what LogRhythm refuses is the list's error."""
+    try:
+        yield from _write(run, one)
+    except ListGone as error:
+        if one.times_planned + 1 >= MOST_PLANS:
             _fail(run, one, error)
+            return
+        # Somebody removed it since: it is planned as one that has to be made.
+        one.found = None
+        one.plan_anew()
+        run.save()
+    except Rejected as error:
+        _fail(run, one, error)
 
 
 def _write(run: Run, one: ListState) -> Generator[None, None, None]:
@@ -65,7 +60,7 @@ def _write(run: Run, one: ListState) -> Generator[None, None, None]:
     if decided.calls:
         yield from _change(run, one, decided)
     elif one.found and decided.adopted.count:
-        run.tools.manifests.added(one.found.guid, one.name, _digests(run, one, decided, "adopted"))
+        run.tools.manifests.added(one.found.guid, one.name, digests_in(run.folder_of(one), "adopted"))
     one.is_written = True
     run.save()
     run.progress.tell(one.name, "done", decided.calls, decided.calls)
@@ -74,15 +69,15 @@ def _write(run: Run, one: ListState) -> Generator[None, None, None]:
 def _change(run: Run, one: ListState, decided: ListPlan) -> Generator[None, None, None]:
     calls = Calls(run.folder_of(one))
     target = _ready(run, one, decided, is_new=not calls.made)
-    entries, manifests = run.tools.logrhythm.entries, run.tools.manifests
     total = decided.adds.count + decided.released.count
-    for adding, values in islice(in_order(decided, run.options.rules.capacity), calls.made, None):
-        told = entries.add(target, values) if adding else entries.remove(target, values)
-        calls.count()
-        one.entry_count = told.entry_count
-        run.progress.tell(one.name, "write", min(calls.made * BATCH, total), total)
-        yield
-    manifests.removed(target.guid, one.name, _digests(run, one, decided, "released"))
+    with run.tools.logrhythm.entries.writing() as writer:
+        for adding, values in islice(in_order(decided, run.options.rules.capacity), calls.made, None):
+            told = writer.add(target, values) if adding else writer.remove(target, values)
+            calls.count()
+            one.entry_count = told.entry_count
+            run.progress.tell(one.name, "write", min(calls.made * BATCH, total), total)
+            yield
+    run.tools.manifests.removed(target.guid, one.name, digests_in(run.folder_of(one), "released"))
 
 
 def in_order(decided: ListPlan, capacity: int) -> Iterator[tuple[bool, list[str]]]:
@@ -108,15 +103,9 @@ def _ready(run: Run, one: ListState, decided: ListPlan, *, is_new: bool) -> List
         one.found = run.tools.logrhythm.ensure_list(one.name, ListKind(rule.list_type, rule.use_context))
         run.save()
     if is_new:
-        manifests = run.tools.manifests
-        manifests.added(one.found.guid, one.name, _digests(run, one, decided, "adopted"))
-        manifests.added(one.found.guid, one.name, _digests(run, one, decided, "adds"))
+        for kind in ("adopted", "adds"):
+            run.tools.manifests.added(one.found.guid, one.name, digests_in(run.folder_of(one), kind))
     return one.found
-
-
-def _digests(run: Run, one: ListState, decided: ListPlan, kind: str) -> dict[int, bytes]:
-    batches = {"adopted": decided.adopted, "adds": decided.adds, "released": decided.released}[kind]
-    return digests_of(batches.read(), caseless=run.caseless(one))
 
 
 def _fail(run: Run, one: ListState, error: Rejected) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from celery import Task
 
 from workers.app import app, stopping
@@ -10,14 +12,19 @@ from workers.ledger.bell import task_name
 from workers.runtime import runtime
 
 
-def works_on(bench: Bench) -> Task:
-    """Register the Celery task that works on the bench's queue; its result, the count of jobs, is what Flower shows."""
+def works_on(bench: Bench, *, afterwards: Callable[[], object] = bool) -> Task:
+    """Register the Celery task that works on the bench's queue; its result, the count of jobs, is what Flower shows.
+
+    `afterwards` is done once no job is ready.
+    """
 
     @app.task(name=task_name(bench.queue))
     def work() -> int:
         here = runtime()
         # Measuring costs as much as a tenth of a small job, so it is done where somebody looks.
         observe = here.telemetry.worked if here.settings.metrics_port >= 0 else observe_nothing
-        return drain(bench, here.ledger, here.leases, stopping=stopping.is_set, observe=observe)
+        settled = drain(bench, here.ledger, here.leases, stopping=stopping.is_set, observe=observe)
+        afterwards()
+        return settled
 
     return work

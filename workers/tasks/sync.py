@@ -1,4 +1,4 @@
-"""The queue sync: each run goes on for a few seconds, then whichever waits longest."""
+"""The queue sync: each run goes on for a few seconds, then whichever waits longest; who has none helps."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from workers.app import stopping
 from workers.drain import Bench
 from workers.ledger.records import Claim, Settlement
 from workers.runtime import runtime
+from workers.sync.helping import help_out
 from workers.sync.work import work as go_on
 from workers.tasks.queue import works_on
 
@@ -17,4 +18,9 @@ def handle(claims: Sequence[Claim]) -> list[Settlement]:
     return [go_on(claim, runtime(), stopping.is_set) for claim in claims]
 
 
-work = works_on(Bench("sync", handle, 1))
+def help_others() -> None:
+    """Take a share in the runs that other workers have in hand."""
+    help_out(runtime(), stopping.is_set)
+
+
+work = works_on(Bench("sync", handle, 1), afterwards=help_others)

@@ -1,0 +1,43 @@
+"""When the recurring sync starts: once, and never forgotten."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sync_stage import Stage
+from workers.errors import ConfigError
+from workers.ledger.ledger import Ledger
+from workers.sync.journal import now_ms
+from workers.sync.schedule import LAST, start_if_due
+
+pytestmark = pytest.mark.integration
+
+
+def test_two_upkeeps_at_once_start_one_sync_and_a_restart_misses_none(stage: Stage, ledger: Ledger) -> None:
+    settings = stage.here.settings
+    first = start_if_due(ledger, settings)
+    assert first
+    assert start_if_due(ledger, settings) is None
+    # an hour later, two upkeeps that both still see the old time
+    an_hour_ago = now_ms(stage.redis) - 3_600_000
+    started = []
+    for _ in range(2):
+        stage.redis.set(LAST, an_hour_ago)
+        started.append(start_if_due(ledger, settings))
+    assert started[0]
+    assert started[0] == started[1] != first
+
+
+def test_no_scheduled_sync_is_added_to_one_that_still_waits(stage: Stage, ledger: Ledger) -> None:
+    first = start_if_due(ledger, stage.here.settings)
+    stage.redis.set(LAST, f"{now_ms(stage.redis) - 7_200_000} {first}")
+    assert start_if_due(ledger, stage.here.settings) is None
+    while stage.drain():
+        pass
+    assert start_if_due(ledger, stage.here.settings)
+
+
+def test_an_interval_below_an_hour_is_refused(stage: Stage, ledger: Ledger) -> None:
+    with pytest.raises(ConfigError, match="once an hour"):
+        start_if_due(ledger, stage.set(sync_interval_s=60))
+    assert start_if_due(ledger, stage.set(sync_interval_s=60, sync_interval_floor_s=60))

@@ -1,0 +1,57 @@
+"""Helping with runs that other workers have in hand: their lists are read and planned side by side."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import structlog
+
+from workers.errors import TqError
+from workers.runtime import Runtime
+from workers.sync.journal import Progress
+from workers.sync.planning import do_a_piece, pieces
+from workers.sync.run import Options, Run, Tools, deciding
+from workers.sync.slices import LetGo, Slice
+from workers.sync.state import RunFolder, base_folder
+
+log = structlog.get_logger(__name__)
+
+#: One helper a process: more would only share its processor time.
+_HELPING = threading.Lock()
+
+
+def help_out(here: Runtime, stopping: Callable[[], bool]) -> int:
+    """Do pieces of the runs in this machine's folder until none is free; return how many were done.
+
+    What hinders a helper hinders the run's own worker too, who then says so.
+    """
+    if not _HELPING.acquire(blocking=False):
+        return 0
+    done = 0
+    try:
+        while not stopping() and any(do_a_piece(run) for run in _runs(here, stopping)):
+            done += 1
+    except (TqError, LetGo, FileNotFoundError) as error:
+        log.info("helps no more", reason=str(error))
+    finally:
+        _HELPING.release()
+    return done
+
+
+def _runs(here: Runtime, stopping: Callable[[], bool]) -> Iterator[Run]:
+    """Yield the runs that have a piece to do, as they are now."""
+    base = base_folder(here.settings)
+    for path in sorted(base.iterdir()):
+        folder = RunFolder(base, path.name)
+        state = folder.load()
+        settings = here.sync_settings() if state and pieces(state, folder) else None
+        if state and settings and state.rules == deciding(settings, state.collection):
+            yield Run(
+                state,
+                folder=folder,
+                options=Options.of(settings),
+                tools=Tools.of(here, settings),
+                progress=Progress(here.redis, path.name),
+                slice=Slice(stopping, folder.is_under_way),
+            )
