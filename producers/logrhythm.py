@@ -31,7 +31,8 @@ from workers.ledger.ledger import Ledger
 from workers.listsync.options import collections_of
 from workers.pages import LOGRHYTHM, with_logrhythm_page
 from workers.runtime import Runtime
-from workers.sync.work import NEEDED, work
+from workers.sync.setup import NEEDED
+from workers.sync.work import work
 from workers.threatq.client import Client
 from workers.threatq.connector import Connector
 

@@ -103,6 +103,18 @@ def operator(
 
 
 @pytest.fixture
+def configured(
+    operator: Operator, threatq_sandbox: SandboxThreatQ, monkeypatch: pytest.MonkeyPatch
+) -> Operator:
+    """An operator whose settings name a ThreatQ too."""
+    monkeypatch.setenv("TQ_THREATQ_URL", threatq_sandbox.url)
+    monkeypatch.setenv("TQ_THREATQ_CLIENT_ID", threatq_sandbox.client_id)
+    monkeypatch.setenv("TQ_THREATQ_EMAIL", threatq_sandbox.email)
+    monkeypatch.setenv("TQ_THREATQ_PASSWORD", threatq_sandbox.password)
+    return operator
+
+
+@pytest.fixture
 def example_payload() -> dict[str, object]:
     """The payload example of the Events Builder guide."""
     payload: dict[str, object] = json.loads((FIXTURES / "payload-example.json").read_text())

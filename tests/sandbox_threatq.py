@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import requests
+from msgspec import structs
 
 from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
+from workers.config import Secret, Settings
+from workers.threatq.connector import Connector, Field
+from workers.threatq.service import connect
 
 
 class SandboxThreatQ:
@@ -21,6 +26,23 @@ class SandboxThreatQ:
         self.url = url
         self.http = requests.Session()
         self.http.trust_env = False
+
+    def settings(self, **more: Any) -> Settings:
+        """The settings that reach it, and more."""
+        login = Settings(
+            threatq_url=self.url,
+            threatq_client_id=self.client_id,
+            threatq_email=self.email,
+            threatq_password=Secret(self.password),
+        )
+        return structs.replace(login, **more)
+
+    def fill_page(self, name: str, fields: Sequence[Field], **change: Any) -> None:
+        """Register a connector and change its page as an administrator would: `custom_fields={...}`."""
+        caller = connect(self.settings()).caller
+        page = Connector(caller, name).register(fields)
+        if change:
+            caller.call("PUT", f"/api/connectors/{page.id}", json=change)
 
     def control(self, path: str, body: Any = None, method: str = "POST") -> Any:
         """Pull a lever: `control("faults", {"kind": "rate_limit", "next": 2})`."""

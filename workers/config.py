@@ -335,6 +335,12 @@ def missing(settings: Settings, names: tuple[str, ...]) -> list[str]:
     return [name for name in names if not getattr(settings, name)]
 
 
+def not_set(settings: Settings, names: tuple[str, ...]) -> str:
+    """Return a sentence about those of `names` that are empty, "" where none is."""
+    absent = ", ".join(map(env_name, missing(settings, names)))
+    return f"not set: {absent}" if absent else ""
+
+
 def require(settings: Settings, *names: str) -> None:
     """Raise ConfigError that lists every one of `names` that is empty, with what it means."""
     annotations = fields()

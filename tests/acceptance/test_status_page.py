@@ -124,6 +124,34 @@ def test_held_deletes_are_shown_and_approved(page: Page, redis: Redis) -> None:
     assert approved.approved_by == "operator"
 
 
+def test_deletes_that_nobody_may_approve_show_why_and_no_button(page: Page, door: Shim, redis: Redis) -> None:
+    # Given deletes that somebody may approve, and others in doubt
+    doubt = "ThreatQ's listing is not complete"
+    sound = Hold("aa11", "Very High", "TQ FQDN", 2000, 5000, "40 % of the list", (), 1)
+    doubted = Hold("bb22", "Very High", "TQ MD5", 900, 900, doubt, (), 2, doubt=doubt)
+    for hold in (sound, doubted):
+        redis.hset(keys.SYNC_HELD, hold.id, msgspec.json.encode(hold))
+    # When both pages that show them are opened
+    for path in ("/", "/syncs"):
+        page.goto(door.url + path)
+        # Then one has a button, the other the reason
+        expect(page.get_by_role("button", name="Approve")).to_have_count(1)
+        expect(page.locator(".hold", has_text="TQ MD5")).to_contain_text(doubt)
+        expect(page.locator(".hold", has_text="TQ MD5").locator(".state")).to_have_text(
+            "not to be approved now"
+        )
+
+
+def test_a_service_that_is_not_configured_is_not_said_to_be_well(page: Page) -> None:
+    services = page.locator("#services li")
+    # Given a worker whose settings name a ThreatQ and no LogRhythm, then the page tells them apart
+    expect(services.filter(has_text="ThreatQ").locator(".dot")).to_have_class("dot good")
+    logrhythm = services.filter(has_text="LogRhythm")
+    expect(logrhythm).to_contain_text("not configured")
+    expect(logrhythm).to_contain_text("not set: TQ_LOGRHYTHM_URL, TQ_LOGRHYTHM_TOKEN")
+    expect(logrhythm.locator(".dot")).to_have_class("dot none")
+
+
 def test_what_cannot_be_read_is_corrected_in_the_browser(page: Page, desk: Desk, redis: Redis) -> None:
     Quarantine(redis).keep(
         [

@@ -8,7 +8,6 @@ import pytest
 
 from tests.sandbox_threatq import SandboxThreatQ
 from workers.actions.act import Report, act
-from workers.config import Secret, Settings
 from workers.errors import InputError, Rejected
 from workers.private import PrivateRanges, parse_private_ips
 from workers.threatq.service import ThreatQ, connect
@@ -22,11 +21,7 @@ LOGRHYTHM = [{"name": "LogRhythm"}]
 def threatq(threatq_sandbox: SandboxThreatQ) -> ThreatQ:
     """Our client of the simulated ThreatQ."""
     return connect(
-        Settings(
-            threatq_url=threatq_sandbox.url,
-            threatq_client_id=threatq_sandbox.client_id,
-            threatq_email=threatq_sandbox.email,
-            threatq_password=Secret(threatq_sandbox.password),
+        threatq_sandbox.settings(
             threatq_status="Review",
         )
     )

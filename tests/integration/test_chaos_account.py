@@ -7,7 +7,7 @@ import pytest
 from chaos.account import Account, settle_up
 from chaos.payloads import payload, title
 from tests.sandbox_threatq import SandboxThreatQ
-from workers.config import Secret, Settings
+from workers.config import Settings
 from workers.events import make_events
 from workers.jobs import Job
 from workers.ledger.desk import Desk
@@ -21,14 +21,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def threatq(threatq_sandbox: SandboxThreatQ) -> ThreatQ:
     threatq_sandbox.behave(event_key="none")
-    return connect(
-        Settings(
-            threatq_url=threatq_sandbox.url,
-            threatq_client_id=threatq_sandbox.client_id,
-            threatq_email=threatq_sandbox.email,
-            threatq_password=Secret(threatq_sandbox.password),
-        )
-    )
+    return connect(threatq_sandbox.settings())
 
 
 def send(ledger: Ledger, count: int) -> dict[int, str]:

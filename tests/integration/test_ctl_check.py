@@ -14,7 +14,6 @@ from sandbox.logrhythm.tokens import mint
 from tests.operator import Operator
 from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
 from tests.sandbox_threatq import SandboxThreatQ
-from workers.config import Secret, Settings
 from workers.ctl.check import side_by_side
 from workers.ctl.checks.crew import judge
 from workers.ctl.checks.line import Line, ok
@@ -23,23 +22,9 @@ from workers.jobs import QUEUES, Job
 from workers.ledger import keys
 from workers.ledger.ledger import Ledger
 from workers.ledger.overview import overview
-from workers.pages import LOGRHYTHM
-from workers.threatq.connector import Connector, Field
-from workers.threatq.service import connect as connect_threatq
+from workers.pages import EVENTS_BUILDER, LOGRHYTHM
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def configured(
-    operator: Operator, threatq_sandbox: SandboxThreatQ, monkeypatch: pytest.MonkeyPatch
-) -> Operator:
-    """An operator whose settings name a ThreatQ too."""
-    monkeypatch.setenv("TQ_THREATQ_URL", threatq_sandbox.url)
-    monkeypatch.setenv("TQ_THREATQ_CLIENT_ID", threatq_sandbox.client_id)
-    monkeypatch.setenv("TQ_THREATQ_EMAIL", threatq_sandbox.email)
-    monkeypatch.setenv("TQ_THREATQ_PASSWORD", threatq_sandbox.password)
-    return operator
 
 
 @pytest.fixture
@@ -64,17 +49,7 @@ def states(operator: Operator, area: str) -> dict[str, str]:
 
 
 def register(sandbox: SandboxThreatQ, **change: Any) -> None:
-    """Register the Events Builder, and change its page as its administrator would."""
-    settings = Settings(
-        threatq_url=sandbox.url,
-        threatq_client_id=sandbox.client_id,
-        threatq_email=sandbox.email,
-        threatq_password=Secret(sandbox.password),
-    )
-    caller = connect_threatq(settings).caller
-    page = Connector(caller, "Events Builder").register([Field("private_ips", "Private IPs")])
-    if change:
-        caller.call("PUT", f"/api/connectors/{page.id}", json=change)
+    sandbox.fill_page("Events Builder", EVENTS_BUILDER, **change)
 
 
 def test_a_redis_as_it_should_be(operator: Operator) -> None:
@@ -299,20 +274,12 @@ def test_what_logrhythms_page_in_threatq_says_is_what_is_checked(
 ) -> None:
     with running_logrhythm() as sandbox:
         # given a page that names the LogRhythm, which the environment does not
-        settings = Settings(
-            threatq_url=threatq_sandbox.url,
-            threatq_client_id=threatq_sandbox.client_id,
-            threatq_email=threatq_sandbox.email,
-            threatq_password=Secret(threatq_sandbox.password),
-        )
-        caller = connect_threatq(settings).caller
-        page = Connector(caller, "LogRhythm").register(LOGRHYTHM)
         fields = {"logrhythm_host": sandbox.url, "logrhythm_token": mint(), "logrhythm_owner": "ThreatQ Sync"}
+        threatq_sandbox.fill_page("LogRhythm", LOGRHYTHM, is_active=True, custom_fields=fields)
 
         # when, then
-        caller.call("PUT", f"/api/connectors/{page.id}", json={"is_active": True, "custom_fields": fields})
         assert lines(configured, "logrhythm", code=0)["login"]["found"] == sandbox.url
         assert lines(configured, "threatq")["list sync"]["found"] == "LogRhythm is enabled"
 
-        caller.call("PUT", f"/api/connectors/{page.id}", json={"custom_fields": {"sync_max_items": "many"}})
+        threatq_sandbox.fill_page("LogRhythm", LOGRHYTHM, custom_fields={"sync_max_items": "many"})
         assert "sync_max_items" in lines(configured, "threatq", code=2)["list sync"]["found"]

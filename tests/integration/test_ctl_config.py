@@ -9,10 +9,8 @@ import pytest
 
 from tests.operator import Operator
 from tests.sandbox_threatq import SandboxThreatQ
-from workers.config import Secret, Settings
 from workers.pages import EVENTS_BUILDER, LOGRHYTHM
-from workers.threatq.connector import Connector, Field
-from workers.threatq.service import connect
+from workers.threatq.connector import Field
 
 pytestmark = pytest.mark.integration
 
@@ -20,29 +18,15 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJ1aWQiOjEyfQ.c2lnbmF0dXJl"
 
 
 @pytest.fixture
-def configured(
-    operator: Operator, threatq_sandbox: SandboxThreatQ, monkeypatch: pytest.MonkeyPatch
-) -> Operator:
-    monkeypatch.setenv("TQ_THREATQ_URL", threatq_sandbox.url)
-    monkeypatch.setenv("TQ_THREATQ_CLIENT_ID", threatq_sandbox.client_id)
-    monkeypatch.setenv("TQ_THREATQ_EMAIL", threatq_sandbox.email)
-    monkeypatch.setenv("TQ_THREATQ_PASSWORD", threatq_sandbox.password)
+def configured(configured: Operator, monkeypatch: pytest.MonkeyPatch) -> Operator:
+    """An operator whose environment also says what the page says."""
     monkeypatch.setenv("TQ_PRIVATE_IPS", "192.168.0.0/16")
     monkeypatch.setenv("TQ_SYNC_METHOD", "add")
-    return operator
+    return configured
 
 
 def fill(sandbox: SandboxThreatQ, name: str, fields: tuple[Field, ...], **values: str) -> None:
-    """Register a connector and fill its page as an administrator would."""
-    settings = Settings(
-        threatq_url=sandbox.url,
-        threatq_client_id=sandbox.client_id,
-        threatq_email=sandbox.email,
-        threatq_password=Secret(sandbox.password),
-    )
-    caller = connect(settings).caller
-    page = Connector(caller, name).register(fields)
-    caller.call("PUT", f"/api/connectors/{page.id}", json={"custom_fields": values})
+    sandbox.fill_page(name, fields, custom_fields=values)
 
 
 def shown(operator: Operator, *words: str) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,6 @@ import pytest
 from msgspec import structs
 
 from tests.sandbox_threatq import SandboxThreatQ
-from workers.config import Secret, Settings
 from workers.errors import ConfigError
 from workers.events import make_or_hold
 from workers.jobs import Job
@@ -26,14 +25,7 @@ Payload = dict[str, Any]
 @pytest.fixture
 def here(threatq_sandbox: SandboxThreatQ) -> Runtime:
     """A worker's runtime whose settings come from ThreatQ's UI, where the connector is registered."""
-    runtime = Runtime(
-        Settings(
-            threatq_url=threatq_sandbox.url,
-            threatq_client_id=threatq_sandbox.client_id,
-            threatq_email=threatq_sandbox.email,
-            threatq_password=Secret(threatq_sandbox.password),
-        )
-    )
+    runtime = Runtime(threatq_sandbox.settings())
     runtime.events_connector.register(EVENTS_BUILDER)
     return runtime
 

@@ -11,7 +11,6 @@ import pytest
 
 from producers.paper import calls
 from tests.sandbox_threatq import SandboxThreatQ
-from workers.config import Secret, Settings
 from workers.payload.builder import plan_event
 from workers.payload.options import from_settings
 from workers.threatq.carry_out import create_events
@@ -51,11 +50,7 @@ def test_explaining_shows_the_calls_that_are_made(
     example_payload: dict[str, object], threatq_sandbox: SandboxThreatQ
 ) -> None:
     # given
-    settings = Settings(
-        threatq_url=threatq_sandbox.url,
-        threatq_client_id=threatq_sandbox.client_id,
-        threatq_email=threatq_sandbox.email,
-        threatq_password=Secret(threatq_sandbox.password),
+    settings = threatq_sandbox.settings(
         private_ips="10.0.0.0/8",
     )
     payload = example_payload | {"malware": "Emotet", "uri_target": "FQDN:bad.example, IP Address:10.1.2.3"}

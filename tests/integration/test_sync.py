@@ -9,7 +9,10 @@ import pytest
 from sandbox.logrhythm.config import LogRhythmConfig
 from sandbox.threatq.seed import value_of
 from tests.sync_stage import COLLECTION, MAPPING, Stage
+from workers.errors import InputError
+from workers.ledger import keys
 from workers.sync.holds import Holds
+from workers.sync.journal import held_count
 
 pytestmark = pytest.mark.integration
 
@@ -89,7 +92,11 @@ def test_an_emptied_collection_deletes_nothing(stage: Stage) -> None:
     assert result["deletes"] == 0
     assert "the collection is empty" in " ".join(result["notes"])
     assert sum(map(len, stage.lists().values())) == 50
-    assert Holds(stage.redis).every() == []
+    # and nobody can approve what only looks like a mass delete
+    assert {hold.doubt for hold in Holds(stage.redis).every()} == {
+        "the collection is empty in ThreatQ; if that is meant, retire the lists"
+    }
+    assert held_count(stage.redis) == 0
 
 
 @pytest.mark.parametrize("how", ["renamed", "not shared any more"])
@@ -136,6 +143,32 @@ def test_a_mass_delete_is_held_until_somebody_approves_just_that(stage: Stage) -
     assert result["deletes"] == 100
     assert named(result, "ThreatQ: FQDN")["held"] > 0
     assert [one.id == hold.id for one in Holds(stage.redis).every()] == [False]
+
+
+def test_what_is_held_cannot_be_approved_while_the_source_is_in_doubt(stage: Stage) -> None:
+    # given deletes that somebody may approve
+    stage.set(sync_delete_max_count=5)
+    stage.seed(200, types=["FQDN"])
+    stage.sync()
+    stage.expire(every=2)
+    stage.sync()
+    (before,) = Holds(stage.redis).every()
+    assert (before.doubt, held_count(stage.redis)) == ("", 1)
+
+    # when the next run cannot read the collection completely, they stay, and cannot be approved
+    stage.threatq.fault("bare", path="/api/indicators/query", next=1)
+    stage.sync()
+    (doubted,) = Holds(stage.redis).every()
+    assert (doubted.id, held_count(stage.redis)) == (before.id, 0)
+    with pytest.raises(InputError, match="may not be approved now: ThreatQ's listing is not complete"):
+        Holds(stage.redis).approve(doubted.id, by="test", now_ms=1)
+
+    # and when it is whole again they are as before, however long ago their digests were written
+    stage.redis.delete(keys.sync_held(before.id))
+    stage.sync()
+    assert Holds(stage.redis).every() == [before]
+    Holds(stage.redis).approve(before.id, by="test", now_ms=1)
+    assert stage.sync()["deletes"] == 100
 
 
 def test_entries_of_others_are_told_and_stay_unless_the_setting_says_otherwise(stage: Stage) -> None:

@@ -1,14 +1,17 @@
-"""When the recurring sync starts: once, and never forgotten."""
+"""When the recurring sync starts: once, and never forgotten; and whether there is anything to start it for."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.sync_stage import Stage
+from workers.config import Secret, Settings
 from workers.errors import ConfigError
 from workers.ledger.ledger import Ledger
+from workers.ledger.overview import overview
 from workers.sync.journal import now_ms
 from workers.sync.schedule import LAST, start_if_due
+from workers.sync.setup import tell_setup
 
 pytestmark = pytest.mark.integration
 
@@ -41,3 +44,17 @@ def test_an_interval_below_an_hour_is_refused(stage: Stage, ledger: Ledger) -> N
     with pytest.raises(ConfigError, match="once an hour"):
         start_if_due(ledger, stage.set(sync_interval_s=60))
     assert start_if_due(ledger, stage.set(sync_interval_s=60, sync_interval_floor_s=60))
+
+
+def test_workers_tell_whether_logrhythm_is_configured(stage: Stage) -> None:
+    stage.seed(5, types=["FQDN"])
+    stage.sync()
+    assert overview(stage.redis).lacking == {"logrhythm": ""}
+    stage.set(settings_from="threatq")
+    stage.sync()
+    assert overview(stage.redis).lacking == {"logrhythm": "the connector LogRhythm is not enabled in ThreatQ"}
+    tell_setup(stage.redis, Settings(settings_from="local", threatq_client_secret=Secret("x")))
+    assert overview(stage.redis).lacking == {
+        "threatq": "not set: TQ_THREATQ_URL, TQ_THREATQ_CLIENT_ID",
+        "logrhythm": "not set: TQ_LOGRHYTHM_URL, TQ_LOGRHYTHM_TOKEN, TQ_SYNC_COLLECTIONS",
+    }

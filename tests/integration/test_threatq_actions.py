@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.sandbox_threatq import SandboxThreatQ
-from workers.config import Secret, Settings
 from workers.errors import InputError
 from workers.plan import Attribute
 from workers.threatq.failure import Refusal
@@ -23,14 +22,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def threatq(threatq_sandbox: SandboxThreatQ) -> ThreatQ:
-    return connect(
-        Settings(
-            threatq_url=threatq_sandbox.url,
-            threatq_client_id=threatq_sandbox.client_id,
-            threatq_email=threatq_sandbox.email,
-            threatq_password=Secret(threatq_sandbox.password),
-        )
-    )
+    return connect(threatq_sandbox.settings())
 
 
 def test_an_indicator_is_added_once_and_then_gains_source_and_attributes(threatq: ThreatQ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox_threatq import SandboxThreatQ
-from workers.config import Secret, Settings
+from workers.config import Settings
 from workers.errors import BadCredentials, LeaseLost, MissingRights, ServiceAway
 from workers.plan import Attribute, EventPlan, Indicator
 from workers.threatq.carry_out import create_events
@@ -25,11 +25,7 @@ CONSUME = "/api/events/consume"
 
 
 def settings_of(sandbox: SandboxThreatQ) -> Settings:
-    return Settings(
-        threatq_url=sandbox.url,
-        threatq_client_id=sandbox.client_id,
-        threatq_email=sandbox.email,
-        threatq_password=Secret(sandbox.password),
+    return sandbox.settings(
         threatq_read_timeout_s=10.0,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.sandbox_threatq import SandboxThreatQ
-from workers.config import Secret, Settings
 from workers.errors import ConfigError
 from workers.threatq.collections import find_collection, read_pages
 from workers.threatq.connector import TTL_S, Connector, Field
@@ -16,14 +15,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def threatq(threatq_sandbox: SandboxThreatQ) -> ThreatQ:
-    return connect(
-        Settings(
-            threatq_url=threatq_sandbox.url,
-            threatq_client_id=threatq_sandbox.client_id,
-            threatq_email=threatq_sandbox.email,
-            threatq_password=Secret(threatq_sandbox.password),
-        )
-    )
+    return connect(threatq_sandbox.settings())
 
 
 @pytest.mark.parametrize("rows_2026", [True, False])

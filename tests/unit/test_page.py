@@ -86,22 +86,30 @@ def test_a_sign_in_leads_nowhere_else(text: str) -> None:
     assert place(text) == "/"
 
 
-def _overview(*away: Away, upkeep_s: float | None) -> Overview:
-    return Overview(0, [], list(away), 0, 0, 0, 0, upkeep_s)
+def _overview(*away: Away, upkeep_s: float | None, **lacking: str) -> Overview:
+    return Overview(0, [], list(away), 0, 0, 0, 0, upkeep_s, lacking)
 
 
 def test_a_service_that_is_away_is_named_with_its_reason() -> None:
-    found = services(_overview(Away("threatq", "it answers 503", 0, 0, 3), upkeep_s=1.0))
-    assert [(one.name, one.well) for one in found] == [
-        ("ThreatQ", False),
-        ("LogRhythm", True),
-        ("Upkeep", True),
+    away = Away("threatq", "it answers 503", 0, 0, 3)
+    found = services(_overview(away, upkeep_s=1.0, threatq="", logrhythm=""))
+    assert [(one.name, one.state, one.dot) for one in found] == [
+        ("ThreatQ", "away", "bad"),
+        ("LogRhythm", "well", "good"),
+        ("Upkeep", "well", "good"),
     ]
     assert found[0].detail == "it answers 503"
+
+
+def test_a_service_is_well_only_if_a_worker_said_that_it_is_configured() -> None:
+    threatq, logrhythm, _ = services(_overview(upkeep_s=1.0, logrhythm="not set: TQ_LOGRHYTHM_URL"))
+    assert (threatq.state, threatq.dot) == ("not known", "none")
+    assert (logrhythm.state, logrhythm.dot) == ("not configured", "none")
+    assert logrhythm.detail == "not set: TQ_LOGRHYTHM_URL"
 
 
 @pytest.mark.parametrize("upkeep_s", [None, 31.0])
 def test_a_silent_upkeep_comes_with_its_remedy(upkeep_s: float | None) -> None:
     upkeep = services(_overview(upkeep_s=upkeep_s))[-1]
-    assert not upkeep.well
+    assert upkeep.dot == "bad"
     assert "celery beat" in upkeep.detail

@@ -12,7 +12,7 @@ from workers.ctl.control import queues_by_worker
 from workers.ctl.shell import Shell
 from workers.ctl.tables import Grid, Shown, age, moment
 from workers.jobs import QUEUES
-from workers.ledger.overview import overview
+from workers.ledger.overview import SERVICES, overview
 from workers.sync.journal import RunResult, held_count, history
 
 #: Runs of the list sync that are looked through for the last one of each collection.
@@ -73,7 +73,10 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
             f"{one['service']} is away since {moment(one['since_ms'])} UTC ({one['failures']} attempts, the next "
             f"after {moment(one['until_ms'])}): {one['reason']}"
         )
-    if not value["away"]:
+    lacking = {name: why for name, why in value["lacking"].items() if why}
+    for name, why in lacking.items():
+        yield f"{SERVICES[name]} is not configured: {why}"
+    if not value["away"] and not lacking:
         yield "ThreatQ and LogRhythm: nothing known against them"
     if value["syncs"]:
         columns = ("collection", "last sync (UTC)", "result", "added", "deleted", "failed lists")

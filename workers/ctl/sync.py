@@ -114,7 +114,7 @@ def _held(holds: list[Hold]) -> Grid:
             f"{hold.now:,}",
             _since(hold.since_ms),
             hold.approved_by,
-            hold.reason,
+            hold.doubt or hold.reason,
         ]
         for hold in holds
     ]
@@ -123,7 +123,10 @@ def _held(holds: list[Hold]) -> Grid:
 
 def _advice(holds: list[Hold]) -> list[str]:
     lines = [f"{hold.list}: for example {', '.join(hold.samples)}" for hold in holds]
-    return [*lines, "tqctl sync approve ID lets through just these deletes"] if holds else []
+    lines += [f"{hold.list}: may not be approved now: {hold.doubt}" for hold in holds if hold.doubt]
+    if any(not (hold.approved_ms or hold.doubt) for hold in holds):
+        lines.append("tqctl sync approve ID lets through just these deletes")
+    return lines
 
 
 def _runs(runs: list[RunResult]) -> Grid:

@@ -8,7 +8,7 @@ from workers.runtime import Runtime
 from workers.sync.holds import Holds
 from workers.sync.manifests import Manifests
 from workers.sync.run import Tools
-from workers.sync.work import NEEDED
+from workers.sync.setup import NEEDED
 
 
 def sync_settings(here: Runtime) -> Settings:

@@ -100,6 +100,10 @@ def away(service: str) -> str:
     return f"{PREFIX}away:{service}"
 
 
+#: Hash, service -> what is not set up of it, as a sentence, "" for nothing. Told by the workers, who have the settings.
+LACKING = PREFIX + "lacking"
+
+
 def recent(queue: str) -> str:
     """Hash: done, dead. How the last hundred jobs or so of a queue ended, newer ones counting more."""
     return f"{PREFIX}recent:{queue}"

@@ -11,8 +11,8 @@ from workers.jobs import QUEUES
 from workers.ledger import keys
 from workers.ledger.ledger import answering
 
-#: The services that have a breaker.
-SERVICES = ("threatq", "logrhythm")
+#: The services that have a breaker, and their names as people use them.
+SERVICES = {"threatq": "ThreatQ", "logrhythm": "LogRhythm"}
 
 #: Milliseconds in a minute and an hour.
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
@@ -46,7 +46,10 @@ class Away(Struct, frozen=True):
 
 
 class Overview(Struct, frozen=True):
-    """All of it at `at_ms` of Redis' clock; `upkeep_s` is how long upkeep has been silent, None if it never ran."""
+    """All of it at `at_ms` of Redis' clock; `upkeep_s` is how long upkeep has been silent, None if it never ran.
+
+    `lacking` says by service what is not set up of it, "" for nothing; a service that no worker told about is absent.
+    """
 
     at_ms: int
     queues: list[Queue]
@@ -56,6 +59,7 @@ class Overview(Struct, frozen=True):
     done_last_minute: int
     done_last_hour: int
     upkeep_s: float | None
+    lacking: dict[str, str] = {}
 
 
 def overview(redis: Redis) -> Overview:
@@ -77,9 +81,10 @@ def overview(redis: Redis) -> Overview:
         pipe.zcard(keys.DONE)
         pipe.zcard(keys.DEAD)
         pipe.get(keys.UPKEEP)
+        pipe.hgetall(keys.LACKING)
         answers: list[Any] = pipe.execute()
     per_queue = [answers[5 * at : 5 * at + 5] for at in range(len(QUEUES))]
-    *breakers, last_minute, last_hour, done, dead, upkeep = answers[5 * len(QUEUES) :]
+    *breakers, last_minute, last_hour, done, dead, upkeep, lacking = answers[5 * len(QUEUES) :]
     ages = _ages(redis, [first for *_, first in per_queue], now)
     return Overview(
         at_ms=now,
@@ -93,6 +98,7 @@ def overview(redis: Redis) -> Overview:
         done_last_minute=last_minute,
         done_last_hour=last_hour,
         upkeep_s=None if upkeep is None else max(0.0, (now - int(upkeep)) / 1000),
+        lacking={name.decode(): why.decode() for name, why in lacking.items()},
     )
 
 

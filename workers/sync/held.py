@@ -14,7 +14,10 @@ from workers.ledger.ledger import answering
 
 
 class Hold(Struct, frozen=True):
-    """Held deletes of one list; `approved_ms` is 0 while nobody has approved them."""
+    """Held deletes of one list; `approved_ms` is 0 while nobody has approved them.
+
+    `doubt` says why nobody may approve them now, "" when somebody may.
+    """
 
     id: str
     collection: str
@@ -26,6 +29,7 @@ class Hold(Struct, frozen=True):
     since_ms: int
     approved_ms: int = 0
     approved_by: str = ""
+    doubt: str = ""
 
 
 class HeldDeletes:
@@ -42,10 +46,12 @@ class HeldDeletes:
         return sorted(holds, key=lambda hold: hold.since_ms)
 
     def approve(self, hold_id: str, *, by: str, now_ms: int) -> Hold:
-        """Let the next run carry out held deletes; raises InputError when there are none of this id."""
+        """Let the next run carry out held deletes; raises InputError when there are none of this id, or nobody may."""
         hold = next((one for one in self.every() if one.id == hold_id), None)
         if hold is None:
             raise InputError(f"{hold_id} is not held (any more); `tqctl sync held` shows what is", field="id")
+        if hold.doubt:
+            raise InputError(f"these deletes may not be approved now: {hold.doubt}", field=hold_id)
         approved = msgspec.structs.replace(hold, approved_ms=now_ms, approved_by=by)
         with answering():
             self._redis.hset(keys.SYNC_HELD, hold_id, msgspec.json.encode(approved))

@@ -116,13 +116,15 @@ def now_ms(redis: Redis) -> int:
 
 
 def held_count(redis: Redis) -> int:
-    """Return how many held deletes nobody has approved."""
+    """Return how many held deletes wait for somebody to approve them."""
     with answering():
         found = cast("list[bytes]", redis.hvals(keys.SYNC_HELD))
-    return sum(not msgspec.json.decode(text, type=_Held).approved_ms for text in found)
+    holds = [msgspec.json.decode(text, type=_Held) for text in found]
+    return sum(not (hold.approved_ms or hold.doubt) for hold in holds)
 
 
 class _Held(Struct, frozen=True):
     """As much of a hold as is counted."""
 
     approved_ms: int = 0
+    doubt: str = ""

@@ -86,16 +86,18 @@ def _mismatches(run: Run) -> list[str]:
 
 def _keep_holds(run: Run, now_ms: int) -> None:
     """Remember what is held now, and forget approvals that were used."""
-    holds = run.tools.holds
+    holds, collection = run.tools.holds, run.state.collection.name
     for one in run.lists:
         if one.plan is None or one.error:
             continue
         if _used_approval(one.plan):
             holds.drop(one.name, approved=True)
-        if one.plan.held and one.plan.held.approvable:
-            holds.keep(run.state.collection.name, one.plan, caseless=run.caseless(one), now_ms=now_ms)
-        elif not one.plan.held:
+        if one.plan.held is None:
             holds.drop(one.name)
+        elif one.plan.held.approvable:
+            holds.keep(collection, one.plan, caseless=run.caseless(one), now_ms=now_ms)
+        else:
+            holds.doubt(collection, one.plan, one.plan.held, now_ms=now_ms)
 
 
 def _used_approval(plan: ListPlan) -> bool:

@@ -7,10 +7,11 @@ from functools import partial
 
 import structlog
 
-from workers.config import Settings, require
+from workers.config import Settings, not_set, require
 from workers.errors import ConfigError, InputError, ServiceAway
 from workers.jobs import Job
 from workers.ledger.records import Claim, Settlement, done, given_back
+from workers.ledger.setup import tell
 from workers.listsync.mapping import Collection
 from workers.listsync.options import collections_of
 from workers.runtime import Runtime
@@ -21,13 +22,11 @@ from workers.sync.locks import hold, release
 from workers.sync.outcome import conclude
 from workers.sync.planning import look_up
 from workers.sync.run import Options, Run, Tools, deciding
+from workers.sync.setup import NEEDED
 from workers.sync.slices import LetGo, Slice
 from workers.sync.state import RunFolder, RunState, base_folder
 
 log = structlog.get_logger(__name__)
-
-#: What a sync cannot do without.
-NEEDED = ("logrhythm_url", "logrhythm_token", "sync_collections")
 
 
 def work(claim: Claim, here: Runtime, stopping: Callable[[], bool]) -> Settlement:
@@ -38,7 +37,9 @@ def work(claim: Claim, here: Runtime, stopping: Callable[[], bool]) -> Settlemen
     settings = here.sync_settings()
     if settings is None:
         reason = f"the connector {here.settings.logrhythm_connector_name} is not enabled in ThreatQ"
+        tell(here.redis, "logrhythm", reason)
         return done(claim, {"status": "skipped", "reason": reason})
+    tell(here.redis, "logrhythm", not_set(settings, NEEDED))
     require(settings, *NEEDED)
     collections = {one.name: one for one in collections_of(settings)}
     name = str(claim.arguments.get("collection", ""))

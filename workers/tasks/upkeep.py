@@ -9,6 +9,7 @@ from workers.errors import ConfigError
 from workers.jobs import QUEUES
 from workers.runtime import runtime
 from workers.sync.schedule import start_if_due
+from workers.sync.setup import tell_setup
 
 log = structlog.get_logger(__name__)
 
@@ -17,11 +18,12 @@ log = structlog.get_logger(__name__)
 @app.task(name="upkeep.work", send_events=False)
 def work() -> None:
     """Ring for every queue that has ready jobs, forget the done jobs that have expired, and leave a sign of life."""
-    ledger = runtime().ledger
+    ledger, settings = runtime().ledger, runtime().settings
     for queue in QUEUES:
         ledger.ring(queue)
     ledger.look_after()
+    tell_setup(ledger.redis, settings)
     try:
-        start_if_due(ledger, runtime().settings)
+        start_if_due(ledger, settings)
     except ConfigError as error:
         log.error("no sync is scheduled", reason=str(error))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 from starlette.responses import Response
 
@@ -10,7 +12,7 @@ from producers.http.page.visit import Visit
 from producers.http.problems import Problem
 from workers.jobs import QUEUES
 from workers.ledger.ledger import Ledger
-from workers.ledger.overview import Overview, overview
+from workers.ledger.overview import SERVICES, Overview, overview
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.throughput import last_minutes
 from workers.sync.held import HeldDeletes
@@ -25,16 +27,17 @@ SILENT_S = 30.0
 #: The queues that can be paused. Without upkeep nothing would be rung for again.
 PAUSABLE = tuple(queue for queue in QUEUES if queue != "upkeep")
 
-#: Services by the names that people use.
-NAMES = {"threatq": "ThreatQ", "logrhythm": "LogRhythm"}
+
+#: The dot before a service: it is well, it is not, or there is nothing to say of it.
+Dot = Literal["good", "bad", "none"]
 
 
 class Service(Struct, frozen=True):
-    """How something is that we depend on: a word, whether that word is a good one, and the reason."""
+    """How something is that we depend on: a word, the dot before it, and the reason."""
 
     name: str
     state: str
-    well: bool
+    dot: Dot
     detail: str
 
 
@@ -62,19 +65,27 @@ def home(visit: Visit) -> Response:
 
 def services(now: Overview) -> list[Service]:
     """Return how the services are, and whether upkeep lives."""
-    away = {one.service: one for one in now.away}
-    found = []
-    for service, name in NAMES.items():
-        one = away.get(service)
-        if one is None:
-            found.append(Service(name, "well", True, "no call has failed"))
-        else:
-            found.append(Service(name, "away", False, one.reason))
+    found = [_service(now, service, name) for service, name in SERVICES.items()]
     silent = now.upkeep_s is None or now.upkeep_s > SILENT_S
     advice = (
         "start celery beat and a worker for the queue upkeep" if silent else "beat and a worker are alive"
     )
-    return [*found, Service("Upkeep", "silent" if silent else "well", not silent, advice)]
+    upkeep = (
+        Service("Upkeep", "silent", "bad", advice) if silent else Service("Upkeep", "well", "good", advice)
+    )
+    return [*found, upkeep]
+
+
+def _service(now: Overview, service: str, name: str) -> Service:
+    reason = next((one.reason for one in now.away if one.service == service), None)
+    if reason is not None:
+        return Service(name, "away", "bad", reason)
+    lacking = now.lacking.get(service)
+    if lacking is None:
+        return Service(name, "not known", "none", "no worker has told yet whether it is configured")
+    if lacking:
+        return Service(name, "not configured", "none", lacking)
+    return Service(name, "well", "good", "no call has failed")
 
 
 def pause(visit: Visit) -> Response:

@@ -10,9 +10,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from producers.hand_over import spool_of
-from workers.config import Loaded, missing, threatq_needs
+from workers.config import Loaded, not_set, threatq_needs
 from workers.ctl.checks.line import Line, failed, ok, warning
-from workers.settings_source import env_name
 
 AREA = "here"
 
@@ -24,9 +23,8 @@ def check_here(loaded: Loaded) -> Iterator[Line]:
     """Look at the settings, the libraries and the spool."""
     yield _file(loaded)
     yield from (warning(AREA, "settings", text, "correct the name") for text in loaded.warnings)
-    if absent := missing(loaded.settings, threatq_needs(loaded.settings)):
-        names = ", ".join(env_name(name) for name in absent)
-        yield failed(AREA, "settings", f"not set: {names}", "run tqctl setup, or set them", code=2)
+    if absent := not_set(loaded.settings, threatq_needs(loaded.settings)):
+        yield failed(AREA, "settings", absent, "run tqctl setup, or set them", code=2)
     yield from _versions()
     yield from _spool(loaded)
 
