@@ -23,6 +23,9 @@ from workers.sync.slices import Slice
 from workers.sync.state import ListState, RunFolder, RunState
 from workers.threatq.client import Caller
 
+#: Changes whenever what is kept in a run's folder does: a run from before an upgrade starts anew.
+FORMAT = 2
+
 #: The settings that decide what a run reads and writes; when one changes, a run starts anew.
 DECIDING = (
     "threatq_url",
@@ -117,4 +120,4 @@ class Run:
 
 def deciding(settings: Settings, collection: Collection) -> str:
     """Return a digest of all that decides what a run of this collection does."""
-    return short(repr((collection, [getattr(settings, name) for name in DECIDING])))
+    return short(repr((FORMAT, collection, [getattr(settings, name) for name in DECIDING])))
