@@ -168,9 +168,13 @@ class Scene:
         self.spool.deliver(self.ledger.accept)
         return bool(self.ledger.redis.ping())
 
+    def open_jobs(self) -> int:
+        """Return how many jobs of this scene's queue are open."""
+        return self.desk.open_jobs()[self.queue]
+
     def all_settled(self) -> bool:
         """Whether no job is open."""
-        return not self.desk.open_jobs()[self.queue]
+        return not self.open_jobs()
 
     def let_waiting_time_pass(self) -> None:
         """Make every job that waits due now, as if the time had passed."""

@@ -15,8 +15,8 @@ from msgspec import Struct, structs
 
 from workers.errors import BadCredentials, ConfigError, LeaseLost, ServiceAway, TqError
 from workers.leases import Leases
-from workers.ledger.ledger import LONGEST_WAIT_MS, NEEDS, Ledger
-from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, held, interrupted, waiting
+from workers.ledger.ledger import LONGEST_WAIT_MS, MOST_STRIKES, NEEDS, Ledger
+from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, held, interrupted, suspect, waiting
 from workers.patience import patiently
 from workers.tracing import working_on
 
@@ -157,21 +157,32 @@ def given_up(claim: Claim, error: Exception) -> Settlement:
 
 
 def await_service(ledger: Ledger, claims: Sequence[Claim], error: ServiceAway) -> list[Settlement]:
-    """Let claims wait until the service that is away may be called again.
+    """Let claims wait until the service that is away may be called again."""
+    pause_s = ledger.service_away(error.service, str(error), after=error.after)
+    log.warning("service away", service=error.service, reason=str(error), again_in_s=round(pause_s, 1))
+    return [waits(claim, error, pause_s) for claim in claims]
+
+
+def waits(claim: Claim, error: ServiceAway, pause_s: float) -> Settlement:
+    """Let a claim wait for `pause_s` at least; one on which the service fails alone, time and again, is dead.
 
     Where nothing was begun, it counts as no attempt: nobody need look for what is left of it. A service that is
     slow gets time to end what it was asked, so that the next attempt finds it.
     """
-    pause_s = ledger.service_away(error.service, str(error), after=error.after)
-    log.warning("service away", service=error.service, reason=str(error), again_in_s=round(pause_s, 1))
-    if not error.begun:
-        return [held(claim, str(error), max(pause_s, backoff_s(claim.attempts))) for claim in claims]
-    return [
-        waiting(
-            claim, str(error), max(pause_s, error.busy_s, backoff_s(claim.attempts)), service=error.service
+    reason, is_suspect = str(error), claim.id == error.suspect
+    if is_suspect and claim.strikes >= MOST_STRIKES:
+        return dead(
+            claim,
+            f"{reason}; so {claim.strikes + 1} times, while others were done. Edit or drop what it fails on, "
+            "then replay it (tqctl dead)",
+            error="AlwaysFails",
         )
-        for claim in claims
-    ]
+    delay_s = max(pause_s, error.busy_s, backoff_s(max(claim.attempts, claim.strikes)))
+    if is_suspect:
+        return suspect(claim, reason, delay_s, service=error.service)
+    if not error.begun:
+        return held(claim, reason, delay_s)
+    return waiting(claim, reason, delay_s, service=error.service)
 
 
 def backoff_s(attempts: int) -> float:

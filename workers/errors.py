@@ -51,7 +51,8 @@ class ServiceAway(TqError):
 
     `service` is "threatq", "logrhythm" or "redis"; `after` is how many seconds the service asked us to
     wait, or None when it did not say; `busy_s` is for how long it may still be at work on what it was asked.
-    `begun` is False where it is sure that nothing has been made yet.
+    `begun` is False where it is sure that nothing has been made yet. `suspect` is the id of the one job that may
+    itself be what makes the service fail, "" where there is none.
     """
 
     exit_code = 3
@@ -63,7 +64,12 @@ class ServiceAway(TqError):
         self.after = after
         self.busy_s = busy_s
         self.begun = True
+        self.suspect = ""
         super().__init__(message)
+
+
+class Throttled(ServiceAway):
+    """A service asks for fewer calls; the job is kept and tried again."""
 
 
 class Busy(ServiceAway):

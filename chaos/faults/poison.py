@@ -78,6 +78,33 @@ def all_bad(scene: Scene, _chance: Random, size: Size) -> None:
 
 
 @fault(
+    "fails-on-one",
+    "ThreatQ fails inside (500) on one payload that always comes alone, and takes the others: in the end it is dead",
+)
+def fails_on_one(scene: Scene, _chance: Random, size: Size) -> None:
+    """Let good payloads come in one by one until the bad one is dead."""
+    scene.lever("behaviour", {"fatal": [title(0)]})
+    scene.start_beat()
+    scene.start_worker()
+    scene.wait_for_worker()
+    scene.send([0])
+    scene.until(scene.waiting, "the bad one waits", within_s=30)
+    scene.may_die = 1
+    for number in range(1, size.jobs):
+        if scene.desk.ids("dead"):
+            break
+        if size.hurry:
+            scene.let_waiting_time_pass()
+        scene.send([number])
+        scene.until(lambda: scene.open_jobs() <= 1, "the good one is done", within_s=90)
+        scene.pass_time(0.5)
+    record = scene.desk.record(scene.sent[0])
+    scene.expect(bool(record and "with 500" in record.result["reason"]), "the death is not named as such")
+    if record:
+        scene.notes.append(f"dead after {record.attempts} attempts")
+
+
+@fault(
     "deadly-payload",
     "one payload kills whoever works on it: it is dead after three workers, and nobody else is",
     PYTHONPATH=INSIDE,

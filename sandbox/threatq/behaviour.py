@@ -18,6 +18,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         request with a 400 ("request"), or does so with a 201 that carries `errors` ("errors").
     error_shape: "fields" is `{"data": {"errors": {field: [...]}}}`, "list" is `{"errors": [...]}`.
     poison: patterns (`*`, `?`) of values, titles and names that are refused as invalid.
+    fatal: patterns of those on which it fails inside (500), and whatever comes in the same request with them.
     strip_scheme: when a URL loses its scheme: with `normalize: "Y"`, always or never.
     rows_2026: library rows leave out attributes and sources unless `fields` asks for them.
     empty_page_object: an empty library page answers `"data": {}` instead of `[]`.
@@ -33,6 +34,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bulk_errors: Literal["item", "request", "errors"] = "item"
     error_shape: Literal["fields", "list"] = "fields"
     poison: tuple[str, ...] = ()
+    fatal: tuple[str, ...] = ()
     strip_scheme: Literal["normalize", "always", "never"] = "normalize"
     rows_2026: bool = False
     empty_page_object: bool = False

@@ -21,6 +21,10 @@ MAX_DESCRIPTION = 65_535
 MAX_KEY = 65_535
 
 
+class Fatal(Exception):
+    """Something breaks inside, as a server's own fault would."""
+
+
 class Invalid(Exception):
     """An item that ThreatQ refuses, with the field and its message."""
 
@@ -185,6 +189,8 @@ def _key(threatq: ThreatQ, kind: Kind, item: dict[str, Any]) -> str:
         raise Invalid(kind.key, f"The {kind.key} may not be greater than {MAX_KEY} characters.")
     if any(fnmatchcase(key, pattern) for pattern in threatq.behaviour.poison):
         raise Invalid(kind.key, f"The {kind.key} is invalid.")
+    if any(fnmatchcase(key, pattern) for pattern in threatq.behaviour.fatal):
+        raise Fatal
     return key
 
 

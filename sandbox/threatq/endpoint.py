@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.threatq.call import Answer, Call, Handler, Refused, refused
-from sandbox.threatq.drafts import Invalid
+from sandbox.threatq.drafts import Fatal, Invalid
 from sandbox.threatq.state import ThreatQ
 from sandbox.threatq.tokens import parameters
 
@@ -30,6 +30,8 @@ def endpoint(threatq: ThreatQ, handler: Handler, **fixed: str) -> Endpoint:
             answer = refusal.answer
         except Invalid as invalid:
             answer = refused(invalid.field, invalid.message).answer
+        except Fatal:
+            answer = Answer({"errors": ["Server Error"]}, 500)
         return respond_with(answer)
 
     return respond

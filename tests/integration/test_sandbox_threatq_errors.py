@@ -67,6 +67,16 @@ def test_poisoned_values_are_refused(threatq_sandbox):
     assert ["error" in row for row in data] == [True, False]
 
 
+def test_a_fatal_value_fails_its_whole_request_and_leaves_nothing(threatq_sandbox):
+    threatq_sandbox.behave(fatal=["fatal*"])
+
+    items = [GOOD, {**GOOD, "value": "fatal.example"}]
+    answer = threatq_sandbox.call("POST", "/api/indicators/consume", items)
+
+    assert answer.status_code == 500
+    assert threatq_sandbox.get("/api/indicators")["total"] == 0
+
+
 def test_an_unknown_switch_is_refused(threatq_sandbox):
     answer = threatq_sandbox.http.post(f"{threatq_sandbox.url}/sandbox/behaviour", json={"x": 1}, timeout=5)
 

@@ -362,6 +362,27 @@ def test_a_threatq_without_the_bulk_call_gets_single_ones(threatq_sandbox: Sandb
     assert not threatq.consumes_events
 
 
+@pytest.mark.parametrize(
+    ("kind", "count", "suspect"),
+    [
+        # An answer that fails, or none, may be this event's fault.
+        ("error", 1, "job0"),
+        ("drop_before", 1, "job0"),
+        # Among others, it cannot be told whose it is.
+        ("error", 2, ""),
+        # Who asks for fewer calls does not fail.
+        ("rate_limit", 1, ""),
+    ],
+)
+def test_an_event_that_was_alone_when_threatq_failed_is_suspected(
+    kind: str, count: int, suspect: str, threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    threatq_sandbox.fault(kind, path=CONSUME)
+    with pytest.raises(ServiceAway) as caught:
+        create_events(threatq, [request(number) for number in range(count)])
+    assert caught.value.suspect == suspect
+
+
 def take_over() -> None:
     raise LeaseLost
 

@@ -76,7 +76,7 @@ def job(job_id: str) -> str:
 
 
 def progress(job_id: str) -> str:
-    """Hash: state, attempts, lost, tries, lease. Absent until the job is first claimed; expires with the job."""
+    """Hash: state, attempts, lost, tries, strikes, struck, lease. Absent until first claimed; expires with the job."""
     return f"{PREFIX}progress:{job_id}"
 
 
@@ -105,7 +105,7 @@ LACKING = PREFIX + "lacking"
 
 
 def recent(queue: str) -> str:
-    """Hash: done, dead. How the last hundred jobs or so of a queue ended, newer ones counting more."""
+    """Hash: done, dead: how the last hundred jobs or so of a queue ended, newer ones counting more; ever: all done."""
     return f"{PREFIX}recent:{queue}"
 
 

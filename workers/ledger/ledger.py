@@ -46,6 +46,10 @@ MOST_LOST = 3
 #: Seconds that a job waits before the last of these: longer than most crash loops and rolling restarts.
 LAST_CHANCE_AFTER_S = 60.0
 
+#: Times that a service may fail on a job alone while it takes others: after about four minutes at the earliest, as the
+#: waits between them grow, the job is dead.
+MOST_STRIKES = 10
+
 #: Jobs that one bell is expected to bring to an end.
 JOBS_A_BELL = 100
 

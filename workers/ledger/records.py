@@ -7,6 +7,7 @@ import zlib
 from typing import Any, Literal, Self
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 State = Literal["accepted", "running", "waiting", "done", "dead"]
 
@@ -36,7 +37,8 @@ class Head(Struct, frozen=True):
 class Claim(Struct, frozen=True):
     """A job that is ours until its lease ends.
 
-    `accepted_ms` is Redis's clock; `attempts` counts this one; `lost` counts the workers that died with it.
+    `accepted_ms` is Redis's clock; `attempts` counts this one; `lost` counts the workers that died with it;
+    `strikes` how often it failed by itself while others of its queue were done.
     """
 
     id: str
@@ -48,13 +50,14 @@ class Claim(Struct, frozen=True):
     accepted_ms: int
     attempts: int
     lost: int
+    strikes: int
     token: str
     body: bytes
 
     @classmethod
     def from_row(cls, row: list[Any], queue: str, token: str) -> Self:
         """Read one row of the claim script's answer."""
-        job_id, record, attempts, lost = row
+        job_id, record, attempts, lost, strikes = row
         head = Head.read(record)
         return cls(
             id=job_id.decode(),
@@ -66,6 +69,7 @@ class Claim(Struct, frozen=True):
             accepted_ms=head.accepted_ms,
             attempts=attempts,
             lost=lost,
+            strikes=strikes,
             token=token,
             body=head.body,
         )
@@ -80,11 +84,11 @@ class Settlement(Struct, frozen=True):
     """What became of a claim: its new state, what to remember, and after how many seconds to look again.
 
     "held" is waiting that counts as no attempt, "interrupted" waiting for something that is not the job's fault
-    after the work may have begun.
+    after the work may have begun, "suspect" waiting for a service that failed on this job alone.
     """
 
     claim: Claim
-    state: State | Literal["held", "interrupted"]
+    state: State | Literal["held", "interrupted", "suspect"]
     entry: dict[str, Any] = field(default_factory=dict)
     delay_s: float = 0.0
 
@@ -104,6 +108,11 @@ def waiting(claim: Claim, reason: str, delay_s: float, **details: Any) -> Settle
     return Settlement(
         claim, "waiting", {"reason": reason, "again_in_s": round(delay_s, 1), **details}, delay_s
     )
+
+
+def suspect(claim: Claim, reason: str, delay_s: float, **details: Any) -> Settlement:
+    """Let `claim` wait for a service that failed while it worked on nothing else."""
+    return replace(waiting(claim, reason, delay_s, **details), state="suspect")
 
 
 def held(claim: Claim, reason: str, delay_s: float) -> Settlement:

@@ -13,7 +13,7 @@ from workers.threatq.complete import complete
 from workers.threatq.create import Ask, ask_nobody, create
 from workers.threatq.draft import Draft
 from workers.threatq.events import find_ours
-from workers.threatq.failure import nothing_begun
+from workers.threatq.failure import nothing_begun, suspecting
 from workers.threatq.outcome import EventRequest, Outcome, Refused
 from workers.threatq.related import relate_indicators, relate_objects
 from workers.threatq.service import ThreatQ
@@ -28,13 +28,14 @@ def create_events(
     whatever `still_ours` raises, which is asked just before each call that makes events.
     """
     drafts = [Draft(request) for request in requests]
-    with nothing_begun():
-        _check_types(threatq, drafts)
-        relate_indicators(threatq, drafts)
-        relate_objects(threatq, drafts)
-        _adopt_earlier(threatq, drafts)
-    create(threatq, drafts, still_ours)
-    complete(threatq, drafts)
+    with suspecting([request.job_id for request in requests]):
+        with nothing_begun():
+            _check_types(threatq, drafts)
+            relate_indicators(threatq, drafts)
+            relate_objects(threatq, drafts)
+            _adopt_earlier(threatq, drafts)
+        create(threatq, drafts, still_ours)
+        complete(threatq, drafts)
     return [draft.outcome(threatq.link("events", draft.event_id)) for draft in drafts]
 
 

@@ -7,11 +7,11 @@ SPL2; also in a 2xx answer), an error inside an item of a 2xx answer (Polarity),
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from workers.errors import ConfigError, MissingRights, Rejected, ServiceAway, TqError
+from workers.errors import ConfigError, MissingRights, Rejected, ServiceAway, Throttled, TqError
 from workers.retry_after import retry_after
 
 #: Answers that pass by themselves: timeouts, too early, too many requests.
@@ -53,7 +53,7 @@ def failure(status: int, body: object, headers: Mapping[str, str], call: str) ->
             Refusal(f"ThreatQ refuses {call}{words}", status=status, fields=blamed(body)) if words else None
         )
     if status in PASSING or status >= 500:
-        kind = ServerFault if status == 500 else ServiceAway
+        kind = Throttled if status in PASSING else ServerFault if status == 500 else ServiceAway
         reason = f"ThreatQ answers {call} with {status}{words}"
         busy_s = GATEWAY_BUSY_S if status == 504 else 0.0
         return kind("threatq", reason, after=retry_after(headers.get("Retry-After", "")), busy_s=busy_s)
@@ -129,4 +129,16 @@ def nothing_begun() -> Iterator[None]:
         yield
     except ServiceAway as error:
         error.begun = False
+        raise
+
+
+@contextmanager
+def suspecting(job_ids: Sequence[str]) -> Iterator[None]:
+    """Name the job in an absence that is met within, where it was alone; a limit of the rate is no job's fault."""
+    try:
+        yield
+    except Throttled:
+        raise
+    except ServiceAway as error:
+        error.suspect = job_ids[0] if len(job_ids) == 1 else ""
         raise

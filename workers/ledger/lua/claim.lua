@@ -2,7 +2,7 @@
 -- KEYS: due, paused, dead, counts, then the breakers of the services that the queue's work needs
 -- ARGV: prefix, queue, most jobs, lease in ms, token, how often a job may lose its worker, how long it waits in ms
 --       before the last of these
--- Answers a row for each job: id, record, attempts, lost.
+-- Answers a row for each job: id, record, attempts, lost, strikes.
 local due, paused, dead, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, queue, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local lease, token, most_lost = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
@@ -60,7 +60,7 @@ end
 local claimed = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, most)) do
   local record, key = redis.call('GET', prefix .. 'job:' .. id), prefix .. 'progress:' .. id
-  local progress = redis.call('HMGET', key, 'state', 'lost', 'tries')
+  local progress = redis.call('HMGET', key, 'state', 'lost', 'tries', 'strikes')
   local was_running = progress[1] == 'running'
   local lost, tries = tonumber(progress[2] or 0), tonumber(progress[3] or 0)
   if was_running then
@@ -86,7 +86,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, mo
     end
     local attempts = redis.call('HINCRBY', key, 'attempts', 1)
     redis.call('ZADD', due, now + lease, id)
-    claimed[#claimed + 1] = {id, record, attempts, lost}
+    claimed[#claimed + 1] = {id, record, attempts, lost, tonumber(progress[4] or 0)}
     if alone then
       break
     end

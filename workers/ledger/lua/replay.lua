@@ -13,7 +13,7 @@ for at = 3, #ARGV, 2 do
     local head, kind, queue, door = string.match(record, '^(%d+\n([^\n]*)\n([^\n]*)\n([^\n]*)\n[^\n]*\n[^\n]*\n)')
     redis.call('ZREM', KEYS[1], id)
     redis.call('ZREM', KEYS[2], id)
-    redis.call('HSET', key, 'state', 'accepted', 'lost', 0, 'tries', 0)
+    redis.call('HSET', key, 'state', 'accepted', 'lost', 0, 'tries', 0, 'strikes', 0)
     redis.call('XADD', history, '*', 'state', 'accepted', 'entry', ARGV[2])
     if body ~= '' then
       redis.call('SET', job, head .. body)

@@ -1,4 +1,5 @@
--- Settle claimed jobs: done, dead, waiting for another try, held or interrupted without counting a try, or given back.
+-- Settle claimed jobs: done, dead, waiting for another try (also as a suspect), held or interrupted without counting a
+-- try, or given back.
 -- KEYS: due, done, dead, counts, paused, then the breakers of the services that just proved to be well
 -- ARGV: prefix, queue, token, how long done jobs are kept in ms, then for each job: id, kind:door,
 --       state, delay in ms, entry
@@ -16,6 +17,13 @@ local REMEMBERED = 100
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+local recent, suspended = prefix .. 'recent:' .. queue, prefix .. 'suspended:' .. queue
+local is_suspended = redis.call('EXISTS', suspended) == 1
+local was = redis.call('HMGET', recent, 'done', 'dead', 'ever')
+local fate = {done = tonumber(was[1] or 0), dead = tonumber(was[2] or 0)}
+-- How many were ever done: unlike a clock it tells whether one was done since, however short ago.
+local ever = was[3] or '0'
+
 local settle = {}
 
 function settle.done(id, key)
@@ -32,6 +40,17 @@ function settle.waiting(id, key, delay)
   redis.call('HSET', key, 'lost', 0)
   redis.call('HINCRBY', key, 'tries', 1)
   redis.call('ZADD', due, now + delay, id)
+end
+
+-- The service failed while it worked on this one alone. That counts against the job where another one of its queue was
+-- done since it counted last: then the service was well. In an outage nothing is done, and nothing counts.
+function settle.suspect(id, key, delay)
+  if redis.call('HGET', key, 'struck') ~= ever then
+    redis.call('HINCRBY', key, 'strikes', 1)
+    redis.call('HSET', key, 'struck', ever)
+  end
+  settle.waiting(id, key, delay)
+  return 'waiting'
 end
 
 function settle.accepted(id, key, delay)
@@ -52,11 +71,6 @@ function settle.interrupted(id, key, delay)
   redis.call('ZADD', due, now + delay, id)
   return 'waiting'
 end
-
-local recent, suspended = prefix .. 'recent:' .. queue, prefix .. 'suspended:' .. queue
-local is_suspended = redis.call('EXISTS', suspended) == 1
-local was = redis.call('HMGET', recent, 'done', 'dead')
-local fate = {done = tonumber(was[1] or 0), dead = tonumber(was[2] or 0)}
 
 local function judge(state, entry)
   fate[state] = fate[state] + 1
@@ -111,6 +125,9 @@ if next(this_minute) then
 end
 
 redis.call('HSET', recent, 'done', fate.done, 'dead', fate.dead)
+if this_minute.done then
+  redis.call('HINCRBY', recent, 'ever', this_minute.done)
+end
 
 for i = 6, #KEYS do
   redis.call('DEL', KEYS[i])
