@@ -123,6 +123,7 @@ def servers(folder: Path) -> Iterator[tuple[int, int, redis.Redis]]:
         "TQ_REDIS_URL": server.url,
         "TQ_HTTP_TOKENS": "bench:events:bench",
         "TQ_MAX_OPEN_JOBS": "10000000",
+        "TQ_HTTP_REQUESTS_PER_S": "1000000",
     }
     ports = free_port(), free_port()
     here = Path(sys.executable).parent

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from workers.config import Settings
 from workers.errors import InputError
 from workers.jobs import Job, compact
 from workers.payload.cloudevents import is_cloud_event, unwrap
-from workers.payload.essentials import check, one_line
+from workers.payload.essentials import check
 from workers.payload.options import read_zone
-from workers.payload.plain import read_plain
-from workers.payload.reading import Fault, Payload, read_payloads
+from workers.payload.plain import read_plain, split
+from workers.payload.reading import Fault, Payload, Refusal, read_payloads
 from workers.payload.shape import escape_unfit
 
 #: Characters of an event's name that its job shows as title.
@@ -53,34 +53,37 @@ class Intake(Struct, frozen=True):
 
         `key` is what the sender calls the whole; of several pieces, each gets it with its place.
         """
-        pieces = self.pieces(data)
-        many = len(pieces) > 1
-        return [
-            piece
-            if isinstance(piece, Refused)
-            else self.job(piece, key=f"{key}#{piece.position - 1}" if key and many else key, trace=trace)
-            for piece in pieces
+        found = [
+            piece if isinstance(piece, Refused) else self.job(piece, key=key, trace=trace)
+            for piece in self.pieces(data)
         ]
+        if key and len(found) > 1:
+            for place, one in enumerate(found):
+                if isinstance(one, Job):
+                    one.key = f"{key}#{place}"
+        return found
 
-    def pieces(self, data: bytes) -> list[Piece | Refused]:
-        """Return each payload in `data`, or why it is none."""
-        plain = read_plain(data, max_bytes=self.max_bytes)
-        if plain is not None:
-            return [Piece(at, one.body, one.texts) for at, one in enumerate(plain, 1)]
-        return [
-            Piece(one.position, one.body, None, one.warnings)
-            if isinstance(one, Payload)
-            else Refused(
-                one.position, one.code, escape_unfit(one.reason), one.raw.encode("utf-8", "surrogateescape")
-            )
-            for one in read_payloads(data, max_bytes=self.max_bytes)
-        ]
+    def pieces(self, data: bytes) -> Iterator[Piece | Refused]:
+        """Yield each payload in `data`, or why it is none.
+
+        One at a time: while what was read from one is still in the processor's cache, its job is made of it.
+        """
+        position = 0
+        for text in split(data) or (Raw(data),):
+            plain = read_plain(text, max_bytes=self.max_bytes)
+            if plain is not None:
+                position += 1
+                yield Piece(position, *plain)
+                continue
+            for one in read_payloads(bytes(text), max_bytes=self.max_bytes):
+                position += 1
+                yield _piece(position, one)
 
     def job(self, piece: Piece, *, key: str = "", trace: str = "") -> Job | Refused:
         """Return the job that makes an event of one payload, or why no event can come of it."""
         try:
             body, own_key = unwrap(piece.body) if is_cloud_event(piece.body) else (piece.body, "")
-            warnings = [*piece.warnings, *check(body, received_at=datetime.now(UTC), zone=self.zone)]
+            title, odd = check(body, received_at=datetime.now(UTC), zone=self.zone)
         except InputError as error:
             raw = compact(piece.body)
             return Refused(piece.position, "invalid_event", escape_unfit(str(error)), raw, error.field)
@@ -88,10 +91,10 @@ class Intake(Struct, frozen=True):
             "events.create",
             {"payload": body},
             door=self.door,
-            title=escape_unfit(one_line(body, "event_name"))[:_TITLE_CHARS],
+            title=escape_unfit(title)[:_TITLE_CHARS],
             trace=trace,
             key=key or own_key,
-            warnings=warnings,
+            warnings=[*piece.warnings, *odd],
             texts=_as_arguments(piece.texts) if piece.texts and not own_key else None,
         )
 
@@ -99,6 +102,12 @@ class Intake(Struct, frozen=True):
 def from_settings(settings: Settings, door: str) -> Intake:
     """Return how `door` reads under these settings."""
     return Intake(door, settings.max_payload_bytes, read_zone(settings.naive_timezone))
+
+
+def _piece(position: int, one: Payload | Refusal) -> Piece | Refused:
+    if isinstance(one, Payload):
+        return Piece(position, one.body, None, one.warnings)
+    return Refused(position, one.code, escape_unfit(one.reason), one.raw.encode("utf-8", "surrogateescape"))
 
 
 def _as_arguments(texts: tuple[bytes, bytes]) -> tuple[bytes, bytes]:

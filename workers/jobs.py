@@ -58,11 +58,11 @@ class Job:
     `digest` tells equal arguments apart from different ones. `key` is what the sender calls the request
     (an Idempotency-Key, a CloudEvents source and id), or "". `warnings` are the door's; they stay with the job
     but make it no other job. `texts` are what `canonical` and `compact` make of the
-    arguments, where the caller has them already.
+    arguments, where the caller has them already. Of the arguments only their text is kept: jobs come by the
+    hundred, and what they were read from is many times as large.
     """
 
     __slots__ = (
-        "arguments",
         "body",
         "digest",
         "door",
@@ -89,17 +89,15 @@ class Job:
         texts: tuple[bytes, bytes] | None = None,
     ) -> None:
         self.kind = KINDS[kind]
-        self.arguments = arguments
         self.door = door
         self.title = title
         self.trace = trace
-        self.digest = digest(kind, texts[0] if texts else canonical(arguments))
+        # The body is in the sender's order, which people read; the digest alone does not see it.
+        ordered, self.body = texts or (canonical(arguments), compact(arguments))
+        self.digest = digest(kind, ordered)
         self.warnings = list(warnings)
-        # In the sender's order, which people read; the digest alone does not see it.
-        if texts and not warnings:
-            self.body = texts[1]
-        else:
-            self.body = compact({**arguments, "warnings": self.warnings} if warnings else arguments)
+        if warnings:
+            self.body = b'%b,"warnings":%b}' % (self.body[:-1], compact(self.warnings))
         self.key, self.key_window_s = key, key_window_s
         if self.kind.window_s is None:
             self.id = self.digest
@@ -108,10 +106,18 @@ class Job:
             if not key:
                 self.key, self.key_window_s = self.digest, self.kind.window_s
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments, read anew at each call."""
+        arguments: dict[str, Any] = json.loads(self.body)
+        if self.warnings:
+            del arguments["warnings"]
+        return arguments
 
-def compact(arguments: dict[str, Any]) -> bytes:
-    """Write `arguments` as JSON text in ASCII, without blanks, in their own order."""
-    return json.dumps(arguments, separators=(",", ":")).encode()
+
+def compact(value: Any) -> bytes:
+    """Write `value` as JSON text in ASCII, without blanks, its keys in their own order."""
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def canonical(arguments: dict[str, Any]) -> bytes:

@@ -16,7 +16,7 @@ from workers.ledger.quarantine import Quarantine, Unreadable
 
 log = structlog.get_logger("tq.bridge")
 
-#: Jobs in one call to the ledger; a call holds Redis for about 15 us a job.
+#: Jobs in one call to the ledger; a call holds Redis for about 10 us a job.
 JOBS_A_CALL = 200
 
 #: First and longest wait in seconds while the ledger takes nothing, or a source cannot be reached.

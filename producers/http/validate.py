@@ -20,7 +20,7 @@ from workers.payload.builder import plan_event
 async def post_validate(door: Door, request: Request, _caller: Caller) -> Response:
     """Answer the plan of each payload, or why there is none."""
     data = await read_body(request, most_bytes=door.settings.http_max_body_bytes)
-    pieces = await run_in_threadpool(door.intake.pieces, data)
+    pieces = await run_in_threadpool(lambda: list(door.intake.pieces(data)))
     check_count(door, len(pieces))
     items = await run_in_threadpool(lambda: [_checked(door, piece) for piece in pieces])
     return answer(Validation(all(item.valid for item in items), len(items), items))

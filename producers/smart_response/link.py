@@ -53,12 +53,13 @@ class BareLink:
         """Write jobs into the ledger, those of one queue all or none; raises Busy when there are too many."""
         answers: list[Accepted] = []
         for queue, group in groupby(jobs, key=lambda job: job.kind.queue):
+            together = list(group)
             names, arguments = accept_command(
-                list(group),
+                together,
                 most_open=self._settings.max_open_jobs,
                 most_memory_percent=self._settings.memory_percent,
             )
-            answer = read_answer(self._call("EVAL", ACCEPT.text, len(names), *names, *arguments))
+            answer = read_answer(self._call("EVAL", ACCEPT.text, len(names), *names, *arguments), together)
             if isinstance(answer, int):
                 raise Busy(
                     "redis",

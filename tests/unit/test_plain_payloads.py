@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from workers.intake import Intake, accepted_only
 from workers.jobs import Job, canonical, compact
-from workers.payload.plain import read_plain
+from workers.payload.plain import Plain, read_plain, split
 from workers.payload.reading import Payload, read_payloads
 
 LIMIT = 1_000_000
@@ -21,6 +22,10 @@ values = st.recursive(
     max_leaves=12,
 )
 objects = st.dictionaries(st.text(), values, max_size=4)
+
+
+def quick(data: bytes) -> list[Plain | None]:
+    return [read_plain(text, max_bytes=LIMIT) for text in split(data)]
 
 
 def careful(data: bytes) -> list[Any]:
@@ -37,18 +42,20 @@ def test_it_reads_what_the_careful_reader_reads_with_the_same_identity(
 ) -> None:
     texts = [json.dumps(body, ensure_ascii=ascii_only) for body in bodies]
     data = (f"[{','.join(texts)}]" if as_array else "\n".join(texts)).encode()
-    plain = read_plain(data, max_bytes=LIMIT)
-    if plain is not None:
-        assert [(one.body, ()) for one in plain] == careful(data)
-        for one in plain:
-            assert one.texts in (None, (canonical(one.body), compact(one.body)))
+    found = quick(data)
+    assert len(found) in (0, len(bodies))
+    for plain, read in zip(found, careful(data), strict=False):
+        if plain is not None:
+            body, texts = plain
+            assert (body, ()) == read
+            assert texts in (None, (canonical(body), compact(body)))
 
 
 @given(data=st.binary() | st.text(alphabet='{}[]",:a1.e-\n \\u00').map(str.encode))
 def test_whatever_it_takes_the_careful_reader_takes_without_a_warning(data: bytes) -> None:
-    plain = read_plain(data, max_bytes=LIMIT)
-    if plain is not None:
-        assert [(one.body, ()) for one in plain] == careful(data)
+    found = quick(data)
+    if found and None not in found:
+        assert [(plain[0], ()) for plain in found if plain] == careful(data)
 
 
 @pytest.mark.parametrize(
@@ -64,13 +71,31 @@ def test_whatever_it_takes_the_careful_reader_takes_without_a_warning(data: byte
     ],
 )
 def test_what_is_odd_is_left_to_the_careful_reader(data: bytes) -> None:
-    assert read_plain(data, max_bytes=LIMIT) is None
+    assert not any(quick(data))
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_however_it_is_laid_out_it_goes_the_quick_way_with_one_text(
+    separators: tuple[str, str], indent: int | None, example_payload: dict[str, object]
+) -> None:
+    data = json.dumps(example_payload, separators=separators, indent=indent).encode()
+    for text in (data, b"[%b, %b]" % (data, data), b"%b\r\n%b\n" % (data, data), data + data):
+        assert {found[1] if found else None for found in quick(text)} == {
+            (canonical(example_payload), compact(example_payload))
+        }
 
 
 def test_the_guides_example_goes_the_quick_way(example_payload: dict[str, object]) -> None:
-    (plain,) = read_plain(json.dumps(example_payload).encode(), max_bytes=LIMIT) or []
-    assert plain.texts is not None
-    quick = tuple(b'{"payload":%b}' % text for text in plain.texts)
     slow = Job("events.create", {"payload": example_payload}, door="cli")
-    fast = Job("events.create", {"payload": plain.body}, door="cli", texts=(quick[0], quick[1]))
+    (fast,) = Intake("http", LIMIT).jobs(json.dumps(example_payload).encode())
+    assert isinstance(fast, Job)
     assert (fast.id, fast.body) == (slow.id, slow.body)
+
+
+def test_one_odd_payload_sends_no_other_the_careful_way(example_payload: dict[str, object]) -> None:
+    rows = [json.dumps({**example_payload, "malware": odd}) for odd in ("a", 1.5, "é", "b")]
+    found = quick("\n".join(rows).encode())
+    assert [plain is not None for plain in found] == [True, False, True, True]
+    expected = [Job("events.create", {"payload": json.loads(row)}, door="cli").id for row in rows]
+    assert [job.id for job in accepted_only(Intake("http", LIMIT).jobs("\n".join(rows).encode()))] == expected

@@ -7,6 +7,7 @@ HTTP door through its asyncio client.
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 from workers.errors import Busy
 from workers.jobs import Job
@@ -91,15 +92,19 @@ def record_of(job: Job, compress: Callable[[bytes], bytes] = _zlib) -> bytes:
 
     Accept puts one line before them: the time in ms of Redis's clock.
     """
-    kind = job.kind
-    head = (
-        f"{kind.name}\n{kind.queue}\n{_line(job.door)}\n{_line(job.trace)}\n{_line(job.title[:MOST_TITLE])}\n"
-    )
-    return head.encode("utf-8", "backslashreplace") + compress(job.body)
+    head = _head(job.kind.name, job.kind.queue, job.door, job.trace)
+    title = f"{_line(job.title[:MOST_TITLE])}\n".encode("utf-8", "backslashreplace")
+    return head + title + compress(job.body)
+
+
+@lru_cache(maxsize=64)
+def _head(*lines: str) -> bytes:
+    """Return what jobs that came together share of their records."""
+    return "".join(f"{_line(line)}\n" for line in lines).encode("utf-8", "backslashreplace")
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split()) if text else ""
+    return " ".join(text.split())
 
 
 _PREFIX = keys.PREFIX.encode()
@@ -114,20 +119,25 @@ def _constants(queue: str) -> tuple[list[bytes], bytes]:
     return _per_queue[queue]
 
 
-def read_answer(answer: Any) -> list[Accepted] | int:
-    """Read the script's answer: what became of each job, or how many jobs are open when there is no room.
+def read_answer(answer: Any, jobs: Sequence[Job]) -> list[Accepted] | int:
+    """Read the script's answer: what became of each of `jobs`, or how many jobs are open when there is no room.
 
-    Raises Busy where Redis holds too much already.
+    A single answer for several jobs names the one for which all were refused. Raises Busy where Redis holds too
+    much already.
     """
-    if answer[0] == b"full":
+    what = answer[0] if answer else b""
+    if what == b"full":
         raise Busy(
             "redis",
             f"{int(answer[1]) / 10:g} % of Redis' memory is in use, and above memory_percent nothing is accepted; send "
             "this again later. tqctl capacity shows what fills it; raise maxmemory or drop dead jobs",
             after=COME_AGAIN_S,
         )
-    if answer[0] == b"busy":
+    if what == b"busy":
         return int(answer[1])
-    return [
-        Accepted(job_id.decode(), created=verdict == 1, conflict=verdict == -1) for job_id, verdict in answer
-    ]
+    if what == b"reused":
+        return [Accepted(answer[1].decode(), created=False, conflict=True)]
+    accepted = [Accepted(job.id, created=True) for job in jobs]
+    for place, job_id, verdict in answer:
+        accepted[place] = Accepted(job_id.decode(), created=False, conflict=verdict == -1)
+    return accepted

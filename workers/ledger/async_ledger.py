@@ -22,7 +22,7 @@ from workers.ledger.scripts import Script
 #: Calls under way at a time for a queue: with one alone, door and Redis would take turns in idling.
 MOST_CALLS = 2
 
-#: Jobs above which one call takes no further request; a call holds Redis for about 15 us a job.
+#: Jobs above which one call takes no further request; a call holds Redis for about 10 us a job.
 MOST_JOBS_A_CALL = 200
 
 
@@ -134,7 +134,7 @@ class AsyncLedger:
             compress=compress,
         )
         row, confirmed = await self._accept(*command)
-        answer = read_answer(row)
+        answer = read_answer(row, jobs)
         if isinstance(answer, int):
             raise no_room(answer, self.most_open, jobs[0].kind.queue)
         self.replicas.check(confirmed)

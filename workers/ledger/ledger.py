@@ -91,14 +91,15 @@ class Ledger:
         """
         answers: list[Accepted] = []
         for queue, group in groupby(jobs, key=lambda job: job.kind.queue):
+            together = list(group)
             command = accept_command(
-                list(group),
+                together,
                 most_open=self.most_open,
                 most_memory_percent=self.most_memory_percent,
                 compress=compress,
             )
             row, confirmed = self._accept(*command)
-            answer = read_answer(row)
+            answer = read_answer(row, together)
             if isinstance(answer, int):
                 raise no_room(answer, self.most_open, queue)
             self.replicas.check(confirmed)

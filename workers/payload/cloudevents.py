@@ -16,8 +16,8 @@ _ENVELOPE = ("specversion", "id", "source", "type")
 
 def is_cloud_event(body: dict[str, Any]) -> bool:
     """Say whether `body` is an envelope and not a payload itself."""
-    return all(isinstance(body.get(name), str) and body[name] for name in _ENVELOPE) and (
-        "event_name" not in body
+    return "event_name" not in body and all(
+        isinstance(body.get(name), str) and body[name] for name in _ENVELOPE
     )
 
 

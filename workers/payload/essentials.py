@@ -17,20 +17,19 @@ _AHEAD = timedelta(days=1)
 _LINE_BREAKS = re.compile(r"[\t\r\n]+")
 
 
-def check(payload: dict[str, Any], *, received_at: datetime, zone: tzinfo) -> Sequence[str]:
-    """Return the warnings about what no event can do without.
+def check(payload: dict[str, Any], *, received_at: datetime, zone: tzinfo) -> tuple[str, Sequence[str]]:
+    """Return the title, and the warnings about what no event can do without.
 
     Raises InputError, as making the plan would, for a payload without readable title, type or time.
     """
-    required(payload, "event_name")
+    title = required(payload, "event_name")
     required(payload, "event_type")
-    return happened_at(payload, received_at=received_at, zone=zone)[1]
+    return title, happened_at(payload, received_at=received_at, zone=zone)[1]
 
 
 def required(payload: dict[str, Any], field: str) -> str:
     """Return a field that must hold a text, as one line."""
-    value = payload.get(field)
-    if isinstance(value, bool | dict | list):
+    if isinstance(payload.get(field), (bool, dict, list)):
         raise InputError("must be a text; send it as a JSON string", field=field)
     text = one_line(payload, field)
     if not text:

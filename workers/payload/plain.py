@@ -2,61 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw
 
 from workers.payload.shape import MAX_DEPTH
 
-
-class Plain(Struct, frozen=True):
-    """A payload, and its texts as `canonical` and `compact` write it, or None where only those know."""
-
-    body: dict[str, Any]
-    texts: tuple[bytes, bytes] | None
+#: A payload, and its texts as `canonical` and `compact` write it, or None where only those know.
+Plain = tuple[dict[str, Any], tuple[bytes, bytes] | None]
 
 
-def read_plain(data: bytes, *, max_bytes: int) -> list[Plain] | None:
-    """Read one object, several in a row, or an array of them; None where the careful reader must look.
+def split(data: bytes) -> Sequence[Raw]:
+    """Return the text of each value that stands in `data`, several in a row or an array; none for anything else."""
+    try:
+        return _array.decode(data) if data[:1] == b"[" else _row.decode_lines(data)
+    except (msgspec.DecodeError, RecursionError):
+        return ()
+
+
+def read_plain(text: Raw, *, max_bytes: int) -> Plain | None:
+    """Read one object; None where the careful reader must look.
 
     What it returns is exactly what the careful reader would, and there is nothing to warn about.
     """
     try:
-        bodies = _decode(data)
-        texts = [_encode(body) for body in bodies]
+        body = _one.decode(text)
+        ordered = _encode_sorted(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    if not bodies or not _as_sent(data, texts) or any(_is_deep(text) for text in texts):
+    as_sent = _as_sent(text, body, ordered)
+    if as_sent is None or len(memoryview(text)) > max_bytes or _is_deep(ordered):
         return None
-    if len(data) > max_bytes and any(len(text) > max_bytes // 4 for text in texts):
-        return None
-    return [Plain(body, _texts(body, text)) for body, text in zip(bodies, texts, strict=True)]
+    # Beyond ASCII, and of the control character 127, `canonical` makes other texts.
+    is_shared = ordered.isascii() and b"\x7f" not in ordered
+    return body, (ordered, as_sent) if is_shared else None
 
 
-def _decode(data: bytes) -> list[dict[str, Any]]:
-    if data[:1] == b"[":
-        return _array.decode(data)
-    try:
-        return [_one.decode(data)]
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        return _one.decode_lines(data)
-
-
-def _as_sent(data: bytes, texts: list[bytes]) -> bool:
-    """Say whether nothing got lost: a key that occurs twice leaves fewer quotation marks behind."""
-    return data.count(b'"') == sum(text.count(b'"') for text in texts)
+def _as_sent(text: Raw, body: dict[str, Any], ordered: bytes) -> bytes | None:
+    """Return the compact text of `body` in the sender's order; None where a key occurs twice in `text`."""
+    # No value has a shorter text than the encoder's, so where it is as long, nothing was lost.
+    if len(memoryview(text)) == len(ordered):
+        return bytes(text)
+    without_blanks = msgspec.json.format(text, indent=-1)
+    if len(without_blanks) == len(ordered):
+        return without_blanks
+    # It has escapes that it could do without, or lost a key with its quotation marks.
+    return _encode(body) if without_blanks.count(b'"') == ordered.count(b'"') else None
 
 
 def _is_deep(text: bytes) -> bool:
     return text.count(b"{") + text.count(b"[") > MAX_DEPTH
-
-
-def _texts(body: dict[str, Any], text: bytes) -> tuple[bytes, bytes] | None:
-    # Beyond ASCII, and of the control character 127, the two encoders make different texts.
-    return (_encode_sorted(body), text) if text.isascii() and b"\x7f" not in text else None
 
 
 def _float(_: str) -> NoReturn:
@@ -64,7 +61,8 @@ def _float(_: str) -> NoReturn:
     raise msgspec.DecodeError("a float is not plain")
 
 
+_array = msgspec.json.Decoder(list[Raw])
+_row = msgspec.json.Decoder(Raw)
 _one = msgspec.json.Decoder(dict[str, Any], float_hook=_float)
-_array = msgspec.json.Decoder(list[dict[str, Any]], float_hook=_float)
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode

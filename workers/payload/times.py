@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 
@@ -36,7 +35,9 @@ def read_time(value: object, *, zone: tzinfo = UTC) -> datetime:
     """
     try:
         if isinstance(value, str):
-            moment = _read_text(" ".join(_JAVA_ZONE.sub("", value.strip()).split()), zone)
+            moment = _read_usual(value) or _read_text(
+                " ".join(_JAVA_ZONE.sub("", value.strip()).split()), zone
+            )
         elif isinstance(value, int | float) and not isinstance(value, bool):
             moment = _from_epoch(value)
         else:
@@ -51,11 +52,15 @@ def as_threatq_time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat(sep=' ')}"
 
 
+def _read_usual(text: str) -> datetime | None:
+    """Read the one form that nearly all have, `2021-10-05T19:01:02Z`; None for any other."""
+    try:
+        return datetime.fromisoformat(text) if text[10:11] == "T" and text[-1] == "Z" else None
+    except ValueError:
+        return None
+
+
 def _read_text(text: str, zone: tzinfo) -> datetime:
-    if text[10:11] == "T" and text[-1] == "Z":
-        # By far the most frequent form; what does not fit it goes on below.
-        with suppress(ValueError):
-            return datetime.fromisoformat(text)
     if _NUMBER.fullmatch(text):
         return _from_digits(text, zone)
     if _MAIL.fullmatch(text):

@@ -3,16 +3,16 @@
 -- ARGV: prefix, most open jobs, most bells, bell, most memory in thousandths of maxmemory,
 --       1: nothing at all where a key was used for something else, then for each job:
 --       id, record, name of its counter, digest, key, window in ms
--- Answers {"busy", open}, {"full", thousandths of maxmemory in use}, or a pair for each job:
---       {id, 1 new | 0 known | -1 the key was used for something else}; such a one alone where nothing was accepted for it.
+-- Answers {"busy", open}, {"full", thousandths of maxmemory in use}, {"reused", id} where nothing was accepted for it,
+--       or one for each job that is not new: {place from 0, id, 0 known | -1 the key was used for something else}.
 -- Reads no job's content, so that a user who may only accept needs no right to read.
 local due, bells, counts, memory = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, most_open, most_bells, bell = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local most_memory, atomic = tonumber(ARGV[5]), ARGV[6] == '1'
 local FIRST, WIDTH = 7, 6
 local MEMORY_BELIEVED_MS = 2000
--- Lua cannot spread more than some thousand values over one call.
-local MOST_ENTRIES = 2000
+-- Lua cannot spread more than some thousand values over one call; a job takes two.
+local MOST_AT_ONCE = 1000
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -72,42 +72,59 @@ end
 
 local earlier = atomic and reused()
 if earlier then
-  return {{earlier, -1}}
+  return {'reused', earlier}
 end
 
--- Index and counters are written once for all: each call of Redis costs as much as the rest of a job.
+local answers = {}
+local function known(at, id, verdict)
+  answers[#answers + 1] = {(at - FIRST) / WIDTH, id, verdict}
+end
+
+-- What seems new is gathered first: each call of Redis costs as much as the rest of a job.
 local stamp = string.format('%d\n', now)
-local answers, rung, added, entries = {}, nil, {}, {}
-local function index()
-  if #entries > 0 then
-    redis.call('ZADD', due, unpack(entries))
-    entries = {}
-  end
-end
-
+local fresh, records, seen, added = {}, {}, {}, {}
 for at = FIRST, #ARGV, WIDTH do
   local id, record, counter, digest, key, window = unpack(ARGV, at, at + WIDTH - 1)
-  local answer = key ~= '' and first_of(key, digest)
+  local first = key ~= '' and first_of(key, digest)
   added[counter] = added[counter] or 0
-  if not answer then
-    if redis.call('SET', prefix .. 'job:' .. id, stamp .. record, 'NX') then
+  if first then
+    known(at, first[1], first[2])
+  elseif seen[id] then
+    known(at, id, 0)
+  else
+    local count = #fresh + 1
+    fresh[count], seen[id] = at, true
+    records[2 * count - 1], records[2 * count] = prefix .. 'job:' .. id, stamp .. record
+  end
+  if key ~= '' and not first then
+    redis.call('SET', prefix .. 'same:' .. key, id .. ' ' .. digest, 'PX', window)
+  end
+end
+
+-- Nearly always all are new, and one call keeps them; else each is tried alone.
+local rung
+local function keep(from, to)
+  if redis.call('MSETNX', unpack(records, 2 * from - 1, 2 * to)) == 1 then
+    local entries = {}
+    for each = from, to do
+      local id, counter = ARGV[fresh[each]], ARGV[fresh[each] + 2]
       entries[#entries + 1], entries[#entries + 2] = now, id
       added[counter] = added[counter] + 1
-      rung = id
-      answer = {id, 1}
-    else
-      answer = {id, 0}
     end
-    if key ~= '' then
-      redis.call('SET', prefix .. 'same:' .. key, id .. ' ' .. digest, 'PX', window)
-    end
-    if #entries >= MOST_ENTRIES then
-      index()
+    redis.call('ZADD', due, unpack(entries))
+    rung = ARGV[fresh[to]]
+  elseif from == to then
+    known(fresh[from], ARGV[fresh[from]], 0)
+  else
+    for each = from, to do
+      keep(each, each)
     end
   end
-  answers[#answers + 1] = answer
 end
-index()
+for from = 1, #fresh, MOST_AT_ONCE do
+  keep(from, math.min(from + MOST_AT_ONCE - 1, #fresh))
+end
+
 -- By 0 too: WAIT waits for what its own connection wrote, and a repeat must not pass as confirmed for writing nothing.
 for counter, count in pairs(added) do
   redis.call('HINCRBY', counts, counter, count)
