@@ -52,6 +52,11 @@ class Lists:
         self.jobs.append(self.scene.ledger.accept([job])[0].id)
         return self.jobs[-1]
 
+    def grow(self, more: int) -> None:
+        """Put `more` indicators of each type into the collection."""
+        self.scene.lever("seed", {"indicators": more * len(TYPES), "start": self.each * len(TYPES)})
+        self.each += more
+
     def until_writing(self, calls: int) -> None:
         """Return once so many calls have written entries."""
         self.scene.until(lambda: self.calls(WRITES) >= calls, "entries are written", within_s=120)

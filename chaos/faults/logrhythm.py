@@ -113,3 +113,23 @@ def sync_killed(scene: Scene, chance: Random, size: Size) -> None:
         scene.pass_time(chance.uniform(0, 0.2))
         scene.processes.kill("sync")
         scene.start_worker("sync", queues=("sync", "upkeep"))
+
+
+@fault(
+    "sync-shared-killed",
+    "two workers share a sync, and one or the other is killed hard while they read, plan and write",
+)
+def sync_shared_killed(scene: Scene, chance: Random, size: Size) -> None:
+    """Let a second sync, which has lists to read, lose now its own worker and now the one that helps."""
+    lists = start(scene, size)
+    scene.start_worker("sync-2", queues=("sync", "upkeep"))
+    scene.wait_for_worker("sync-2")
+    scene.until(scene.all_settled, "the first sync is done", within_s=120)
+    lists.grow(5 * size.jobs)
+    lists.start()
+    for _ in range(2):
+        scene.pass_time(chance.uniform(0.1, 1.0))
+        killed = chance.choice(("sync", "sync-2"))
+        scene.say(f"schedule: {killed} killed")
+        scene.processes.kill(killed)
+        scene.start_worker(killed, queues=("sync", "upkeep"))
