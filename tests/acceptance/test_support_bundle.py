@@ -101,24 +101,8 @@ def test_no_secret_is_in_the_bundle_the_logs_or_redis(
 ) -> None:
     # given a system with secrets everywhere
     config, logs = tmp_path / "config", tmp_path / "logs"
-    logs.mkdir()
-    for name, text in LOG.items():
-        (logs / name).write_text(text)
     url = f"redis://:r3dis%22pw%25zz@127.0.0.1:{locked_redis.port}/0"
-    settings_file.write(
-        config / "tq.yaml",
-        {
-            **FILE,
-            "redis_url": url,
-            "threatq_url": threatq_server,
-            "threatq_client_id": CLIENT_ID,
-            "threatq_email": EMAIL,
-            "threatq_password": PASSWORD,
-            "settings_from": "local",
-            "log_location": str(logs),
-            "log_verbosity": "3",
-        },
-    )
+    _plant(config, logs, redis_url=url, threatq_url=threatq_server)
     environ = {**os.environ, **ENVIRONMENT, "TQ_CONFIG": str(config)}
     environ.pop("TQ_THREATQ_PROXY")
 
@@ -135,10 +119,7 @@ def test_no_secret_is_in_the_bundle_the_logs_or_redis(
         # when
         environ["TQ_THREATQ_PROXY"] = ENVIRONMENT["TQ_THREATQ_PROXY"]
         out = tmp_path / "bundle.tar.gz"
-        command = [Path(sys.executable).with_name("tqctl"), "support-bundle", "--out", out]
-        done = subprocess.run(
-            list(map(str, command)), env=environ, capture_output=True, text=True, timeout=60, check=False
-        )
+        done = _bundle("--out", str(out), env=environ)
         assert done.returncode == 0, done.stderr
         written = everything(redis)
         until((logs / "tq-worker-one.log").exists)
@@ -170,16 +151,37 @@ def test_with_everything_away_a_bundle_is_written_all_the_same(tmp_path: Path) -
         "HOME": str(tmp_path),
         "TQ_REDIS_URL": "redis://:pw-of-redis@127.0.0.1:1/0",
     }
-    command = [str(Path(sys.executable).with_name("tqctl")), "support-bundle"]
-    done = subprocess.run(
-        command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = _bundle(env=environ, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (out,) = tmp_path.glob("tq-support-*.tar.gz")
     assert out.stat().st_mode & 0o777 == 0o600
     files = _unpacked(out)
     assert "cannot be reached" in json.loads(files["status.json"])["not_found_out"]
     assert "pw-of-redis" not in "".join(files.values())
+
+
+def _plant(config: Path, logs: Path, **addresses: str) -> None:
+    logs.mkdir()
+    for name, text in LOG.items():
+        (logs / name).write_text(text)
+    settings_file.write(
+        config / "tq.yaml",
+        {
+            **FILE,
+            **addresses,
+            "threatq_client_id": CLIENT_ID,
+            "threatq_email": EMAIL,
+            "threatq_password": PASSWORD,
+            "settings_from": "local",
+            "log_location": str(logs),
+            "log_verbosity": "3",
+        },
+    )
+
+
+def _bundle(*options: str, env: dict[str, str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("tqctl")), "support-bundle", *options]
+    return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
 
 
 def _bury(ledger: Ledger) -> None:
