@@ -23,7 +23,7 @@ from workers.sync.pieces import Planned, Read, keep_planned, keep_read, planned_
 from workers.sync.run import Run
 from workers.sync.state import ListState, RunFolder, RunState
 
-PRESENT = "present"
+PRESENT, DIGESTS = "present", "digests"
 
 #: The entries of a plan whose digests the manifest takes.
 NOTED = ("adopted", "adds", "released")
@@ -122,9 +122,7 @@ def _plan(run: Run, one: ListState) -> Planned:
     # What the list holds was needed for the comparison alone.
     shutil.rmtree(folder / PRESENT, ignore_errors=True)
     if not run.state.dry_run:
-        for kind in NOTED:
-            digests = digests_of(getattr(decided, kind).read(), caseless=run.caseless(one))
-            write_whole(str(_digests_file(folder, kind)), msgspec.msgpack.encode(digests))
+        _keep_digests(folder, decided, caseless=run.caseless(one))
     return Planned(decided, is_gone=read.is_gone)
 
 
@@ -158,10 +156,17 @@ def _with_doubts(decided: ListPlan, one: ListState) -> ListPlan:
     return structs.replace(decided, warnings=(*decided.warnings, said))
 
 
-def digests_in(folder: Path, kind: str) -> dict[int, bytes]:
-    """Return the digests of what was planned: `kind` is one of NOTED."""
-    return msgspec.msgpack.decode(_digests_file(folder, kind).read_bytes(), type=dict[int, bytes])
+def _keep_digests(folder: Path, decided: ListPlan, *, caseless: bool) -> None:
+    """Make the digests that the manifest takes: here several workers are at it, later it would be between two calls."""
+    changed = {kind: getattr(decided, kind) for kind in NOTED if getattr(decided, kind).count}
+    if changed:
+        digests = {kind: digests_of(batches.read(), caseless=caseless) for kind, batches in changed.items()}
+        write_whole(str(folder / DIGESTS), msgspec.msgpack.encode(digests))
 
 
-def _digests_file(folder: Path, kind: str) -> Path:
-    return folder / f"{kind}.digests"
+def digests_in(folder: Path) -> dict[str, dict[int, bytes]]:
+    """Return the digests of what was planned, for each of NOTED that has any."""
+    file = folder / DIGESTS
+    return (
+        msgspec.msgpack.decode(file.read_bytes(), type=dict[str, dict[int, bytes]]) if file.exists() else {}
+    )

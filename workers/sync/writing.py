@@ -60,7 +60,7 @@ def _write(run: Run, one: ListState) -> Generator[None, None, None]:
     if decided.calls:
         yield from _change(run, one, decided)
     elif one.found and decided.adopted.count:
-        run.tools.manifests.added(one.found.guid, one.name, digests_in(run.folder_of(one), "adopted"))
+        run.tools.manifests.added(one.found.guid, one.name, digests_in(run.folder_of(one))["adopted"])
     one.is_written = True
     run.save()
     run.progress.tell(one.name, "done", decided.calls, decided.calls)
@@ -77,7 +77,8 @@ def _change(run: Run, one: ListState, decided: ListPlan) -> Generator[None, None
             one.entry_count = told.entry_count
             run.progress.tell(one.name, "write", min(calls.made * BATCH, total), total)
             yield
-    run.tools.manifests.removed(target.guid, one.name, digests_in(run.folder_of(one), "released"))
+    if decided.released.count:
+        run.tools.manifests.removed(target.guid, one.name, digests_in(run.folder_of(one))["released"])
 
 
 def in_order(decided: ListPlan, capacity: int) -> Iterator[tuple[bool, list[str]]]:
@@ -103,8 +104,9 @@ def _ready(run: Run, one: ListState, decided: ListPlan, *, is_new: bool) -> List
         one.found = run.tools.logrhythm.ensure_list(one.name, ListKind(rule.list_type, rule.use_context))
         run.save()
     if is_new:
+        noted = digests_in(run.folder_of(one))
         for kind in ("adopted", "adds"):
-            run.tools.manifests.added(one.found.guid, one.name, digests_in(run.folder_of(one), kind))
+            run.tools.manifests.added(one.found.guid, one.name, noted.get(kind, {}))
     return one.found
 
 
