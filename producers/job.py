@@ -52,7 +52,7 @@ def text(record: Record) -> str:
 
 
 def _record(words: Sequence[str], values: dict[str, str]) -> Record:
-    if len(words) != 1:
+    if len(words) != 1 or words[0].startswith("-"):
         raise InputError(f"give one job id\n{TQ_JOB.usage()}")
     folder = values.get("config") or remembered.memory().recall().get("config")
     desk = Desk(connect(load(folder).settings.redis_url))

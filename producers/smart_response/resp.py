@@ -113,7 +113,8 @@ def away(error: Exception) -> ServiceAway:
     if isinstance(error, Refused) and error.code in ("NOAUTH", "WRONGPASS", "NOPERM"):
         return ServiceAway("redis", f"Redis refuses our user: {error}; correct TQ_REDIS_URL or the ACL.")
     return ServiceAway(
-        "redis", f"Redis cannot be reached: {error}. Is it running, and is TQ_REDIS_URL right?"
+        "redis",
+        f"Redis cannot be reached: {str(error).rstrip('.')}. Is it running, and is TQ_REDIS_URL right?",
     )
 
 

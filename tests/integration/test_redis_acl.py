@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,14 +11,9 @@ import requests
 from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
-from sandbox.processes import Processes
-from sandbox.redis_server import free_port
-from sandbox.system import start_threatq, write_settings
-from tests.conftest import FIXTURES
-from tests.deployment import our_services
+from tests.deployed import CELERY, TOKEN, Deployment, command, payload
 from tests.redis_users import Guarded, guarded_redis
 from tests.waiting import until
-from workers.config import Settings
 from workers.jobs import Job
 from workers.ledger import keys
 from workers.ledger.connect import connect
@@ -200,77 +191,6 @@ def test_an_operator_replays_pauses_and_looks_at_the_server(guarded: Guarded) ->
         Ledger(redis).settle([dead(first[0], "refused")])
 
 
-#: A token of the HTTP door that may send payloads.
-TOKEN = "b" * 43
-
-
-class Deployment:
-    """The parts of a system, each signed in as its own user, with their logs and files in `folder`."""
-
-    def __init__(self, guarded: Guarded, folder: Path, stack: ExitStack) -> None:
-        self.guarded, self.folder, self.stack = guarded, folder, stack
-        self.config = folder / "config"
-        self.flower_port = free_port()
-
-    def environ(self, user: str) -> dict[str, str]:
-        """Return what a part needs in its environment to be `user`."""
-        return {
-            "TQ_CONFIG": str(self.config),
-            "TQ_REDIS_URL": self.guarded.url(user),
-            "TQ_SETTINGS_FROM": "local",
-            "TQ_HTTP_TOKENS": f"nifi:events:{TOKEN}",
-        }
-
-    def run_as(self, user: str) -> Processes:
-        """Return where processes of `user` are started."""
-        return self.stack.enter_context(Processes(self.folder / "logs" / user, self.environ(user)))
-
-    def start(self) -> None:
-        """Start a simulated ThreatQ, the worker, beat, Flower and both doors."""
-        worker, shim, bridge = self.run_as("worker"), self.run_as("shim"), self.run_as("bridge")
-        write_settings(self.config, start_threatq(worker, self.folder, Settings(), 0))
-        worker.worker("worker", "events", "enrichment", "sync", "upkeep")
-        self.run_as("beat").beat()
-        self.run_as("flower").start("flower", "sh", "-c", self.flower_command())
-        shim.start("shim", command("tq-http-shim"), "--port", "0", "--ready-file", self.folder / "shim.json")
-        shim.wait_until((self.folder / "shim.json").exists, "the HTTP door")
-        bridge.start("bridge", command("tq-redis-bridge"))
-
-    def flower_command(self) -> str:
-        """Return what docker-compose.yml runs as Flower, on a free port and with our secrets."""
-        text = str(our_services()["flower"]["command"][2]).replace("$$", "$")
-        text = text.replace("/run/secrets", str(self.guarded.secrets))
-        text = text.replace("exec celery", f"exec {sys.executable} -m celery")
-        return text.replace("0.0.0.0", "127.0.0.1").replace("5555", str(self.flower_port))
-
-    def call(self, user: str, *words: str | Path, given: bytes = b"") -> bytes:
-        """Run a command as `user` and return what it printed."""
-        environ = {**os.environ, **self.environ(user)}
-        return subprocess.run(
-            words, input=given, stdout=subprocess.PIPE, env=environ, check=True, timeout=60
-        ).stdout
-
-    def refusals(self) -> list[str]:
-        """Return what the server refused, from its own log."""
-        with Redis.from_url(self.guarded.url("operator")) as redis:
-            return [f"{entry}" for entry in redis.acl_log()]
-
-
-#: Celery, as it is started everywhere.
-CELERY = (sys.executable, "-m", "celery", "-A", "workers.app")
-
-
-def command(name: str) -> Path:
-    """Return where a command of ours is."""
-    return Path(sys.executable).with_name(name)
-
-
-def payload(name: str) -> bytes:
-    """Return the guide's payload under another name."""
-    example = json.loads((FIXTURES / "payload-example.json").read_text())
-    return json.dumps({**example, "event_name": name}).encode()
-
-
 @pytest.fixture(params=["redis", "rediss"])
 def deployment(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Deployment]:
     """A whole system, once without and once with TLS to Redis."""
@@ -283,12 +203,11 @@ def deployment(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Deplo
 def test_the_whole_system_needs_no_more_rights_than_its_users_have(deployment: Deployment) -> None:
     # Given a system whose parts sign in as their own users
     producer = (command("tq-conn-events-builder"), "-p", "-")
-    shim = json.loads((deployment.folder / "shim.json").read_text())["url"]
 
     # When payloads come through every door, an analyst asks, and an operator looks at the workers
     deployment.call("producer", *producer, given=payload("by the command"))
     answer = requests.post(
-        f"{shim}/v1/events",
+        f"{deployment.door}/v1/events",
         data=payload("by HTTP"),
         headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
         timeout=10,

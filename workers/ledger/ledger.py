@@ -249,5 +249,6 @@ def answering() -> Iterator[None]:
         ) from error
     except redis_client.exceptions.RedisError as error:
         raise ServiceAway(
-            "redis", f"Redis cannot be reached: {error}. Is it running, and is TQ_REDIS_URL right?"
+            "redis",
+            f"Redis cannot be reached: {str(error).rstrip('.')}. Is it running, and is TQ_REDIS_URL right?",
         ) from error
