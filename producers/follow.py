@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from producers.console import note
 from workers.ledger.desk import Desk
+from workers.ledger.ledger import NEEDS
 from workers.ledger.records import Record
 from workers.sync.journal import Step, progress_of
 
@@ -90,8 +91,15 @@ class Follow:
             return self._waiting(name, record)
         self._waits.pop(job_id, None)
         if record.state == "accepted" and not self._has_begun and self._waited(self._began):
-            return End(name, job_id, "open", {})
+            return self._not_taken(name, record)
         return None
+
+    def _not_taken(self, name: str, record: Record) -> End:
+        """Say why a job was not begun: a service is known to be away, or nobody is there who would do it."""
+        for service in NEEDS[record.queue]:
+            if away := self._desk.away(service):
+                return End(name, record.id, "waiting", {"service": service, "reason": away["reason"]})
+        return End(name, record.id, "open", {})
 
     def _waiting(self, name: str, record: Record) -> End | None:
         if "service" not in record.result:

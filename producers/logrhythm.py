@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 from argparse import Namespace
@@ -146,7 +147,7 @@ def _sync(names: list[str], loaded: Loaded, options: Namespace) -> int:
         return DONE
     desk = Desk(ledger.redis)
     follow = Follow(desk, runs, quiet=options.json)
-    with _worker(loaded.settings) if options.inline else _no_worker():
+    with _worker(loaded.settings, options) if options.inline else _no_worker():
         ends = follow.to_the_end()
     for end in ends:
         if options.json:
@@ -171,8 +172,12 @@ def _accept(ledger: Ledger, name: str, *, dry_run: bool) -> str:
 
 
 @contextmanager
-def _worker(settings: Settings) -> Iterator[None]:
+def _worker(settings: Settings, options: Namespace) -> Iterator[None]:
     """Work on the queue in this process for as long as the block lasts."""
+    ours = logging.getLogger("workers")
+    if options.loglocation == logs.CONSOLE and options.verbosity == 1:
+        # What is logged of a failure is what the report says at the end, in words.
+        ours.setLevel(logging.CRITICAL)
     here, over = Runtime(settings), threading.Event()
     bench = Bench("sync", lambda claims: [work(claim, here, over.is_set) for claim in claims], 1)
 
@@ -191,6 +196,7 @@ def _worker(settings: Settings) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+        ours.setLevel(logging.NOTSET)
 
 
 @contextmanager

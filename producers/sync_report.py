@@ -71,7 +71,7 @@ def reason(end: End) -> str:
     if end.state == "held":
         return f"{why}. The job is kept and goes on once this is corrected"
     if end.state == "waiting":
-        return f"{why}. The job is kept and goes on by itself"
+        return f"{why}. The job is kept and goes on once that is over"
     return why
 
 

@@ -209,15 +209,6 @@ def test_an_editor_that_changes_nothing_or_fails_leaves_the_job_dead(
     assert desk.dead_count() == 1
 
 
-def test_with_redis_away_every_command_says_so_and_ends_with_3(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TQ_REDIS_URL", "redis://127.0.0.1:1/0")
-    for words in (["status"], ["jobs", "list"], ["dead", "list"], ["capacity"], ["pause", "events"]):
-        answer = operator.types(*words)
-        assert (answer.code, "Redis cannot be reached" in answer.err) == (3, True), words
-
-
 def test_capacity_names_each_limit_and_the_share_that_is_used(
     operator: Operator, ledger: Ledger, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,14 +46,14 @@ def run(shell: Shell, options: Namespace) -> int:
 def check(shell: Shell, *, only: str = "", within_s: float = WITHIN_S) -> list[Line]:
     """Return the lines of all areas in their order."""
     try:
-        loaded = shell.loaded
+        loaded, desk = shell.loaded, shell.desk
     except ConfigError as error:
         return [failed_with("here", "settings", error)]
     settings = loaded.settings
     areas: dict[str, Check] = {
         "here": partial(check_here, loaded),
-        "redis": partial(check_redis, shell.desk, settings),
-        "workers": partial(check_workers, shell.desk, settings.redis_url),
+        "redis": partial(check_redis, desk, settings),
+        "workers": partial(check_workers, desk, settings.redis_url),
         "threatq": partial(check_threatq, loaded),
         "logrhythm": partial(check_logrhythm, loaded),
     }

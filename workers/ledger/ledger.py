@@ -245,7 +245,7 @@ def answering() -> Iterator[None]:
         ) from error
     except (redis_client.exceptions.AuthenticationError, redis_client.exceptions.NoPermissionError) as error:
         raise ServiceAway(
-            "redis", f"Redis refuses our user: {error}; correct TQ_REDIS_URL or the ACL."
+            "redis", f"Redis refuses our user: {str(error).rstrip('.')}; correct TQ_REDIS_URL or the ACL"
         ) from error
     except redis_client.exceptions.RedisError as error:
         raise ServiceAway(

@@ -194,7 +194,7 @@ def _why_away(error: requests.RequestException, call: str, read_timeout_s: float
         return f"LogRhythm does not take a connection for {call}"
     if isinstance(error, requests.Timeout):
         return f"LogRhythm does not answer {call} within {read_timeout_s:g} s"
-    return f"LogRhythm cannot be reached for {call}; is the API gateway running?"
+    return f"LogRhythm cannot be reached for {call}; is the API gateway running, and is logrhythm_url right?"
 
 
 def _unverified(text: str) -> ConfigError:

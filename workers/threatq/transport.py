@@ -157,7 +157,10 @@ def _unreachable(error: requests.RequestException, call: str, timeout: tuple[flo
         )
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidProxyURL):
         return ConfigError("cannot be called; check threatq_url and threatq_proxy", field="threatq_url")
-    return ServiceAway("threatq", f"ThreatQ cannot be reached for {call}{_cause(error)}")
+    return ServiceAway(
+        "threatq",
+        f"ThreatQ cannot be reached for {call}{_cause(error)}; is it running, and is threatq_url right?",
+    )
 
 
 def _tls_failed(error: Exception) -> TqError:

@@ -7,10 +7,18 @@ from typing import Literal
 
 from msgspec import Struct
 
-from workers.errors import ConfigError, TqError
+from workers.errors import ConfigError, ServiceAway, TqError
 
 #: Whether it is right, will become a problem, or is one.
 State = Literal["ok", "warning", "failed"]
+
+
+#: What to do about a service that does not answer.
+REACH = {
+    "redis": "start it, or correct TQ_REDIS_URL (rediss:// only where it speaks TLS); jobs wait in the spools",
+    "threatq": "start it, or correct TQ_THREATQ_URL; jobs wait and lose nothing",
+    "logrhythm": "start its API gateway, or correct logrhythm_url; runs wait and lose nothing",
+}
 
 
 class Line(Struct, frozen=True):
@@ -40,9 +48,16 @@ def failed(area: str, what: str, found: str, remedy: str, *, code: int = 1) -> L
 
 
 def failed_with(area: str, what: str, error: TqError, remedy: str = "") -> Line:
-    """Say what an error of ours says; its own words hold the remedy unless there is a better one."""
-    usual = "correct the setting that is named" if isinstance(error, ConfigError) else "see what it says"
-    return failed(area, what, str(error), remedy or usual, code=error.exit_code)
+    """Say what an error of ours says, with the usual remedy for its kind unless there is a better one."""
+    return failed(area, what, str(error), remedy or _usual(error), code=error.exit_code)
+
+
+def _usual(error: TqError) -> str:
+    if isinstance(error, ConfigError):
+        return "correct the setting that is named"
+    if isinstance(error, ServiceAway):
+        return REACH[error.service]
+    return "correct what is named"
 
 
 def tried(area: str, what: str, call: Callable[[], object], found: str) -> Line:
