@@ -48,15 +48,9 @@ def with_workers() -> dict[str, Any]:
     with stage(latency_ms=LATENCY_MS) as on:
         start_worker(on)
         warm_up(on)
-        on.desk.pause("events")
-        jobs = [Job("events.create", {"payload": payload(n)}, door="bench") for n in range(PAYLOADS)]
-        for start in range(0, PAYLOADS, 500):
-            on.ledger.accept(jobs[start : start + 500])
-        until(lambda: not on.client.llen(keys.bells("events")))
+        let_wait(on, PAYLOADS)
         calls_before = on.threatq("GET", "calls")["total"]
-        on.desk.resume("events")
-        on.ledger.ring("events")
-        seconds = until(lambda: not on.client.zcard(keys.due("events")))
+        seconds = drained(on)
         calls = on.threatq("GET", "calls")["total"] - calls_before
         check_account(on)
         return {
@@ -67,11 +61,27 @@ def with_workers() -> dict[str, Any]:
         }
 
 
-def start_worker(on: Stage) -> None:
+def start_worker(on: Stage, name: str = "worker") -> None:
     """Start one worker process for events and upkeep, and wait until it takes jobs."""
-    on.processes.worker("worker", "events", "upkeep", threads=THREADS)
-    log = on.processes.folder / "worker.log"
+    on.processes.worker(name, "events", "upkeep", threads=THREADS)
+    log = on.processes.folder / f"{name}.log"
     on.processes.wait_until(lambda: " ready." in log.read_text(), "the worker")
+
+
+def let_wait(on: Stage, count: int) -> None:
+    """Accept payloads that nobody takes yet."""
+    on.desk.pause("events")
+    jobs = [Job("events.create", {"payload": payload(n)}, door="bench") for n in range(count)]
+    for start in range(0, count, 500):
+        on.ledger.accept(jobs[start : start + 500])
+    until(lambda: not on.client.llen(keys.bells("events")))
+
+
+def drained(on: Stage) -> float:
+    """Let the workers do all that waits; return how many seconds they took."""
+    on.desk.resume("events")
+    on.ledger.ring("events")
+    return until(lambda: not on.client.zcard(keys.due("events")))
 
 
 def warm_up(on: Stage) -> None:

@@ -21,7 +21,7 @@ import msgspec
 import requests
 from msgspec import Struct, structs
 
-from benchmarks.measuring import Stage, stage, until
+from benchmarks.measuring import Stage, cpu_s, stage, until
 from sandbox.logrhythm.tokens import mint
 from sandbox.system import write_settings
 from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
@@ -269,12 +269,6 @@ class Bench:
     def forget(self, guids: Any) -> None:
         for guid in guids:
             self.http.delete(f"{self.logrhythm}/sandbox/lists/{guid}", timeout=60).raise_for_status()
-
-
-def cpu_s(pid: int) -> float:
-    """Return the processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def seconds(act: Any, *arguments: Any) -> float:

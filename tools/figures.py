@@ -22,6 +22,11 @@ SENTENCES = {
         "{calls_per_payload:g} calls a payload; {times_celery_noop:g} times the rate at which Celery drains "
         "empty tasks",
     ),
+    "workers": (
+        "the same with 1, 2 and 4 worker processes, before a ThreatQ that only answers, in 10 ms",
+        "{workers_1[payloads_per_s]:,}, {workers_2[payloads_per_s]:,} and {workers_4[payloads_per_s]:,} payloads/s; "
+        "{workers_1[cpu_ms_per_payload]:g} ms of one core for each",
+    ),
     "accept": (
         "a job is accepted: ledger, index and bell",
         "{accept_ms:g} ms, {ratio:g} bare LPUSHes of the same body",

@@ -171,12 +171,26 @@ def test_the_rehearsal_signs_in_where_the_sandbox_lets_it() -> None:
     assert env["TQ_LOGRHYTHM_TOKEN_FILE"] == f"{share}/logrhythm-token"
 
 
+def test_there_may_be_as_many_workers_for_events_as_are_asked_for() -> None:
+    service = SERVICES["worker-events"]
+    words = words_of(service["command"])
+
+    # One variable says how many, and one is what there is without it
+    assert service["deploy"] == {"replicas": "${DEPLOY_EVENTS_WORKERS:-1}"}
+    # Nothing of it can be there only once: no name, no port of the machine, no folder that is written to
+    assert not {"container_name", "hostname", "ports"} & set(service)
+    assert [mount for mount in service["volumes"] if not mount.endswith(":ro")] == []
+    # And each worker has a name of its own
+    assert words[words.index("-n") + 1] == "events@%h"
+
+
 def test_prometheus_asks_every_worker_where_it_tells() -> None:
     config = yaml.safe_load((ROOT / "deploy/monitoring/prometheus/prometheus.yml").read_text())
     workers = {name: one["environment"] for name, one in SERVICES.items() if name.startswith("worker-")}
 
-    targets = [f"{name}:{environment['TQ_METRICS_PORT']}" for name, environment in workers.items()]
-    assert config["scrape_configs"][0]["static_configs"][0]["targets"] == targets
+    (asked,) = config["scrape_configs"][0]["dns_sd_configs"]
+    assert asked["names"] == list(workers)
+    assert {asked["port"]} == {environment["TQ_METRICS_PORT"] for environment in workers.values()}
     assert [
         name for name in config["rule_files"] if not (ROOT / "deploy/monitoring/prometheus" / name).exists()
     ] == []
