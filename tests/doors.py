@@ -22,6 +22,16 @@ BIN = Path(sys.executable).parent
 TOKEN, READER, OPERATOR = "sesame", "just-looking", "master-key"
 
 
+def event(number: int = 1, **fields: Any) -> dict[str, Any]:
+    """Return a payload of its own."""
+    return {
+        "event_name": f"event {number}",
+        "event_type": "Sighting",
+        "event_happened_at": 1633460462,
+        **fields,
+    }
+
+
 class Process:
     """A command of ours in the background; its output is in `folder`."""
 

@@ -237,6 +237,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     http_max_requests: Annotated[
         int, Meta(gt=0, description="HTTP requests in hand at a time; more are asked to come later.")
     ] = 512
+    http_busy_status: Annotated[
+        Literal[503, 429],
+        Meta(
+            description="Status with which the HTTP door asks to come later; after a 429, NiFi would not come again."
+        ),
+    ] = 503
     http_requests_per_s: Annotated[
         float,
         Meta(gt=0, description="HTTP requests a second of one token name; more are asked to come later."),

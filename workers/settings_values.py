@@ -43,7 +43,7 @@ def accepted(annotation: Any) -> str:
     """Return what a setting with this annotation takes, in words."""
     kind, meta = get_args(annotation)[:2]
     if get_origin(kind) is Literal:
-        return " or ".join(get_args(kind))
+        return " or ".join(map(str, get_args(kind)))
     if kind is bool:
         return "true or false"
     if kind in (int, float):

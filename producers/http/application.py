@@ -113,7 +113,10 @@ class Gate:
     def _refusal(self, scope: Scope) -> Problem | None:
         if self.door.in_hand > self.door.settings.http_max_requests:
             return come_later(
-                "busy", "too many requests are in hand (TQ_HTTP_MAX_REQUESTS); send this again", 1
+                "busy",
+                "too many requests are in hand (TQ_HTTP_MAX_REQUESTS); send this again",
+                1,
+                status=self.door.settings.http_busy_status,
             )
         if self.door.tokens.open_to_all and not _asks_loopback(scope):
             # A web page elsewhere can have its own name lead to this machine, and would then be let in.
@@ -154,7 +157,9 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 
 async def _away(request: Request, error: Exception) -> Response:
-    return from_away(cast("ServiceAway", error)).response(request_id(request))
+    door: Door = request.app.state.door
+    problem = from_away(cast("ServiceAway", error), busy_status=door.settings.http_busy_status)
+    return problem.response(request_id(request))
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:

@@ -12,10 +12,11 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import Response
 
+from producers.http.attempts import Attempts
 from producers.http.headers import header
 from producers.http.limits import Buckets
 from producers.http.problems import Problem, come_later
-from producers.http.tokens import Caller, Tokens
+from producers.http.tokens import Caller, Tokens, permitted
 from producers.http.waiters import Waiters
 from workers import metrics
 from workers.config import Settings
@@ -31,9 +32,6 @@ from workers.payload.options import from_settings as dialect_from
 
 #: Seconds that Redis gets for one answer; NiFi waits 15.
 REDIS_WITHIN_S = 2.0
-
-#: Attempts to sign in at the page: so many at once from one address, and so many a minute.
-ATTEMPTS, ATTEMPTS_A_MINUTE = 10, 6
 
 #: Characters of an Idempotency-Key.
 _MOST_KEY = 255
@@ -66,7 +64,7 @@ class Door:
         self.waiters = Waiters(self.desk)
         per_s = settings.http_requests_per_s
         self.rates = Buckets(per_s=per_s, burst=2 * per_s)
-        self.attempts = Buckets(per_s=ATTEMPTS_A_MINUTE / 60, burst=ATTEMPTS)
+        self.attempts = Attempts()
         self.draining = False
         self.in_hand = 0
         self.meters.in_hand.set_function(lambda: self.in_hand)
@@ -102,16 +100,28 @@ def only_for(scope: str, handle: Handle) -> Callable[[Request], Awaitable[Respon
 
     async def endpoint(request: Request) -> Response:
         door: Door = request.app.state.door
-        caller = door.tokens.caller(header(request, b"authorization"), scope)
+        caller = permitted(_caller(door, request), scope)
         if wait_s := door.rates.take(caller.name):
-            raise come_later(
-                "too_fast",
-                f"the token {caller.name} is used too often (TQ_HTTP_REQUESTS_PER_S); send this again",
-                wait_s,
-            )
+            text = f"the token {caller.name} is used too often (TQ_HTTP_REQUESTS_PER_S); send this again"
+            raise come_later("too_fast", text, wait_s, status=door.settings.http_busy_status)
         return await handle(door, request, caller)
 
     return endpoint
+
+
+def _caller(door: Door, request: Request) -> Caller | None:
+    shown = header(request, b"authorization")
+    caller = door.tokens.find(shown)
+    # Many clients show their token only once they were asked for it.
+    if shown and (wait_s := door.attempts.take(peer(request), caller)):
+        text = "too many wrong tokens came from this address; send this again"
+        raise come_later("too_many_attempts", text, wait_s, status=door.settings.http_busy_status)
+    return caller
+
+
+def peer(request: Request) -> str:
+    """Return the address that a request came from."""
+    return request.client.host if request.client else "?"
 
 
 def answer(body: Any, status: int = 200) -> Response:

@@ -30,10 +30,13 @@ _REFUSALS = {
     413: "The body, a payload or their number is over a limit, which is named.",
     415: "The content coding or the form of the body is not understood.",
     422: "Nothing of the body can be accepted; or its Idempotency-Key was used for something else.",
+    429: "Too much at once: what TQ_HTTP_BUSY_STATUS may have stand for 503 there.",
     431: "The headers are over the limit.",
     500: "A fault of ours.",
     503: "Not now: send the same again after Retry-After seconds.",
 }
+
+_EVERYWHERE = (405, 429, 431, 500, 503)
 
 _PAYLOAD: dict[str, Any] = {
     "type": "object",
@@ -88,154 +91,119 @@ def _is_struct(value: object) -> bool:
 
 
 def _paths() -> dict[str, Any]:
+    json_lines = {"application/x-ndjson": {"schema": {"type": "string"}}}
+    payloads = {"anyOf": [_ref("Payload"), {"type": "array", "items": _ref("Payload"), "minItems": 1}]}
+    events = {**_json(payloads), **json_lines}
     return {
         "/v1/events": {
-            "post": _operation(
-                "sendEvents",
-                "Accept payloads: one, an array, one a line, or several in a row.",
-                {202: ["Queued", "BatchQueued"]},
-                body=_events_body(),
-                parameters=[
-                    _query("atomic", {"type": "boolean"}, "All or nothing."),
-                    _header("Idempotency-Key", "What the sender calls this request; `${uuid}` in NiFi."),
-                ],
-            ),
-            "head": {
-                "operationId": "probe",
-                "summary": "Say that gzip is welcome.",
-                "responses": {"200": {"description": "Yes."}, "503": {"description": "Not now."}},
-                "security": [],
-            },
+            "post": _post("sendEvents", _SEND, events, {202: ["Queued", "BatchQueued"]}, _ATOMIC, _KEY),
+            "head": _PROBE,
         },
-        "/v1/events:validate": {
-            "post": _operation(
-                "validateEvents",
-                "Say what payloads would become; nothing is accepted.",
-                {200: ["Validation"]},
-                body=_events_body(),
-            )
-        },
+        "/v1/events:validate": {"post": _post("validateEvents", _VALIDATE, events, {200: ["Validation"]})},
         **{f"/v1/actions/{name}": {"post": _action(name, kind)} for name, kind in ACTIONS.items()},
-        "/v1/jobs/{id}": {"get": _lookup("getJob", "Say what became of a job.", "JobStatus")},
-        "/v1/batches/{id}": {"get": _lookup("getBatch", "Say what became of a batch.", "BatchStatus")},
-        "/healthz": {"get": _open("health", "Say that the process lives.", "Health")},
-        "/readyz": {"get": _open("ready", "Say whether payloads would be accepted now.", "Health")},
-        "/metrics": {
-            "get": {
-                "operationId": "metrics",
-                "summary": "Metrics in Prometheus' text format.",
-                "responses": {
-                    "200": {
-                        "description": "Metrics.",
-                        "content": {"text/plain": {"schema": {"type": "string"}}},
-                    },
-                    **_refusals(401, 403, 405, 431, 500, 503),
-                },
-            }
-        },
-        "/openapi.json": {
-            "get": {
-                "operationId": "openapi",
-                "summary": "This document.",
-                "responses": {
-                    "200": {
-                        "description": "OpenAPI 3.1.",
-                        "content": {"application/json": {"schema": {"type": "object"}}},
-                    },
-                    **_refusals(405, 431, 500, 503),
-                },
-                "security": [],
-            }
-        },
+        "/v1/jobs/{id}": {"get": _get("getJob", "Say what became of a job.", "JobStatus", _ID)},
+        "/v1/batches/{id}": {"get": _get("getBatch", "Say what became of a batch.", "BatchStatus", _ID)},
+        "/metrics": {"get": _get("metrics", "Metrics in Prometheus' text format.", None)},
+        "/healthz": {"get": _open("health", "Say that the process lives.", _ref("Health"))},
+        "/readyz": {"get": _open("ready", "Say whether payloads would be accepted now.", _ref("Health"))},
+        "/openapi.json": {"get": _open("openapi", "This document.", {"type": "object"})},
     }
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": _REF.format(name=name)}
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _parameter(place: str, name: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": place == "path", "schema": schema, "description": text}
+
+
+_SEND = "Accept payloads: one, an array, one a line, or several in a row."
+_VALIDATE = "Say what payloads would become; nothing is accepted."
+
+_ATOMIC = _parameter("query", "atomic", {"type": "boolean"}, "All or nothing.")
+_WAIT = _parameter(
+    "query", "wait", {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_S}, "Seconds to wait."
+)
+_KEY = _parameter(
+    "header",
+    "Idempotency-Key",
+    {"type": "string", "maxLength": 255},
+    "What the sender calls this request; `${uuid}` in NiFi.",
+)
+_ID = _parameter(
+    "path", "id", {"type": "string", "pattern": "^[0-9a-f]{24}$"}, "As the answer to a POST gave it."
+)
+
+_PROBE = {
+    "operationId": "probe",
+    "summary": "Say that gzip is welcome.",
+    "responses": {"200": {"description": "Yes."}, "503": {"description": "Not now."}},
+    "security": [],
+}
 
 
 def _action(name: str, kind: str) -> dict[str, Any]:
-    schema = {"$ref": _REF.format(name=SHAPES[kind].__name__)}
-    return _operation(
-        f"{name}Action",
-        f"Accept a job {kind}; answer its outcome if it comes in time.",
-        {200: ["Outcome"], 202: ["Outcome"]},
-        body={"application/json": {"schema": schema}},
-        parameters=[
-            _query("wait", {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_S}, "Seconds to wait."),
-            _header("Idempotency-Key", "What the sender calls this request."),
-        ],
-    )
+    summary = f"Accept a job {kind}; answer its outcome if it comes in time."
+    body = _json(_ref(SHAPES[kind].__name__))
+    return _post(f"{name}Action", summary, body, {200: ["Outcome"], 202: ["Outcome"]}, _WAIT, _KEY)
 
 
-def _operation(
-    name: str,
-    summary: str,
-    answers: dict[int, list[str]],
-    *,
-    body: dict[str, Any],
-    parameters: list[dict[str, Any]] | None = None,
+def _post(
+    name: str, summary: str, body: dict[str, Any], answers: dict[int, list[str]], *parameters: dict[str, Any]
 ) -> dict[str, Any]:
+    """Return an operation that takes `body`, and answers one of the shapes of a status."""
     return {
         "operationId": name,
         "summary": summary,
-        "parameters": parameters or [],
+        "parameters": list(parameters),
         "requestBody": {"required": True, "content": body},
         "responses": {
             **{str(status): _answer(summary, names) for status, names in answers.items()},
-            **_refusals(400, 401, 403, 405, 413, 415, 422, 431, 500, 503),
+            **_refusals(400, 401, 403, 413, 415, 422),
         },
     }
 
 
-def _lookup(name: str, summary: str, shape: str) -> dict[str, Any]:
-    schema = {"type": "string", "pattern": "^[0-9a-f]{24}$"}
+def _get(name: str, summary: str, shape: str | None, *parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return an operation that answers one shape, plain text where that is None; 404 where it names a thing."""
+    text = {"description": summary, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    answer = _answer(summary, [shape]) if shape else text
     return {
         "operationId": name,
         "summary": summary,
-        "parameters": [{"name": "id", "in": "path", "required": True, "schema": schema}],
-        "responses": {"200": _answer(summary, [shape]), **_refusals(401, 403, 404, 405, 431, 500, 503)},
+        "parameters": list(parameters),
+        "responses": {"200": answer, **_refusals(401, 403, *([404] if parameters else []))},
     }
 
 
-def _open(name: str, summary: str, shape: str) -> dict[str, Any]:
-    answers = {"200": _answer(summary, [shape]), **_refusals(405, 431, 500, 503)}
+def _open(name: str, summary: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return an operation that asks for no token."""
+    answers = {"200": {"description": summary, "content": _json(schema)}, **_refusals()}
     return {"operationId": name, "summary": summary, "responses": answers, "security": []}
 
 
 def _answer(description: str, names: list[str]) -> dict[str, Any]:
-    refs = [{"$ref": _REF.format(name=name)} for name in names]
-    schema = refs[0] if len(refs) == 1 else {"anyOf": refs}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+    refs = [_ref(name) for name in names]
+    return {"description": description, "content": _json(refs[0] if len(refs) == 1 else {"anyOf": refs})}
 
 
 def _refusals(*statuses: int) -> dict[str, Any]:
-    content = {PROBLEM_JSON: {"schema": {"$ref": _REF.format(name="ProblemDetails")}}}
-    return {str(status): _refusal(status, content) for status in statuses}
+    """Return the refusals with these statuses and with those that every operation may answer."""
+    return {str(status): _refusal(status) for status in sorted({*statuses, *_EVERYWHERE})}
 
 
-def _refusal(status: int, content: dict[str, Any]) -> dict[str, Any]:
+def _refusal(status: int) -> dict[str, Any]:
+    content = {PROBLEM_JSON: {"schema": _ref("ProblemDetails")}}
     found: dict[str, Any] = {"description": _REFUSALS[status], "content": content}
-    if status == 503:
-        found["headers"] = {
-            "Retry-After": {"required": True, "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"}}
-        }
+    if status in (429, 503):
+        schema = {"type": "string", "pattern": "^[1-9][0-9]*$"}
+        found["headers"] = {"Retry-After": {"required": True, "schema": schema}}
     return found
-
-
-def _events_body() -> dict[str, Any]:
-    payload = {"$ref": _REF.format(name="Payload")}
-    return {
-        "application/json": {
-            "schema": {"anyOf": [payload, {"type": "array", "items": payload, "minItems": 1}]}
-        },
-        "application/x-ndjson": {"schema": {"type": "string"}},
-    }
-
-
-def _query(name: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
-
-
-def _header(name: str, text: str) -> dict[str, Any]:
-    schema = {"type": "string", "maxLength": 255}
-    return {"name": name, "in": "header", "required": False, "schema": schema, "description": text}
 
 
 if __name__ == "__main__":

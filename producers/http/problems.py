@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
+from math import ceil
 
 import msgspec
 from starlette.responses import Response
@@ -51,14 +52,19 @@ class Problem(Exception):
         return Response(msgspec.json.encode(body), self.status, headers=self.headers, media_type=PROBLEM_JSON)
 
 
-def come_later(code: str, detail: str, after_s: float) -> Problem:
-    """Return the one refusal after which NiFi sends again: 503 with Retry-After of at least a second."""
-    return Problem(503, code, detail, headers={"Retry-After": str(max(1, round(after_s)))})
+def come_later(code: str, detail: str, after_s: float, *, status: int = 503) -> Problem:
+    """Return the refusal after which the same is sent again, with Retry-After of at least a second.
+
+    `status`: 503, the one after which NiFi does; where a sender is too quick for us, that of http_busy_status.
+    """
+    return Problem(status, code, detail, headers={"Retry-After": str(max(1, ceil(after_s)))})
 
 
-def from_away(error: ServiceAway) -> Problem:
+def from_away(error: ServiceAway, *, busy_status: int) -> Problem:
     """Return what a sender is told while the ledger takes nothing."""
-    return come_later("busy" if isinstance(error, Busy) else "redis_away", str(error), error.after or 5)
+    if isinstance(error, Busy):
+        return come_later("busy", str(error), error.after or 5, status=busy_status)
+    return come_later("redis_away", str(error), error.after or 5)
 
 
 def shorten(text: str) -> str:

@@ -42,33 +42,31 @@ class Tokens:
         self.known = known
         self.open_to_all = open_to_all
 
-    def caller(self, authorization: str, scope: str) -> Caller:
-        """Return who sends this Authorization header; raises Problem (401, or 403 without `scope`)."""
+    def find(self, authorization: str) -> Caller | None:
+        """Return who sends this Authorization header, or None for somebody unknown."""
         if self.open_to_all:
             return ANYBODY
-        caller = self._known(_shown(authorization))
-        if caller is None:
-            raise Problem(
-                401,
-                "unauthorized",
-                "the token is missing or unknown; send Authorization: Bearer TOKEN, or Basic with the token as "
-                "password",
-                headers={"WWW-Authenticate": 'Bearer realm="tq", Basic realm="tq"'},
-            )
-        if scope not in caller.scopes:
-            raise Problem(
-                403, "forbidden", f"the token {caller.name} lacks the scope {scope} (TQ_HTTP_TOKENS)"
-            )
-        return caller
-
-    def _known(self, token: bytes) -> Caller | None:
-        digest = hashlib.sha256(token).digest()
+        digest = hashlib.sha256(_shown(authorization)).digest()
         found = None
         # All are compared, each in constant time, so that the answer's time tells nothing.
         for known, caller in self.known.items():
             if hmac.compare_digest(known, digest):
                 found = caller
         return found
+
+
+def permitted(caller: Caller | None, scope: str) -> Caller:
+    """Return `caller`, who may do what `scope` says; raises Problem (401 for nobody, 403 without the scope)."""
+    if caller is None:
+        raise Problem(
+            401,
+            "unauthorized",
+            "the token is missing or unknown; send Authorization: Bearer TOKEN, or Basic with the token as password",
+            headers={"WWW-Authenticate": 'Bearer realm="tq", Basic realm="tq"'},
+        )
+    if scope not in caller.scopes:
+        raise Problem(403, "forbidden", f"the token {caller.name} lacks the scope {scope} (TQ_HTTP_TOKENS)")
+    return caller
 
 
 def read_tokens(text: Secret) -> Tokens:

@@ -10,12 +10,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.door import Door
-from producers.http.limits import network_of
+from producers.http.door import Door, peer
 from producers.http.page import render
 from producers.http.page.sessions import SESSION_S, Sessions, same
 from producers.http.page.visit import Visit, cookie_name, is_secure, read_form, refusal, secured
 from producers.http.problems import Problem
+from producers.http.tokens import permitted
 from workers.errors import ServiceAway
 
 log = structlog.get_logger("tq.http.page")
@@ -54,21 +54,21 @@ async def post_sign_in(request: Request) -> Response:
 
 
 async def _signed_in(door: Door, request: Request, form: dict[str, str]) -> Response:
-    address = request.client.host if request.client else "?"
-    if wait_s := door.attempts.take(network_of(address)):
+    address = peer(request)
+    token = form.get("token", "").strip()
+    caller = door.tokens.find(f"Bearer {token}")
+    if wait_s := door.attempts.take(address, caller):
         raise Problem(
             429,
             "too_many",
             f"too many attempts; try again in {wait_s:.0f} s",
             headers={"Retry-After": str(round(wait_s) + 1)},
         )
-    token = form.get("token", "").strip()
     try:
-        caller = door.tokens.caller(f"Bearer {token}", "read")
+        caller = permitted(caller, "read")
     except Problem as problem:
         log.warning("sign-in refused", address=address, code=problem.code)
         raise _in_words(problem) from problem
-    door.attempts.give_back(network_of(address))
     cookie = await run_in_threadpool(Sessions(door.desk.redis, door.tokens).open, token)
     log.info("signed in", caller=caller.name, address=address)
     response = render.go_to(place(form.get("next", "/")))

@@ -1,0 +1,76 @@
+"""Actions at the HTTP door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.doors import Shim
+from workers.ledger.desk import Desk
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import done
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "kind"),
+    [
+        ("lookup", {"type": "FQDN", "value": "bad.example"}, "indicators.lookup"),
+        ("add", {"type": "FQDN", "value": "bad.example", "attributes": [["a", "b"]]}, "indicators.add"),
+        ("mark", {"type": "FQDN", "value": "bad.example", "verdict": "true positive"}, "indicators.mark"),
+        ("whitelist", {"type": "FQDN", "value": "bad.example"}, "indicators.whitelist"),
+        (
+            "sighting",
+            {"alarm_id": "7", "alarm_name": "a", "observed": {"SIP": "1.2.3.4"}},
+            "sightings.add",
+        ),
+    ],
+)
+def test_an_action_becomes_its_job(
+    shim: Shim, desk: Desk, action: str, body: dict[str, Any], kind: str
+) -> None:
+    answer = shim.post(f"/v1/actions/{action}", body)
+    assert answer.status_code == 202
+    record = desk.record(answer.json()["id"])
+    assert record is not None
+    assert record.kind == kind
+    assert desk.arguments(record.id) == body
+
+
+def test_whoever_waits_gets_the_outcome(shim: Shim, ledger: Ledger) -> None:
+    body = {"type": "FQDN", "value": "bad.example"}
+    job_id = shim.post("/v1/actions/lookup", body).json()["id"]
+    (claim,) = ledger.claim("enrichment", 1)
+    ledger.settle([done(claim, {"said": "Found in ThreatQ"})])
+    answer = shim.post("/v1/actions/lookup?wait=10", body)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "id": job_id,
+        "status": "done",
+        "duplicate": True,
+        "status_url": f"/v1/jobs/{job_id}",
+        "result": {"said": "Found in ThreatQ"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "status", "field"),
+    [
+        ("mark", {"type": "FQDN", "value": "x", "verdict": "maybe"}, 422, "verdict"),
+        ("lookup", {"type": "FQDN"}, 422, "value"),
+        ("lookup", {"type": "FQDN", "value": " "}, 422, "value"),
+        ("lookup", {"type": "FQDN", "value": "x", "vlaue": "x"}, 422, "vlaue"),
+        ("delete", {"type": "FQDN", "value": "x"}, 404, "whitelist"),
+        ("lookup", b"{", 400, "JSON"),
+        ("lookup?wait=soon", {"type": "FQDN", "value": "x"}, 400, "wait"),
+    ],
+)
+def test_a_wrong_action_is_refused_by_its_field(
+    shim: Shim, desk: Desk, action: str, body: Any, status: int, field: str
+) -> None:
+    answer = shim.post(f"/v1/actions/{action}", body)
+    assert answer.status_code == status
+    assert field in answer.json()["detail"]
+    assert desk.open_jobs()["enrichment"] == 0

@@ -1,0 +1,121 @@
+"""What the HTTP door refuses, and how it says so."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tests.doors import READER, Process, Shim, event
+from workers.ledger.desk import Desk
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 400, "empty"),
+        (b"{nonsense}", 400, "not_json"),
+        (b"\x1f\x8bnonsense", 400, "bad_gzip"),
+        (b"[]", 400, "empty"),
+        (b"7", 422, "not_an_object"),
+        (b"{}", 422, "invalid_event"),
+        (b'{"syslog_message":' + b"[" * 64 + b"]" * 64 + b"}", 422, "too_deep"),
+        (json.dumps({"event_name": "x" * 60_000}).encode(), 413, "too_large"),
+        (b"[" + b",".join([b"{}"] * 51) + b"]", 413, "too_many_items"),
+        (gzip.compress(bytes(300_000)), 413, "body_too_large"),
+        (b" " * 300_000, 413, "body_too_large"),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_a_refusal_says_what_is_wrong_first_and_in_short(
+    shim: Shim, desk: Desk, body: bytes, status: int, code: str
+) -> None:
+    answer = shim.post("/v1/events", body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.content.startswith(b'{"detail":')
+    assert len(answer.json()["detail"].encode()) < 200
+    assert desk.open_jobs()["events"] == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Encoding": "br"}, 415),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, 415),
+        ({"Content-Type": "application/flowfile-v3"}, 415),
+        ({"Idempotency-Key": "x" * 300}, 400),
+        ({"X-Attribute": "x" * 33_000}, 431),
+    ],
+)
+def test_what_is_not_understood_is_refused_with_a_hint(
+    shim: Shim, headers: dict[str, str], status: int
+) -> None:
+    answer = shim.post("/v1/events", event(), headers=headers)
+    assert answer.status_code == status
+    assert answer.json()["detail"]
+
+
+def test_invokehttps_default_method_is_told_of_post_without_a_redirect(shim: Shim) -> None:
+    answer = shim.call("GET", "/v1/events", allow_redirects=False)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "HEAD, POST")
+    assert "set HTTP Method to POST" in answer.json()["detail"]
+
+
+def test_nobody_without_a_token_or_its_scope_sends_or_reads(shim: Shim, desk: Desk) -> None:
+    assert shim.post("/v1/events", event(), token="open").status_code == 401
+    assert shim.post("/v1/events", event(), token=READER).status_code == 403
+    assert shim.call("GET", "/metrics", token="open").status_code == 401
+    assert shim.post("/v1/actions/lookup", {}, token=READER).status_code == 403
+    assert desk.open_jobs()["events"] == 0
+
+
+def test_above_the_high_water_mark_nifi_is_asked_to_come_later(shim: Shim, redis: Redis, desk: Desk) -> None:
+    # The mark of this shim is 50 open jobs.
+    assert shim.post("/v1/events", [event(n) for n in range(50)]).status_code == 202
+    answer = shim.post("/v1/events", event(50))
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert shim.call("GET", "/readyz").status_code == 503
+    assert desk.open_jobs()["events"] == 50
+
+
+def test_a_redis_that_fills_asks_to_come_later_long_before_it_is_full(shim: Shim, desk: Desk) -> None:
+    used = desk.redis.info("memory")["used_memory"]
+    desk.redis.config_set("maxmemory", int(used * 1.2))
+    try:
+        answer = shim.post("/v1/events", event(1))
+    finally:
+        desk.redis.config_set("maxmemory", 0)
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert desk.open_jobs()["events"] == 0
+
+
+def test_a_full_quarantine_asks_to_come_later_and_keeps_what_was_accepted(shim: Shim, desk: Desk) -> None:
+    # This shim keeps 20 unreadable items.
+    assert shim.post("/v1/events", [event(1), *range(20)]).status_code == 202
+    answer = shim.post("/v1/events", [event(2), 21])
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    assert shim.post("/v1/events", [event(2)]).json()["items"][0]["duplicate"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "remedy"),
+    [
+        ([], {}, "TQ_HTTP_TOKENS"),
+        (["--insecure-no-auth", "--host", "0.0.0.0"], {}, "this machine alone"),
+        ([], {"TQ_HTTP_TOKENS": "a:b:c:d"}, "entry 1"),
+    ],
+)
+def test_it_refuses_to_be_open_by_mistake(
+    tmp_path: Path, options: list[str], environ: dict[str, str], remedy: str
+) -> None:
+    process = Process("tq-http-shim", tmp_path, environ, "--port", "0", *options)
+    assert process.process.wait(timeout=30) == 2
+    assert remedy in (tmp_path / "tq-http-shim.log").read_text()

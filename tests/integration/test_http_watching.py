@@ -1,0 +1,47 @@
+"""What became of what was sent, and signs of life."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.doors import READER, Shim, event
+from workers.ledger.desk import Desk
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import dead, done
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_job_is_followed_to_its_end(shim: Shim, ledger: Ledger) -> None:
+    batch = shim.post("/v1/events", [event(1), event(2)]).json()
+    one, two = ledger.claim("events", 2)
+    ledger.settle([done(one, {"event": 7}), dead(two, "the type is unknown")])
+    job = shim.call("GET", f"/v1/jobs/{one.id}", token=READER).json()
+    assert (job["state"], job["result"]) == ("done", {"event": 7})
+    status = shim.call("GET", batch["status_url"]).json()
+    assert (status["status"], status["success_count"], status["failure_count"]) == ("complete", 1, 1)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/jobs/x", "/v1/jobs/" + "0" * 24, "/v1/batches/" + "0" * 24, "/nothing"]
+)
+def test_what_is_not_known_is_404(shim: Shim, path: str) -> None:
+    assert shim.call("GET", path).status_code == 404
+
+
+def test_signs_of_life_need_no_token_and_metrics_count(shim: Shim) -> None:
+    shim.post("/v1/events", event())
+    for path in ("/healthz", "/readyz", "/openapi.json"):
+        assert shim.call("GET", path, token="").status_code == 200
+    text = shim.call("GET", "/metrics", token=READER).text
+    assert 'tq_jobs_total{door="http",event="accepted",kind="events.create"} 1.0' in text
+    assert 'tq_open_jobs{queue="events"} 1.0' in text
+    assert "tq_ledger_up 1.0" in text
+
+
+def test_a_trace_that_came_in_stays_with_the_job(shim: Shim, desk: Desk) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    job_id = shim.post("/v1/events", event(), headers={"traceparent": parent}).json()["id"]
+    record = desk.record(job_id)
+    assert record is not None
+    assert record.trace == parent
