@@ -12,10 +12,7 @@ AT_ONCE, A_MINUTE = 10, 6
 
 
 class Attempts:
-    """Counts wrong tokens; from an address with too many, even a right one is not taken for a while.
-
-    Except that of a sender who has shown it from there before: he does not pay for what his neighbours try.
-    """
+    """Counts wrong tokens; from an address with too many, even a right one is not taken for a while."""
 
     def __init__(self) -> None:
         self._left = Buckets(per_s=A_MINUTE / 60, burst=AT_ONCE)
@@ -26,8 +23,6 @@ class Attempts:
 
         Returns 0, or in how many seconds another attempt is looked at.
         """
-        if caller and (address, caller.name) in self._proven:
-            return 0.0
         network = network_of(address)
         if wait_s := self._left.take(network):
             return wait_s
@@ -37,3 +32,7 @@ class Attempts:
             if len(self._proven) > MOST_NAMES:
                 self._proven.popitem(last=False)
         return 0.0
+
+    def is_proven(self, address: str, caller: Caller | None) -> bool:
+        """Say whether `caller` was let in from `address` before: a sender does not pay for what his neighbours try."""
+        return caller is not None and (address, caller.name) in self._proven

@@ -110,10 +110,12 @@ def only_for(scope: str, handle: Handle) -> Callable[[Request], Awaitable[Respon
 
 
 def _caller(door: Door, request: Request) -> Caller | None:
-    shown = header(request, b"authorization")
+    shown, address = header(request, b"authorization"), peer(request)
     caller = door.tokens.find(shown)
     # Many clients show their token only once they were asked for it.
-    if shown and (wait_s := door.attempts.take(peer(request), caller)):
+    if not shown or door.attempts.is_proven(address, caller):
+        return caller
+    if wait_s := door.attempts.take(address, caller):
         text = "too many wrong tokens came from this address; send this again"
         raise come_later("too_many_attempts", text, wait_s, status=door.settings.http_busy_status)
     return caller
