@@ -137,9 +137,10 @@ def one_by_one(
         if settlement.state == "held":
             settlement = structs.replace(settlement, state="interrupted")
         settlements.append(settlement)
-        if settlement.state in ("waiting", "interrupted"):
-            rest = again[index + 1 :]
-            return settlements + [structs.replace(settlement, claim=one) for one in rest], ()
+        if settlement.state in ("waiting", "interrupted", "suspect"):
+            # The rest was not tried alone, so nothing speaks against any of it.
+            rest = structs.replace(settlement, state="interrupted")
+            return settlements + [structs.replace(rest, claim=one) for one in again[index + 1 :]], ()
     return settlements, well
 
 

@@ -19,6 +19,7 @@ from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import MOST_STRIKES, Ledger
 from workers.ledger.records import Claim, Settlement, dead, done
+from workers.threatq.failure import suspecting
 
 pytestmark = pytest.mark.integration
 
@@ -203,7 +204,7 @@ def test_when_the_service_is_back_everything_is_done(
 
 
 def test_a_service_that_goes_away_in_the_middle_of_lone_tries_is_called_no_more(
-    ledger: Ledger, desk: Desk, work: Work
+    ledger: Ledger, redis: Redis, desk: Desk, work: Work
 ) -> None:
     accept(ledger, 10)
     calls = []
@@ -212,11 +213,16 @@ def test_a_service_that_goes_away_in_the_middle_of_lone_tries_is_called_no_more(
         calls.append(len(claims))
         if len(claims) > 1:
             raise Rejected("one of them is bad")
-        raise ServiceAway("threatq", "503")
+        with suspecting([claims[0].id]):
+            raise ServiceAway("threatq", "503")
 
     work(handle)
     assert calls == [10, 1]
     assert desk.open_jobs()["events"] == 10
+    # And only the one that was tried is a suspect
+    strikes = [redis.hget(keys.progress(job_id), "strikes") for job_id in desk.ids("accepted")]
+    assert strikes.count(b"1") == 1
+    assert strikes.count(None) == 9
 
 
 def test_a_wrong_setting_makes_jobs_wait_and_kills_none(ledger: Ledger, desk: Desk, work: Work) -> None:
