@@ -26,6 +26,7 @@ from workers.errors import InputError
 from workers.ledger.desk import Desk
 from workers.pages import EVENTS_BUILDER
 from workers.payload.options import from_settings
+from workers.traceparent import trace_of
 
 log = structlog.get_logger("tq.events_builder")
 
@@ -91,7 +92,8 @@ def _plan(argument: str | None, loaded: Loaded, options: Namespace) -> list[Plan
     settings = loaded.settings
     dialect = from_settings(settings)
     data = read_argument(argument)
-    found = plan_all(data, dialect, max_bytes=settings.max_payload_bytes, source=options.name)
+    trace = trace_of(os.environ)
+    found = plan_all(data, dialect, max_bytes=settings.max_payload_bytes, source=options.name, trace=trace)
     for one in found:
         if isinstance(one, Refused):
             note(f"error: payload {one.position}: {printable(one.reason)}")

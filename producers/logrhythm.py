@@ -36,6 +36,7 @@ from workers.sync.setup import NEEDED
 from workers.sync.work import work
 from workers.threatq.client import Client
 from workers.threatq.connector import Connector
+from workers.traceparent import trace_of
 
 log = structlog.get_logger("tq.logrhythm")
 
@@ -164,6 +165,7 @@ def _accept(ledger: Ledger, name: str, *, dry_run: bool) -> str:
         {"collection": name, "dry_run": dry_run},
         door="cli",
         title=f"sync {name}",
+        trace=trace_of(os.environ),
         key=f"cli:{os.urandom(8).hex()}",
     )
     (answer,) = ledger.accept([job])

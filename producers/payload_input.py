@@ -54,19 +54,24 @@ def read_argument(argument: str) -> bytes | str:
 
 
 def plan_all(
-    data: bytes | str, options: DialectOptions, *, max_bytes: int, source: str = ""
+    data: bytes | str, options: DialectOptions, *, max_bytes: int, source: str = "", trace: str = ""
 ) -> list[Planned | Refused]:
-    """Plan every payload in `data`; `source` is the source of events that name none (else the worker's)."""
+    """Plan every payload in `data`; `source` is the source of events that name none (else the worker's).
+
+    `trace` is the one that all their jobs belong to.
+    """
     now = datetime.now(UTC)
     return [
-        _plan(piece, options, now, source)
+        _plan(piece, options, now, source, trace)
         if isinstance(piece, Payload)
         else Refused(piece.position, piece.reason)
         for piece in read_payloads(data, max_bytes=max_bytes, lenient=True)
     ]
 
 
-def _plan(piece: Payload, options: DialectOptions, now: datetime, source: str) -> Planned | Refused:
+def _plan(
+    piece: Payload, options: DialectOptions, now: datetime, source: str, trace: str
+) -> Planned | Refused:
     body: dict[str, Any] = piece.body
     if source and not body.get("event_source"):
         body = {**body, "event_source": source}
@@ -77,5 +82,12 @@ def _plan(piece: Payload, options: DialectOptions, now: datetime, source: str) -
     return Planned(
         piece.position,
         plan,
-        Job("events.create", {"payload": body}, door="cli", title=plan.title, warnings=piece.warnings),
+        Job(
+            "events.create",
+            {"payload": body},
+            door="cli",
+            title=plan.title,
+            trace=trace,
+            warnings=piece.warnings,
+        ),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,9 +9,7 @@ from contextvars import ContextVar
 import structlog
 
 from workers.ledger.records import Claim
-
-#: A W3C trace context of version 00; anything else is no header of ours.
-_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+from workers.traceparent import read_traceparent
 
 _trace: ContextVar[str] = ContextVar("trace", default="")
 
@@ -23,7 +20,7 @@ def working_on(claims: Sequence[Claim]) -> Iterator[None]:
 
     A call can carry one trace only: one that serves several jobs carries that of the first that has any.
     """
-    token = _trace.set(next((claim.trace for claim in claims if is_traceparent(claim.trace)), ""))
+    token = _trace.set(next(filter(None, (read_traceparent(claim.trace) for claim in claims)), ""))
     try:
         with structlog.contextvars.bound_contextvars(**fields(claims)):
             yield
@@ -35,11 +32,6 @@ def headers() -> dict[str, str]:
     """Return the header that ties a call to the trace of the job that it is made for; none without a trace."""
     trace = _trace.get()
     return {"traceparent": trace} if trace else {}
-
-
-def is_traceparent(text: str) -> bool:
-    """Tell whether `text` may be sent as a traceparent."""
-    return _TRACEPARENT.fullmatch(text) is not None
 
 
 def fields(claims: Sequence[Claim]) -> dict[str, str]:

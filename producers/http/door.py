@@ -29,6 +29,7 @@ from workers.ledger.replicas import Replicas
 from workers.meters import LedgerCollector
 from workers.payload.options import DialectOptions
 from workers.payload.options import from_settings as dialect_from
+from workers.traceparent import read_traceparent
 
 #: Seconds that Redis gets for one answer; NiFi waits 15.
 REDIS_WITHIN_S = 2.0
@@ -36,7 +37,6 @@ REDIS_WITHIN_S = 2.0
 #: Characters of an Idempotency-Key.
 _MOST_KEY = 255
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 _encoder = msgspec.json.Encoder()
@@ -153,8 +153,7 @@ def sender_key(request: Request, caller: Caller) -> str:
 
 def trace(request: Request) -> str:
     """Return the W3C trace context of a request, or "" for none that can be read."""
-    text = header(request, b"traceparent").strip()
-    return text if _TRACEPARENT.fullmatch(text) else ""
+    return read_traceparent(header(request, b"traceparent"))
 
 
 def request_id(request: Request) -> str:

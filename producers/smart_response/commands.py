@@ -48,13 +48,13 @@ class Action:
     def __init__(self, name: str, kind: str, syntax: Syntax, build: Build) -> None:
         self.name, self.kind, self.syntax, self._build = name, kind, syntax, build
 
-    def job(self, words: Sequence[str], values: dict[str, str]) -> Job:
+    def job(self, words: Sequence[str], values: dict[str, str], *, trace: str = "") -> Job:
         """Return the job for what was read from the command line; raises InputError."""
         if unknown := values.get("unknown"):
             raise InputError(f"is no option of {self.syntax.name}", field=unknown)
         arguments = self._build(words, values)
         title = " ".join(str(arguments[word.key]) for word in self.syntax.words[:2])
-        return Job(self.kind, arguments, door=DOOR, title=title[:200])
+        return Job(self.kind, arguments, door=DOOR, title=title[:200], trace=trace)
 
 
 def _indicator(words: Sequence[str], _values: dict[str, str]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from producers.smart_response.outcome import outcome
 from producers.smart_response.runlog import RunLog
 from producers.smart_response.settings import read_settings
 from workers.errors import InputError, ServiceAway, TqError
+from workers.traceparent import trace_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Run:
             self.log = RunLog(self.places["loglocation"], _verbosity(self.places), self.action.syntax.name)
             settings = read_settings(self.places["config"], os.environ)
             wait_s = self._wait_s(settings)
-            job = self.action.job(self.words, self.values)
+            job = self.action.job(self.words, self.values, trace=trace_of(os.environ))
             return self._send(job, settings, wait_s)
         except InputError as error:
             return self._not_done(error, f"{error}\n{self.action.syntax.usage()}")

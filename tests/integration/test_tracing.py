@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import structlog
 
+from tests.doors import BIN
 from tests.scripted import Answer, scripted
 from workers import logs
 from workers.config import Secret, Settings
@@ -17,11 +20,12 @@ from workers.drain import Bench, drain
 from workers.errors import InputError
 from workers.jobs import Job
 from workers.leases import Leases
+from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, Settlement, dead, done
 from workers.telemetry import operation
 from workers.threatq.service import connect
-from workers.tracing import headers, is_traceparent
+from workers.tracing import headers
 
 pytestmark = pytest.mark.integration
 
@@ -141,7 +145,6 @@ def test_calls_to_threatq_carry_the_trace_of_their_job_and_no_other_call_does(le
     "text", ["", "00-x-y-01", TRACE + "\r\nX-Evil: 1", TRACE.upper(), "ff" + TRACE[2:], TRACE + "-more"]
 )
 def test_what_is_no_trace_context_is_never_sent(text: str, ledger: Ledger) -> None:
-    assert not is_traceparent(text)
     ledger.accept([payload("one", text.replace("\r\n", " "))])
     seen = []
 
@@ -151,6 +154,30 @@ def test_what_is_no_trace_context_is_never_sent(text: str, ledger: Ledger) -> No
 
     drain(Bench("events", handle, 100), ledger, Leases(ledger))
     assert seen == [{}]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tq-conn-events-builder", "-p", '{"event_name": "one", "event_type": "Sighting"}'),
+        ("tq-lookup", "FQDN", "bad.example", "--wait", "0"),
+    ],
+)
+def test_a_command_keeps_the_trace_of_whoever_started_it(
+    command: tuple[str, ...], redis_url: str, desk: Desk, tmp_path: Path
+) -> None:
+    # given a script or an agent that says what it is doing, as OpenTelemetry has it
+    places = {"TQ_CONFIG": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+    environ = {"PATH": os.environ["PATH"], "TQ_REDIS_URL": redis_url, "TRACEPARENT": TRACE, **places}
+
+    # when it starts a command
+    subprocess.run([BIN / command[0], *command[1:]], env=environ, cwd=tmp_path, timeout=60, check=True)
+
+    # then the job belongs to that
+    (job_id,) = desk.ids("accepted")
+    record = desk.record(job_id)
+    assert record is not None
+    assert record.trace == TRACE
 
 
 @pytest.mark.parametrize(

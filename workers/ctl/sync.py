@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import time
 from argparse import ArgumentParser, Namespace
 from typing import Any
@@ -16,6 +17,7 @@ from workers.jobs import Job
 from workers.sync.held import Hold
 from workers.sync.holds import Holds
 from workers.sync.journal import RunResult, history, now_ms
+from workers.traceparent import trace_of
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -98,6 +100,7 @@ def _start(shell: Shell, hold: Hold) -> str:
         {"collection": hold.collection, "dry_run": False},
         door="tqctl",
         title=f"sync {hold.collection}",
+        trace=trace_of(os.environ),
         key=f"approve:{hold.id}:{hold.since_ms}",
     )
     (answer,) = shell.ledger.accept([job])
