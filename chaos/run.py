@@ -9,12 +9,16 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.measuring import machine
 from chaos.account import Account, settle_up
 from chaos.faults import answers, beat, clock, logrhythm, poison, producer, redis, threatq, worker
 from chaos.scenario import LONG, SHORT, Scenario, Size
@@ -27,7 +31,22 @@ SCENARIOS: dict[str, Scenario] = {
     for scenario in file.fault.scenarios
 }
 
-#: Where the last run's accounts are written.
+
+class Run(Struct):
+    """One run of `make chaos`: how to play it again, when (UTC) and on what it was played, and its accounts.
+
+    `remark` is what else a reader of it should know.
+    """
+
+    seed: int
+    command: str
+    at: str
+    machine: dict[str, Any]
+    accounts: list[Account]
+    remark: str = ""
+
+
+#: Where the last run is written.
 RESULTS = Path(__file__).with_name("results")
 
 out = Console(width=130, highlight=False)
@@ -41,10 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         ["make chaos", f"SEED={seed}", *([f'FAULT="{" ".join(options.fault)}"'] if options.fault else [])]
     )
     out.print(f"seed {seed}; the same schedule again: {again}", markup=False)
-    accounts = [
-        play(SCENARIOS[name], seed, SHORT if options.short else LONG) for name in options.fault or SCENARIOS
-    ]
-    _write(seed, accounts)
+    began = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+    accounts: list[Account] = []
+    for name in options.fault or SCENARIOS:
+        accounts.append(play(SCENARIOS[name], seed, SHORT if options.short else LONG))
+        _write(Run(seed, again, began, machine(), accounts))
     out.print(table(accounts))
     return 0 if all(account.is_good for account in accounts) else 1
 
@@ -61,8 +81,9 @@ def play(scenario: Scenario, seed: int, size: Size, say: Callable[[str], None] |
         try:
             scenario.run(here, random.Random(f"{seed} {scenario.name}"), size)
             here.finish(within_s=size.patience_s, hurry=size.hurry)
-        except TqError as error:
-            here.problems.append(str(error))
+        except Exception as error:
+            # A scenario that broke off is one row of an account that took an hour.
+            here.problems.append(str(error) if isinstance(error, TqError) else repr(error))
             here.mend()
         account = settle_up(scenario.name, here.sent, here.desk, here.threatq)
         if here.judge:
@@ -126,10 +147,9 @@ def _teller(name: str) -> Callable[[str], None]:
     return lambda text: out.print(f"{time.monotonic() - began:6.1f}  {name}: {text}", markup=False)
 
 
-def _write(seed: int, accounts: Sequence[Account]) -> None:
+def _write(run: Run) -> None:
     RESULTS.mkdir(exist_ok=True)
-    report = {"seed": seed, "accounts": accounts}
-    (RESULTS / "last.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    (RESULTS / "last.json").write_bytes(msgspec.json.format(msgspec.json.encode(run)))
 
 
 def _parser() -> argparse.ArgumentParser:

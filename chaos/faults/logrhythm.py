@@ -83,6 +83,7 @@ def list_taken_away(scene: Scene, chance: Random, size: Size) -> None:
     """Take lists away in the middle; the next sync, if not this one, makes them right."""
     lists = start(scene, size)
     lists.until_writing(chance.randrange(2, 5))
+    scene.until(lambda: len(lists.guids()) > 1, "there are two lists", within_s=120)
     deleted, retired = chance.sample(sorted(lists.guids().items()), 2)
     lists.lever(f"lists/{deleted[1]}", verb="DELETE")
     lists.lever(f"lists/{retired[1]}/retire")
