@@ -56,6 +56,7 @@ docs: $(READY) ## Make the pages that come from the code
 	$(BIN)/python -m producers.http.openapi > docs/openapi.json
 	$(BIN)/python -m tools.reference
 	$(BIN)/python -m tools.figures
+	$(BIN)/python -m tools.drawings
 
 docs-demo: $(READY) ## Run the demo and paste what it prints into the README
 	$(BIN)/python -m tools.demo_output
@@ -65,6 +66,6 @@ docs-site: $(READY) ## The documentation as a site that needs no network, in $(S
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir $(abspath $(SITE))
 
 screenshots: $(READY) ## Take docs/images and docs/output from a system that really runs; needs Chromium
-	$(BIN)/python -m docs.make_screenshots
+	$(BIN)/python -m tools.screenshots
 
 .PHONY: help install demo up test bench chaos lint lock audit wheelhouse docs docs-demo docs-site screenshots

@@ -175,7 +175,7 @@ def waits(claim: Claim, error: ServiceAway, pause_s: float) -> Settlement:
         return dead(
             claim,
             f"{reason}; so {claim.strikes + 1} times, while others were done. Edit or drop what it fails on, "
-            "then replay it (tqctl dead)",
+            "then replay it (tqctl dead replay)",
             error="AlwaysFails",
         )
     delay_s = max(pause_s, error.busy_s, backoff_s(max(claim.attempts, claim.strikes)))

@@ -104,7 +104,7 @@ LEDGER = (
         "gauge",
         "Seconds since a run of the list sync ended without an error.",
         ("collection",),
-        do="When it exceeds the interval twice: tqctl sync tells what became of the runs.",
+        do="When it exceeds the interval twice: tqctl sync history tells what became of the runs.",
     ),
     SYNC_ENTRIES := Declared(
         "tq_list_entries",
@@ -123,13 +123,13 @@ LEDGER = (
         "gauge",
         "Lists that the last run could not bring up to date.",
         ("collection",),
-        do="tqctl sync names the list and the reason.",
+        do="tqctl sync history --lists names the list and the reason.",
     ),
     SYNC_HELD := Declared(
         "tq_sync_held_plans",
         "gauge",
         "Deletes that the guard holds back until somebody approves them.",
-        do="tqctl sync shows them and approves.",
+        do="tqctl sync held shows them; tqctl sync approve, or correct the collection.",
     ),
 )
 

@@ -16,12 +16,12 @@ SAMPLES = 3
 
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+body { margin: 2rem auto; max-width: 84rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent);
-  padding: .4rem .8rem .4rem 0; text-align: left; vertical-align: top; }
+  padding: .4rem .8rem .4rem 0; text-align: left; vertical-align: top; white-space: nowrap; }
 td.count { font-variant-numeric: tabular-nums; text-align: right; }
-code { overflow-wrap: anywhere; }
+code { font-size: .82em; overflow-wrap: anywhere; white-space: normal; }
 tr.retired { opacity: .55; }
 .wide { overflow-x: auto; }
 """
@@ -72,5 +72,5 @@ def _row(stored: StoredList, world: World) -> str:
         start
         + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
         + f'<td class="count">{len(stored.values):,}</td><td>{samples}</td>'
-        + f"<td>{escape(str(told['dateUpdated']))}</td></tr>"
+        + f"<td>{escape(str(told['dateUpdated'])[:19].replace('T', ' '))}</td></tr>"
     )

@@ -236,6 +236,10 @@ def test_a_phone_shows_it_without_scrolling_sideways_in_the_colours_that_were_as
         for path in ("/", "/jobs?list=done", f"/jobs/{job_id}", "/quarantine", "/syncs", "/jobs?q=none"):
             page.goto(door.url + path)
             assert not is_wider_than_the_window(page), path
+        page.goto(door.url)
+        label = page.locator("#chart text").first.bounding_box()
+        assert label is not None
+        assert label["height"] >= 11
         red = int(page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]"))
         assert red < 60 if scheme == "dark" else red > 200
 

@@ -6,18 +6,22 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from redis import Redis
 
 from sandbox.logrhythm.tokens import mint
+from sandbox.tls_front import tls_front
 from tests.operator import Operator
 from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
 from tests.sandbox_threatq import SandboxThreatQ
+from workers.config import Settings
 from workers.ctl.check import side_by_side
 from workers.ctl.checks.crew import judge
 from workers.ctl.checks.line import Line, ok
 from workers.ctl.checks.logrhythm import token_line
+from workers.ctl.checks.store import transport
 from workers.jobs import QUEUES, Job
 from workers.ledger import keys
 from workers.ledger.ledger import Ledger
@@ -67,6 +71,29 @@ def test_a_redis_as_it_should_be(operator: Operator) -> None:
         "user": "warning",
         "queues": "ok",
     }
+
+
+def test_tls_to_redis_is_told_with_whether_the_certificate_is_verified(
+    operator: Operator, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tls_front(tmp_path, int(urlsplit(redis_url).port or 0)) as (port, ca):
+        for query, state, words in (
+            (f"?ssl_ca_certs={ca}", "ok", f"TLS, verified with {ca}"),
+            ("?ssl_cert_reqs=none", "warning", "the URL says ssl_cert_reqs=none"),
+            (f"?ssl_ca_certs={ca}&ssl_check_hostname=false", "warning", "ssl_check_hostname=false"),
+        ):
+            monkeypatch.setenv("TQ_REDIS_URL", f"rediss://127.0.0.1:{port}/0{query}")
+            line = lines(operator, "redis")["transport"]
+            assert (line["state"], words in line["found"]) == (state, True), line
+
+        # One that nobody we know has signed is no Redis of ours
+        monkeypatch.setenv("TQ_REDIS_URL", f"rediss://127.0.0.1:{port}/0")
+        assert "certificate verify failed" in lines(operator, "redis", code=3)["answers"]["found"]
+
+
+def test_a_redis_elsewhere_without_tls_is_a_warning() -> None:
+    line = transport(Settings(redis_url="redis://worker:x@redis.example:6379/0"))
+    assert (line.state, "without TLS to redis.example" in line.found) == ("warning", True)
 
 
 def test_a_redis_that_forgets_or_evicts_fails(operator: Operator, redis: Redis) -> None:

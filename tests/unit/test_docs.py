@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from tools import figures, reference
+from tools import drawings, figures, outputs, reference
+from tools.diagrams import svg
+from workers.ctl.main import parser_of
+from workers.ledger.records import State
 
 ROOT = Path(__file__).resolve().parents[2]
+SHOWN = {".py", ".html", ".yml", ".template", ".service", ".md"}
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
 
 
@@ -45,6 +51,46 @@ def test_the_readme_shows_the_figures_that_were_measured() -> None:
     assert figures.replaced(readme) == readme, "run make docs"
 
 
+#: Where people are told what to type.
+TOLD = [
+    *(page for page in PAGES if page.name != "commands.md"),
+    *(
+        path
+        for part in ("workers", "producers", "deploy")
+        for path in (ROOT / part).rglob("*")
+        if path.suffix in SHOWN
+    ),
+]
+
+#: A command of tqctl in a text, with the word behind it; docstrings name commands without their actions.
+TYPED = re.compile(r"(?<!``)(?<!\"`)\btqctl\s+((?:-c \S+ )?)([a-z][a-z-]+)(?:\s+([a-z][a-z-]+))?")
+
+
+def actions() -> dict[str, set[str]]:
+    """Return the actions of each command of tqctl; none for one that has no actions."""
+    found: dict[str, set[str]] = {}
+    for name, command in subparsers(parser_of()).items():
+        found[name] = set(subparsers(command))
+    return found
+
+
+def subparsers(parser: ArgumentParser) -> dict[str, ArgumentParser]:
+    return {
+        name: command
+        for action in parser._actions
+        if isinstance(action, _SubParsersAction)
+        for name, command in action.choices.items()
+    }
+
+
+@pytest.mark.parametrize("path", TOLD, ids=[str(path.relative_to(ROOT)) for path in TOLD])
+def test_nobody_is_told_to_type_a_command_of_tqctl_that_is_not_there(path: Path) -> None:
+    known = actions()
+    for _, name, action in TYPED.findall(path.read_text()):
+        if known.get(name):
+            assert action in known[name], f"tqctl {name} {action}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_no_page_names_a_command_or_a_target_that_is_not_there(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
@@ -56,3 +102,30 @@ def test_no_page_names_a_command_or_a_target_that_is_not_there(page: Path) -> No
     known = {*reference.scripts(), "tq-workers"}
     assert {name for name in commands if name not in known} == set()
     assert {name for name in targets if f"\n{name}:" not in makefile} == set()
+
+
+@pytest.mark.parametrize("name", drawings.DRAWINGS)
+def test_a_diagram_is_what_its_drawing_says(name: str) -> None:
+    assert (ROOT / "docs/images" / f"{name}.svg").read_text() == svg(drawings.DRAWINGS[name]), "run make docs"
+
+
+def test_the_diagram_of_a_jobs_life_has_every_state() -> None:
+    drawn = {box.title for box in drawings.JOB_LIFE.boxes}
+    assert set(get_args(State)) <= drawn
+
+
+def test_every_picture_is_shown_on_a_page() -> None:
+    text = "".join(page.read_text() for page in PAGES)
+    pictures = sorted(path.name for path in (ROOT / "docs/images").iterdir())
+    assert [name for name in pictures if f"images/{name}" not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_a_page_shows_what_the_commands_printed(page: Path) -> None:
+    text = page.read_text()
+    assert outputs.pasted(text) == text, "run make screenshots"
+
+
+def test_every_output_is_shown_on_a_page() -> None:
+    text = "".join(page.read_text() for page in PAGES)
+    assert [name for name in outputs.COMMANDS if f"<!-- output {name} -->" not in text] == []

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
 
@@ -57,6 +58,20 @@ def test_every_metric_says_what_it_means_under_a_name_of_its_own() -> None:
     names = [name for one in ALL for name in one.shown]
     assert len(names) == len(set(names))
     assert all(one.meaning and one.name.startswith("tq_") for one in ALL)
+
+
+@pytest.mark.parametrize("expression", sorted(set(expressions())))
+def test_prometheus_can_read_every_expression(expression: str) -> None:
+    # Functions, their arguments' types and the syntax; it raises what is wrong.
+    promql_parser.parse(expression.replace("$__rate_interval", "5m"))
+
+
+@pytest.mark.parametrize(
+    "wrong", ["rate(tq_jobs_total)", "sum by (queue (tq_open_jobs)", "nosuch(tq_open_jobs)"]
+)
+def test_an_expression_that_prometheus_would_refuse_is_refused_here(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"expected|unclosed|unknown"):
+        promql_parser.parse(wrong)
 
 
 @pytest.mark.parametrize("expression", sorted(set(expressions())))

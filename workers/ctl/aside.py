@@ -14,7 +14,7 @@ from workers.release import release
 
 
 class Aside:
-    """The quarantine as `tqctl dead` uses it."""
+    """The quarantine as the dead letters' commands use it."""
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell

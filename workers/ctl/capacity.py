@@ -67,7 +67,7 @@ def limits(shell: Shell) -> Iterator[Limit]:
     )
     yield Limit("Redis' memory", used, most or None, "bytes", "Redis refuses to write (maxmemory)")
     yield Limit("spool on this machine", spool_of(shell.loaded).size(), MOST_BYTES, "bytes", "commands fail")
-    yield Limit("dead letters", state.dead, None, "jobs", "kept until somebody acts (tqctl dead)")
+    yield Limit("dead letters", state.dead, None, "jobs", "kept until somebody acts (tqctl dead list)")
     yield Limit(
         "quarantine", Quarantine(shell.desk.redis).count(), settings.max_quarantined, "items", "doors refuse"
     )

@@ -82,7 +82,7 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
         columns = ("collection", "last sync (UTC)", "result", "added", "deleted", "failed lists")
         yield Grid("List sync", columns, [_sync(run) for run in value["syncs"]])
     if value["held"]:
-        yield f"deletes held back until somebody approves them: {value['held']} (tqctl sync)"
+        yield f"deletes held back until somebody approves them: {value['held']} (tqctl sync held)"
     if value["workers"] is not None:
         rows = [[name, ", ".join(queues)] for name, queues in value["workers"].items()]
         yield Grid("Workers", ("worker", "queues"), rows, "none answers; is one running?")

@@ -100,7 +100,7 @@ def replay(visit: Visit) -> Response:
 def entries(record: Record) -> Iterator[tuple[int, str, list[tuple[str, Any]], str]]:
     """Yield the history for the page: when, the state, what was noted, and the traceback."""
     for entry in record.history:
-        note = dict(entry.note)
+        note = {name: value for name, value in entry.note.items() if value not in ("", None)}
         traceback = str(note.pop("traceback", ""))
         yield entry.at_ms, entry.state, list(note.items()), traceback
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from workers.config import Settings
 from workers.ctl.checks.line import Line, failed, ok, warning
@@ -23,6 +23,10 @@ OLDEST = (6, 2)
 MOST_SKEW_S = 2.0
 
 
+#: Options of a URL by which redis-py verifies less than it should.
+UNVERIFIED = {"ssl_cert_reqs": ("none", "optional"), "ssl_check_hostname": ("0", "f", "false", "n", "no")}
+
+
 def check_redis(desk: Desk, settings: Settings) -> Iterator[Line]:
     """Look at one Redis; raises ServiceAway("redis") when it does not answer."""
     return judge(health(desk.redis), settings)
@@ -37,7 +41,7 @@ def judge(found: Health, settings: Settings) -> Iterator[Line]:
     yield from _persistence(found)
     yield _eviction(found.info)
     yield _memory(found.info, settings)
-    yield _transport(settings)
+    yield transport(settings)
     yield _user(found.user or "unknown", settings)
     yield _strangers(found.strangers)
 
@@ -122,16 +126,33 @@ def _memory(info: dict[str, Any], settings: Settings) -> Line:
     return ok(AREA, "memory", found)
 
 
-def _transport(settings: Settings) -> Line:
+def transport(settings: Settings) -> Line:
+    """Judge the way to Redis that the URL names."""
     if settings.redis_url.startswith("unix://"):
         return ok(AREA, "transport", "a socket of this machine")
     if settings.redis_url.startswith("rediss://"):
-        return ok(AREA, "transport", "TLS")
+        return _tls(settings.redis_url)
     hosts = [urlsplit(f"//{part}").hostname or "" for part in urlsplit(settings.redis_url).netloc.split(",")]
     if all(map(is_loopback, hosts)):
         return ok(AREA, "transport", "this machine")
     return warning(
         AREA, "transport", f"without TLS to {', '.join(hosts)}", "rediss://, unless the network is trusted"
+    )
+
+
+def _tls(url: str) -> Line:
+    """Judge what the URL says of the server's certificate, which is verified unless it says otherwise."""
+    asked = dict(parse_qsl(urlsplit(url).query))
+    off = [f"{name}={value}" for name, value in asked.items() if value.lower() in UNVERIFIED.get(name, ())]
+    if off:
+        found = f"TLS, but whoever is on the way can pose as Redis: the URL says {', '.join(off)}"
+        return warning(
+            AREA, "transport", found, "take that out, and name the authority with ssl_ca_certs=FILE"
+        )
+    return ok(
+        AREA,
+        "transport",
+        f"TLS, verified with {asked.get('ssl_ca_certs', 'the authorities of this machine')}",
     )
 
 

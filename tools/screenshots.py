@@ -1,11 +1,11 @@
-"""Make the documentation's pictures and terminal output from a system that really runs: `make screenshots`."""
+"""The documentation's pictures and terminal output, taken from a system that really runs: `make screenshots`."""
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,14 +17,14 @@ from playwright.sync_api import Browser, sync_playwright
 
 from sandbox.processes import ROOT
 from sandbox.redis_server import free_port
+from sandbox.rehearsal import Rehearsal
 from sandbox.system import System, running_system
+from tools.outputs import command, print_all
 from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
 
-#: Where pictures and texts go; the pages of the documentation include them from there.
-IMAGES, OUTPUTS = ROOT / "docs" / "images", ROOT / "docs" / "output"
-
-EXAMPLE = ROOT / "tests" / "fixtures" / "payload-example.json"
+#: Where pictures go.
+IMAGES = ROOT / "docs" / "images"
 
 BIN = Path(sys.executable).parent
 
@@ -40,18 +40,21 @@ NAMES = (
 def main() -> None:
     """Start the system, give it work, and take every picture."""
     IMAGES.mkdir(exist_ok=True)
-    OUTPUTS.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, running_system(Path(folder)) as system:
+    # Low enough for the guard to hold something of a small collection.
+    os.environ["TQ_SYNC_DELETE_MAX_COUNT"] = "100"
+    with tempfile.TemporaryDirectory() as folder, running_system(Path(folder), scheduled=False) as system:
         door, token = start_door(system, Path(folder))
         flower, login = start_flower(system)
-        terminal(system)
         give_work(system, door, token)
+        sync_lists(system)
+        print_all(system)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"]
             )
             take_status_page(browser, door, token)
             take(browser, "threatq-event.png", event_link(system))
+            take(browser, "logrhythm-lists.png", system.logrhythm, height=640)
             take(
                 browser,
                 "flower-tasks.png",
@@ -96,36 +99,6 @@ def _answers(url: str, login: tuple[str, str]) -> bool:
         return False
 
 
-def terminal(system: System) -> None:
-    """Write what the commands print."""
-    commands = {
-        "events-builder": ["tq-conn-events-builder", "-p", f"@{EXAMPLE}", "--wait", "30"],
-        "explain": ["tq-conn-events-builder", "-p", f"@{EXAMPLE}", "--explain"],
-        "lookup": ["tq-lookup", "--help"],
-        "status": ["tqctl", "status"],
-        "check": ["tqctl", "check"],
-    }
-    for name, (command, *arguments) in commands.items():
-        environ = {
-            **system.processes.environ,
-            "TQ_CONFIG": str(system.config),
-            "COLUMNS": "100",
-            "NO_COLOR": "1",
-        }
-        shown = subprocess.run(
-            [BIN / command, *arguments],
-            env=environ,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        line = " ".join([command, *arguments]).replace(f"{ROOT}/", "")
-        text = (shown.stdout + shown.stderr).replace(str(system.config), "/etc/tq").replace(f"{ROOT}/", "")
-        (OUTPUTS / f"{name}.txt").write_text(f"$ {line}\n{text}", encoding="utf-8")
-
-
 def give_work(system: System, door: str, token: str) -> None:
     """Send payloads, among them some that cannot be done or read, and wait for what becomes of them."""
     head = {"Authorization": f"Bearer {token}"}
@@ -145,6 +118,13 @@ def give_work(system: System, door: str, token: str) -> None:
         desk, until = Desk(redis), time.monotonic() + 60
         while sum(desk.open_jobs().values()) and time.monotonic() < until:
             time.sleep(0.1)
+
+
+def sync_lists(system: System) -> None:
+    """Fill LogRhythm's lists, then let so much leave the collection that the guard holds the deletes."""
+    command(system, "tq-conn-logrhythm")
+    Rehearsal(system.settings, system.ready_file).expire(2)
+    command(system, "tq-conn-logrhythm")
 
 
 def _behave(system: System, poison: list[str]) -> None:
@@ -180,14 +160,25 @@ def take_status_page(browser: Browser, door: str, token: str) -> None:
             page.locator("#dead a, #latest a").first.click()
             page.locator("#history").wait_for()
             page.screenshot(path=IMAGES / "status-job.png")
+            page.goto(f"{door}/syncs")
+            page.get_by_role("button", name="Approve").first.click()
+            page.get_by_role("status").wait_for()
+            page.get_by_text("Some of what would go").nth(1).click()
+            page.screenshot(path=IMAGES / "status-held.png")
         context.close()
 
 
 def take(
-    browser: Browser, name: str, url: str, *, login: tuple[str, str] | None = None, ready: str = "body"
+    browser: Browser,
+    name: str,
+    url: str,
+    *,
+    login: tuple[str, str] | None = None,
+    ready: str = "body",
+    height: int = 760,
 ) -> None:
     """Take one page."""
-    options: dict[str, Any] = {"viewport": {"width": 1200, "height": 760}}
+    options: dict[str, Any] = {"viewport": {"width": 1200, "height": height}}
     if login:
         options["http_credentials"] = {"username": login[0], "password": login[1]}
     context = browser.new_context(**options)
