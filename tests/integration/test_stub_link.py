@@ -128,10 +128,10 @@ def test_a_job_that_was_replayed_is_waited_for_anew(link: AnyLink, ledger: Ledge
 
 
 def test_user_password_and_database_of_the_url_are_used(redis: Redis, redis_url: str) -> None:
-    # Given the user that the administrator's page proposes
-    page = (ROOT / "docs" / "logrhythm-administrator.md").read_text(encoding="utf-8")
-    (line,) = re.findall("ACL SETUSER stub .*", page)
-    redis.execute_command(*line.replace(">password", ">s%cret").split())
+    # Given the user that a deployment makes for the commands
+    template = (ROOT / "deploy" / "redis" / "users.acl.template").read_text(encoding="utf-8")
+    (rights,) = re.findall(r"^user (stub .*(?:\n .*)*)", template, re.MULTILINE)
+    redis.execute_command("ACL", "SETUSER", *rights.replace("#<stub>", ">s%cret").split())
     url = redis_url.replace("redis://", "redis://stub:s%25cret@").replace("/0", "/3")
     # When a job is accepted by that user
     with closing(bare(url)) as link:
