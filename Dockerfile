@@ -1,5 +1,5 @@
 # The image of every part of the system; docker-compose.yml says what each container runs.
-# Its steps are run as a script in an empty folder by tests/acceptance/test_image.py.
+# Its steps are run as a script in an empty folder by tests/acceptance/test_installation.py.
 
 # The version that the tests run on.
 ARG PYTHON=3.11

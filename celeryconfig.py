@@ -5,11 +5,16 @@ from __future__ import annotations
 from kombu import Queue
 
 from workers.config import load
+from workers.ending import end_with
+from workers.errors import ConfigError
 from workers.jobs import QUEUES
 from workers.ledger.connect import for_celery
 from workers.ledger.keys import CELERY_PREFIX
 
-settings = load().settings
+try:
+    settings = load().settings
+except ConfigError as error:
+    end_with(error)
 
 broker_url, _sentinel_options = for_celery(settings.redis_url)
 

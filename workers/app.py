@@ -20,6 +20,8 @@ from celery.signals import (
 )
 
 from workers import logs
+from workers.ending import end_with
+from workers.errors import ConfigError
 from workers.heartbeat import show_life
 from workers.runtime import runtime
 
@@ -68,7 +70,10 @@ def _log_as_beat(**_: Any) -> None:
 
 def _set_up_logging(name: str) -> None:
     settings = runtime().settings
-    logs.set_up(logs.LEVELS[settings.log_verbosity], location=settings.log_location, name=name)
+    try:
+        logs.set_up(logs.LEVELS[settings.log_verbosity], location=settings.log_location, name=name)
+    except ConfigError as error:
+        end_with(error)
 
 
 @worker_ready.connect

@@ -14,7 +14,7 @@ from producers.smart_response.link import connect
 from producers.smart_response.outcome import outcome
 from producers.smart_response.runlog import RunLog
 from producers.smart_response.settings import read_settings
-from workers.errors import InputError, ServiceAway, TqError
+from workers.errors import ConfigError, InputError, ServiceAway, TqError
 from workers.traceparent import trace_of
 
 TYPE_CHECKING = False
@@ -59,6 +59,8 @@ class Run:
             wait_s = self._wait_s(settings)
             job = self.action.job(self.words, self.values, trace=trace_of(os.environ))
             return self._send(job, settings, wait_s)
+        except ConfigError as error:
+            return self._not_done(error, str(error))
         except InputError as error:
             return self._not_done(error, f"{error}\n{self.action.syntax.usage()}")
         except TqError as error:

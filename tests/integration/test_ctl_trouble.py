@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sandbox.logrhythm.tokens import mint
@@ -122,3 +124,23 @@ def test_the_check_names_a_remedy_for_each_service_that_is_away(
     assert failed["redis"].startswith("start it, or correct TQ_REDIS_URL")
     assert failed["threatq"].startswith("start it, or correct TQ_THREATQ_URL")
     assert all(failed.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("config threatq_statu", "threatq_statu: there is no such setting; near it: threatq_status"),
+        ("jobs list --limit 0", "'0' is no number above 0"),
+        ("dead list --limit -1", "'-1' is no number above 0"),
+        ("jobs find x --scan many", "'many' is no number above 0"),
+    ],
+)
+def test_a_slip_of_the_hand_is_named(here: Operator, words: str, told: str) -> None:
+    answer = here.types(*words.split())
+    assert (answer.code, told in answer.err) == (2, True), answer
+
+
+def test_a_folder_without_settings_is_no_silent_default(here: Operator, tmp_path: Path) -> None:
+    answer = here.types("-c", str(tmp_path / "typo"), "status", "--no-workers")
+    assert answer.code == 0
+    assert f"there is no {tmp_path}/typo/tq.yaml; the environment and the defaults count" in answer.err

@@ -27,6 +27,18 @@ def named_tests() -> Iterator[tuple[str, str, str]]:
             yield page.name, file, name
 
 
+def test_a_test_that_a_file_of_ours_names_by_its_path_exists() -> None:
+    named = {
+        (str(path.relative_to(ROOT)), test)
+        for path in (
+            *TOLD,
+            *(ROOT / name for name in ("Dockerfile", "docker-compose.yml", "Makefile", "pyproject.toml")),
+        )
+        for test in re.findall(r"\btests/[\w/]+\.py", path.read_text())
+    }
+    assert [pair for pair in sorted(named) if not (ROOT / pair[1]).is_file()] == []
+
+
 @pytest.mark.parametrize(("page", "file", "name"), list(named_tests()))
 def test_a_test_that_is_named_exists(page: str, file: str, name: str) -> None:
     found = [path.read_text() for path in (ROOT / "tests").rglob(file)]

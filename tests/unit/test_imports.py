@@ -19,7 +19,7 @@ OURS = ("workers", "producers", "sandbox", "celeryconfig")
 #: Each layer and its modules; a package stands for all that is in it.
 LAYERS = {
     # The contract, the errors and plain values: known to all, knowing nobody.
-    "ground": "workers.errors workers.jobs workers.plan workers.files workers.urls workers.heartbeat "
+    "ground": "workers.ending workers.errors workers.jobs workers.plan workers.files workers.urls workers.heartbeat "
     "workers.digests workers.refang workers.traceparent workers.listsync.rows",
     # The one settings model and where its values come from.
     "settings": "workers.config workers.settings_file workers.settings_source workers.settings_table "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 from producers.console import note
@@ -11,7 +12,7 @@ from workers.config import Loaded, fields
 from workers.ctl.pages import with_pages
 from workers.ctl.shell import Shell, columns_of
 from workers.ctl.tables import Grid, Shown
-from workers.errors import TqError
+from workers.errors import InputError, TqError
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -27,6 +28,10 @@ def run(shell: Shell, options: Namespace) -> int:
     """Show the settings, those that the connectors' pages in ThreatQ decide included."""
     loaded = shell.loaded if options.local else _as_workers_see(shell.loaded)
     wanted = set(options.names)
+    for name in options.names:
+        if name not in fields():
+            near = ", ".join(get_close_matches(name, fields(), n=3)) or "tqctl config lists them all"
+            raise InputError(f"there is no such setting; near it: {near}", field=name)
     rows = [
         row
         for row in effective(loaded)
@@ -61,4 +66,4 @@ def effective(loaded: Loaded) -> list[dict[str, str]]:
 def _words(value: dict[str, Any]) -> Iterator[Shown]:
     yield f"tq.yaml: {value['file'] or 'none; looked for at ' + value['looked_for']}"
     rows = [columns_of(row, "setting", "value", "origin") for row in value["settings"]]
-    yield Grid("", ("setting", "value", "origin"), rows, "no setting differs from its default")
+    yield Grid("", ("setting", "value", "origin"), rows, "none differs from its default")

@@ -13,7 +13,7 @@ from workers.ctl.aside import grid as aside_grid
 from workers.ctl.dead_filter import add_filter, chosen
 from workers.ctl.jobs import known, show_job
 from workers.ctl.records import grid, summaries
-from workers.ctl.shell import Shell, options_of_all
+from workers.ctl.shell import Shell, above_zero, options_of_all
 from workers.errors import InputError
 
 #: Quarantined items that --quarantined takes in one go.
@@ -28,7 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
     listing = actions.add_parser("list", help="the newest first", parents=[options_of_all()])
-    listing.add_argument("--limit", type=int, default=50, metavar="N", help="default: 50")
+    listing.add_argument("--limit", type=above_zero, default=50, metavar="N", help="default: 50")
     add_filter(listing)
     listing.set_defaults(run=list_dead)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from workers.ctl.records import grid, summaries, whole, words
-from workers.ctl.shell import Shell, options_of_all
+from workers.ctl.shell import Shell, above_zero, options_of_all
 from workers.errors import InputError
 from workers.jobs import QUEUES
 from workers.ledger.records import Record, State
@@ -22,17 +22,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     listing = actions.add_parser("list", help="the newest jobs of a state", parents=[options_of_all()])
     listing.add_argument("--state", choices=tuple(STATES), default="open", help="default: open")
     listing.add_argument("--queue", choices=QUEUES, help="only jobs of this queue")
-    listing.add_argument("--limit", type=int, default=20, metavar="N", help="default: 20")
+    listing.add_argument("--limit", type=above_zero, default=20, metavar="N", help="default: 20")
     listing.set_defaults(run=list_jobs)
 
     finding = actions.add_parser(
         "find", help="by id, alarm id, event name or indicator value", parents=[options_of_all()]
     )
     finding.add_argument("text", help="part of what is looked for; case and defanging do not matter")
-    finding.add_argument("--limit", type=int, default=20, metavar="N", help="default: 20")
+    finding.add_argument("--limit", type=above_zero, default=20, metavar="N", help="default: 20")
     finding.add_argument(
         "--scan",
-        type=int,
+        type=above_zero,
         default=MOST_SCANNED,
         metavar="N",
         help=f"jobs to look at, the newest first (default: {MOST_SCANNED})",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import SUPPRESS, ArgumentParser
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, TypeVar
@@ -19,6 +19,13 @@ from workers.ledger.ledger import Ledger
 ANSWER_TIMEOUT_S = 3.0
 
 T = TypeVar("T")
+
+
+def above_zero(text: str) -> int:
+    """Read how many are wanted, one at least; raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
 
 
 def options_of_all(*, top: bool = False) -> ArgumentParser:
@@ -54,6 +61,8 @@ class Shell:
         loaded = load(self.config)
         for warning in loaded.warnings:
             note(f"warning: {warning}")
+        if self.config and not loaded.has_file:
+            note(f"warning: there is no {loaded.path}; the environment and the defaults count")
         return loaded
 
     @property

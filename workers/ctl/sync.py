@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from producers.logrhythm import main as sync_now
-from workers.ctl.shell import Shell, options_of_all
+from workers.ctl.shell import Shell, above_zero, options_of_all
 from workers.ctl.tables import Grid, age
 from workers.jobs import Job
 from workers.sync.held import Hold
@@ -48,7 +48,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     past = actions.add_parser(
         "history", help="adds, deletes and duration of the last runs", parents=[options_of_all()]
     )
-    past.add_argument("--limit", type=int, default=20, metavar="N", help="default: 20")
+    past.add_argument("--limit", type=above_zero, default=20, metavar="N", help="default: 20")
     past.add_argument("--collection", default="", help="only this data collection")
     past.add_argument("--lists", action="store_true", help="list by list")
     past.set_defaults(run=show_history)
