@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import msgspec
 import pytest
 from redis import Redis
 
+from sandbox.redis_server import RedisServer
 from tests.waiting import until
 from workers.errors import Busy, ServiceAway
 from workers.jobs import Job
@@ -203,6 +205,28 @@ def test_a_job_that_kills_its_worker_three_times_is_dead_and_named_as_such(redis
     record = desk.record(desk.ids("dead")[0])
     assert record is not None
     assert "lost its worker 3 times" in record.result["reason"]
+
+
+def test_what_a_redis_accepted_that_was_killed_may_have_been_tried_already(tmp_path: Path) -> None:
+    # Given a job that was claimed, and a Redis that was killed before that was written
+    server = RedisServer(tmp_path, appendfsync="always").start()
+    with connect(server.url) as redis:
+        ledger = Ledger(redis)
+        before, after = event(1), event(2)
+        ledger.accept([before])
+        assert [claim.attempts for claim in ledger.claim("events", 10)] == [1]
+        server.kill()
+        server.start()
+        redis.delete(keys.progress(before.id))
+        redis.zadd(keys.due("events"), {before.id: 0})
+        # When it is claimed again, and so is a job that came later
+        (first,) = ledger.claim("events", 10)
+        ledger.accept([after])
+        (second,) = ledger.claim("events", 10)
+        # Then the first one's event is looked for, and the other one's is not
+        assert (first.id, first.attempts) == (before.id, 2)
+        assert (second.id, second.attempts) == (after.id, 1)
+    server.stop()
 
 
 def test_before_its_last_chance_a_job_waits_and_its_history_says_so(redis: Redis, desk: Desk) -> None:

@@ -6,7 +6,7 @@
 local due, paused, dead, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, queue, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local lease, token, most_lost = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
-local rest, last_chance = tonumber(ARGV[7]), prefix .. 'last-chance:' .. queue
+local rest, last_chance, life = tonumber(ARGV[7]), prefix .. 'last-chance:' .. queue, prefix .. 'life'
 
 -- After so many ms it is looked again whether the job with the last chance has ended.
 local TURN_MS = 200
@@ -57,7 +57,21 @@ local function somebody_has_the_last_chance()
   return till and tonumber(till) > now and redis.call('HGET', prefix .. 'progress:' .. holder, 'state') == 'running'
 end
 
-local claimed = {}
+-- A Redis that was killed while its disk was busy has forgotten what it answered last, and a replica that takes over may
+-- never have heard of it: of claims, too. So what was accepted before this life of Redis may have been tried already.
+local function life_began()
+  local info = redis.pcall('INFO', 'server')
+  local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+  local known = redis.call('HMGET', life, 'run', 'since')
+  if known[1] == run then
+    return tonumber(known[2])
+  end
+  local since = known[1] and now or 0
+  redis.call('HSET', life, 'run', run, 'since', string.format('%d', since))
+  return since
+end
+
+local claimed, began = {}, nil
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, most)) do
   local record, key = redis.call('GET', prefix .. 'job:' .. id), prefix .. 'progress:' .. id
   local progress = redis.call('HMGET', key, 'state', 'lost', 'tries', 'strikes')
@@ -85,6 +99,10 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, mo
       redis.call('SET', last_chance, id)
     end
     local attempts = redis.call('HINCRBY', key, 'attempts', 1)
+    if attempts == 1 then
+      began = began or life_began()
+      attempts = tonumber(string.match(record, '^%d+')) < began and 2 or 1
+    end
     redis.call('ZADD', due, now + lease, id)
     claimed[#claimed + 1] = {id, record, attempts, lost, tonumber(progress[4] or 0)}
     if alone then
