@@ -9,14 +9,16 @@ from typing import Any
 from chaos.lists import Lists
 from chaos.scenario import Shelf, Size
 from chaos.scene import Scene
+from workers.logrhythm.patience import Patience
 
 fault = Shelf()
 
 #: More than any run meets: the fault stays until it is cleared.
 ALWAYS = 10**9
 
-#: Calls that may meet an outage: the breaker lets a probe through after half a second, then each time later.
-BUDGET = 60
+#: Calls that may meet an outage: in five minutes the breaker lets at most eleven probes through, each time later,
+#: and a probe that is asked to come again later, or meets a deadlock, is as patient as any call: eight tries.
+BUDGET = 11 * Patience().tries
 
 
 def start(scene: Scene, size: Size) -> Lists:
