@@ -73,7 +73,7 @@ def measure(shim: int, bare: int, client: redis.Redis) -> dict[str, Any]:
         "lines_payloads_per_s": round(rate(lines) * LINES),
         "shim_of_bare": ratio(ours, bares),
         "shim_times_celery": ratio(ours, celeries),
-        "lines_times_single": round(ratio(lines, ours) * LINES, 1),
+        "lines_times_single": ratio(lines, ours, each=LINES),
         "p99_ms_at_full_rate": {"shim": worst(ours), "bare": worst(bares)},
         "targets": "shim_of_bare >= 0.7, shim_times_celery >= 5, lines_times_single >= 8",
         "accepted": [ROUNDS * REQUESTS, ROUNDS * BATCHES * LINES],
@@ -101,9 +101,9 @@ def rate(loads: list[Load]) -> int:
     return round(statistics.median(load.per_s for load in loads))
 
 
-def ratio(one: list[Load], other: list[Load]) -> float:
-    """Return the median of the ratios of the rounds."""
-    return round(statistics.median(a.per_s / b.per_s for a, b in zip(one, other, strict=True)), 2)
+def ratio(one: list[Load], other: list[Load], *, each: int = 1) -> float:
+    """Return the median of the ratios of the rounds, where a request of `one` holds so many payloads."""
+    return round(statistics.median(each * a.per_s / b.per_s for a, b in zip(one, other, strict=True)), 2)
 
 
 def worst(loads: list[Load]) -> float:
