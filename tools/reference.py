@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -12,17 +13,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from workers.jobs import KINDS, QUEUES
 from workers.ledger import keys
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "reference"
+ALERTS = ROOT / "deploy" / "monitoring" / "prometheus" / "alerts.yml"
 
 
 def main() -> None:
     """Write every page."""
     PAGES.mkdir(exist_ok=True)
-    for name, page in (("commands", commands), ("jobs", jobs), ("http-api", http_api)):
+    for name, page in (
+        ("commands", commands),
+        ("jobs", jobs),
+        ("http-api", http_api),
+        ("alerts", alerts),
+    ):
         (PAGES / f"{name}.md").write_text(page())
 
 
@@ -109,6 +118,28 @@ def documented_keys() -> Iterator[tuple[str, str]]:
             for target in ast.walk(node):
                 if isinstance(target, ast.Name) and isinstance(target.ctx, ast.Store):
                     yield getattr(keys, target.id), meaning
+
+
+def alerts() -> str:
+    """Return the page of the alerts: when each fires and what to do."""
+    groups = yaml.safe_load(ALERTS.read_text())["groups"]
+    rows = [
+        f"| `{rule['alert']}` | {rule['labels']['severity']} | {_plain(rule['annotations']['summary'])}"
+        f" | {rule.get('for', 'at once')} | {_plain(rule['annotations']['description'])} |"
+        for group in groups
+        for rule in group["rules"]
+    ]
+    return (
+        "# Alerts\n\nMade from `deploy/monitoring/prometheus/alerts.yml` by `make docs`: what fires, "
+        "and what to do at night.\n\n"
+        "| alert | severity | what is wrong | after | do |\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    )
+
+
+def _plain(text: str) -> str:
+    """Return an alert's text with what Prometheus fills in as a word."""
+    named = re.sub(r"\{\{ *\$labels\.(\w+) *\}\}", r"*\1*", text)
+    return re.sub(r"\{\{[^}]*\}\}", "*so much*", named)
 
 
 def http_api() -> str:

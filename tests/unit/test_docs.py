@@ -52,7 +52,7 @@ def test_every_command_is_in_the_reference() -> None:
     assert [name for name in reference.scripts() if f"\n## {name}\n" not in page] == []
 
 
-@pytest.mark.parametrize("name", ["jobs", "http_api"])
+@pytest.mark.parametrize("name", ["jobs", "http_api", "alerts"])
 def test_the_reference_is_what_the_code_makes(name: str) -> None:
     page = ROOT / "docs/reference" / f"{name.replace('_', '-')}.md"
     assert page.read_text() == getattr(reference, name)(), "run make docs"
