@@ -23,7 +23,7 @@ FOLDER = ROOT / "var"
 THREATQ_PORT = 8900
 
 #: The HTTP door's usual port; where it is taken, any free one.
-SHIM_PORT = 8080
+SHIM_PORT = 8070
 
 #: Flower's usual port; where it is taken, any free one.
 FLOWER_PORT = 5555
