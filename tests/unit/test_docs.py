@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from tools import drawings, figures, outputs, reference
+from tools import account, drawings, figures, outputs, reference
 from tools.diagrams import svg
 from workers.ctl.main import parser_of
 from workers.ledger.records import State
@@ -61,6 +61,11 @@ def test_the_reference_is_what_the_code_makes(name: str) -> None:
 def test_the_readme_shows_the_figures_that_were_measured() -> None:
     readme = (ROOT / "README.md").read_text()
     assert figures.replaced(readme) == readme, "run make docs"
+
+
+def test_the_page_shows_the_account_that_is_kept() -> None:
+    page = account.PAGE.read_text()
+    assert account.replaced(page) == page, "run make docs"
 
 
 #: Where people are told what to type.
