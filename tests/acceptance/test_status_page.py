@@ -193,7 +193,8 @@ def test_the_keyboard_is_enough(door: Shim, working: Processes, context: Browser
     until(lambda: job_id in desk.ids("done"), within_s=30)
     page = context.new_page()
     page.goto(door.url)
-    # The token's field has the focus at once
+    # The token's field has the focus by itself
+    expect(page.get_by_label("Token")).to_be_focused()
     page.keyboard.type(READER)
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Sign out").wait_for()
