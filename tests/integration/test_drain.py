@@ -10,73 +10,18 @@ import pytest
 from redis import Redis
 
 from sandbox.redis_server import RedisServer
-from workers.drain import Bench, Handle, backoff_s, drain
+from tests.drain_stage import Tries, Work, accept, do, nothing_made, number
+from workers.drain import Bench, backoff_s, drain
 from workers.errors import BadCredentials, ConfigError, LeaseLost, MissingRights, Rejected, ServiceAway
-from workers.jobs import Job
 from workers.leases import Leases
 from workers.ledger import keys
 from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
-from workers.ledger.ledger import MOST_STRIKES, Ledger
-from workers.ledger.records import Claim, Settlement, dead, done
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import Claim, Settlement, done
 from workers.threatq.failure import suspecting
 
 pytestmark = pytest.mark.integration
-
-Work = Callable[[Handle], int]
-
-
-class Tries:
-    """Handles claims and notes which attempt each one is; the first rounds meet `errors`, in their order."""
-
-    def __init__(self, *errors: Exception) -> None:
-        self.errors = list(errors)
-        self.attempts: list[list[int]] = []
-
-    def __call__(self, claims: Sequence[Claim]) -> list[Settlement]:
-        self.attempts.append([claim.attempts for claim in claims])
-        if self.errors:
-            raise self.errors.pop(0)
-        return do(claims)
-
-
-@pytest.fixture
-def work(ledger: Ledger) -> Work:
-    def with_handle(handle: Handle) -> int:
-        return drain(Bench("events", handle, 100), ledger, Leases(ledger))
-
-    return with_handle
-
-
-@pytest.fixture
-def pass_time(redis: Redis, desk: Desk) -> Callable[[], None]:
-    """Lets the waits of every job and of the breaker be over."""
-
-    def over() -> None:
-        redis.delete(keys.away("threatq"))
-        for job_id in desk.ids("accepted"):
-            redis.zadd(keys.due("events"), {job_id: 0})
-
-    return over
-
-
-def nothing_made() -> ServiceAway:
-    error = ServiceAway("threatq", "503")
-    error.begun = False
-    return error
-
-
-def accept(ledger: Ledger, count: int) -> list[str]:
-    jobs = [Job("events.create", {"payload": {"number": number}}, door="cli") for number in range(count)]
-    return [answer.id for answer in ledger.accept(jobs)]
-
-
-def number(claim: Claim) -> int:
-    return int(claim.arguments["payload"]["number"])
-
-
-def do(claims: Sequence[Claim]) -> list[Settlement]:
-    return [done(claim, {}) for claim in claims]
 
 
 def test_all_that_is_ready_is_done_in_batches(ledger: Ledger, desk: Desk, work: Work) -> None:
@@ -301,133 +246,6 @@ def test_the_waits_of_one_job_grow_to_a_minute() -> None:
     waits = [backoff_s(attempts) for attempts in range(1, 12)]
     assert waits[:4] == [0.5, 1, 2, 4]
     assert waits[-1] == 60
-
-
-def refuse(claims: Sequence[Claim]) -> list[Settlement]:
-    return [dead(claim, "event_type: ThreatQ has no event type Sightnig") for claim in claims]
-
-
-class FailsOn:
-    """Handles claims, but on these jobs the service fails, each of which may be the cause where it is alone."""
-
-    def __init__(self, *job_ids: str) -> None:
-        self.job_ids = job_ids
-
-    def __call__(self, claims: Sequence[Claim]) -> list[Settlement]:
-        if any(claim.id in self.job_ids for claim in claims):
-            error = ServiceAway("threatq", "ThreatQ answers POST /api/events/consume with 500")
-            error.suspect = claims[0].id if len(claims) == 1 else ""
-            raise error
-        return do(claims)
-
-
-def test_a_job_on_which_the_service_fails_while_it_takes_others_is_dead_in_the_end(
-    ledger: Ledger, redis: Redis, desk: Desk, work: Work, pass_time: Callable[[], None]
-) -> None:
-    # Given a job that is alone whenever it is tried, and another one done in between each time
-    (bad,) = accept(ledger, 1)
-    handle = FailsOn(bad)
-    for number in range(1, MOST_STRIKES + 1):
-        work(handle)
-        redis.delete(keys.away("threatq"))
-        redis.zadd(keys.due("events"), {bad: 2**52})
-        ledger.accept([Job("events.create", {"payload": {"number": number}}, door="cli")])
-        work(handle)
-        pass_time()
-    assert state_of(desk, bad) == "waiting"
-    # When it fails once more
-    work(handle)
-    # Then it is dead, and its reason says why
-    (record,) = desk.records(desk.ids("dead"))
-    assert (record.id, record.result["error"]) == (bad, "AlwaysFails")
-    assert "with 500; so 11 times, while others were done" in record.result["reason"]
-    assert len(desk.ids("done", most=100)) == MOST_STRIKES
-    # And whoever replays it gives it as many chances again
-    pass_time()
-    desk.replay([bad], note={})
-    work(handle)
-    assert state_of(desk, bad) == "waiting"
-
-
-def test_in_an_outage_no_job_dies_however_often_it_fails_alone(
-    ledger: Ledger, redis: Redis, desk: Desk, work: Work, pass_time: Callable[[], None]
-) -> None:
-    # Given a job that was done before
-    accept(ledger, 1)
-    work(do)
-    jobs = [Job("events.create", {"payload": {"number": number}}, door="cli") for number in (1, 2)]
-    ids = [answer.id for answer in ledger.accept(jobs)]
-    # When nothing works any more
-    for _ in range(2 * MOST_STRIKES):
-        for job_id in ids:
-            pass_time()
-            redis.zadd(keys.due("events"), dict.fromkeys({*ids} - {job_id}, 2**52))
-            work(FailsOn(*ids))
-    # Then both have failed alone ever again, and wait
-    assert [record.attempts for record in desk.records(ids)] == [2 * MOST_STRIKES] * 2
-    assert {state_of(desk, job_id) for job_id in ids} == {"waiting"}
-
-
-def state_of(desk: Desk, job_id: str) -> str:
-    record = desk.record(job_id)
-    assert record is not None
-    return record.state
-
-
-def test_when_nearly_all_jobs_die_the_queue_stops_and_says_why(
-    ledger: Ledger, desk: Desk, work: Work
-) -> None:
-    # Given a source that sends nothing but what ThreatQ refuses
-    accept(ledger, 300)
-    # When it is worked on
-    work(refuse)
-    work(refuse)
-    # Then a few have died and the others are kept
-    suspension = desk.suspension("events")
-    assert suspension is not None
-    assert (suspension.dead, suspension.of) == (50, 50)
-    assert "Sightnig" in suspension.reason
-    assert desk.paused() == {"events"}
-    assert len(desk.ids("dead", most=1000)) == 50
-    assert desk.open_jobs()["events"] == 250
-    # And after the cause is mended they are done
-    desk.resume("events")
-    work(do)
-    assert desk.suspension("events") is None
-    assert desk.open_jobs()["events"] == 0
-    assert len(desk.ids("done", most=1000)) == 250
-
-
-def test_what_is_kept_from_dying_looks_for_what_it_left_when_it_is_tried_again(
-    ledger: Ledger, desk: Desk, work: Work
-) -> None:
-    accept(ledger, 60)
-    work(refuse)
-    desk.resume("events")
-    handle = Tries()
-    work(handle)
-    assert handle.attempts == [[2] * 10]
-
-
-def test_some_bad_jobs_among_good_ones_stop_nothing(ledger: Ledger, desk: Desk, work: Work) -> None:
-    accept(ledger, 1000)
-
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        good = [claim for claim in claims if number(claim) % 5 == 0]
-        return do(good) + refuse([claim for claim in claims if claim not in good])
-
-    work(handle)
-    assert desk.suspension("events") is None
-    assert len(desk.ids("dead", most=1000)) == 800
-
-
-def test_a_good_night_does_not_hide_a_bad_morning(ledger: Ledger, desk: Desk, work: Work) -> None:
-    accept(ledger, 1000)
-    work(do)
-    ledger.accept([Job("events.create", {"payload": {"number": -n - 1}}, door="cli") for n in range(600)])
-    work(refuse)
-    assert desk.suspension("events") is not None
-    assert len(desk.ids("dead", most=1000)) < 400
 
 
 def test_what_was_done_while_redis_was_away_is_written_down_when_it_is_back(

@@ -2,89 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
+from tests.event_requests import (
+    CONSUME,
+    again,
+    assert_complete,
+    events_in,
+    pairs,
+    related,
+    request,
+    settings_of,
+)
 from tests.sandbox_threatq import SandboxThreatQ
 from workers.config import Settings
-from workers.errors import BadCredentials, LeaseLost, MissingRights, ServiceAway
-from workers.plan import Attribute, EventPlan, Indicator
+from workers.errors import BadCredentials, MissingRights, ServiceAway
+from workers.plan import Indicator
 from workers.threatq.carry_out import create_events
-from workers.threatq.client import Client, Params
+from workers.threatq.client import Client
 from workers.threatq.events import JOB_ATTRIBUTE
-from workers.threatq.failure import Refusal, ServerFault
 from workers.threatq.outcome import Done, EventRequest, Outcome, Refused
 from workers.threatq.service import ThreatQ, connect
 
 pytestmark = pytest.mark.integration
 
-CONSUME = "/api/events/consume"
-
-
-def settings_of(sandbox: SandboxThreatQ) -> Settings:
-    return sandbox.settings(
-        threatq_read_timeout_s=10.0,
-    )
-
 
 @pytest.fixture
 def threatq(threatq_sandbox: SandboxThreatQ) -> ThreatQ:
     return connect(settings_of(threatq_sandbox))
-
-
-def request(number: int, *, first_attempt: bool = True, **changes: Any) -> EventRequest:
-    plan: dict[str, Any] = {
-        "title": f"Detection {number}",
-        "type": "Malware",
-        "happened_at": "2026-01-02 03:04:05",
-        "source": "Detector",
-        "description": "what was seen",
-        "attributes": (Attribute("Severity", "High"), Attribute("Number", str(number))),
-        "indicators": (
-            Indicator("IP Address", f"198.51.{number % 250}.7"),
-            Indicator("FQDN", f"n{number}.bad.example", (Attribute("Role", "target"),)),
-            Indicator("MD5", f"{number:032x}"),
-        ),
-        "identities": ("arn:aws:iam::1:user/eve",),
-        "malware": ("Emotet",),
-        "assets": ("10.0.0.7",),
-    }
-    return EventRequest(f"job{number}", EventPlan(**{**plan, **changes}), first_attempt)
-
-
-def events_in(sandbox: SandboxThreatQ) -> list[dict[str, Any]]:
-    return list(sandbox.get("/api/events", **{"with": "attributes,sources,type", "limit": 1000})["data"])
-
-
-def related(sandbox: SandboxThreatQ, event_id: int, collection: str) -> set[str]:
-    return {row["value"] for row in sandbox.get(f"/api/events/{event_id}/{collection}")["data"]}
-
-
-def assert_complete(sandbox: SandboxThreatQ, outcome: Outcome, wanted: EventRequest) -> None:
-    """The one event of this job holds everything that its plan says."""
-    assert isinstance(outcome, Done), outcome
-    ours = [event for event in events_in(sandbox) if (JOB_ATTRIBUTE, wanted.job_id) in pairs(event)]
-    assert [event["id"] for event in ours] == [outcome.event_id]
-    (event,) = ours
-    plan = wanted.plan
-    assert (event["title"], event["type"]["name"], event["happened_at"]) == (
-        plan.title,
-        plan.type,
-        plan.happened_at,
-    )
-    assert {(a.name, a.value) for a in plan.attributes} <= pairs(event)
-    assert plan.source in {source["name"] for source in event["sources"]}
-    assert related(sandbox, outcome.event_id, "indicators") == {i.value for i in plan.indicators}
-    assert related(sandbox, outcome.event_id, "identity") == set(plan.identities)
-    assert related(sandbox, outcome.event_id, "malware") == set(plan.malware)
-    assert related(sandbox, outcome.event_id, "asset") == set(plan.assets)
-
-
-def pairs(event: dict[str, Any]) -> set[tuple[str, str]]:
-    return {(a["name"], a["value"]) for a in event["attributes"]}
 
 
 def test_a_plan_becomes_one_event_with_all_that_belongs_to_it(
@@ -171,10 +118,6 @@ def test_an_answer_lost_after_the_work_was_done_leads_to_one_complete_event(
     assert len(events_in(threatq_sandbox)) == 5
     for outcome, one in zip(outcomes, wanted, strict=True):
         assert_complete(threatq_sandbox, outcome, one)
-
-
-def again(one: EventRequest) -> EventRequest:
-    return EventRequest(one.job_id, one.plan, first_attempt=False)
 
 
 @pytest.mark.parametrize(
@@ -273,17 +216,6 @@ def test_a_missing_right_costs_no_indicator_and_no_event(
     assert_complete(threatq_sandbox, outcome, request(1))
 
 
-def test_an_event_on_which_threatq_fails_inside_costs_no_other(threatq_sandbox: SandboxThreatQ) -> None:
-    def fails(_method: str, path: str, json: Any) -> Any:
-        if path == CONSUME and any("fatal" in item["title"] for item in json):
-            raise ServerFault("threatq", "500")
-        return json
-
-    wanted = [request(number, title="fatal" if number == 2 else f"t{number}") for number in range(6)]
-    outcomes = create_events(twisted(threatq_sandbox, fails), wanted)
-    assert [isinstance(outcome, Refused) for outcome in outcomes] == [number == 2 for number in range(6)]
-
-
 def test_a_second_layout_of_ids_changes_nothing(threatq_sandbox: SandboxThreatQ, threatq: ThreatQ) -> None:
     threatq_sandbox.control("reset", {"id_layout": "second"})
     (outcome,) = create_events(threatq, [request(1)])
@@ -329,39 +261,6 @@ def test_what_the_description_has_no_room_for_becomes_one_comment(
     assert [comment["value"] for comment in comments] == ["the rest"]
 
 
-class Twisted:
-    """A client before a ThreatQ that is poorer or odder than the simulated one."""
-
-    def __init__(self, client: Client, twist: Callable[[str, str, Any], Any]) -> None:
-        self._client, self._twist = client, twist
-
-    @property
-    def base(self) -> str:
-        return self._client.base
-
-    def call(self, method: str, path: str, *, params: Params | None = None, json: object = None) -> Any:
-        return self._client.call(method, path, params=params, json=self._twist(method, path, json))
-
-
-def twisted(sandbox: SandboxThreatQ, twist: Callable[[str, str, Any], Any]) -> ThreatQ:
-    settings = settings_of(sandbox)
-    return ThreatQ(Twisted(Client.from_settings(settings), twist), settings)
-
-
-def without_consume(_method: str, path: str, json: Any) -> Any:
-    if path.endswith("/consume") and "indicators" not in path:
-        raise Refusal("no such call", status=404)
-    return json
-
-
-def test_a_threatq_without_the_bulk_call_gets_single_ones(threatq_sandbox: SandboxThreatQ) -> None:
-    threatq = twisted(threatq_sandbox, without_consume)
-    wanted = [request(number) for number in range(3)]
-    for outcome, one in zip(create_events(threatq, wanted), wanted, strict=True):
-        assert_complete(threatq_sandbox, outcome, one)
-    assert not threatq.consumes_events
-
-
 @pytest.mark.parametrize(
     ("kind", "count", "suspect"),
     [
@@ -381,76 +280,6 @@ def test_an_event_that_was_alone_when_threatq_failed_is_suspected(
     with pytest.raises(ServiceAway) as caught:
         create_events(threatq, [request(number) for number in range(count)])
     assert caught.value.suspect == suspect
-
-
-def take_over() -> None:
-    raise LeaseLost
-
-
-@pytest.mark.parametrize(
-    "twist", [lambda _method, _path, json: json, without_consume], ids=["bulk", "single"]
-)
-def test_whoever_lost_his_job_to_another_makes_no_event(
-    twist: Callable[[str, str, Any], Any], threatq_sandbox: SandboxThreatQ
-) -> None:
-    threatq = twisted(threatq_sandbox, twist)
-    create_events(threatq, [request(0)])
-    with pytest.raises(LeaseLost):
-        create_events(threatq, [request(1), request(2)], take_over)
-    assert len(events_in(threatq_sandbox)) == 1
-
-
-def test_it_is_asked_anew_before_each_call_that_makes_events(threatq_sandbox: SandboxThreatQ) -> None:
-    # Given a bulk that is refused as a whole, so that it is halved
-    threatq_sandbox.behave(bulk_errors="request", poison=["Detection 3"])
-    said: list[str] = []
-
-    def listen(method: str, path: str, json: Any) -> Any:
-        said.append(f"{method} {path}")
-        return json
-
-    # When it is carried out
-    create_events(
-        twisted(threatq_sandbox, listen),
-        [request(number) for number in range(4)],
-        lambda: said.append("still ours?"),
-    )
-    # Then nothing comes between the question and the call
-    asked = [at for at, what in enumerate(said) if what == "still ours?"]
-    assert [said[at + 1] for at in asked] == [f"POST {CONSUME}"] * len(asked)
-    assert said.count(f"POST {CONSUME}") == len(asked) > 1
-
-
-def without_inline(_method: str, path: str, json: Any) -> Any:
-    keep = ("title", "type", "happened_at", "description", "sources")
-    return [{key: item[key] for key in keep} for item in json] if path == CONSUME else json
-
-
-def test_a_threatq_that_ignores_inline_relations_gets_them_by_calls(threatq_sandbox: SandboxThreatQ) -> None:
-    threatq = twisted(threatq_sandbox, without_inline)
-    wanted = [request(number) for number in range(3)]
-    for outcome, one in zip(create_events(threatq, wanted), wanted, strict=True):
-        assert_complete(threatq_sandbox, outcome, one)
-    assert not any(threatq.inline.values())
-
-
-def test_a_bulk_that_is_refused_but_kept_in_part_makes_no_event_twice(
-    threatq_sandbox: SandboxThreatQ,
-) -> None:
-    threatq_sandbox.behave(event_key="none")
-    client = Client.from_settings(settings_of(threatq_sandbox))
-
-    def keeps_a_part(_method: str, path: str, json: Any) -> Any:
-        if path == CONSUME and len(json) > 1:
-            client.call("POST", CONSUME, json=json[:2])
-            raise Refusal("item 2 is bad", status=400)
-        return json
-
-    wanted = [request(number) for number in range(4)]
-    outcomes = create_events(twisted(threatq_sandbox, keeps_a_part), wanted)
-    assert len(events_in(threatq_sandbox)) == 4
-    for outcome, one in zip(outcomes, wanted, strict=True):
-        assert_complete(threatq_sandbox, outcome, one)
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "error", "unauthorized"])

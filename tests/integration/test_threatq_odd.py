@@ -1,0 +1,139 @@
+"""Event plans carried out by a ThreatQ that is poorer or odder than the simulated one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.event_requests import (
+    CONSUME,
+    assert_complete,
+    events_in,
+    request,
+    settings_of,
+)
+from tests.sandbox_threatq import SandboxThreatQ
+from workers.errors import LeaseLost
+from workers.threatq.carry_out import create_events
+from workers.threatq.client import Client, Params
+from workers.threatq.failure import Refusal, ServerFault
+from workers.threatq.outcome import Refused
+from workers.threatq.service import ThreatQ
+
+pytestmark = pytest.mark.integration
+
+
+def test_an_event_on_which_threatq_fails_inside_costs_no_other(threatq_sandbox: SandboxThreatQ) -> None:
+    def fails(_method: str, path: str, json: Any) -> Any:
+        if path == CONSUME and any("fatal" in item["title"] for item in json):
+            raise ServerFault("threatq", "500")
+        return json
+
+    wanted = [request(number, title="fatal" if number == 2 else f"t{number}") for number in range(6)]
+    outcomes = create_events(twisted(threatq_sandbox, fails), wanted)
+    assert [isinstance(outcome, Refused) for outcome in outcomes] == [number == 2 for number in range(6)]
+
+
+class Twisted:
+    """A client before a ThreatQ that is poorer or odder than the simulated one."""
+
+    def __init__(self, client: Client, twist: Callable[[str, str, Any], Any]) -> None:
+        self._client, self._twist = client, twist
+
+    @property
+    def base(self) -> str:
+        return self._client.base
+
+    def call(self, method: str, path: str, *, params: Params | None = None, json: object = None) -> Any:
+        return self._client.call(method, path, params=params, json=self._twist(method, path, json))
+
+
+def twisted(sandbox: SandboxThreatQ, twist: Callable[[str, str, Any], Any]) -> ThreatQ:
+    settings = settings_of(sandbox)
+    return ThreatQ(Twisted(Client.from_settings(settings), twist), settings)
+
+
+def without_consume(_method: str, path: str, json: Any) -> Any:
+    if path.endswith("/consume") and "indicators" not in path:
+        raise Refusal("no such call", status=404)
+    return json
+
+
+def test_a_threatq_without_the_bulk_call_gets_single_ones(threatq_sandbox: SandboxThreatQ) -> None:
+    threatq = twisted(threatq_sandbox, without_consume)
+    wanted = [request(number) for number in range(3)]
+    for outcome, one in zip(create_events(threatq, wanted), wanted, strict=True):
+        assert_complete(threatq_sandbox, outcome, one)
+    assert not threatq.consumes_events
+
+
+def take_over() -> None:
+    raise LeaseLost
+
+
+@pytest.mark.parametrize(
+    "twist", [lambda _method, _path, json: json, without_consume], ids=["bulk", "single"]
+)
+def test_whoever_lost_his_job_to_another_makes_no_event(
+    twist: Callable[[str, str, Any], Any], threatq_sandbox: SandboxThreatQ
+) -> None:
+    threatq = twisted(threatq_sandbox, twist)
+    create_events(threatq, [request(0)])
+    with pytest.raises(LeaseLost):
+        create_events(threatq, [request(1), request(2)], take_over)
+    assert len(events_in(threatq_sandbox)) == 1
+
+
+def test_it_is_asked_anew_before_each_call_that_makes_events(threatq_sandbox: SandboxThreatQ) -> None:
+    # Given a bulk that is refused as a whole, so that it is halved
+    threatq_sandbox.behave(bulk_errors="request", poison=["Detection 3"])
+    said: list[str] = []
+
+    def listen(method: str, path: str, json: Any) -> Any:
+        said.append(f"{method} {path}")
+        return json
+
+    # When it is carried out
+    create_events(
+        twisted(threatq_sandbox, listen),
+        [request(number) for number in range(4)],
+        lambda: said.append("still ours?"),
+    )
+    # Then nothing comes between the question and the call
+    asked = [at for at, what in enumerate(said) if what == "still ours?"]
+    assert [said[at + 1] for at in asked] == [f"POST {CONSUME}"] * len(asked)
+    assert said.count(f"POST {CONSUME}") == len(asked) > 1
+
+
+def without_inline(_method: str, path: str, json: Any) -> Any:
+    keep = ("title", "type", "happened_at", "description", "sources")
+    return [{key: item[key] for key in keep} for item in json] if path == CONSUME else json
+
+
+def test_a_threatq_that_ignores_inline_relations_gets_them_by_calls(threatq_sandbox: SandboxThreatQ) -> None:
+    threatq = twisted(threatq_sandbox, without_inline)
+    wanted = [request(number) for number in range(3)]
+    for outcome, one in zip(create_events(threatq, wanted), wanted, strict=True):
+        assert_complete(threatq_sandbox, outcome, one)
+    assert not any(threatq.inline.values())
+
+
+def test_a_bulk_that_is_refused_but_kept_in_part_makes_no_event_twice(
+    threatq_sandbox: SandboxThreatQ,
+) -> None:
+    threatq_sandbox.behave(event_key="none")
+    client = Client.from_settings(settings_of(threatq_sandbox))
+
+    def keeps_a_part(_method: str, path: str, json: Any) -> Any:
+        if path == CONSUME and len(json) > 1:
+            client.call("POST", CONSUME, json=json[:2])
+            raise Refusal("item 2 is bad", status=400)
+        return json
+
+    wanted = [request(number) for number in range(4)]
+    outcomes = create_events(twisted(threatq_sandbox, keeps_a_part), wanted)
+    assert len(events_in(threatq_sandbox)) == 4
+    for outcome, one in zip(outcomes, wanted, strict=True):
+        assert_complete(threatq_sandbox, outcome, one)
