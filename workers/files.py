@@ -11,20 +11,21 @@ import os
 OWNER_ONLY = 0o600
 
 
-def write_whole(path: str, data: bytes) -> None:
+def write_whole(path: str, data: bytes, *, is_lasting: bool = True) -> None:
     """Put `data` at `path`, readable by its owner alone; on an error `path` is as it was.
 
-    Raises OSError.
+    What need not outlive a power cut (`is_lasting` False) does not wait for the disk. Raises OSError.
     """
     folder, name = os.path.split(path)
     draft = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
-        _write_and_sync(draft, data)
+        _write(draft, data, is_lasting)
         os.replace(draft, path)
     except OSError:
         _remove(draft)
         raise
-    sync_folder(folder)
+    if is_lasting:
+        sync_folder(folder)
 
 
 def sync_folder(folder: str) -> None:
@@ -38,12 +39,13 @@ def sync_folder(folder: str) -> None:
         os.close(handle)
 
 
-def _write_and_sync(draft: str, data: bytes) -> None:
+def _write(draft: str, data: bytes, is_lasting: bool) -> None:
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), OWNER_ONLY)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(handle)
+        if is_lasting:
+            os.fsync(handle)
 
 
 def _remove(path: str) -> None:

@@ -9,6 +9,7 @@ import structlog
 
 from workers.errors import TqError
 from workers.runtime import Runtime
+from workers.sync.applying import is_at_work
 from workers.sync.journal import Progress
 from workers.sync.planning import do_a_piece, pieces
 from workers.sync.run import Options, Run, Tools, deciding
@@ -30,7 +31,7 @@ def help_out(here: Runtime, stopping: Callable[[], bool]) -> int:
         return 0
     done = 0
     try:
-        while not stopping() and any(do_a_piece(run) for run in _runs(here, stopping)):
+        while not (stopping() or is_at_work()) and any(do_a_piece(run) for run in _runs(here, stopping)):
             done += 1
     except (TqError, LetGo, FileNotFoundError) as error:
         log.info("helps no more", reason=str(error))

@@ -67,7 +67,7 @@ def is_silent(folder: Path) -> bool:
 
 def keep_read(folder: Path, read: Read) -> None:
     """Write down that the list was read."""
-    write_whole(str(folder / READ), msgspec.json.encode(read))
+    write_whole(str(folder / READ), msgspec.json.encode(read), is_lasting=False)
 
 
 def read_of(folder: Path) -> Read | None:
@@ -78,7 +78,7 @@ def read_of(folder: Path) -> Read | None:
 
 def keep_planned(folder: Path, planned: Planned) -> None:
     """Write down what planning came to."""
-    write_whole(str(folder / PLANNED), msgspec.json.encode(planned))
+    write_whole(str(folder / PLANNED), msgspec.json.encode(planned), is_lasting=False)
 
 
 def planned_of(folder: Path) -> Planned | None:

@@ -161,7 +161,7 @@ def _keep_digests(folder: Path, decided: ListPlan, *, caseless: bool) -> None:
     changed = {kind: getattr(decided, kind) for kind in NOTED if getattr(decided, kind).count}
     if changed:
         digests = {kind: digests_of(batches.read(), caseless=caseless) for kind, batches in changed.items()}
-        write_whole(str(folder / DIGESTS), msgspec.msgpack.encode(digests))
+        write_whole(str(folder / DIGESTS), msgspec.msgpack.encode(digests), is_lasting=False)
 
 
 def digests_in(folder: Path) -> dict[str, dict[int, bytes]]:

@@ -125,7 +125,8 @@ class RunFolder:
 
     def save(self, state: RunState) -> None:
         """Write down how far the run is."""
-        write_whole(str(self.path / STATE), msgspec.json.encode(state))
+        # The entries do not wait for the disk either: after a power cut a run is read anew.
+        write_whole(str(self.path / STATE), msgspec.json.encode(state), is_lasting=False)
 
     def remove(self) -> None:
         """Remove the folder with all that is in it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
 from pathlib import Path
@@ -125,11 +126,16 @@ def _body_of(response: requests.Response, call: str) -> Any:
 def _typed(content: bytes, type: Any, call: str) -> Any:
     """Decode straight into `type`, a quarter of the time that dictionaries take."""
     try:
-        return msgspec.json.decode(content, type=type, strict=False)
+        return _decoder(type).decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ServiceAway(
             "threatq", f"ThreatQ answers {call} in a way that we do not know ({error}); see threatq_url"
         ) from error
+
+
+@lru_cache(maxsize=16)
+def _decoder(type: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(type, strict=False)
 
 
 def _decoded(content: bytes) -> tuple[Any, bool]:
