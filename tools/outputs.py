@@ -52,7 +52,13 @@ def print_all(system: System) -> None:
 
 def command(system: System, name: str, *words: str) -> str:
     """Run a command of ours and return what it prints."""
-    environ = {**system.processes.environ, "TQ_CONFIG": str(system.config), "COLUMNS": "110", "NO_COLOR": "1"}
+    environ = {
+        **system.processes.environ,
+        "TQ_CONFIG": str(system.config),
+        "XDG_CONFIG_HOME": str(system.config.parent),
+        "COLUMNS": "110",
+        "NO_COLOR": "1",
+    }
     shown = subprocess.run(
         [BIN / name, *words], env=environ, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
