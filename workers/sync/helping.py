@@ -10,9 +10,8 @@ import structlog
 from workers.errors import TqError
 from workers.runtime import Runtime
 from workers.sync.applying import is_at_work
-from workers.sync.journal import Progress
 from workers.sync.planning import do_a_piece, pieces
-from workers.sync.run import Options, Run, Tools, deciding
+from workers.sync.run import Run, deciding
 from workers.sync.slices import LetGo, Slice
 from workers.sync.state import RunFolder, base_folder
 
@@ -48,11 +47,4 @@ def _runs(here: Runtime, stopping: Callable[[], bool]) -> Iterator[Run]:
         state = folder.load()
         settings = here.sync_settings() if state and pieces(state, folder) else None
         if state and settings and state.rules == deciding(settings, state.collection):
-            yield Run(
-                state,
-                folder=folder,
-                options=Options.of(settings),
-                tools=Tools.of(here, settings),
-                progress=Progress(here.redis, path.name),
-                slice=Slice(stopping, folder.is_under_way),
-            )
+            yield Run.of(here, settings, state, folder, Slice(stopping, folder.is_under_way))

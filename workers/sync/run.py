@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -88,6 +89,19 @@ class Run:
     ) -> None:
         self.state, self.folder, self.options = state, folder, options
         self.tools, self.progress, self.slice, self._summon = tools, progress, slice, summon
+
+    @classmethod
+    def of(cls, here: Runtime, settings: Settings, state: RunState, folder: RunFolder, slice: Slice) -> Run:
+        """Return a run in the hands of this process, with what the settings name; raises ConfigError."""
+        return cls(
+            state,
+            folder=folder,
+            options=Options.of(settings),
+            tools=Tools.of(here, settings),
+            progress=Progress(here.redis, folder.path.name),
+            slice=slice,
+            summon=partial(here.ledger.call_together, "sync"),
+        )
 
     def save(self) -> None:
         """Write down how far the run is, unless another worker has it now."""

@@ -17,11 +17,11 @@ from workers.listsync.options import collections_of
 from workers.runtime import Runtime
 from workers.sync.applying import plan_and_write
 from workers.sync.gathering import gather
-from workers.sync.journal import Progress, now_ms
+from workers.sync.journal import now_ms
 from workers.sync.locks import hold, release
 from workers.sync.outcome import conclude
 from workers.sync.planning import look_up
-from workers.sync.run import Options, Run, Tools, deciding
+from workers.sync.run import Run, deciding
 from workers.sync.setup import NEEDED
 from workers.sync.slices import LetGo, Slice
 from workers.sync.state import RunFolder, RunState, base_folder
@@ -121,15 +121,7 @@ def _taken_up(claim: Claim, here: Runtime, settings: Settings, collection: Colle
             dry_run=bool(claim.arguments.get("dry_run")),
         )
         log.info("sync begins", job=claim.id, collection=collection.name, method=settings.sync_method)
-    return Run(
-        state,
-        folder=folder,
-        options=Options.of(settings),
-        tools=Tools.of(here, settings),
-        progress=Progress(here.redis, claim.id),
-        slice=slice,
-        summon=partial(here.ledger.call_together, "sync"),
-    )
+    return Run.of(here, settings, state, folder, slice)
 
 
 def _is_ours(here: Runtime, claim: Claim) -> bool:
