@@ -1,13 +1,10 @@
-"""The ledger against a real Redis: accept, claim, settle, due, breaker, replay."""
+"""The ledger against a real Redis: accept, claim, settle, due, breaker."""
 
 from __future__ import annotations
 
-import threading
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import msgspec
 import pytest
 from redis import Redis
 
@@ -19,7 +16,7 @@ from workers.ledger import keys
 from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Record, dead, done, given_back, interrupted, waiting
+from workers.ledger.records import Record, done, given_back, interrupted, waiting
 
 pytestmark = pytest.mark.integration
 
@@ -354,52 +351,6 @@ class TestTheBreaker:
             ledger.settle([waiting(claim, "away", 0)])
         assert waits == sorted(waits)
         assert waits[-1] > 5 * waits[0]
-
-
-class TestTheDesk:
-    def kill(self, ledger: Ledger, job: Job) -> str:
-        ledger.accept([job])
-        (claim,) = ledger.claim(job.kind.queue, 1)
-        ledger.settle([dead(claim, "the type is unknown", field="event_type")])
-        return claim.id
-
-    def test_a_replayed_job_keeps_its_history_and_its_id(self, ledger: Ledger, desk: Desk) -> None:
-        job_id = self.kill(ledger, event())
-        assert desk.replay([job_id], note={"by": "operator"}) == [job_id]
-        (claim,) = ledger.claim("events", 10)
-        assert (claim.id, claim.attempts) == (job_id, 2)
-        record = desk.record(job_id)
-        assert record is not None
-        assert [entry.state for entry in record.history] == ["dead", "accepted"]
-
-    def test_a_replayed_job_can_be_repaired(self, ledger: Ledger, desk: Desk) -> None:
-        job_id = self.kill(ledger, event())
-        body = zlib.compress(msgspec.json.encode({"payload": {"number": 2}}))
-        desk.replay([job_id], note={}, body=body)
-        assert ledger.claim("events", 10)[0].arguments == {"payload": {"number": 2}}
-
-    def test_a_job_that_is_open_is_not_replayed(self, ledger: Ledger, desk: Desk) -> None:
-        (answer,) = ledger.accept([event()])
-        assert desk.replay([answer.id], note={}) == []
-
-    def test_a_dropped_job_is_gone(self, ledger: Ledger, desk: Desk) -> None:
-        job_id = self.kill(ledger, event())
-        assert desk.drop([job_id]) == 1
-        assert desk.record(job_id) is None
-
-    def test_an_outcome_is_answered_as_soon_as_it_is_there(self, ledger: Ledger, desk: Desk) -> None:
-        ledger.accept([event()])
-        (claim,) = ledger.claim("events", 10)
-        settler = threading.Timer(0.05, lambda: ledger.settle([done(claim, {"event": 7})]))
-        settler.start()
-        entry = desk.outcome(claim.id, wait_s=10)
-        settler.join()
-        assert entry is not None
-        assert (entry.state, entry.note) == ("done", {"event": 7})
-
-    def test_an_outcome_that_does_not_come_in_time_is_none(self, ledger: Ledger, desk: Desk) -> None:
-        (answer,) = ledger.accept([event()])
-        assert desk.outcome(answer.id, wait_s=0.05) is None
 
 
 def test_a_redis_that_is_not_there_is_a_service_away_with_the_remedy() -> None:
