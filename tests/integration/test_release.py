@@ -7,12 +7,12 @@ import json
 import pytest
 from redis import Redis
 
+from producers.release import release
 from workers.errors import Busy, InputError
 from workers.intake import Intake
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
-from workers.release import release
 
 pytestmark = pytest.mark.integration
 
@@ -50,6 +50,20 @@ def test_a_repaired_item_becomes_a_job_of_the_door_that_it_came_through(redis: R
     assert Quarantine(redis).count() == 0
     with pytest.raises(InputError, match="no item"):
         release(item_id, **parts)
+
+
+def test_an_item_stays_whose_cloud_event_was_accepted_with_another_payload(redis: Redis, desk: Desk) -> None:
+    def cloud_event(name: str) -> bytes:
+        envelope = {"specversion": "1.0", "type": "detection", "source": "/siem", "id": "7"}
+        return json.dumps({**envelope, "data": {**EVENT, "event_name": name}}).encode()
+
+    parts = {"quarantine": Quarantine(redis), "ledger": Ledger(redis), "intake": INTAKE}
+    (first,) = release(keep(redis, cloud_event("a")), **parts)
+    item_id = keep(redis, cloud_event("b"))
+    with pytest.raises(InputError, match=first.id):
+        release(item_id, **parts)
+    assert Quarantine(redis).ids() == [item_id]
+    assert desk.open_jobs()["events"] == 1
 
 
 def test_an_item_stays_while_the_ledger_is_full(redis: Redis) -> None:

@@ -33,7 +33,7 @@ LAYERS = {
     "workers.tracing",
     # Joins the two: what a claimed job makes happen.
     "work": "workers.actions workers.called workers.drain workers.events workers.leases workers.patience "
-    "workers.release workers.runtime workers.sync",
+    "workers.runtime workers.sync",
     # The only ones that know Celery.
     "tasks": "workers.app workers.tasks celeryconfig",
     # The sync's own command follows a run and, with --inline, is a worker itself.

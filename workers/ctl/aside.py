@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from producers.release import release
 from workers.ctl.records import short
 from workers.ctl.shell import Shell
 from workers.ctl.tables import Grid, Shown, moment
 from workers.intake import from_settings
 from workers.ledger.quarantine import Kept, Quarantine
-from workers.release import release
 
 
 class Aside:

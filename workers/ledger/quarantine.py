@@ -59,7 +59,8 @@ def read_kept(answer: Any) -> list[str]:
     if answer and answer[0] == b"busy":
         raise Busy(
             "redis",
-            f"the quarantine is full ({int(answer[1])} items); empty it with tqctl quarantine, then send this again",
+            f"the quarantine is full ({int(answer[1])} items; tqctl dead list shows them, tqctl dead drop makes room); "
+            "send this again",
             after=60,
         )
     return [item_id.decode() for item_id in answer]

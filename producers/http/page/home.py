@@ -99,9 +99,9 @@ def resume(visit: Visit) -> Response:
     """Let workers claim from a queue again."""
     queue, desk = _queue(visit), visit.door.desk
     if desk.stopped_workers(queue):
-        # tqctl told these workers to leave the queue alone; only it can tell them to take it up again.
+        # `tqctl pause` made these workers stop consuming; only `tqctl resume` makes them start again.
         raise Problem(
-            409, "paused_by_tqctl", f"tqctl paused this queue; tqctl resume {queue} goes on with it"
+            409, "paused_by_tqctl", f"this queue was paused by tqctl; tqctl resume {queue} goes on with it"
         )
     desk.resume(queue)
     Ledger(visit.door.desk.redis).ring(queue)

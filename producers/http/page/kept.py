@@ -9,8 +9,9 @@ from starlette.responses import Response
 from producers.http.page.visit import Visit
 from producers.http.page.words import count
 from producers.http.problems import Problem
-from workers.intake import accepted_only, refused_only
-from workers.ledger.ledger import Ledger
+from producers.release import release
+from workers.errors import InputError
+from workers.ledger.opening import open_ledger
 from workers.ledger.quarantine import Kept, Quarantine
 
 log = structlog.get_logger("tq.http.page")
@@ -38,12 +39,17 @@ def retry(visit: Visit) -> Response:
     """Read an item anew, as it is or corrected; once all of it is accepted it leaves the quarantine."""
     item, door = _item(visit), visit.door
     raw = visit.field("text").encode() if visit.field("text") else item.raw
-    found = replace(door.intake, door=item.door).jobs(raw)
-    if refused := refused_only(found):
-        return _page(visit, replace(item, raw=raw), problem=refused[0].detail)
     redis = door.desk.redis
-    accepted = Ledger(redis, most_open=door.settings.max_open_jobs).accept(accepted_only(found))
-    Quarantine(redis).drop([item.id])
+    try:
+        accepted = release(
+            item.id,
+            quarantine=Quarantine(redis),
+            ledger=open_ledger(redis, door.settings),
+            intake=door.intake,
+            repaired=raw,
+        )
+    except InputError as error:
+        return _page(visit, replace(item, raw=raw), problem=str(error))
     log.info("taken out of the quarantine", caller=visit.session.caller.name, item=item.id)
     if len(accepted) == 1:
         return visit.done("It was read and accepted.", f"/jobs/{accepted[0].id}")

@@ -74,7 +74,8 @@ def test_an_item_of_the_quarantine_is_corrected_and_accepted(
     quarantine = Quarantine(redis)
     (item,) = quarantine.keep([Unreadable("bridge", "list", "not_json", "why", b'{"event_name": "a"')])
     still = operator.send(f"/quarantine/{item}", f"/quarantine/{item}/retry", text="[7]")
-    assert "It still cannot be read" in still.text
+    assert f"item {item} is still refused" in still.text
+    assert quarantine.count() == 1
     good = json.dumps({"event_name": "mended", "event_type": "Sighting"})
     answer = operator.send(f"/quarantine/{item}", f"/quarantine/{item}/retry", text=good)
     assert "mended" in answer.text

@@ -16,7 +16,8 @@ def release(
 ) -> list[Accepted]:
     """Accept what is in a quarantined item, or `repaired` in its place, and drop the item.
 
-    The door that it came through stays. Raises InputError, and keeps the item, while a part is still refused.
+    The jobs keep the door that the item came through. Raises InputError, and keeps the item, while a part of it
+    cannot be read or is not accepted.
     """
     item = quarantine.item(item_id)
     if item is None:
@@ -25,5 +26,10 @@ def release(
     if refused := refused_only(found):
         raise InputError(f"item {item_id} is still refused: {refused[0].detail}")
     answers = ledger.accept(accepted_only(found))
+    if conflict := next((answer for answer in answers if answer.conflict), None):
+        raise InputError(
+            f"item {item_id} is still refused: job {conflict.id} has its CloudEvents source and id and another "
+            "payload; correct the id, or drop the item"
+        )
     quarantine.drop([item_id])
     return answers
