@@ -59,12 +59,15 @@ def _run(options: argparse.Namespace) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    _bridge(loaded.settings, stopping, options.ready_file)
+    serve(loaded.settings, stopping, options.ready_file)
     return DONE
 
 
-def _bridge(settings: Settings, stopping: threading.Event, ready_file: Path | None) -> None:
-    """Drain every source in a thread of its own until stopped, or until one of them fails."""
+def serve(settings: Settings, stopping: threading.Event, ready_file: Path | None = None) -> None:
+    """Drain every source in a thread of its own until stopped, or until one of them fails.
+
+    Raises ServiceAway("redis") when it could not give back what it had taken: another bridge takes that over then.
+    """
     ingest = connect(settings.ingest_redis_url or settings.redis_url)
     bridge_id = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
     hand_over = _hand_over(settings, stopping)
@@ -82,6 +85,9 @@ def _bridge(settings: Settings, stopping: threading.Event, ready_file: Path | No
             return
         finally:
             stopping.set()
+    # A bridge that leaves is taken over by nobody, so it must have nothing any more.
+    for source in running:
+        source.result()
     presence.leave()
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +16,14 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from producers.redis_bridge import KEYS
+from producers.bridge.lists import ListSource
+from producers.bridge.presence import Presence
+from producers.redis_bridge import KEYS, serve
 from sandbox.redis_server import RedisServer
 from tests.doors import BIN, Process
 from tests.waiting import until
+from workers.config import Settings
+from workers.errors import ServiceAway
 from workers.jobs import Job
 from workers.ledger import keys
 from workers.ledger.desk import Desk
@@ -148,7 +155,7 @@ def test_while_the_ledger_is_full_nothing_more_is_taken(
     assert desk.open_jobs()["events"] == 1
 
 
-def test_a_ledger_that_is_away_is_waited_for(
+def test_a_redis_of_the_senders_that_is_away_is_waited_for(
     redis: Redis, redis_url: str, desk: Desk, tmp_path: Path
 ) -> None:
     server = RedisServer(tmp_path / "ingest").start()
@@ -161,6 +168,50 @@ def test_a_ledger_that_is_away_is_waited_for(
             until(lambda: desk.open_jobs()["events"] == 2, within_s=30)
             until(lambda: nothing_left(ingest))
     server.stop()
+
+
+def test_while_the_ledger_is_away_what_was_taken_is_kept_for_it(
+    redis: Redis, redis_url: str, tmp_path: Path
+) -> None:
+    server = RedisServer(tmp_path / "ledger").start()
+    with bridge(tmp_path, server.url, ingest_redis_url=redis_url):
+        server.kill()
+        push(redis, "rpush", event(1))
+        log = tmp_path / "tq-redis-bridge.log"
+        until(lambda: "waiting" in log.read_text())
+        server.start()
+        with Redis.from_url(server.url) as client:
+            until(lambda: Desk(client).record(job_id(1)), within_s=30)
+            until(lambda: nothing_left(redis))
+    server.stop()
+
+
+def test_a_bridge_that_could_not_give_back_what_it_had_taken_is_taken_over(
+    redis: Redis, redis_url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_reach(_source: ListSource) -> None:
+        # Longer than the bridge pauses between two looks at its sources: it has stopped looking by then.
+        time.sleep(0.5)
+        raise ServiceAway("redis", "Redis is away for a moment")
+
+    # Given a bridge that has taken a message which the ledger has no room for
+    ledger.accept([Job("events.create", {"payload": {"n": 1}}, door="cli")])
+    push(redis, "rpush", event(1))
+    settings, stopping = (
+        Settings(redis_url=redis_url, max_open_jobs=1, ingest_takeover_s=1),
+        threading.Event(),
+    )
+    monkeypatch.setattr(ListSource, "close", out_of_reach)
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(serve, settings, stopping)
+        until(lambda: not redis.llen(KEYS["rpush"]))
+        # When it is stopped and cannot put the message back
+        stopping.set()
+        with pytest.raises(ServiceAway):
+            serving.result(timeout=30)
+    # Then another bridge does it, once the first is silent
+    other = Presence(redis, "other", takeover_s=1)
+    until(lambda: other.beat() or redis.lrange(KEYS["rpush"], 0, -1) == [event(1)])
 
 
 def test_what_is_pushed_is_accepted_or_quarantined_though_bridges_are_killed_again_and_again(
