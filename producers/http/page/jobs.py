@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 import structlog
 from starlette.responses import Response
@@ -94,7 +94,7 @@ def replay(visit: Visit) -> Response:
         if opened
         else "Nothing was ticked that can be replayed."
     )
-    return visit.done(said, f"/jobs/{ids[0]}" if visit.field("from") == "job" else _back(visit))
+    return visit.done(said, _back(visit))
 
 
 def entries(record: Record) -> Iterator[tuple[int, str, list[tuple[str, Any]], str]]:
@@ -112,4 +112,7 @@ def link_of(record: Record) -> str:
 
 
 def _back(visit: Visit) -> str:
-    return "/" if visit.field("from") == "home" else "/jobs?" + urlencode({"list": "dead"})
+    """Return the page that the form was sent from."""
+    if visit.field("from") == "job":
+        return "/jobs/" + quote(visit.field("id"), safe="")
+    return "/" if visit.field("from") == "home" else "/jobs?list=dead"

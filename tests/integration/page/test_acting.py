@@ -42,6 +42,17 @@ def test_all_dead_letters_are_replayed_at_once(operator: Visitor, ledger: Ledger
     )
 
 
+@pytest.mark.parametrize("ids", [{}, {"id": "7\r\nX-Forged: yes"}, {"id": "\u4e03"}])
+def test_a_replay_of_no_job_at_all_leads_back_to_a_page(operator: Visitor, ids: dict[str, str]) -> None:
+    csrf = Forms(operator.get("/").text).found["/sign-out"]
+    answer = operator.http.post(
+        operator.url + "/replay", data={**csrf, "from": "job", **ids}, allow_redirects=False, timeout=30
+    )
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith("/jobs/")
+    assert "X-Forged" not in answer.headers
+
+
 def test_a_queue_is_paused_and_goes_on(operator: Visitor, desk: Desk) -> None:
     operator.send("/", "/queues/sync/pause")
     assert desk.paused() == {"sync"}
