@@ -1,4 +1,4 @@
-"""What every command does at its edge: notes to standard error, errors to exit codes, nothing that a terminal obeys."""
+"""What every command does at its edge: notes to standard error, errors to exit codes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,6 @@ DONE, FAILED, WRONG_INPUT, AWAY = 0, 1, 2, 3
 
 #: What a shell expects of a command that Ctrl-C ended.
 INTERRUPTED = 130
-
-
-def printable(text: str) -> str:
-    """Return `text` with what a terminal would obey (controls, line ends, direction marks) as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )
 
 
 def note(text: str) -> None:

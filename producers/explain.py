@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from producers.console import printable
+from producers.printable import printable
 from workers.plan import Attribute, EventPlan
 
 #: Characters of a long text that are shown.

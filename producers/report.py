@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from producers.console import AWAY, DONE, FAILED, note, printable
+from producers.console import AWAY, DONE, FAILED, note
 from producers.hand_over import HandOver
+from producers.printable import printable
 from workers.errors import ServiceAway
 from workers.ledger.desk import Desk
 

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from producers.console import AWAY, DONE, FAILED, WRONG_INPUT, note, printable
+from producers.console import AWAY, DONE, FAILED, WRONG_INPUT, note
 from producers.follow import End
+from producers.printable import printable
 from workers.ledger.desk import Desk
 from workers.listsync import render
 from workers.sync.plans import plan_of

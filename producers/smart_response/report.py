@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from producers.printable import printable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -12,6 +14,14 @@ WIDTH = 14
 
 #: Rows of one kind that are shown; the window cuts long texts without a word.
 MOST_ROWS = 25
+
+
+_DATES = (
+    ("Created", "created_at"),
+    ("Updated", "updated_at"),
+    ("Last seen", "last_detected_at"),
+    ("Expires", "expires_at"),
+)
 
 
 def done(name: str, job_id: str, note: dict[str, Any]) -> str:
@@ -57,7 +67,7 @@ def kept(name: str, job_id: str, why: str, folder: str) -> str:
 
 def failed(name: str, reason: str) -> str:
     """Return the text for what was not even accepted."""
-    return f"{name}: NOT DONE\n\n{reason}"
+    return f"{name}: NOT DONE\n\n{_lines(reason)}"
 
 
 def _indicator(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -74,8 +84,7 @@ def _indicator(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "Attribute", f"{name}: {value}"
     if len(attributes) > MOST_ROWS:
         yield "Attribute", f"… and {len(attributes) - MOST_ROWS} more (see the link)"
-    for label, key in (("Created", "created_at"), ("Updated", "updated_at"), ("Last seen", "last_detected_at"),
-                       ("Expires", "expires_at")):  # fmt: skip
+    for label, key in _DATES:
         if found.get(key):
             yield label, f"{found[key]} UTC"
     yield "Link", found.get("link")
@@ -95,7 +104,12 @@ def _page(head: str, rows: Iterable[tuple[str, Any]]) -> str:
     for label, value in rows:
         if value in (None, ""):
             continue
-        text = str(value).replace("\n", "\n" + " " * WIDTH)
+        text = _lines(str(value), indent=" " * WIDTH)
         lines.append(f"{'' if label == last else label:<{WIDTH}}{text}")
         last = label
     return "\n".join(lines)
+
+
+def _lines(text: str, *, indent: str = "") -> str:
+    """Return the lines of `text`, which may come from anywhere, with nothing in them that a terminal would obey."""
+    return f"\n{indent}".join(map(printable, text.splitlines()))

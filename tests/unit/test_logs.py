@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.console import printable
+from producers.printable import printable
 from workers.config import Secret
 from workers.logs import masked
 

@@ -79,6 +79,17 @@ def test_several_lines_of_one_value_stay_in_their_column() -> None:
     assert "Reason        one\n              two" in text
 
 
+@pytest.mark.parametrize("hostile", ["\x1b]0;yours\x07", "\x1b[2Jgone", "\u202egnp.exe", "\x9b31m"])
+def test_what_a_terminal_would_obey_is_shown_as_an_escape(hostile: str) -> None:
+    attributed = INDICATOR | {"attributes": [["Note", hostile]]}
+    for text in (
+        report.done("ThreatQ Lookup IOC", JOB, FOUND | {"indicator": attributed}),
+        report.dead("ThreatQ Add IOC", JOB, {"reason": hostile}),
+        report.failed("ThreatQ Add IOC", f"too many words ({hostile})\nusage: tq-add-ioc"),
+    ):
+        assert all(line.isprintable() for line in text.split("\n")), text
+
+
 def test_an_unscored_indicator_says_so() -> None:
     unscored = {name: value for name, value in INDICATOR.items() if not name.startswith("score")}
     assert "Score         not scored" in report.done(

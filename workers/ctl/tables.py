@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from producers.console import printable
+from producers.printable import printable
 
 #: How a cell that says just this looks on a terminal.
 STYLES = {
