@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from workers.errors import ConfigError, InputError
+from workers.ledger.ledger import MOST_STRIKES
 from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, done, held
 from workers.payload.builder import plan_event
 from workers.payload.options import DialectOptions
@@ -90,7 +91,7 @@ def make_events(
             planned.append(step)
         else:
             settlements.append(step)
-    requests = [EventRequest(p.claim.id, p.plan, first_attempt=p.claim.attempts == 1) for p in planned]
+    requests = [request_of(p) for p in planned]
     outcomes = create_events(threatq, requests, still_ours) if requests else []
     return settlements + [settled(p, outcome) for p, outcome in zip(planned, outcomes, strict=True)]
 
@@ -104,6 +105,14 @@ def plan_of(claim: Claim, options: DialectOptions) -> Planned | Settlement:
         raise
     except InputError as error:
         return dead(claim, str(error), field=error.field)
+
+
+def request_of(planned: Planned) -> EventRequest:
+    """Return what is asked of ThreatQ for a claim; on its last try it is the claim's fault if ThreatQ fails."""
+    claim = planned.claim
+    return EventRequest(
+        claim.id, planned.plan, first_attempt=claim.attempts == 1, to_blame=claim.strikes >= MOST_STRIKES
+    )
 
 
 def settled(planned: Planned, outcome: Outcome) -> Settlement:

@@ -26,15 +26,17 @@ REPEAT_WINDOW_S = 60
 class Kind:
     """One kind of job: its name, its queue, and for how long an equal one counts as the same.
 
-    `window_s` None: equal arguments are the same job for as long as the ledger remembers it.
+    `window_s` None: equal arguments are the same job for as long as the ledger remembers it. `shows` is what its
+    service has shown to be able to do when one is done: kinds that show the same speak for one another.
     """
 
-    __slots__ = ("name", "queue", "window_s")
+    __slots__ = ("name", "queue", "shows", "window_s")
 
-    def __init__(self, name: str, queue: str, window_s: int | None = None) -> None:
+    def __init__(self, name: str, queue: str, window_s: int | None = None, *, shows: str = "") -> None:
         self.name = name
         self.queue = queue
         self.window_s = window_s
+        self.shows = shows or queue
 
 
 KINDS = {
@@ -43,7 +45,8 @@ KINDS = {
         Kind("events.create", "events"),
         Kind("sightings.add", "events"),
         Kind("indicators.add", "enrichment", REPEAT_WINDOW_S),
-        Kind("indicators.lookup", "enrichment", REPEAT_WINDOW_S),
+        # A ThreatQ that can be read may still take no change.
+        Kind("indicators.lookup", "enrichment", REPEAT_WINDOW_S, shows="lookups"),
         Kind("indicators.mark", "enrichment", REPEAT_WINDOW_S),
         Kind("indicators.whitelist", "enrichment", REPEAT_WINDOW_S),
         Kind("lists.sync", "sync", REPEAT_WINDOW_S),

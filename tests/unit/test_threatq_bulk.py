@@ -76,6 +76,13 @@ def test_a_threatq_that_fails_on_everything_is_away_and_not_asked_for_long(count
     assert len(fake.calls) <= MAX_FAULTS
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_items_that_are_known_to_be_the_cause_are_blamed_though_threatq_fails_on_all(count: int) -> None:
+    fake = Fake(lambda _item: ServerFault("threatq", "500"))
+    fates = send_all(items_of(count), fake, "value", to_blame=True)
+    assert [isinstance(fate, Refusal) for fate in fates] == [True] * count
+
+
 def test_an_absence_in_the_middle_of_halving_is_told_at_once() -> None:
     errors = iter([Refusal("no", status=400), ServiceAway("threatq", "gone")])
     with pytest.raises(ServiceAway, match="gone"):

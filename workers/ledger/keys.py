@@ -108,7 +108,7 @@ LACKING = PREFIX + "lacking"
 
 
 def recent(queue: str) -> str:
-    """Hash: done, dead: how the last hundred jobs or so of a queue ended, newer ones counting more; ever: all done."""
+    """Hash: done, dead: how the last hundred jobs or so ended, newer ones counting more; ever:*: all that were done."""
     return f"{PREFIX}recent:{queue}"
 
 

@@ -14,7 +14,7 @@ import redis as redis_client
 from redis import Redis
 
 from workers.errors import Busy, ServiceAway
-from workers.jobs import Job
+from workers.jobs import KINDS, Job
 from workers.ledger import keys
 from workers.ledger.accept import (
     ACCEPT,
@@ -140,6 +140,7 @@ class Ledger:
             arguments += (
                 settlement.claim.id,
                 f"{settlement.claim.kind}:{settlement.claim.door}",
+                KINDS[settlement.claim.kind].shows,
                 settlement.state,
                 int(settlement.delay_s * 1000),
                 msgspec.json.encode(settlement.entry),

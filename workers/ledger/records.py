@@ -38,7 +38,7 @@ class Claim(Struct, frozen=True):
     """A job that is ours until its lease ends.
 
     `accepted_ms` is Redis's clock; `attempts` counts this one; `lost` counts the workers that died with it;
-    `strikes` how often it failed by itself while others of its queue were done.
+    `strikes` how often it failed by itself while others like it were done.
     """
 
     id: str

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workers.actions.act import act
+from workers.actions.carry_out import carry_out
 from workers.drain import Bench
-from workers.ledger.records import Claim, Settlement, done
+from workers.ledger.records import Claim, Settlement
 from workers.runtime import runtime
 from workers.tasks.queue import works_on
 
 
-def carry_out(claims: Sequence[Claim]) -> list[Settlement]:
-    """Carry out each action; what one of them raises is the drain's to judge."""
+def handle(claims: Sequence[Claim]) -> list[Settlement]:
+    """Carry out each action with the private addresses as they are set now."""
     here = runtime()
-    private = here.dialect().private
-    return [
-        done(claim, act(claim.kind, claim.arguments, here.threatq, private).as_note()) for claim in claims
-    ]
+    return carry_out(claims, here.threatq, here.dialect().private)
 
 
 #: One action at a time, so that waiting analysts are served by all threads side by side.
-work = works_on(Bench("enrichment", carry_out, 1))
+work = works_on(Bench("enrichment", handle, 1))

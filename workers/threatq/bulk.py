@@ -25,9 +25,9 @@ Sender = Callable[[Sequence[Json]], list[Json]]
 Fate = Json | Refusal | None
 
 
-def consume(caller: Caller, collection: str, items: Sequence[Json]) -> list[Fate]:
-    """Create `items` in bulk and return the fate of each, in their order."""
-    return send_all(items, partial(post, caller, collection), key_field(collection))
+def consume(caller: Caller, collection: str, items: Sequence[Json], *, to_blame: bool = False) -> list[Fate]:
+    """Create `items` in bulk and return the fate of each, in their order; like `send_all`."""
+    return send_all(items, partial(post, caller, collection), key_field(collection), to_blame=to_blame)
 
 
 def post(caller: Caller, collection: str, items: Sequence[Json]) -> list[Json]:
@@ -40,8 +40,13 @@ def post(caller: Caller, collection: str, items: Sequence[Json]) -> list[Json]:
     return rows(body)
 
 
-def send_all(items: Sequence[Json], send: Sender, field: str, *, size: int = MAX_ITEMS) -> list[Fate]:
-    """Send `items` in chunks, halving refused ones; raises Refusal if the call itself does not exist."""
+def send_all(
+    items: Sequence[Json], send: Sender, field: str, *, size: int = MAX_ITEMS, to_blame: bool = False
+) -> list[Fate]:
+    """Send `items` in chunks, halving refused ones; raises Refusal if the call itself does not exist.
+
+    Raises ServerFault where ThreatQ fails on all of them, unless it is known that they are `to_blame` for it.
+    """
     fates: list[Fate] = [None] * len(items)
     parts = deque(range(at, min(at + size, len(items))) for at in range(0, len(items), size))
     faults = 0
@@ -56,14 +61,14 @@ def send_all(items: Sequence[Json], send: Sender, field: str, *, size: int = MAX
             _halve(part, parts, fates, error)
         except ServerFault as error:
             faults += 1
-            if faults >= MAX_FAULTS or len(items) == 1:
+            if faults >= MAX_FAULTS or (len(items) == 1 and not to_blame):
                 raise
-            _halve(part, parts, fates, _causes_fault(error))
+            _halve(part, parts, fates, Poison(error))
         else:
             faults = 0
             for at, fate in zip(part, _fates(sent, answer, field), strict=True):
                 fates[at] = fate
-    return _unless_all_fault(fates)
+    return fates if to_blame else _unless_all_fault(fates)
 
 
 def _halve(part: range, parts: deque[range], fates: list[Fate], error: Refusal) -> None:
@@ -93,10 +98,6 @@ class Poison(Refusal):
     def __init__(self, fault: ServerFault) -> None:
         super().__init__(f"ThreatQ takes others but fails on this one: {fault}", status=500)
         self.fault = fault
-
-
-def _causes_fault(fault: ServerFault) -> Poison:
-    return Poison(fault)
 
 
 def _unless_all_fault(fates: list[Fate]) -> list[Fate]:

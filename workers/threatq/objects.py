@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workers.threatq.bulk import Fate, consume
+from workers.threatq.bulk import Fate, Poison, consume
 from workers.threatq.client import Caller, Json, rows
 from workers.threatq.exact import find_exact, spellings
-from workers.threatq.failure import Refusal, item_error
+from workers.threatq.failure import Refusal, ServerFault, item_error
 from workers.threatq.matching import key_field, type_name
 from workers.threatq.outcome import Made
 
 
-def ensure(caller: Caller, collection: str, items: Sequence[Json]) -> list[Made | Refusal]:
-    """Create what is missing and return each object, or why ThreatQ does not take it.
+def ensure(
+    caller: Caller, collection: str, items: Sequence[Json], *, to_blame: bool = False
+) -> list[Made | Refusal]:
+    """Create what is missing and return each object, or why ThreatQ does not take it; `to_blame` as for `send_all`.
 
     One bulk call; an item that the answer leaves out is looked up. A kind that has no bulk call gets
     one look-up and one creation each (SPL2 saw `consume` for all kinds, others only single calls).
@@ -21,11 +23,11 @@ def ensure(caller: Caller, collection: str, items: Sequence[Json]) -> list[Made 
     if not items:
         return []
     try:
-        fates = consume(caller, collection, items)
+        fates = consume(caller, collection, items, to_blame=to_blame)
     except Refusal as error:
         if not error.is_absent:
             raise
-        fates = [_one_by_one(caller, collection, item) for item in items]
+        fates = [_one_by_one(caller, collection, item, to_blame) for item in items]
     return [_settled(caller, collection, item, fate) for item, fate in zip(items, fates, strict=True)]
 
 
@@ -62,7 +64,7 @@ def _settled(caller: Caller, collection: str, item: Json, fate: Fate) -> Made | 
     return made(collection, item, row)
 
 
-def _one_by_one(caller: Caller, collection: str, item: Json) -> Fate:
+def _one_by_one(caller: Caller, collection: str, item: Json, to_blame: bool) -> Fate:
     """Look an object up, else create it with the single call."""
     try:
         row = find(caller, collection, item)
@@ -71,6 +73,10 @@ def _one_by_one(caller: Caller, collection: str, item: Json) -> Fate:
         created = rows(caller.call("POST", f"/api/{collection}", json=item))
     except Refusal as error:
         return error
+    except ServerFault as error:
+        if not to_blame:
+            raise
+        return Poison(error)
     if created and item_error(created[0]):
         return Refusal(item_error(created[0]), status=200)
     return next((row for row in created if "id" in row), None)

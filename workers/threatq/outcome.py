@@ -8,11 +8,15 @@ from workers.plan import EventPlan
 
 
 class EventRequest(Struct, frozen=True):
-    """One event to make for a job; `first_attempt` is False once an earlier attempt may have made it."""
+    """One event to make for a job; `first_attempt` is False once an earlier attempt may have made it.
+
+    `to_blame`: ThreatQ has failed on it alone so often while it took others that it is this event's fault.
+    """
 
     job_id: str
     plan: EventPlan
     first_attempt: bool = True
+    to_blame: bool = False
 
 
 class Made(Struct, frozen=True):

@@ -36,7 +36,7 @@ def relate_indicators(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
         return
     threatq.lookups.status(threatq.status)
     items = [_indicator_item(threatq.status, uses) for uses in wanted.values()]
-    results = ensure(threatq.caller, "indicators", items)
+    results = ensure(threatq.caller, "indicators", items, to_blame=_to_blame(drafts))
     for (type_, value), uses, result in zip(wanted, wanted.values(), results, strict=True):
         _note([draft for draft, _ in uses], type_, value, result)
 
@@ -58,9 +58,14 @@ def _relate_kind(
         for name in names(draft.plan):
             wanted.setdefault(name, []).append(draft)
     items = [{"value": name, "sources": _sources(uses)} for name, uses in wanted.items()]
-    results = ensure(threatq.caller, collection, items)
+    results = ensure(threatq.caller, collection, items, to_blame=_to_blame(drafts))
     for name, uses, result in zip(wanted, wanted.values(), results, strict=True):
         _note(uses, label, name, result)
+
+
+def _to_blame(drafts: Sequence[Draft]) -> bool:
+    """Tell whether it is known by now that ThreatQ fails on what these events name, and is well itself."""
+    return all(draft.request.to_blame for draft in drafts)
 
 
 def _note(drafts: Iterable[Draft], name: str, value: str, result: Made | Refusal) -> None:

@@ -2,11 +2,11 @@
 -- try, or given back.
 -- KEYS: due, done, dead, counts, paused, then the breakers of the services that just proved to be well
 -- ARGV: prefix, queue, token, how long done jobs are kept in ms, then for each job: id, kind:door,
---       state, delay in ms, entry
+--       what it shows when it is done, state, delay in ms, entry
 -- Answers 1 for each job that was ours to settle, 0 where the lease had gone to somebody else.
 local due, done, dead, counts, paused = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local prefix, queue, token, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local FIRST, WIDTH = 5, 5
+local FIRST, WIDTH = 5, 6
 local HISTORY_LENGTH = 50
 local MINUTE_MS, MINUTES_KEPT_MS = 60000, 7200000
 -- Of so many jobs at least, this share dead: the fault is elsewhere, and the rest shall not follow them.
@@ -19,10 +19,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local recent, suspended = prefix .. 'recent:' .. queue, prefix .. 'suspended:' .. queue
 local is_suspended = redis.call('EXISTS', suspended) == 1
-local was = redis.call('HMGET', recent, 'done', 'dead', 'ever')
+local was = redis.call('HMGET', recent, 'done', 'dead')
 local fate = {done = tonumber(was[1] or 0), dead = tonumber(was[2] or 0)}
--- How many were ever done: unlike a clock it tells whether one was done since, however short ago.
-local ever = was[3] or '0'
 
 local settle = {}
 
@@ -42,9 +40,11 @@ function settle.waiting(id, key, delay)
   redis.call('ZADD', due, now + delay, id)
 end
 
--- The service failed while it worked on this one alone. That counts against the job where another one of its queue was
--- done since it counted last: then the service was well. In an outage nothing is done, and nothing counts.
-function settle.suspect(id, key, delay)
+-- The service failed while it worked on this one alone. That counts against the job where another one was done since it
+-- counted last that shows the same: then the service was well. In an outage nothing is done, and nothing counts.
+function settle.suspect(id, key, delay, shows)
+  -- How many were ever done: unlike a clock it tells whether one was done since, however short ago.
+  local ever = redis.call('HGET', recent, 'ever:' .. shows) or '0'
   if redis.call('HGET', key, 'struck') ~= ever then
     redis.call('HINCRBY', key, 'strikes', 1)
     redis.call('HSET', key, 'struck', ever)
@@ -85,15 +85,15 @@ local function judge(state, entry)
   end
 end
 
-local answers, this_minute = {}, {}
+local answers, this_minute, shown = {}, {}, {}
 for at = FIRST, #ARGV, WIDTH do
-  local id, kind, state, delay, entry = unpack(ARGV, at, at + WIDTH - 1)
+  local id, kind, shows, state, delay, entry = unpack(ARGV, at, at + WIDTH - 1)
   local key = prefix .. 'progress:' .. id
   if redis.call('HGET', key, 'lease') == token then
     if state == 'dead' and is_suspended then
       state = 'interrupted'
     end
-    state = settle[state](id, key, tonumber(delay)) or state
+    state = settle[state](id, key, tonumber(delay), shows) or state
     redis.call('HSET', key, 'state', state)
     redis.call('HDEL', key, 'lease')
     if state ~= 'accepted' then
@@ -105,6 +105,7 @@ for at = FIRST, #ARGV, WIDTH do
         judge(state, entry)
       end
       if state == 'done' then
+        shown[shows] = (shown[shows] or 0) + 1
         redis.call('PEXPIRE', key, keep)
         redis.call('PEXPIRE', prefix .. 'job:' .. id, keep)
         redis.call('PEXPIRE', history, keep)
@@ -125,8 +126,8 @@ if next(this_minute) then
 end
 
 redis.call('HSET', recent, 'done', fate.done, 'dead', fate.dead)
-if this_minute.done then
-  redis.call('HINCRBY', recent, 'ever', this_minute.done)
+for shows, count in pairs(shown) do
+  redis.call('HINCRBY', recent, 'ever:' .. shows, count)
 end
 
 for i = 6, #KEYS do
