@@ -16,7 +16,7 @@ from sandbox.logrhythm.tokens import mint
 from sandbox.serving import Site, running
 from workers.config import Secret, Settings
 from workers.logrhythm.client import LogRhythm
-from workers.logrhythm.patience import Patience
+from workers.logrhythm.retry import RetryPolicy
 
 
 class SandboxLogRhythm:
@@ -43,7 +43,7 @@ class SandboxLogRhythm:
 
     def client(self, *, tries: int = 8, **fields: Any) -> LogRhythm:
         """A client whose pauses are noted instead of slept; closed with the sandbox."""
-        made = LogRhythm(self.settings(**fields), patience=Patience(tries=tries), sleep=self.slept.append)
+        made = LogRhythm(self.settings(**fields), retry=RetryPolicy(tries=tries), sleep=self.slept.append)
         self._clients.append(made)
         return made
 

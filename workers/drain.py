@@ -17,7 +17,7 @@ from workers.errors import BadCredentials, ConfigError, LeaseLost, ServiceAway, 
 from workers.leases import Leases
 from workers.ledger.ledger import LONGEST_WAIT_MS, MOST_STRIKES, NEEDS, Ledger
 from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, held, interrupted, suspect, waiting
-from workers.patience import patiently
+from workers.redis_retry import retry_while_redis_is_away
 from workers.tracing import working_on
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,9 @@ def drain(
         with leases.kept(claims), working_on(claims):
             settlements, well = attempt(bench, ledger, claims)
             # The work is done, and nobody else knows: else each job would count as one that lost its worker.
-            stale = patiently(partial(ledger.settle, settlements, well=well), "not settled yet")
+            stale = retry_while_redis_is_away(
+                partial(ledger.settle, settlements, well=well), "not settled yet"
+            )
         _tell(settlements, stale)
         observe(claims, time.monotonic() - began)
         if any(settlement.state == "dead" for settlement in settlements) and ledger.is_suspended(bench.queue):

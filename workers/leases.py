@@ -11,7 +11,7 @@ import structlog
 from workers.errors import LeaseLost, ServiceAway
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, interrupted
-from workers.patience import patiently
+from workers.redis_retry import retry_while_redis_is_away
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ class Leases:
         Asked of Redis and of no clock here: whoever stood still, alone or with the whole machine, cannot tell for
         how long. While Redis is away it waits, as nobody else can have claimed them either.
         """
-        lost = patiently(lambda: self.ledger.renew(claims), "leases not proved yet")
+        lost = retry_while_redis_is_away(lambda: self.ledger.renew(claims), "leases not proved yet")
         if lost:
             raise LeaseLost(f"{len(lost)} of {len(claims)} jobs were claimed by another worker meanwhile")
 

@@ -9,7 +9,7 @@ from typing import Any
 from chaos.lists import Lists
 from chaos.scenario import Shelf, Size
 from chaos.scene import Scene
-from workers.logrhythm.patience import Patience
+from workers.logrhythm.retry import RetryPolicy
 
 fault = Shelf()
 
@@ -18,7 +18,7 @@ ALWAYS = 10**9
 
 #: Calls that may meet an outage: in five minutes the breaker lets at most eleven probes through, each time later,
 #: and a probe that is asked to come again later, or meets a deadlock, is as patient as any call: eight tries.
-BUDGET = 11 * Patience().tries
+BUDGET = 11 * RetryPolicy().tries
 
 
 def start(scene: Scene, size: Size) -> Lists:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from sandbox.logrhythm.config import PEOPLE, LogRhythmConfig, Person
 from sandbox.logrhythm.tokens import mint
 from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
 from workers.config import Secret
-from workers.errors import BadCredentials, ConfigError, MissingRights, Rejected, ServiceAway
+from workers.errors import BadCredentials, ConfigError, MissingRights, Rejected, ServiceAway, Throttled
+from workers.listsync.batches import BATCH
 from workers.logrhythm import entries
 from workers.logrhythm.client import LogRhythm
-from workers.logrhythm.failure import Deadlock, InvalidOwner, ListGone, ListTooLong, NameTaken, Throttled
-from workers.logrhythm.model import ListKind
+from workers.logrhythm.failure import Deadlock, InvalidOwner, ListGone, ListTooLong, NameTaken
+from workers.logrhythm.model import ListKind, ListSummary
 
 pytestmark = pytest.mark.integration
 
@@ -199,19 +200,30 @@ def test_when_neither_may_own_lists_the_guides_rule_is_told(sandbox: SandboxLogR
 # --- entries
 
 
-def test_entries_are_written_a_thousand_at_a_time_and_read_back(sandbox: SandboxLogRhythm) -> None:
+def put(client: LogRhythm, one: ListSummary, values: Iterable[str]) -> ListSummary:
+    """Put values into a list as a run does, within one turn."""
+    rest = list(values)
+    with client.entries.writing() as writer:
+        for start in range(0, len(rest), BATCH):
+            one = writer.add(one, rest[start : start + BATCH])
+    return one
+
+
+def everything(client: LogRhythm, one: ListSummary, *, at_most: int) -> list[str]:
+    """All that a list holds."""
+    return [value for block in client.entries.read_blocks(one, at_most=at_most) for value in block]
+
+
+def test_entries_are_written_call_by_call_and_read_back(sandbox: SandboxLogRhythm) -> None:
     client = sandbox.client()
     made = client.ensure_list("ThreatQ: URL", ListKind("GeneralValue", ("URL",)))
     values = [f'http://a.example/{number}?x="}},{{"\\' for number in range(2_500)]
-    done: list[int] = []
-    after = client.entries.add(made, values, after_call=done.append)
-    assert (after.entry_count, done) == (2_500, [1_000, 1_000, 500])
+    assert put(client, made, values).entry_count == 2_500
     assert sandbox.calls(ITEMS_ADDED) == 3
-    assert list(client.entries.read(after, at_most=2_500)) == values
-    left = client.entries.remove(after, values[:1_200])
-    assert left.entry_count == 1_300
-    assert sandbox.calls(ITEMS_REMOVED) == 2
-    assert client.lists.entry_count(made) == 1_300
+    assert everything(client, made, at_most=2_500) == values
+    with client.entries.writing() as writer:
+        assert writer.remove(made, values[:900]).entry_count == 1_600
+    assert sandbox.calls(ITEMS_REMOVED) == 1
 
 
 @pytest.mark.parametrize(
@@ -225,7 +237,7 @@ def test_entries_are_written_a_thousand_at_a_time_and_read_back(sandbox: Sandbox
 def test_entries_have_the_type_of_their_list(sandbox: SandboxLogRhythm, kind: ListKind, value: str) -> None:
     client = sandbox.client()
     made = client.ensure_list("ThreatQ: Some", kind)
-    assert client.entries.add(made, [value]).entry_count == 1
+    assert put(client, made, [value]).entry_count == 1
     assert sandbox.api("GET", f"/lists/{made.guid}/").json()["items"][0]["displayValue"] == value
 
 
@@ -233,7 +245,7 @@ def test_a_list_beyond_the_setting_is_not_read(sandbox: SandboxLogRhythm) -> Non
     sandbox.fill("ThreatQ: MD5", count=11)
     client = sandbox.client()
     with pytest.raises(ListTooLong, match="sync_max_items"):
-        list(client.entries.read(client.ensure_list("ThreatQ: MD5", HASHES), at_most=10))
+        everything(client, client.ensure_list("ThreatQ: MD5", HASHES), at_most=10)
 
 
 @pytest.mark.parametrize("drop", [True, False])
@@ -246,7 +258,7 @@ def test_a_list_that_is_cut_short_is_never_taken_for_the_whole(
     one = client.ensure_list("ThreatQ: MD5", HASHES)
     sandbox.fault(cut_list_bytes=size, cut_by_drop=drop)
     with pytest.raises(ServiceAway):
-        list(client.entries.read(one, at_most=10_000))
+        everything(client, one, at_most=10_000)
 
 
 def test_a_list_that_vanished_is_said_to_be_gone(sandbox: SandboxLogRhythm) -> None:
@@ -254,16 +266,16 @@ def test_a_list_that_vanished_is_said_to_be_gone(sandbox: SandboxLogRhythm) -> N
     made = client.ensure_list("ThreatQ: MD5", HASHES)
     sandbox.control(f"lists/{made.guid}", method="DELETE")
     with pytest.raises(ListGone):
-        list(client.entries.read(made, at_most=10))
+        everything(client, made, at_most=10)
     with pytest.raises(ListGone):
-        client.entries.add(made, ["a"])
+        put(client, made, ["a"])
 
 
 def test_a_value_that_the_list_cannot_take_is_named(sandbox: SandboxLogRhythm) -> None:
     client = sandbox.client()
     made = client.ensure_list("ThreatQ: IP Address", ListKind("IP"))
     with pytest.raises(Rejected, match=r"body.items.1.value 'a.example' is not an IP address"):
-        client.entries.add(made, ["10.0.0.1", "a.example"])
+        put(client, made, ["10.0.0.1", "a.example"])
 
 
 # --- what passes by itself
@@ -276,7 +288,7 @@ def test_what_passes_by_itself_is_tried_again_and_writes_everything_once(
     client = sandbox.client()
     made = client.ensure_list("ThreatQ: MD5", HASHES)
     sandbox.fault(items_only=True, skip=1, **{fault: 3})
-    assert client.entries.add(made, map(str, range(3_000))).entry_count == 3_000
+    assert put(client, made, map(str, range(3_000))).entry_count == 3_000
     assert sandbox.calls(ITEMS_ADDED) == 6
     assert len(sandbox.slept) == 3
 
@@ -298,7 +310,7 @@ def test_tries_have_an_end(sandbox: SandboxLogRhythm) -> None:
     made = client.ensure_list("ThreatQ: MD5", HASHES)
     sandbox.fault(deadlocks=99)
     with pytest.raises(Deadlock):
-        client.entries.add(made, ["a"])
+        put(client, made, ["a"])
     assert sandbox.calls(ITEMS_ADDED) == 3
 
 
@@ -307,8 +319,7 @@ def test_writers_of_one_process_go_one_at_a_time(sandbox: SandboxLogRhythm) -> N
     client = sandbox.client()
     lists = [client.ensure_list(f"ThreatQ: {name}", HASHES) for name in ("MD5", "SHA-1", "SHA-256")]
     threads = [
-        threading.Thread(target=sandbox.client().entries.add, args=(one, map(str, range(4_000))))
-        for one in lists
+        threading.Thread(target=put, args=(sandbox.client(), one, map(str, range(4_000)))) for one in lists
     ]
     for thread in threads:
         thread.start()
@@ -331,12 +342,12 @@ def test_writers_take_the_lock_that_all_processes_share(
 
     client = LogRhythm(sandbox.settings(), turn=turn)
     made = client.ensure_list("ThreatQ: MD5", HASHES)
-    client.entries.add(made, map(str, range(1_500)))
+    put(client, made, map(str, range(1_500)))
     assert held == ["taken", "given back"]
 
     # a turn is short, so that others come between
     monkeypatch.setattr(entries, "TURN_S", 0)
-    client.entries.add(made, map(str, range(1_500, 4_000)))
+    put(client, made, map(str, range(1_500, 4_000)))
     client.close()
     assert held == ["taken", "given back"] * 4
 
@@ -359,7 +370,7 @@ def test_a_missing_right_is_said(sandbox: SandboxLogRhythm) -> None:
     assert found is not None
     assert found.guid == guid
     with pytest.raises(MissingRights, match="Public Global Administrator"):
-        client.entries.add(found, ["a"])
+        put(client, found, ["a"])
 
 
 def test_logrhythm_away_is_not_our_fault(sandbox: SandboxLogRhythm) -> None:

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.actions.request import read_request
-from workers.actions.shown import effective_score
 from workers.errors import InputError
 from workers.indicator_types import INDICATOR_TYPES
 from workers.plan import Attribute, Indicator
@@ -62,21 +61,3 @@ def test_any_value_makes_a_request_or_is_refused_with_its_field(type_: str, valu
     except InputError as error:
         blamed = error.field
     assert blamed in ("", "value")
-
-
-@pytest.mark.parametrize(
-    ("score", "effective"),
-    [
-        ({"generated_score": "5.00", "manual_score": None}, 5),
-        # What a person set wins, also downwards
-        ({"generated_score": "9.00", "manual_score": "2"}, 2),
-        (7.9, 7),
-        # ThreatQ stores up to 100, its UI tops at 10
-        ("100", 10),
-        (None, None),
-        ("high", None),
-        ("NaN", None),
-    ],
-)
-def test_scores_come_in_every_shape(score: Any, effective: int | None) -> None:
-    assert effective_score(score) == effective

@@ -32,7 +32,7 @@ LAYERS = {
     "workers.remote workers.retry_after workers.sync.held workers.sync.journal workers.telemetry workers.threatq "
     "workers.tracing",
     # Joins the two: what a claimed job makes happen.
-    "work": "workers.actions workers.called workers.drain workers.events workers.leases workers.patience "
+    "work": "workers.actions workers.called workers.drain workers.events workers.leases workers.redis_retry "
     "workers.runtime workers.sync",
     # The only ones that know Celery.
     "tasks": "workers.app workers.tasks celeryconfig",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from workers.errors import ConfigError
 from workers.listsync.buckets import ScoreBands, SplitBy, bucket, buckets_of, whole_score
 from workers.listsync.forms import CASELESS, FORMS
-from workers.listsync.rows import Row, TypeName, rank
+from workers.listsync.rows import Row, TypeName, score_rank, time_rank
 from workers.listsync.types import DEFAULTS, TypeTable
 
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers())
@@ -34,6 +34,7 @@ ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() |
         ({"generated_score": "5.00", "manual_score": None}, 5),
         ({"generated_score": "5.00", "manual_score": "2"}, 2),
         ({"generated_score": "5.00", "manual_score": 0}, 0),
+        ({"generated_score": "5.00", "manual_score": ""}, 5),
         ({}, None),
         # no score
         (None, None),
@@ -165,13 +166,14 @@ def test_a_wrong_type_rule_is_refused_with_its_name(change: object) -> None:
 
 
 def test_the_rank_puts_score_before_age_and_unreadable_times_last() -> None:
-    old, new = "2023-01-01 00:00:00", "2024-01-01T00:00:00.123Z"
+    old, new = time_rank("2023-01-01 00:00:00"), time_rank("2024-01-01T00:00:00.123Z")
+    never = time_rank("at some other time")
 
-    order = [rank(None, "soon"), rank(0, old), rank(0, new), rank(1, None), rank(9, old), rank(9, new)]
+    order = [never, old, new, score_rank(1) + never, score_rank(9) + old, score_rank(9) + new]
 
     assert order == sorted(order)
     assert len(set(order)) == len(order)
-    assert rank(9, "at some other time") == rank(9, None)
+    assert score_rank(None) == score_rank(0) == never
 
 
 def test_a_type_is_read_as_text_or_as_an_object() -> None:

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from sandbox.logrhythm.tokens import mint
 from workers.config import Secret, Settings
-from workers.errors import ConfigError, Rejected, ServiceAway
-from workers.logrhythm.failure import Deadlock, Throttled, failure, words
+from workers.errors import ConfigError, Rejected, ServiceAway, Throttled
+from workers.logrhythm.failure import Deadlock, failure, words
 from workers.logrhythm.gateway import Gateway
 from workers.logrhythm.lists import name_filter
 from workers.logrhythm.model import ListKind, changed_list, new_list, summary
-from workers.logrhythm.patience import Patience
+from workers.logrhythm.retry import RetryPolicy
 from workers.logrhythm.token import read_token
 
 
@@ -43,11 +43,11 @@ def test_any_text_is_a_token_or_refused(text: str) -> None:
 
 
 def test_pauses_double_up_to_their_limit_and_end() -> None:
-    patience, away = Patience(tries=4, first_s=1, most_s=3), Deadlock("logrhythm", "x")
-    assert [patience.pause(n, away, 1.0) for n in (1, 2, 3, 4)] == [1, 2, 3, None]
-    assert patience.pause(1, away, 0.0) == 0.5
-    assert patience.pause(1, Throttled("logrhythm", "x", after=2), 0.0) == 2
-    assert patience.pause(1, Throttled("logrhythm", "x", after=30), 0.0) is None
+    policy, away = RetryPolicy(tries=4, first_s=1, most_s=3), Deadlock("logrhythm", "x")
+    assert [policy.pause(n, away, 1.0) for n in (1, 2, 3, 4)] == [1, 2, 3, None]
+    assert policy.pause(1, away, 0.0) == 0.5
+    assert policy.pause(1, Throttled("logrhythm", "x", after=2), 0.0) == 2
+    assert policy.pause(1, Throttled("logrhythm", "x", after=30), 0.0) is None
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,11 @@ def test_pauses_double_up_to_their_limit_and_end() -> None:
 )
 def test_an_error_body_of_any_shape_is_read(body: bytes, said: str) -> None:
     assert words(body) == said
+
+
+@pytest.mark.parametrize("said", [b"Transaction was deadlocked on lock resources", b"Deadlock found"])
+def test_a_deadlock_is_known_by_its_name_whatever_its_case(said: bytes) -> None:
+    assert isinstance(failure(500, said, {}, "POST /lists/{guid}/items/"), Deadlock)
 
 
 @given(st.integers(300, 599), st.binary(max_size=80))

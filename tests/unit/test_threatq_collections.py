@@ -16,7 +16,6 @@ from workers.threatq.client import Params
 from workers.threatq.collections import Collection, Position, find_collection, read_pages
 from workers.threatq.exact import search_term
 from workers.threatq.failure import Refusal
-from workers.threatq.indicators import score_of
 
 QUERY = {"criteria": {}, "filters": {"+and": [{"type_name": "FQDN"}]}}
 COLLECTION = Collection("C", QUERY)
@@ -110,32 +109,6 @@ def test_rows_are_asked_for_in_an_order_that_a_cursor_can_follow() -> None:
     assert Position() == Position("*", 0)
     (page,) = read_pages(Library(1), COLLECTION)
     assert page.rows == [Row("1.example", "FQDN", 1, None, 1)]
-
-
-@pytest.mark.parametrize(
-    ("given", "score"),
-    [
-        # a manual score overrides, even 0
-        ({"generated_score": "5.00", "manual_score": "0"}, 0.0),
-        ({"generated_score": "5.00", "manual_score": None}, 5.0),
-        # beyond the scale
-        (100, 10.0),
-        ("9.5", 9.5),
-        # none
-        (None, None),
-        ("", None),
-        ({}, None),
-        ("nan", None),
-    ],
-)
-def test_a_score_is_read_from_any_shape(given: object, score: float | None) -> None:
-    assert score_of({"score": given}) == score
-
-
-@given(st.recursive(st.none() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=3))
-def test_no_score_breaks_the_reading(value: object) -> None:
-    score = score_of({"score": value})
-    assert score is None or 0 <= score <= 10
 
 
 @pytest.mark.parametrize(

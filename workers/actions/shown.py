@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from workers.listsync.buckets import whole_score
 from workers.threatq.client import Json
 from workers.threatq.matching import type_name
 
@@ -34,7 +35,7 @@ class Shown(Struct, frozen=True, omit_defaults=True):
 
 def shown(row: Json, link: str) -> Shown:
     """Read a row with its status, score, sources, attributes and adversaries."""
-    score = effective_score(row.get("score"))
+    score = whole_score(row.get("score"))
     return Shown(
         id=int(row["id"]),
         type=type_name(row),
@@ -53,17 +54,6 @@ def shown(row: Json, link: str) -> Shown:
         last_detected_at=_text(row.get("last_detected_at")),
         expires_at=_text(row.get("expires_at")),
     )
-
-
-def effective_score(score: Any) -> int | None:
-    """Return the score from 0 to 10: a person's, else the generated one; ThreatQ sends text, number or object."""
-    if isinstance(score, dict):
-        manual = score.get("manual_score")
-        score = score.get("generated_score") if manual is None else manual
-    try:
-        return max(0, min(10, int(float(score))))
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def attribute_name(row: Json) -> str:

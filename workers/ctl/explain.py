@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from msgspec import to_builtins
 
 from workers.ctl.shell import Shell
-from workers.ctl.synctools import sync_settings, tools_of
+from workers.ctl.sync_settings import sync_settings
 from workers.listsync.options import collections_of
 from workers.runtime import Runtime
 from workers.sync.explain import Explainer, Explanation, Place
-from workers.sync.run import Options
+from workers.sync.run import Options, Tools
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def run(shell: Shell, options: Namespace) -> int:
     """Explain; 0 if the value is in a list that it belongs into, else 1."""
     here = Runtime(shell.settings)
     settings = sync_settings(here)
-    explainer = Explainer(here.redis, Options.of(settings), tools_of(here, settings), reads=not options.quick)
+    explainer = Explainer(here.redis, Options.of(settings), Tools.of(here, settings), reads=not options.quick)
     found = list(explainer.explain(options.value, collections_of(settings)))
     shell.show([to_builtins(one) for one in found], lambda _: _words(options.value, found))
     return (

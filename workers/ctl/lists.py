@@ -7,12 +7,13 @@ from typing import Any
 
 from producers.console import note
 from workers.ctl.shell import Shell, options_of_all
-from workers.ctl.synctools import sync_settings, tools_of
+from workers.ctl.sync_settings import sync_settings
 from workers.ctl.tables import Grid
 from workers.listsync.naming import family
 from workers.listsync.options import collections_of, types_of
 from workers.logrhythm.model import ListSummary
 from workers.runtime import Runtime
+from workers.sync.run import Tools
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -48,7 +49,7 @@ def retire(shell: Shell, options: Namespace) -> int:
         one for one in _ours(here) if not one.is_retired and (not options.name or one.name in options.name)
     ]
     if options.yes:
-        tools = tools_of(here, settings)
+        tools = Tools.of(here, settings)
         wanted = [tools.logrhythm.retire_list(one) for one in wanted]
         for one in wanted:
             tools.manifests.forget(one.guid)

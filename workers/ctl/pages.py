@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from msgspec import structs
 
 from workers.config import Loaded, Settings, missing, threatq_needs
-from workers.ctl.patience import quick
+from workers.ctl.timeouts import with_short_timeouts
 from workers.pages import EVENTS_BUILDER, LOGRHYTHM, with_logrhythm_page, with_page
 from workers.threatq.client import Client
 from workers.threatq.connector import Connector, Field
@@ -28,7 +28,7 @@ def with_pages(loaded: Loaded) -> Loaded:
     settings = loaded.settings
     if settings.settings_from == "local" or missing(settings, threatq_needs(settings)):
         return loaded
-    client = Client.from_settings(quick(settings))
+    client = Client.from_settings(with_short_timeouts(settings))
     try:
         for name, fields, overlay in _pages(settings):
             page = Connector(client, name).find()

@@ -147,16 +147,6 @@ class Desk:
         with answering():
             return self.redis.zcard(keys.DEAD)
 
-    def oldest_s(self) -> dict[str, float]:
-        """Return, for each queue, the age in seconds of the open job that is due first; 0 when there is none."""
-        with answering():
-            seconds, micros = self.redis.time()
-        first = {queue: self.ids("accepted", most=1, queue=queue) for queue in QUEUES}
-        ages = dict.fromkeys(QUEUES, 0.0)
-        for record in self.records([job_id for ids in first.values() for job_id in ids]):
-            ages[record.queue] = max(0.0, seconds + micros / 1e6 - record.accepted_ms / 1000)
-        return ages
-
     def dead_records(self) -> Iterator[Record]:
         """Yield every dead letter, the newest first; the list is taken at the beginning."""
         with answering():

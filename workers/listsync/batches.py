@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from workers.listsync.spill import read_frames, write_frame
 
-#: Items in one call to LogRhythm; its own clients send no more.
+#: Entries in one call to LogRhythm; public clients send no more, and more is not known to work.
 BATCH = 1_000
 
 #: Entries shown with a plan.

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-#: Ranks are a score (0-10) in front of a time of 14 digits; both fit into 8 bytes.
+#: A rank is a score (0-10) in front of a time of 14 digits, so that it is higher for a higher score, and among equal
+#: scores for a newer indicator; both fit into 8 bytes.
 _SCORE_STEP = 10**14
 
 
@@ -34,14 +35,6 @@ class Row(Struct, frozen=True, gc=False):
         return self.type or ""
 
 
-def rank(score: int | None, created_at: str | None) -> int:
-    """Return a number that is higher for a higher score, and among equal scores for a newer indicator.
-
-    `created_at` is ThreatQ's UTC text, `YYYY-MM-DD HH:MM:SS` or ISO; unreadable counts as oldest.
-    """
-    return score_rank(score) + (time_rank(created_at) if created_at else 0)
-
-
 def score_rank(score: int | None) -> int:
     """Return the part of a rank that comes from the score."""
     return (score or 0) * _SCORE_STEP
@@ -50,7 +43,7 @@ def score_rank(score: int | None) -> int:
 # A feed brings many indicators in one second, so that most times are known already.
 @lru_cache(maxsize=4096)
 def time_rank(at: str) -> int:
-    """Return the part of a rank that comes from the time."""
+    """Return the part of a rank that comes from ThreatQ's UTC text, `YYYY-MM-DD HH:MM:SS` or ISO; unreadable is 0."""
     try:
         return int(at[:4] + at[5:7] + at[8:10] + at[11:13] + at[14:16] + at[17:19]) if len(at) >= 19 else 0
     except ValueError:

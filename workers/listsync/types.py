@@ -26,8 +26,6 @@ class TypeRule(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     list_type: ListType
     form: FormName
     use_context: tuple[str, ...] = ()
-    list_item_data_type: str = "String"
-    list_item_type: str = "StringValue"
 
     def __post_init__(self) -> None:
         """Refuse a context that LogRhythm would refuse, and a missing one."""
@@ -49,13 +47,13 @@ def _value(form: FormName, *contexts: str) -> TypeRule:
     return TypeRule("GeneralValue", form, contexts)
 
 
-_IP = TypeRule("IP", "ip", (), "IP", "IP")
+_IP = TypeRule("IP", "ip")
 
 #: LogRhythm's own clients put IPs, hashes and URLs so. FQDN as Host is inferred from the guide's alarm
 #: rule, which puts that list on a host field; e-mail contexts are a guess. All can be overridden.
 DEFAULTS: dict[str, TypeRule] = {
     "IP Address": _IP,
-    "FQDN": TypeRule("Host", "fqdn", (), "String", "HostName"),
+    "FQDN": TypeRule("Host", "fqdn"),
     "MD5": _value("md5", "Hash"),
     "SHA-1": _value("sha1", "Hash"),
     "SHA-256": _value("sha256", "Hash"),
@@ -63,7 +61,7 @@ DEFAULTS: dict[str, TypeRule] = {
     "URL": _value("text", "URL", "DomainImpacted"),
     "Email Address": _value("email", "Address", "User"),
     "SHA-512": _value("sha512", "Hash"),
-    "CIDR Block": TypeRule("IPRange", "ip_range", (), "IPRange", "IPRange"),
+    "CIDR Block": TypeRule("IPRange", "ip_range"),
 }
 
 

@@ -15,8 +15,8 @@ from workers.logrhythm.failure import InvalidOwner
 from workers.logrhythm.gateway import Gateway
 from workers.logrhythm.lists import Lists
 from workers.logrhythm.model import ListKind, ListSummary
-from workers.logrhythm.patience import Patience
 from workers.logrhythm.people import as_number, fetch_people, find_owner
+from workers.logrhythm.retry import RetryPolicy
 from workers.logrhythm.token import Token, read_token
 from workers.remote import Observer, observe_nothing
 
@@ -39,12 +39,12 @@ class LogRhythm:
         settings: Settings,
         *,
         turn: Turn = nullcontext,
-        patience: Patience | None = None,
+        retry: RetryPolicy | None = None,
         sleep: Callable[[float], object] = time.sleep,
         observe: Observer = observe_nothing,
     ) -> None:
         self.token: Token = read_token(settings.logrhythm_token)
-        self.gateway = Gateway(settings, patience=patience, sleep=sleep, observe=observe)
+        self.gateway = Gateway(settings, retry=retry, sleep=sleep, observe=observe)
         self.lists = Lists(
             self.gateway,
             entity=settings.logrhythm_entity,

@@ -1,21 +1,17 @@
-"""The entries of lists: read all of them as a stream, write them a thousand at a time."""
+"""The entries of lists: read all of them as a stream, write them call by call."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from itertools import chain, islice
 
 from workers.errors import ServiceAway
 from workers.logrhythm.gateway import Gateway
 from workers.logrhythm.itemscan import Broken, ItemScanner
 from workers.logrhythm.model import ListSummary, entries, summary
-
-#: Entries in one call; what public clients send at most, more is not known to work.
-ENTRIES_A_CALL = 1_000
 
 #: Bytes read from the connection at once; see itemscan.BLOCK_BYTES for why not more.
 READ_BYTES = 64 * 1024
@@ -80,16 +76,12 @@ class Entries:
     def __init__(self, gateway: Gateway, *, turn: Turn = nullcontext) -> None:
         self._gateway, self._turn = gateway, turn
 
-    def read(self, one: ListSummary, *, at_most: int) -> Iterator[str]:
-        """Yield every value of the list, in bounded memory.
+    def read_blocks(self, one: ListSummary, *, at_most: int) -> Iterator[list[str]]:
+        """Yield the values of the list, some hundred at a time, in bounded memory.
 
         Raises ListTooLong if there are more than `at_most`, ListGone, and at the end ServiceAway if what came
         is not the whole list: use nothing of it before the iterator is exhausted.
         """
-        return chain.from_iterable(self.read_blocks(one, at_most=at_most))
-
-    def read_blocks(self, one: ListSummary, *, at_most: int) -> Iterator[list[str]]:
-        """Yield what `read` yields, some hundred values at a time."""
         scanner = ItemScanner()
         try:
             with self._gateway.stream(f"/lists/{one.guid}/", {"maxItemsThreshold": str(at_most)}) as response:
@@ -111,36 +103,6 @@ class Entries:
             yield writer
         finally:
             writer.end()
-
-    def add(
-        self, one: ListSummary, values: Iterable[str], *, after_call: Callable[[int], object] = int
-    ) -> ListSummary:
-        """Put `values` into the list; one that is there already changes nothing.
-
-        `after_call` is told how many values each call wrote. Returns the list as it is after the last call.
-        """
-        with self.writing() as writer:
-            return _in_calls(writer.add, one, values, after_call)
-
-    def remove(
-        self, one: ListSummary, values: Iterable[str], *, after_call: Callable[[int], object] = int
-    ) -> ListSummary:
-        """Take `values` out of the list; one that is not there changes nothing."""
-        with self.writing() as writer:
-            return _in_calls(writer.remove, one, values, after_call)
-
-
-def _in_calls(
-    write: Callable[[ListSummary, list[str]], ListSummary],
-    one: ListSummary,
-    values: Iterable[str],
-    after_call: Callable[[int], object],
-) -> ListSummary:
-    rest = iter(values)
-    while batch := list(islice(rest, ENTRIES_A_CALL)):
-        one = write(one, batch)
-        after_call(len(batch))
-    return one
 
 
 def _incomplete(one: ListSummary, why: str) -> ServiceAway:

@@ -7,7 +7,15 @@ from typing import Any
 
 import msgspec
 
-from workers.errors import BadCredentials, ConfigError, MissingRights, Rejected, ServiceAway, TqError
+from workers.errors import (
+    BadCredentials,
+    ConfigError,
+    MissingRights,
+    Rejected,
+    ServiceAway,
+    Throttled,
+    TqError,
+)
 from workers.logrhythm.token import HOW_TO_RENEW
 from workers.retry_after import retry_after
 
@@ -35,10 +43,6 @@ class Deadlock(ServiceAway):
     """LogRhythm's database let somebody else's write win; this passes."""
 
 
-class Throttled(ServiceAway):
-    """LogRhythm's gateway wants fewer calls."""
-
-
 class Dropped(ServiceAway):
     """The connection broke while LogRhythm was answering; whether the work was done is not known."""
 
@@ -55,7 +59,7 @@ def failure(status: int, body: bytes, headers: Mapping[str, str], call: str) -> 
     answer = f"LogRhythm answers {call} with {status}" + (f": {said}" if said else "")
     if status == 429:
         return Throttled("logrhythm", answer, after=retry_after(headers.get("Retry-After", "")))
-    if status >= 500 and "deadlock" in said:
+    if status >= 500 and "deadlock" in said.lower():
         return Deadlock("logrhythm", answer)
     if status >= 500 or status == 408:
         return ServiceAway("logrhythm", answer, after=retry_after(headers.get("Retry-After", "")))

@@ -16,7 +16,7 @@ import requests
 from workers.config import Settings
 from workers.errors import ConfigError, ServiceAway, TqError
 from workers.logrhythm.failure import Dropped, failure
-from workers.logrhythm.patience import Patience, patiently
+from workers.logrhythm.retry import RetryPolicy, with_retries
 from workers.remote import Adapter, Observer, observe_nothing
 from workers.urls import service_url
 
@@ -40,7 +40,7 @@ class Gateway:
         self,
         settings: Settings,
         *,
-        patience: Patience | None = None,
+        retry: RetryPolicy | None = None,
         sleep: Callable[[float], object] = time.sleep,
         observe: Observer = observe_nothing,
     ) -> None:
@@ -50,7 +50,7 @@ class Gateway:
         self._read_timeout_s = settings.logrhythm_read_timeout_s
         self._list_timeout_s = settings.logrhythm_list_timeout_s
         self._connect_timeout_s = settings.logrhythm_connect_timeout_s
-        self._patience, self._sleep = patience or Patience(), sleep
+        self._retry, self._sleep = retry or RetryPolicy(), sleep
         self._session = _session(settings, observe)
 
     def __repr__(self) -> str:
@@ -71,14 +71,14 @@ class Gateway:
         rest. Every call of this API may be repeated: adding twice is adding once, creating twice is a 409.
         """
         data = None if body is None else msgspec.json.encode(body)
-        return patiently(lambda: self._once(method, path, data, headers, params), self._patience, self._sleep)
+        return with_retries(lambda: self._once(method, path, data, headers, params), self._retry, self._sleep)
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
         """Give the open answer to a GET, for as long as the block lasts."""
         call = f"GET {path}"
         with _our_errors(call, self._list_timeout_s):
-            response = patiently(lambda: self._open(path, headers), self._patience, self._sleep)
+            response = with_retries(lambda: self._open(path, headers), self._retry, self._sleep)
             with response:
                 yield response
 

@@ -100,13 +100,6 @@ class Lists:
         """Make a retired list active again."""
         return self._change(one, status="Active", owner=owner)
 
-    def entry_count(self, one: ListSummary) -> int:
-        """Return how many entries the list has now, without reading them."""
-        for candidate in self.every(name_part=name_filter(one.name)):
-            if candidate.guid == one.guid:
-                return candidate.entry_count
-        raise ServiceAway("logrhythm", f"LogRhythm does not show the list {one.name!r} any more")
-
     def _change(self, one: ListSummary, **changes: object) -> ListSummary:
         return summary(self._gateway.call("POST", "/lists/", body=changed_list(one, **changes)))
 

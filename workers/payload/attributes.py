@@ -1,4 +1,4 @@
-"""The attribute grammar: `name<|value~|name<|value`, read and written."""
+"""The attribute grammar: `name<|value~|name<|value`, where a `!` escapes a separator that is meant as text."""
 
 from __future__ import annotations
 
@@ -12,23 +12,12 @@ from workers.plan import Attribute
 #: Name under which text is kept that stands where an attribute should, but is none.
 UNPARSED = "Unparsed Attribute"
 
-_TO_ESCAPE = re.compile(r"([~<])(!*)\|")
 _ESCAPED = re.compile(r"([~<])!(!*)\|")
 
 
-def escape(text: str) -> str:
-    """Stuff a `!` into every separator in `text`, so that even a naive splitter cuts at the right places."""
-    return _TO_ESCAPE.sub(r"\1!\2|", text)
-
-
 def unescape(text: str) -> str:
-    """Undo `escape`; text that never held an escaped separator comes back as it was."""
+    """Take one `!` out of every escaped separator (`~!|`, `<!!|`); any other text comes back as it is."""
     return _ESCAPED.sub(r"\1\2|", text) if "!|" in text else text
-
-
-def write_attributes(pairs: Iterable[tuple[str, str]]) -> str:
-    """Write names and values in the grammar; `read_attributes` gives them back."""
-    return "~|".join(f"{escape(name)}<|{escape(value)}" for name, value in pairs)
 
 
 def read_attributes(value: object, *, field: str) -> tuple[list[Attribute], list[str]]:

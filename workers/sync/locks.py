@@ -19,7 +19,7 @@ from workers.listsync.digests import short
 HOLD_S = 300
 
 #: Seconds that a writer waits for its turn before the run is put off.
-PATIENCE_S = 120.0
+TURN_WAIT_S = 120.0
 
 #: Seconds between two looks at whether it is our turn; a call takes longer than that.
 LOOK_EVERY_S = 0.01
@@ -58,7 +58,7 @@ def turn(redis: Redis, host: str, lease_s: float) -> Iterator[None]:
     A turn ends by itself after half of a job's lease: who takes a dead worker's job finds its turn ended.
     """
     lock = redis.lock(
-        keys.sync_turn(short(host)), timeout=lease_s / 2, sleep=LOOK_EVERY_S, blocking_timeout=PATIENCE_S
+        keys.sync_turn(short(host)), timeout=lease_s / 2, sleep=LOOK_EVERY_S, blocking_timeout=TURN_WAIT_S
     )
     with answering():
         try:
@@ -67,7 +67,7 @@ def turn(redis: Redis, host: str, lease_s: float) -> Iterator[None]:
         except LockError:
             mine = False
     if not mine:
-        raise ServiceAway("logrhythm", f"others have been writing to LogRhythm for {PATIENCE_S:.0f} s")
+        raise ServiceAway("logrhythm", f"others have been writing to LogRhythm for {TURN_WAIT_S:.0f} s")
     try:
         yield
     finally:

@@ -1,13 +1,12 @@
 """The connector's page in the ThreatQ UI: whether we are enabled, and the settings made there.
 
 This file holds every guess about /api/connectors, and nothing else does. Seen in the vendor's SDK: GET
-by name or id, and PUT of `is_active`. Guessed: registering (POST with name, category and field
-definitions), `custom_fields` as key to value, and PUT of `last_import_at`.
+by name or id. Guessed: registering (POST with name, category and field definitions), and `custom_fields` as
+key to value.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -85,12 +84,6 @@ class Connector:
                 self._page = _page(created[0]) if created else self._read()
             self._read_at = self._clock()
         return self.page()
-
-    def touch(self, count: int) -> None:
-        """Show in the UI that we ran just now and how much we brought in."""
-        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
-        body = {"last_import_at": now, "last_import_count": count}
-        self._call("PUT", f"{PATH}/{self.page().id}", json=body)
 
     def _read(self) -> Page | None:
         found = rows(self._call("GET", PATH, params={"name": self._name}))

@@ -9,12 +9,12 @@ from functools import partial
 from workers.config import Loaded, Settings
 from workers.ctl.checks.line import Line, failed, failed_with, ok, tried, warning
 from workers.ctl.pages import with_pages
-from workers.ctl.patience import quick
 from workers.ctl.tables import age
+from workers.ctl.timeouts import with_short_timeouts
 from workers.errors import TqError
 from workers.listsync.options import collections_of
 from workers.logrhythm.client import LogRhythm
-from workers.logrhythm.patience import Patience
+from workers.logrhythm.retry import RetryPolicy
 from workers.logrhythm.token import HOW_TO_RENEW
 from workers.threatq.client import Client
 from workers.threatq.collections import find_collection
@@ -27,14 +27,14 @@ RENEW_WITHIN_S = 30 * 86_400.0
 
 def check_logrhythm(loaded: Loaded) -> Iterator[Line]:
     """Look at LogRhythm with calls that change nothing; its settings may be those of its page in ThreatQ."""
-    settings = quick(_as_the_sync_sees(loaded).settings)
+    settings = with_short_timeouts(_as_the_sync_sees(loaded).settings)
     if not settings.logrhythm_url:
         wanted = settings.sync_collections.strip()
         text = "not configured" + ("" if wanted else ", and no list is to be synced")
         yield failed(AREA, "setup", text, "set logrhythm_url", code=2) if wanted else ok(AREA, "setup", text)
         return
     try:
-        logrhythm = LogRhythm(settings, patience=Patience(tries=1))
+        logrhythm = LogRhythm(settings, retry=RetryPolicy(tries=1))
     except TqError as error:
         yield failed_with(AREA, "token", error)
         return

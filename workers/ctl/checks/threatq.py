@@ -8,7 +8,7 @@ from functools import partial
 from workers.config import Loaded, Settings, missing, threatq_needs
 from workers.ctl.checks.line import Line, failed, failed_with, ok, tried, warning
 from workers.ctl.pages import with_pages
-from workers.ctl.patience import quick
+from workers.ctl.timeouts import with_short_timeouts
 from workers.errors import MissingRights, TqError
 from workers.indicator_types import INDICATOR_TYPES
 from workers.listsync.options import collections_of
@@ -29,7 +29,7 @@ MOST_SKEW_S = 5.0
 
 def check_threatq(loaded: Loaded) -> Iterator[Line]:
     """Look at ThreatQ with calls that change nothing."""
-    settings = quick(loaded.settings)
+    settings = with_short_timeouts(loaded.settings)
     if missing(settings, threatq_needs(settings)):
         yield failed(AREA, "login", "not configured", "run tqctl setup", code=2)
         return

@@ -1,4 +1,4 @@
-"""The patience of somebody who waits at a terminal."""
+"""Shorter timeouts for commands that a person waits for at a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workers.config import Settings
 CONNECT_S, ANSWER_S = 2.0, 4.0
 
 
-def quick(settings: Settings) -> Settings:
+def with_short_timeouts(settings: Settings) -> Settings:
     """Return settings under which ThreatQ and LogRhythm have to answer soon."""
     return structs.replace(
         settings,

@@ -18,7 +18,7 @@ T = TypeVar("T")
 AGAIN_S = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0)
 
 
-def patiently(call: Callable[[], T], event: str) -> T:
+def retry_while_redis_is_away(call: Callable[[], T], event: str) -> T:
     """Return what `call` returns; while it raises ServiceAway, log `event` and call again, for half a minute."""
     for pause_s in AGAIN_S:
         try:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 _CHANCE = random.SystemRandom().random
 
 
-class Patience(Struct, frozen=True):
+class RetryPolicy(Struct, frozen=True):
     """At most `tries` calls, with pauses that double from `first_s` to `most_s`, each shortened by chance.
 
     A pause that LogRhythm asks for itself is kept; one longer than `most_s` is left to the job's own retry.
@@ -37,7 +37,9 @@ class Patience(Struct, frozen=True):
         return float(min(self.most_s, self.first_s * 2 ** (attempt - 1)) * (0.5 + chance / 2))
 
 
-def patiently(call: Callable[[], T], patience: Patience, sleep: Callable[[float], object] = time.sleep) -> T:
+def with_retries(
+    call: Callable[[], T], policy: RetryPolicy, sleep: Callable[[float], object] = time.sleep
+) -> T:
     """Return what `call` returns, sending it again for deadlocks, throttling and broken connections."""
     attempt = 0
     while True:
@@ -45,7 +47,7 @@ def patiently(call: Callable[[], T], patience: Patience, sleep: Callable[[float]
         try:
             return call()
         except PASSING as error:
-            pause = patience.pause(attempt, error, _CHANCE())
+            pause = policy.pause(attempt, error, _CHANCE())
             if pause is None:
                 raise
             sleep(pause)

@@ -1,13 +1,10 @@
-"""What the commands about lists share: the sync's settings, and the services that a run uses."""
+"""The settings of the list sync, for the commands about lists."""
 
 from __future__ import annotations
 
 from workers.config import Settings, require
 from workers.errors import ConfigError
 from workers.runtime import Runtime
-from workers.sync.holds import Holds
-from workers.sync.manifests import Manifests
-from workers.sync.run import Tools
 from workers.sync.setup import NEEDED
 
 
@@ -21,10 +18,3 @@ def sync_settings(here: Runtime) -> Settings:
         )
     require(settings, *NEEDED)
     return settings
-
-
-def tools_of(here: Runtime, settings: Settings) -> Tools:
-    """Return the services that the settings name."""
-    logrhythm = here.logrhythm(settings)
-    manifests = Manifests(here.redis, logrhythm.gateway.url)
-    return Tools(here.threatq.caller, logrhythm, manifests, Holds(here.redis))
