@@ -24,7 +24,7 @@ from producers.sync_report import as_json, code_of, show
 from producers.threatq_setup import check, register
 from workers import logs
 from workers.config import Loaded, Settings, load, require
-from workers.drain import Bench, drain
+from workers.drain import Consumer, drain
 from workers.errors import InputError, ServiceAway
 from workers.jobs import Job
 from workers.ledger.desk import Desk
@@ -181,12 +181,12 @@ def _worker(settings: Settings, options: Namespace) -> Iterator[None]:
         # What is logged of a failure is what the report says at the end, in words.
         ours.setLevel(logging.CRITICAL)
     here, over = Runtime(settings), threading.Event()
-    bench = Bench("sync", lambda claims: [work(claim, here, over.is_set) for claim in claims], 1)
+    consumer = Consumer("sync", lambda claims: [work(claim, here, over.is_set) for claim in claims], 1)
 
     def serve() -> None:
         while not over.is_set():
             try:
-                drain(bench, here.ledger, here.leases, stopping=over.is_set)
+                drain(consumer, here.ledger, here.leases, stopping=over.is_set)
             except ServiceAway as error:
                 log.warning("redis away", reason=str(error))
             over.wait(0.1)

@@ -14,7 +14,7 @@ from tests.sandbox_logrhythm import SandboxLogRhythm
 from tests.sandbox_threatq import SandboxThreatQ
 from workers import settings_file
 from workers.config import Secret, Settings
-from workers.drain import Bench, drain
+from workers.drain import Consumer, drain
 from workers.jobs import Job
 from workers.ledger import keys
 from workers.ledger.desk import Desk
@@ -73,8 +73,8 @@ class Stage:
 
     def drain(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Work on the queue as a worker does."""
-        bench = Bench("sync", lambda claims: [work(claim, self.here, stopping) for claim in claims], 1)
-        return drain(bench, self.here.ledger, self.here.leases, stopping=stopping)
+        consumer = Consumer("sync", lambda claims: [work(claim, self.here, stopping) for claim in claims], 1)
+        return drain(consumer, self.here.ledger, self.here.leases, stopping=stopping)
 
     def outcome(self, job_id: str) -> Entry:
         """Return what became of a job, which must have come to something."""

@@ -36,8 +36,8 @@ def observe_nothing(_claims: Sequence[Claim], _seconds: float) -> None:
     """Observe nothing."""
 
 
-class Bench(Struct, frozen=True):
-    """Where a queue is worked on: how its claims are handled, and how many at a time."""
+class Consumer(Struct, frozen=True):
+    """Who works on a queue: how its claims are handled, and how many at a time."""
 
     queue: str
     handle: Handle
@@ -45,7 +45,7 @@ class Bench(Struct, frozen=True):
 
 
 def drain(
-    bench: Bench,
+    consumer: Consumer,
     ledger: Ledger,
     leases: Leases,
     *,
@@ -58,22 +58,24 @@ def drain(
     """
     settled, ends = 0, time.monotonic() + BELL_S
     while not stopping() and time.monotonic() < ends:
-        claims = ledger.claim(bench.queue, bench.batch)
+        claims = ledger.claim(consumer.queue, consumer.batch)
         if not claims:
             return settled
         began = time.monotonic()
         with leases.kept(claims), working_on(claims):
-            settlements, well = attempt(bench, ledger, claims)
+            settlements, well = attempt(consumer, ledger, claims)
             # The work is done, and nobody else knows: else each job would count as one that lost its worker.
             stale = retry_while_redis_is_away(
                 partial(ledger.settle, settlements, well=well), "not settled yet"
             )
         _tell(settlements, stale)
         observe(claims, time.monotonic() - began)
-        if any(settlement.state == "dead" for settlement in settlements) and ledger.is_suspended(bench.queue):
-            log.error("nearly all jobs die, the queue is paused", queue=bench.queue, next="tqctl status")
+        if any(settlement.state == "dead" for settlement in settlements) and ledger.is_suspended(
+            consumer.queue
+        ):
+            log.error("nearly all jobs die, the queue is paused", queue=consumer.queue, next="tqctl status")
         settled += len(settlements)
-    ledger.ring(bench.queue)
+    ledger.ring(consumer.queue)
     return settled
 
 
@@ -88,15 +90,17 @@ def _tell(settlements: Sequence[Settlement], stale: Sequence[Settlement]) -> Non
                 log.warning("job is dead", reason=settlement.entry.get("reason"))
 
 
-def attempt(bench: Bench, ledger: Ledger, claims: Sequence[Claim]) -> tuple[list[Settlement], Sequence[str]]:
+def attempt(
+    consumer: Consumer, ledger: Ledger, claims: Sequence[Claim]
+) -> tuple[list[Settlement], Sequence[str]]:
     """Handle `claims`; return what became of them, and the services that proved to be well."""
     try:
-        return bench.handle(claims), NEEDS[bench.queue]
+        return consumer.handle(claims), NEEDS[consumer.queue]
     except (ServiceAway, ConfigError, LeaseLost) as error:
         return put_off(ledger, claims, error), ()
     except Exception as error:
         if len(claims) > 1:
-            return one_by_one(bench, ledger, claims)
+            return one_by_one(consumer, ledger, claims)
         return [given_up(claims[0], error)], ()
 
 
@@ -124,7 +128,7 @@ def _whose(error: BadCredentials) -> str:
 
 
 def one_by_one(
-    bench: Bench, ledger: Ledger, claims: Sequence[Claim]
+    consumer: Consumer, ledger: Ledger, claims: Sequence[Claim]
 ) -> tuple[list[Settlement], Sequence[str]]:
     """Handle each claim alone, so that what one of them breaks costs the others nothing.
 
@@ -135,7 +139,7 @@ def one_by_one(
     again = [structs.replace(claim, attempts=claim.attempts + 1) for claim in claims]
     for index, claim in enumerate(again):
         with working_on([claim]):
-            (settlement,), well = attempt(bench, ledger, [claim])
+            (settlement,), well = attempt(consumer, ledger, [claim])
         if settlement.state == "held":
             settlement = structs.replace(settlement, state="interrupted")
         settlements.append(settlement)

@@ -8,7 +8,6 @@ from itertools import groupby
 
 from producers.smart_response.address import read_url
 from producers.smart_response.resp import Connection, Refused, away
-from workers.errors import Busy
 from workers.ledger import keys
 from workers.ledger.accept import ACCEPT, Accepted, accept_command, read_answer
 
@@ -52,19 +51,15 @@ class BareLink:
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs into the ledger, those of one queue all or none; raises Busy when there are too many."""
         answers: list[Accepted] = []
-        for queue, group in groupby(jobs, key=lambda job: job.kind.queue):
+        for _, group in groupby(jobs, key=lambda job: job.kind.queue):
             together = list(group)
             names, arguments = accept_command(
                 together,
                 most_open=self._settings.max_open_jobs,
                 most_memory_percent=self._settings.memory_percent,
             )
-            answer = read_answer(self._call("EVAL", ACCEPT.text, len(names), *names, *arguments), together)
-            if isinstance(answer, int):
-                raise Busy(
-                    "redis",
-                    f"{answer} jobs of the queue {queue} are open; are the workers running? (tqctl status)",
-                )
+            row = self._call("EVAL", ACCEPT.text, len(names), *names, *arguments)
+            answer = read_answer(row, together, most_open=self._settings.max_open_jobs)
             self._confirm()
             answers += answer
         return answers

@@ -217,7 +217,7 @@ def test_while_the_queue_is_full_the_action_is_kept_too(console: Console) -> Non
     first = console.run("tq-lookup", "FQDN", "bad.example", "--no-wait", TQ_MAX_OPEN_JOBS="1")
     second = console.run("tq-lookup", "FQDN", "other.example", "--no-wait", TQ_MAX_OPEN_JOBS="1")
     assert (first.returncode, second.returncode) == (0, 3)
-    assert "are the workers running?" in second.stdout
+    assert "Are the workers running?" in second.stdout
 
 
 def test_wrong_input_and_settings_are_answered_at_once(

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from tests.drain_stage import Work
-from workers.drain import Bench, Handle, drain
+from workers.drain import Consumer, Handle, drain
 from workers.leases import Leases
 from workers.ledger import keys
 from workers.ledger.desk import Desk
@@ -18,7 +18,7 @@ from workers.ledger.ledger import Ledger
 @pytest.fixture
 def work(ledger: Ledger) -> Work:
     def with_handle(handle: Handle) -> int:
-        return drain(Bench("events", handle, 100), ledger, Leases(ledger))
+        return drain(Consumer("events", handle, 100), ledger, Leases(ledger))
 
     return with_handle
 

@@ -11,7 +11,7 @@ from redis import Redis
 
 from sandbox.redis_server import RedisServer
 from tests.drain_stage import Tries, Work, accept, do, nothing_made, number
-from workers.drain import Bench, backoff_s, drain
+from workers.drain import Consumer, backoff_s, drain
 from workers.errors import BadCredentials, ConfigError, LeaseLost, MissingRights, Rejected, ServiceAway
 from workers.leases import Leases
 from workers.ledger import keys
@@ -208,7 +208,7 @@ def test_whoever_proves_that_a_job_is_still_his_is_told_when_it_is_not(
         reached.append("the call that makes events")
         return do(claims)
 
-    drain(Bench("events", handle, 100), ledger, leases, stopping=lambda: bool(desk.ids("done")))
+    drain(Consumer("events", handle, 100), ledger, leases, stopping=lambda: bool(desk.ids("done")))
     # Then it makes nothing; what is still its own is tried again, and looks for what is there
     assert reached == []
     assert [record.result for record in desk.records(desk.ids("done"))] == [{"by": "the other"}]
@@ -237,7 +237,7 @@ def test_a_worker_that_stops_claims_nothing_more_and_rings_for_what_it_leaves(
     accept(ledger, 250)
     redis.delete(keys.bells("events"))
     stops = iter([False, True])
-    assert drain(Bench("events", do, 100), ledger, Leases(ledger), stopping=lambda: next(stops)) == 100
+    assert drain(Consumer("events", do, 100), ledger, Leases(ledger), stopping=lambda: next(stops)) == 100
     assert desk.open_jobs()["events"] == 150
     assert redis.llen(keys.bells("events")) == 2
 
@@ -264,7 +264,7 @@ def test_what_was_done_while_redis_was_away_is_written_down_when_it_is_back(
             return do(claims)
 
         # When it is worked on
-        drain(Bench("events", handle, 100), ledger, Leases(ledger))
+        drain(Consumer("events", handle, 100), ledger, Leases(ledger))
         # Then both are done, by their first attempt
         desk = Desk(client)
         assert [record.attempts for record in desk.records(desk.ids("done"))] == [1, 1]

@@ -13,7 +13,7 @@ from redis import Redis
 from tests.scripted import Answer, scripted
 from workers import metrics
 from workers.config import Secret, Settings
-from workers.drain import Bench, drain
+from workers.drain import Consumer, drain
 from workers.errors import ConfigError
 from workers.jobs import Job
 from workers.leases import Leases
@@ -66,7 +66,7 @@ def test_a_worker_tells_how_long_jobs_waited_and_took_and_what_platforms_answere
             return [dead(first, "bad"), *(done(claim, {}) for claim in others)]
 
         # when
-        drain(Bench("events", handle, 100), ledger, Leases(ledger), observe=telemetry.worked)
+        drain(Consumer("events", handle, 100), ledger, Leases(ledger), observe=telemetry.worked)
 
     # then
     found = told(serve(redis_url, telemetry))

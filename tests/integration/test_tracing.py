@@ -16,7 +16,7 @@ from tests.doors import BIN
 from tests.scripted import Answer, scripted
 from workers import logs
 from workers.config import Secret, Settings
-from workers.drain import Bench, drain
+from workers.drain import Consumer, drain
 from workers.errors import InputError
 from workers.jobs import Job
 from workers.leases import Leases
@@ -66,7 +66,7 @@ def test_a_line_names_job_kind_queue_door_and_trace_of_what_it_is_for(ledger: Le
         return [done(claim, {}) for claim in claims]
 
     # when
-    drain(Bench("events", handle, 100), ledger, Leases(ledger))
+    drain(Consumer("events", handle, 100), ledger, Leases(ledger))
     log.info("afterwards")
 
     # then
@@ -85,7 +85,7 @@ def test_a_line_for_several_jobs_holds_all_their_ids(ledger: Ledger, log_file: P
         log.info("at work")
         return [done(claim, {}) for claim in claims]
 
-    drain(Bench("events", handle, 100), ledger, Leases(ledger))
+    drain(Consumer("events", handle, 100), ledger, Leases(ledger))
     (line,) = lines(log_file)
     assert set(line["job"].split()) == set(ids)
 
@@ -96,7 +96,7 @@ def test_a_job_that_dies_has_a_line_of_its_own_with_the_reason(ledger: Ledger, l
     def handle(claims: Sequence[Claim]) -> list[Settlement]:
         return [dead(claim, "too bad") if claim.title == "bad" else done(claim, {}) for claim in claims]
 
-    drain(Bench("events", handle, 100), ledger, Leases(ledger))
+    drain(Consumer("events", handle, 100), ledger, Leases(ledger))
     (line,) = lines(log_file)
     assert (line["job"], line["reason"], line["level"]) == (second, "too bad", "warning")
     assert first != second
@@ -109,7 +109,7 @@ def test_what_a_payload_says_cannot_forge_a_line(ledger: Ledger, log_file: Path)
     def handle(claims: Sequence[Claim]) -> list[Settlement]:
         raise InputError(f"event_name: {claims[0].arguments['payload']['event_name']} is refused")
 
-    drain(Bench("events", handle, 100), ledger, Leases(ledger))
+    drain(Consumer("events", handle, 100), ledger, Leases(ledger))
     text = log_file.read_bytes()
     assert len(lines(log_file)) == 1
     assert not any(mark in text for mark in (b"\x1b", b"\r", "\u2028".encode()))
@@ -132,7 +132,7 @@ def test_calls_to_threatq_carry_the_trace_of_their_job_and_no_other_call_does(le
             return [done(claim, {}) for claim in claims]
 
         # when
-        drain(Bench("events", handle, 100), ledger, Leases(ledger))
+        drain(Consumer("events", handle, 100), ledger, Leases(ledger))
         threatq.caller.call("GET", "/api/indicators")
 
         # then
@@ -152,7 +152,7 @@ def test_what_is_no_trace_context_is_never_sent(text: str, ledger: Ledger) -> No
         seen.append(headers())
         return [done(claim, {}) for claim in claims]
 
-    drain(Bench("events", handle, 100), ledger, Leases(ledger))
+    drain(Consumer("events", handle, 100), ledger, Leases(ledger))
     assert seen == [{}]
 
 

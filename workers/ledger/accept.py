@@ -7,7 +7,7 @@ HTTP door through its asyncio client.
 from __future__ import annotations
 
 import zlib
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from workers.errors import Busy
 from workers.jobs import Job
@@ -30,7 +30,6 @@ MOST_TITLE = 200
 
 #: zlib's level: 1 is three times as fast as the default and one tenth larger on the guide's payload.
 COMPRESSION = 1
-
 
 #: Percent of Redis' maxmemory above which nothing is accepted, long before Redis itself refuses to write.
 MOST_MEMORY_PERCENT = 70.0
@@ -108,33 +107,36 @@ def _line(text: str) -> str:
 
 
 _PREFIX = keys.PREFIX.encode()
-_per_queue: dict[str, tuple[list[bytes], bytes]] = {}
 
 
+@cache
 def _constants(queue: str) -> tuple[list[bytes], bytes]:
     """Return what is the same in every call for a queue, encoded once: the script's keys and the bell."""
-    if queue not in _per_queue:
-        names = (keys.due(queue), keys.bells(queue), keys.COUNTS, keys.MEMORY)
-        _per_queue[queue] = [name.encode() for name in names], bell(queue).encode()
-    return _per_queue[queue]
+    names = (keys.due(queue), keys.bells(queue), keys.COUNTS, keys.MEMORY)
+    return [name.encode() for name in names], bell(queue).encode()
 
 
-def read_answer(answer: Any, jobs: Sequence[Job]) -> list[Accepted] | int:
-    """Read the script's answer: what became of each of `jobs`, or how many jobs are open when there is no room.
+def read_answer(answer: Any, jobs: Sequence[Job], *, most_open: int) -> list[Accepted]:
+    """Read the script's answer: what became of each of `jobs`.
 
-    A single answer for several jobs names the one for which all were refused. Raises Busy where Redis holds too
-    much already.
+    A single answer for several jobs names the one for which all were refused. Raises Busy where the queue holds
+    too many open jobs, or Redis too much.
     """
     what = answer[0] if answer else b""
     if what == b"full":
         raise Busy(
             "redis",
-            f"{int(answer[1]) / 10:g} % of Redis' memory is in use, and above memory_percent nothing is accepted; send "
-            "this again later. tqctl capacity shows what fills it; raise maxmemory or drop dead jobs",
+            f"{int(answer[1]) / 10:g} % of Redis' memory is in use, and above memory_percent nothing is accepted. "
+            "tqctl capacity shows what fills it; raise maxmemory or drop dead jobs",
             after=COME_AGAIN_S,
         )
     if what == b"busy":
-        return int(answer[1])
+        raise Busy(
+            "redis",
+            f"{int(answer[1])} jobs of the queue {jobs[0].kind.queue} are open and {most_open} are allowed. Are the "
+            "workers running? (tqctl status)",
+            after=COME_AGAIN_S,
+        )
     if what == b"reused":
         return [Accepted(answer[1].decode(), created=False, conflict=True)]
     accepted = [Accepted(job.id, created=True) for job in jobs]

@@ -14,7 +14,7 @@ from workers.jobs import Job
 from workers.ledger import keys
 from workers.ledger.accept import ACCEPT, Accepted, accept_command, read_answer
 from workers.ledger.compression import compress
-from workers.ledger.ledger import answering, no_room
+from workers.ledger.ledger import answering
 from workers.ledger.quarantine import QUARANTINE, Unreadable, keep_command, read_kept
 from workers.ledger.replicas import NOBODY, Replicas
 from workers.ledger.scripts import Script
@@ -134,9 +134,7 @@ class AsyncLedger:
             compress=compress,
         )
         row, confirmed = await self._accept(*command)
-        answer = read_answer(row, jobs)
-        if isinstance(answer, int):
-            raise no_room(answer, self.most_open, jobs[0].kind.queue)
+        answer = read_answer(row, jobs, most_open=self.most_open)
         self.replicas.check(confirmed)
         return answer
 

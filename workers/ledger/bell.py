@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from binascii import b2a_base64
+from functools import cache
 
 #: Stands for the id until a script rings; each bell's id is its own.
 BELL_ID = "@bell@"
@@ -18,14 +19,10 @@ def task_name(queue: str) -> str:
     return f"{queue}.work"
 
 
+@cache
 def bell(queue: str) -> str:
     """Return the message that rings for `queue`, with `BELL_ID` where the id of the Celery task belongs."""
-    if queue not in _bells:
-        _bells[queue] = json.dumps(_message(queue))
-    return _bells[queue]
-
-
-_bells: dict[str, str] = {}
+    return json.dumps(_message(queue))
 
 
 def _message(queue: str) -> dict[str, object]:

@@ -13,7 +13,7 @@ import msgspec
 import redis as redis_client
 from redis import Redis
 
-from workers.errors import Busy, ServiceAway
+from workers.errors import ServiceAway
 from workers.jobs import KINDS, Job
 from workers.ledger import keys
 from workers.ledger.accept import (
@@ -90,7 +90,7 @@ class Ledger:
         same, and accepting them again makes no second one.
         """
         answers: list[Accepted] = []
-        for queue, group in groupby(jobs, key=lambda job: job.kind.queue):
+        for _, group in groupby(jobs, key=lambda job: job.kind.queue):
             together = list(group)
             command = accept_command(
                 together,
@@ -99,9 +99,7 @@ class Ledger:
                 compress=compress,
             )
             row, confirmed = self._accept(*command)
-            answer = read_answer(row, together)
-            if isinstance(answer, int):
-                raise no_room(answer, self.most_open, queue)
+            answer = read_answer(row, together, most_open=self.most_open)
             self.replicas.check(confirmed)
             answers += answer
         return answers
@@ -214,16 +212,6 @@ class Ledger:
 
     def _run(self, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
         return run(self.redis, script, names, arguments)
-
-
-def no_room(open_jobs: int, most_open: int, queue: str) -> Busy:
-    """Return the error that asks a sender to come again later."""
-    return Busy(
-        "redis",
-        f"{open_jobs} jobs of the queue {queue} are open and {most_open} are allowed; send this again "
-        "later. Are the workers running? (tqctl status)",
-        after=30,
-    )
 
 
 def run(redis: Redis, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workers.app import stopping
-from workers.drain import Bench
+from workers.drain import Consumer
 from workers.ledger.records import Claim, Settlement
 from workers.runtime import runtime
 from workers.sync.helping import help_out
 from workers.sync.work import work as go_on
-from workers.tasks.queue import works_on
+from workers.tasks.queue import task_for
 
 
 def handle(claims: Sequence[Claim]) -> list[Settlement]:
@@ -23,4 +23,4 @@ def help_others() -> None:
     help_out(runtime(), stopping.is_set)
 
 
-work = works_on(Bench("sync", handle, 1), afterwards=help_others)
+work = task_for(Consumer("sync", handle, 1), afterwards=help_others)

@@ -86,10 +86,9 @@ def _fates(sent: Sequence[Json], answer: Sequence[Json], field: str) -> list[Fat
 
 
 def _judged(row: Json) -> Fate:
-    said = item_error(row)
-    return (
-        Refusal(f"ThreatQ refuses this item: {said}", status=200) if said else (row if "id" in row else None)
-    )
+    if said := item_error(row):
+        return Refusal(f"ThreatQ refuses this item: {said}", status=200)
+    return row if "id" in row else None
 
 
 class Poison(Refusal):
