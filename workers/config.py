@@ -13,7 +13,7 @@ from workers.errors import ConfigError
 from workers.settings_file import is_there
 from workers.settings_source import collect, config_path, env_name, misspelt
 from workers.settings_values import to_value
-from workers.urls import without_password
+from workers.urls import shown_url, without_passwords
 
 
 class Secret(str):
@@ -300,7 +300,9 @@ class Loaded(Struct, frozen=True):
         value = getattr(self.settings, name)
         if isinstance(value, Secret):
             return "***" if value else ""
-        return str(value).lower() if isinstance(value, bool) else without_password(str(value))
+        if name.endswith(("_url", "_proxy")):
+            return shown_url(value)
+        return str(value).lower() if isinstance(value, bool) else without_passwords(str(value))
 
 
 def load(config_dir: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:

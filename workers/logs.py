@@ -14,7 +14,7 @@ import structlog
 
 from workers.config import Secret
 from workers.errors import ConfigError
-from workers.urls import without_password
+from workers.urls import without_passwords
 
 #: The guide's verbosity levels.
 LEVELS = {1: logging.WARNING, 2: logging.INFO, 3: logging.DEBUG}
@@ -54,7 +54,7 @@ def masked(value: Any) -> Any:
     if isinstance(value, Secret):
         return "***"
     if isinstance(value, str):
-        return _BEARER.sub(r"\1 ***", without_password(value))
+        return _BEARER.sub(r"\1 ***", without_passwords(value))
     if isinstance(value, Mapping):
         return {
             name: "***" if SECRET_NAME.search(str(name)) and inner else masked(inner)

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from workers.errors import ConfigError
 from workers.settings_source import Given
-from workers.urls import service_url, without_password
+from workers.urls import service_url, shown_url
 
 #: Settings that are addresses of services, and the port where none is named (None: that of the scheme).
 SERVICES: dict[str, int | None] = {"threatq_url": None, "logrhythm_url": 8501}
@@ -68,7 +68,7 @@ def _refused(name: str, given: Given, annotation: Any) -> ConfigError:
         else accepted(annotation)
     )
     return ConfigError(
-        f"{without_password(given.text)!r} (from {given.origin}) is not accepted; give {wanted}", field=name
+        f"{shown_url(given.text)!r} (from {given.origin}) is not accepted; give {wanted}", field=name
     )
 
 

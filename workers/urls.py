@@ -8,6 +8,9 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from workers.errors import ConfigError
 
+#: User and password of a URL that stands in a text.
+_LOGIN = re.compile(r'(?<=://)([^/?#\s"@:]*):[^/?#\s"]*@')
+
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
 
 
@@ -39,9 +42,19 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def without_password(url: str) -> str:
-    """Return `url` as it may be shown: its password as stars."""
-    return re.sub(r"(?<=://)([^/?#@:]*):[^/?#]*@", r"\1:***@", url)
+def without_passwords(text: str) -> str:
+    """Return `text` with the password of every URL in it as stars."""
+    return _LOGIN.sub(r"\1:***@", text)
+
+
+def shown_url(url: str) -> str:
+    """Return one URL as it may be shown: its password as stars, also where its `/`, `?` or `#` is not escaped."""
+    login, at, rest = url.rpartition("@")
+    scheme, mark, login = login.partition("://")
+    if not mark:
+        return f"***@{rest}" if at else url
+    user, colon, _ = login.partition(":")
+    return f"{scheme}://{user}:***@{rest}" if colon else url
 
 
 def _split(text: str, setting: str) -> SplitResult:
@@ -50,7 +63,7 @@ def _split(text: str, setting: str) -> SplitResult:
     try:
         parts = urlsplit(text)
     except ValueError as error:
-        raise ConfigError(f"{text!r} is no host name or URL ({error})", field=setting) from error
+        raise ConfigError(f"{shown_url(text)!r} is no host name or URL ({error})", field=setting) from error
     if parts.scheme not in ("http", "https"):
         raise ConfigError(f"{parts.scheme!r} is no scheme for a service; use https", field=setting)
     if "@" in parts.netloc:

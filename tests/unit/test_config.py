@@ -8,6 +8,7 @@ import pytest
 
 from workers.config import Secret, Settings, fields, load, require, threatq_needs
 from workers.errors import ConfigError
+from workers.ledger.connect import connect
 from workers.settings_table import table
 
 
@@ -198,9 +199,21 @@ def test_secrets_and_passwords_are_shown_as_stars(folder: Path) -> None:
 
     assert loaded.shown("threatq_password") == "***"
     assert loaded.shown("redis_url") == "redis://me:***@redis:6379/0"
+    odd = load(folder, {"TQ_REDIS_URL": "redis://:hunt/er2@redis"})
+    assert odd.shown("redis_url") == "redis://:***@redis"
     assert loaded.shown("logrhythm_v751") == "true"
     assert "hunter2" not in f"{loaded.settings.threatq_password!s}{loaded.settings.threatq_password!r}"
     assert isinstance(loaded.settings.threatq_password, Secret)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:hunt/er2@redis", "sentinel://:hunt/er2@a:1,b:2", "redis//:hunter2@redis"]
+)
+def test_a_redis_url_that_cannot_be_read_is_named_without_its_password(folder: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match=r"redis_url: .*\*\*\*@") as caught:
+        connect(load(folder, {"TQ_REDIS_URL": url}).settings.redis_url)
+    assert "hunt" not in str(caught.value)
+    assert caught.value.__cause__ is None
 
 
 def test_what_is_missing_is_listed_at_once_with_its_variable() -> None:

@@ -22,6 +22,7 @@ from workers.ctl.masking import Mask
         ("redis://me:x1@redis/0", "redis://me:***@redis/0"),
         ("Authorization: Bearer x1.y", "Authorization: *** ***"),
         ("jwt eyJhbGciOiJIUzI1NiJ9.eyJ1aWQiOjEyfQ.c2ln", "jwt ***"),
+        ('{"url": "http://a:1", "mail": "b@c"}', '{"url": "http://a:1", "mail": "b@c"}'),
         ("nothing to hide: 12 jobs", "nothing to hide: 12 jobs"),
     ],
 )

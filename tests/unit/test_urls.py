@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.errors import ConfigError
-from workers.urls import service_url, without_password
+from workers.urls import service_url, shown_url, without_passwords
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,33 @@ def test_any_text_becomes_a_url_that_stays_itself_or_is_refused(text: str) -> No
 
 @given(
     password=st.text(
-        st.characters(exclude_characters="/?#@:", min_codepoint=33, max_codepoint=126), min_size=1
+        st.characters(exclude_characters='/?#@:"', min_codepoint=33, max_codepoint=126), min_size=1
     )
 )
-def test_a_password_in_a_url_is_never_shown(password: str) -> None:
-    assert without_password(f"redis://user:{password}@host/0") == "redis://user:***@host/0"
-    assert without_password("redis://host:6379/0") == "redis://host:6379/0"
+def test_a_password_of_a_url_in_a_text_is_never_shown(password: str) -> None:
+    assert without_passwords(f"to redis://user:{password}@host/0") == "to redis://user:***@host/0"
+    assert without_passwords("redis://host:6379/0") == "redis://host:6379/0"
+
+
+def test_what_follows_a_url_with_a_port_is_no_password() -> None:
+    text = '{"url": "http://host:8070", "mail": "me@example.com"} http://host:1 by me@example.com'
+    assert without_passwords(text) == text
+
+
+@given(password=st.text(min_size=1))
+def test_a_setting_shows_no_password_however_badly_its_url_is_written(password: str) -> None:
+    assert shown_url(f"redis://user:{password}@host/0") == "redis://user:***@host/0"
+    assert shown_url(f"redis//:{password}@host").endswith("***@host")
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://host:6379/0", "sentinel://user@a:1,b:2/0?master=m", "unix:///run/redis"]
+)
+def test_a_url_without_a_password_is_shown_as_it_is(url: str) -> None:
+    assert shown_url(url) == url
+
+
+def test_a_service_whose_url_cannot_be_read_is_named_without_its_password() -> None:
+    with pytest.raises(ConfigError) as caught:
+        service_url("https://me:hunter2@[bad", setting="threatq_url")
+    assert "hunter2" not in str(caught.value)

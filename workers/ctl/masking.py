@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from workers.config import Secret, fields
 from workers.ctl.shell import Shell
@@ -20,9 +20,6 @@ SHORTEST = 4
 _NAMED = re.compile(
     rf"(?i)((?:{SECRET_NAME.pattern})[\w-]{{0,40}}\\?[\"']?\s*[:=]\s*)(\\?[\"'])?([^\s\"'\\,;&}}\]]+)"
 )
-
-#: The user and the password of a URL.
-_IN_URL = re.compile(r"(?<=://)([^/?#\s\"'@]*):([^/?#\s\"']*)@")
 
 #: A JSON Web Token, wherever it stands.
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
@@ -44,8 +41,7 @@ class Mask:
         """Return `text` with stars where a secret stood."""
         for secret in self._known:
             text = text.replace(secret, "***")
-        text = _JWT.sub("***", _IN_URL.sub(r"\1:***@", text))
-        text = str(masked(text))
+        text = str(masked(_JWT.sub("***", text)))
         return _NAMED.sub(lambda match: f"{match[1]}{match[2] or ''}***", text)
 
 
@@ -67,10 +63,8 @@ def _of_environment(environ: Mapping[str, str]) -> set[str]:
 
 
 def _password(url: str) -> str:
-    try:
-        return urlsplit(url).password or ""
-    except ValueError:
-        return ""
+    """Return the password of a URL, also of one that cannot be read; "" where it has none."""
+    return url.partition("://")[2].rpartition("@")[0].partition(":")[2]
 
 
 def _spellings(secret: str) -> set[str]:

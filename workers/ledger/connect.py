@@ -17,6 +17,7 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from workers.errors import ConfigError
+from workers.urls import shown_url
 
 #: Seconds to connect, and to wait for an answer. Without them a half-open link holds a process for ever.
 CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 1.0, 5.0
@@ -72,10 +73,11 @@ def _readable(url: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
+        # An error of parsing may quote a part of the password, and so does its chain.
+        why = "in a password, / ? # and @ are written as %2F %3F %23 and %40" if "@" in url else str(error)
         raise ConfigError(
-            f"{_without_password(url)} is no Redis URL ({error}); write redis://host:6379/0",
-            field="redis_url",
-        ) from error
+            f"{shown_url(url)} is no Redis URL ({why}); write redis://host:6379/0", field="redis_url"
+        ) from None
 
 
 def for_celery(url: str) -> tuple[str, dict[str, object]]:
@@ -104,8 +106,3 @@ def _through_sentinel(kind: Any, url: str, options: dict[str, Any]) -> Any:
         **options,
     )
     return sentinel.master_for(_master(parts.query))
-
-
-def _without_password(url: str) -> str:
-    head, at, tail = url.rpartition("@")
-    return f"{head.partition('://')[0]}://***@{tail}" if at else url
