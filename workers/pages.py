@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from msgspec import structs
 
 from workers.config import Settings, fields
+from workers.errors import ConfigError
 from workers.settings_source import Given
 from workers.settings_values import to_value
 from workers.threatq.connector import Field
+from workers.urls import service_url
 
 #: The Events Builder's page (Events Builder guide, Configuration).
 EVENTS_BUILDER = (
@@ -79,19 +81,27 @@ def with_logrhythm_page(settings: Settings, shown: Mapping[str, str]) -> Setting
     """
     given = {name: text.strip() for name, text in shown.items() if text.strip()}
     values: dict[str, str] = {field.name: given[field.name] for field in LOGRHYTHM if field.name in given}
+    origin = f"the page {settings.logrhythm_connector_name} in ThreatQ"
     host, port = values.pop("logrhythm_host", ""), values.pop("logrhythm_port", "")
     if host:
-        values["logrhythm_url"] = host if not port or _names_port(host) else f"{host}:{port}"
+        values["logrhythm_url"] = _url(host, port, origin)
     if "sync_method" in values:
         # A page may hold the guide's label instead of our word.
         values["sync_method"] = values["sync_method"].split()[0].lower().removesuffix("y")
     annotations = fields()
-    origin = f"the page {settings.logrhythm_connector_name} in ThreatQ"
     return structs.replace(
         settings,
         **{name: to_value(name, Given(text, origin), annotations[name]) for name, text in values.items()},
     )
 
 
-def _names_port(host: str) -> bool:
-    return host.rpartition("]")[2].rpartition("/")[2].count(":") == 1
+def _url(host: str, port: str, origin: str) -> str:
+    """Return the URL of a host, which may name a port of its own."""
+    if port and not (port.isascii() and port.isdecimal() and 0 < int(port) <= 65_535):
+        raise ConfigError(
+            f"{port!r} is no port; ports are 1 to 65535 (from {origin})", field="logrhythm_port"
+        )
+    try:
+        return service_url(host, setting="logrhythm_host", port=int(port) if port else None)
+    except ConfigError as error:
+        raise ConfigError(f"{error} (from {origin})") from error
