@@ -51,6 +51,15 @@ class TestTheDesk:
         assert desk.drop([job_id]) == 1
         assert desk.record(job_id) is None
 
+    def test_a_job_that_somebody_replayed_meanwhile_is_not_dropped(self, ledger: Ledger, desk: Desk) -> None:
+        # Given a dead letter that an operator sees and another one replays
+        job_id = self.kill(ledger, event())
+        desk.replay([job_id], note={})
+        # When the first one drops it
+        assert desk.drop([job_id]) == 0
+        # Then it is still owed
+        assert [claim.id for claim in ledger.claim("events", 10)] == [job_id]
+
     def test_an_outcome_is_answered_as_soon_as_it_is_there(self, ledger: Ledger, desk: Desk) -> None:
         ledger.accept([event()])
         (claim,) = ledger.claim("events", 10)

@@ -15,7 +15,7 @@ from workers.ledger.ledger import answering, run
 from workers.ledger.records import Entry, Head, Record, State, Suspension, read_body
 from workers.ledger.scripts import Script
 
-REPLAY = Script("replay")
+REPLAY, DROP = Script("replay"), Script("drop")
 
 #: Bytes within which the six lines of a record end, whatever its title.
 HEAD_BYTES = 2_047
@@ -103,13 +103,8 @@ class Desk:
         return [job_id.decode() for job_id in opened]
 
     def drop(self, job_ids: Sequence[str]) -> int:
-        """Forget dead jobs for good; return how many there were."""
-        with answering():
-            pipe = self.redis.pipeline()
-            for job_id in job_ids:
-                pipe.zrem(keys.DEAD, job_id)
-                pipe.delete(keys.job(job_id), keys.progress(job_id), keys.history(job_id))
-            return sum(pipe.execute()[::2])
+        """Forget dead jobs for good; return how many there were. What is no longer dead stays."""
+        return int(run(self.redis, DROP, [keys.DEAD], [keys.PREFIX, *job_ids]))
 
     def counts(self) -> dict[str, int]:
         """Return the counters, `<event>:<kind>:<door>` -> how often since ever."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import cast
 
 from redis import Redis
 from redis.exceptions import LockError, LockNotOwnedError
@@ -12,8 +11,11 @@ from redis.exceptions import LockError, LockNotOwnedError
 from workers.errors import ServiceAway
 from workers.ledger import keys
 from workers.ledger.desk import Desk
-from workers.ledger.ledger import answering
+from workers.ledger.ledger import answering, run
+from workers.ledger.scripts import Script
 from workers.listsync.digests import short
+
+LOCK, UNLOCK = Script("lock"), Script("unlock")
 
 #: Seconds for which a collection stays with its job; a job that waits is looked at once a minute.
 HOLD_S = 300
@@ -30,25 +32,17 @@ def hold(redis: Redis, collection: str, job_id: str) -> str:
 
     Another job loses it when it has ended.
     """
-    name = keys.sync_lock(short(collection))
-    with answering():
-        if redis.set(name, job_id, nx=True, ex=HOLD_S):
-            return job_id
-        holder = cast("bytes | None", redis.get(name))
-    other = holder.decode() if holder else ""
-    if other != job_id and is_open(redis, other):
-        return other
-    with answering():
-        redis.set(name, job_id, ex=HOLD_S)
-    return job_id
+    names = [keys.sync_lock(short(collection))]
+    holder = run(redis, LOCK, names, [job_id, HOLD_S, ""]).decode()
+    if holder == job_id or is_open(redis, holder):
+        return str(holder)
+    # Of several jobs that find its holder ended, one takes it over.
+    return str(run(redis, LOCK, names, [job_id, HOLD_S, holder]).decode())
 
 
 def release(redis: Redis, collection: str, job_id: str) -> None:
     """Let others sync a collection again; without effect where another job has it."""
-    name = keys.sync_lock(short(collection))
-    with answering():
-        if redis.get(name) == job_id.encode():
-            redis.delete(name)
+    run(redis, UNLOCK, [keys.sync_lock(short(collection))], [job_id])
 
 
 @contextmanager
