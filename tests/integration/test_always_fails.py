@@ -12,7 +12,7 @@ from redis import Redis
 from tests.event_requests import related
 from tests.sandbox_threatq import SandboxThreatQ
 from workers.actions.carry_out import carry_out
-from workers.drain import Bench, drain
+from workers.drain import Consumer, drain
 from workers.events import make_events
 from workers.jobs import Job
 from workers.leases import Leases
@@ -47,7 +47,7 @@ def try_alone(
     threatq = connect(settings)
     events = partial(make_events, threatq=threatq, options=from_settings(settings))
     actions = partial(carry_out, threatq=threatq, private=PrivateRanges())
-    benches = {"events": Bench("events", events, 100), "enrichment": Bench("enrichment", actions, 1)}
+    consumers = {"events": Consumer("events", events, 100), "enrichment": Consumer("enrichment", actions, 1)}
 
     def work(job: Job) -> Record:
         (accepted,) = ledger.accept([job])
@@ -55,7 +55,7 @@ def try_alone(
         queue = job.kind.queue
         for job_id in desk.ids("accepted"):
             redis.zadd(keys.due(queue), {job_id: 0 if job_id == accepted.id else 2**52})
-        drain(benches[queue], ledger, Leases(ledger))
+        drain(consumers[queue], ledger, Leases(ledger))
         record = desk.record(accepted.id)
         assert record is not None
         return record
