@@ -8,16 +8,18 @@ from workers.threatq.client import Caller, Json, Params, pages
 
 #: Rows asked for at once.
 PAGE_SIZE = 200
+#: Characters of a search term: each takes up to twelve bytes of the request line, of which web servers take about 8 kB.
+LONGEST_TERM = 400
 #: ThreatQ may have stored a URL without one of these (§3.4).
 SCHEMES = ("http://", "https://", "ftp://", "ftps://")
 
 
 def search_term(text: str) -> str:
-    """Return a search value that surely finds `text`: cut before the first comma, open at the end.
+    """Return a search value that surely finds `text`: cut before the first comma and when long, open at the end.
 
     A `%` stays, since it also matches itself; a backslash would escape it, so the term ends before one.
     """
-    head = text.split(",", 1)[0]
+    head = text[:LONGEST_TERM].split(",", 1)[0]
     if head == text and "%" not in text:
         return text
     plain = head.split("\\", 1)[0]
