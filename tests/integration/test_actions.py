@@ -254,3 +254,19 @@ def test_an_unknown_type_lists_the_known_ones(threatq: ThreatQ) -> None:
 def test_a_value_that_does_not_fit_its_type_says_so(threatq: ThreatQ) -> None:
     with pytest.raises(InputError, match='value: "web 01" is no indicator of type IP Address'):
         do(threatq, "add", "IP Address", "web 01")
+
+
+def test_a_value_that_is_longer_than_a_request_line_is_found_all_the_same(threatq: ThreatQ) -> None:
+    value = "x" * 20_000
+    do(threatq, "add", "String", value)
+    found = do(threatq, "lookup", "String", value).indicator
+    assert found is not None
+    assert found.value == value
+    assert not do(threatq, "lookup", "String", value + "y").found
+
+
+def test_what_is_no_text_is_looked_for_as_escapes_and_shown_as_such(threatq: ThreatQ) -> None:
+    assert do(threatq, "lookup", "String", "caf\udce9").asked == "String caf\\udce9"
+    with pytest.raises(InputError) as refused:
+        do(threatq, "lookup", "ip", "1.2.3.\udcff")
+    str(refused.value).encode()

@@ -173,6 +173,15 @@ def test_a_done_job_is_kept_with_its_result_and_expires(ledger: Ledger, redis: R
     assert desk.counts() == {"accepted:events.create:cli": 1, "done:events.create:cli": 1}
 
 
+def test_a_job_is_settled_whatever_stands_in_what_is_noted(ledger: Ledger, desk: Desk) -> None:
+    ledger.accept([event()])
+    (claim,) = ledger.claim("events", 10)
+    ledger.settle([done(claim, {"reason": "caf\udce9"})])
+    record = desk.record(claim.id)
+    assert record is not None
+    assert (record.state, record.result) == ("done", {"reason": "caf?"})
+
+
 def test_a_lease_that_ran_out_gives_the_job_to_another_worker(redis: Redis) -> None:
     ledger = Ledger(redis, lease_s=0.01)
     ledger.accept([event()])

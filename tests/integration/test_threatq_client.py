@@ -113,6 +113,15 @@ def test_a_token_is_renewed_before_it_runs_out() -> None:
         transport.close()
 
 
+@pytest.mark.parametrize("status", [401, 404, 405, 410])
+def test_a_login_that_is_refused_is_a_wrong_setting_and_never_the_jobs_fault(status: int) -> None:
+    with scripted(lambda _: Answer({}, status=status)) as server:
+        client = Client.from_settings(settings_for(server.url))
+        with pytest.raises(ConfigError) as caught:
+            client.call("GET", "/api/x")
+    assert caught.value.field.startswith("threatq_client_id" if status == 401 else "threatq_url")
+
+
 def test_a_refresh_that_threatq_refuses_leads_to_a_login() -> None:
     def script(asked: Asked) -> Answer:
         if asked.json["grant_type"] == "refresh_token":

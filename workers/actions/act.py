@@ -13,6 +13,7 @@ from workers.actions.request import Request, read_request
 from workers.actions.shown import Shown, attribute_name, rows_of
 from workers.errors import InputError, Rejected
 from workers.indicator_types import match_type
+from workers.payload.shape import escape_all
 from workers.plan import Attribute
 from workers.private import PrivateRanges
 from workers.threatq.client import Json
@@ -45,6 +46,7 @@ def act(kind: str, arguments: dict[str, Any], threatq: ThreatQ, private: Private
 
     Raises InputError or Rejected for what will never work as it is, ServiceAway while ThreatQ is away.
     """
+    arguments = escape_all(arguments)
     asked = str(arguments.get("type", ""))
     # Asked for by name first: a type that an administrator has just added is looked for anew.
     threatq.lookups.indicator_type(match_type(asked) or asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -141,7 +142,7 @@ class Ledger:
                 KINDS[settlement.claim.kind].shows,
                 settlement.state,
                 int(settlement.delay_s * 1000),
-                msgspec.json.encode(settlement.entry),
+                _encode(settlement.entry),
             )
         answers = self._run(
             SETTLE,
@@ -212,6 +213,15 @@ class Ledger:
 
     def _run(self, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
         return run(self.redis, script, names, arguments)
+
+
+def _encode(entry: dict[str, Any]) -> bytes:
+    """Write what is noted of a job; whatever stands in it, a job must never fail to be settled."""
+    try:
+        return msgspec.json.encode(entry)
+    except UnicodeEncodeError:
+        # Lone surrogates, of an argument that is no UTF-8.
+        return json.dumps(entry, ensure_ascii=False).encode(errors="replace")
 
 
 def run(redis: Redis, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:

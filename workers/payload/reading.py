@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from workers.payload.shape import MAX_DEPTH, is_too_deep
+from workers.payload.shape import MAX_DEPTH, escape_unfit, is_too_deep
 
 #: Why a piece is no payload, for programs.
 Fault = Literal["empty", "not_json", "too_large", "too_deep", "not_an_object"]
@@ -205,7 +205,9 @@ class _Reader:
         found = dict(pairs)
         if len(found) != len(pairs):
             twice = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
-            self.notes.extend(f'the key "{key}" occurs more than once; the last one counts' for key in twice)
+            self.notes.extend(
+                f'the key "{escape_unfit(key)}" occurs more than once; the last one counts' for key in twice
+            )
         return found
 
     def _constant(self, name: str) -> None:

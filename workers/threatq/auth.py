@@ -83,7 +83,8 @@ class Tokens:
         except Refusal as error:
             if error.status in (400, 401, 422):
                 raise self._not_accepted(error) from None
-            raise
+            # Never the fault of the job at hand, which waits until somebody has corrected the address.
+            raise ConfigError(f"{error}; is that ThreatQ's own address?", field="threatq_url") from None
 
     def _ask(self) -> Any:
         """Send the grant that the settings allow.

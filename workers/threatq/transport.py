@@ -174,7 +174,9 @@ def _tls_failed(error: Exception) -> TqError:
         return ConfigError(
             "ThreatQ's certificate cannot be verified; give the CA that signed it", field="threatq_ca_file"
         )
-    return ServiceAway("threatq", f"TLS with ThreatQ fails{_cause(error)}")
+    return ServiceAway(
+        "threatq", f"TLS with ThreatQ fails{_cause(error)}; is that the host and port of threatq_url?"
+    )
 
 
 def _cause(error: BaseException) -> str:
