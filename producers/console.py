@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import sys
 from collections.abc import Callable
-from typing import TextIO
 
 import structlog
 
+from producers import output
 from workers.errors import TqError
 
 #: Exit codes, the same for every command.
@@ -25,8 +25,7 @@ def note(text: str) -> None:
 
 def guarded(command: Callable[[], int]) -> int:
     """Run `command` and return its exit code; every error becomes one message and its code."""
-    for stream in (sys.stdout, sys.stderr):
-        _never_fail_to_print(stream)
+    output.prepare()
     try:
         code = command()
         sys.stdout.flush()
@@ -37,17 +36,21 @@ def guarded(command: Callable[[], int]) -> int:
         note("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; without this the interpreter complains once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        output.give_up()
         return FAILED
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return _disk_is_full(error)
         structlog.get_logger("tq").exception("unexpected error")
         note(f"error: this should not happen ({type(error).__name__}: {error}); the log has the details")
         return FAILED
     return code
 
 
-def _never_fail_to_print(stream: TextIO) -> None:
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="backslashreplace")
+def _disk_is_full(error: OSError) -> int:
+    output.give_up()
+    note(
+        f"error: {error.filename or 'the output'} cannot be written, as the disk is full; "
+        "what was accepted before is done all the same"
+    )
+    return FAILED

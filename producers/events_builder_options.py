@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
+from producers.smart_response.arguments import seconds
+
 #: Seconds that --wait waits when it names none.
 WAIT_S = 60.0
 
@@ -76,7 +78,7 @@ def _add_our_options(parser: ArgumentParser) -> None:
     add(
         "--wait",
         nargs="?",
-        type=float,
+        type=seconds,
         const=WAIT_S,
         metavar="SECONDS",
         help=f"wait for the outcome (default {WAIT_S:.0f}) and print the event's id and link",

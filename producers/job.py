@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
 from producers import remembered
+from producers.console import DONE, FAILED, guarded
 from producers.smart_response import report
+from producers.smart_response.arguments import seconds
 from producers.smart_response.commands import ACTIONS, TQ_JOB
-from workers.config import load
-from workers.errors import InputError, TqError
+from producers.smart_response.settings import read_settings
+from workers.errors import InputError
 from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
 from workers.ledger.records import Record
@@ -26,17 +30,16 @@ _NAMES = {action.kind: action.name for action in ACTIONS.values()}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Show a job; the exit code is 0 for one that is done or will be, 1 for one that failed."""
-    words, values = TQ_JOB.read(sys.argv[1:] if argv is None else argv)
+    return guarded(partial(_run, *TQ_JOB.read(sys.argv[1:] if argv is None else argv)))
+
+
+def _run(words: Sequence[str], values: dict[str, str]) -> int:
     if "help" in values:
         print(TQ_JOB.help())
-        return 0
-    try:
-        record = _record(words, values)
-    except TqError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+        return DONE
+    record = _record(words, values)
     print(msgspec.json.encode(record).decode() if "json" in values else text(record))
-    return 1 if record.state == "dead" else 0
+    return FAILED if record.state == "dead" else DONE
 
 
 def text(record: Record) -> str:
@@ -52,10 +55,15 @@ def text(record: Record) -> str:
 
 
 def _record(words: Sequence[str], values: dict[str, str]) -> Record:
-    if len(words) != 1 or words[0].startswith("-"):
+    unknown = values.get("unknown") or next((word for word in words if word.startswith("-")), "")
+    if unknown:
+        raise InputError(f"is no option of tq-job\n{TQ_JOB.usage()}", field=unknown)
+    if len(words) != 1:
         raise InputError(f"give one job id\n{TQ_JOB.usage()}")
-    folder = values.get("config") or remembered.memory().recall().get("config")
-    desk = Desk(connect(load(folder).settings.redis_url))
+    folder = (
+        values.get("config") or os.environ.get("TQ_CONFIG") or remembered.memory().recall().get("config", "")
+    )
+    desk = Desk(connect(read_settings(folder, os.environ).redis_url))
     record = _awaited(desk, words[0], _seconds(values.get("wait", "")))
     if record is None:
         raise InputError(
@@ -76,7 +84,7 @@ def _awaited(desk: Desk, job_id: str, wait_s: float) -> Record | None:
 
 def _seconds(text: str) -> float:
     try:
-        return float(text or 0)
+        return seconds(text or "0")
     except ValueError as error:
         raise InputError(f"{text!r} is no number of seconds", field="--wait") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -40,12 +41,16 @@ def read_argument(argument: str) -> bytes | str:
         raise InputError("standard input is closed; pipe the payload into the command", field="payload")
     if argument == "-":
         data = sys.stdin.buffer.read(MOST_BYTES + 1)
+    elif argument == "@":
+        raise InputError("no file is named behind the @; write @FILE", field="payload")
     elif argument.startswith("@"):
         try:
             with open(argument[1:], "rb") as file:
                 data = file.read(MOST_BYTES + 1)
         except OSError as error:
             raise InputError(f"{argument[1:]} cannot be read: {error.strerror}", field="payload") from error
+    elif os.path.isfile(argument):
+        raise InputError(f"{argument} is a file; write @{argument} to send what is in it", field="payload")
     else:
         return argument
     if len(data) > MOST_BYTES:

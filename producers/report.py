@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from producers.console import AWAY, DONE, FAILED, note
+from producers.console import AWAY, DONE, FAILED, INTERRUPTED, note
 from producers.hand_over import HandOver
 from producers.printable import printable
 from workers.errors import ServiceAway
@@ -15,6 +15,10 @@ from workers.ledger.desk import Desk
 CODES = {"done": DONE, "dead": FAILED}
 
 
+#: What is told of a job for which a person did not wait any longer.
+_INTERRUPTED = {"outcome": "open", "reason": "nobody waited any longer; the job is kept and done"}
+
+
 class Wait:
     """Waits for outcomes until a common deadline, `wait_s` seconds from now."""
 
@@ -22,17 +26,30 @@ class Wait:
         self._desk = desk
         self._deadline = time.monotonic() + wait_s
         self._wait_s = wait_s
+        self._is_interrupted = False
 
     def outcome(self, job_id: str) -> tuple[int, dict[str, Any]]:
-        """Return the exit code and what became of the job, or why that is not known yet."""
+        """Return the exit code and what became of the job, or why that is not known yet.
+
+        Ctrl-C ends the waiting for this job and all later ones, whose ids a person must learn all the same.
+        """
         try:
             entry = self._desk.outcome(job_id, wait_s=max(self._deadline - time.monotonic(), 0.0))
+            if entry is not None:
+                return CODES.get(entry.state, AWAY), {"outcome": entry.state, **entry.note}
+            if self._is_interrupted:
+                return INTERRUPTED, _INTERRUPTED
+            return AWAY, {"outcome": "open", "reason": self._why()}
         except ServiceAway as error:
             return AWAY, {"outcome": "unknown", "reason": f"{error} The job is kept"}
-        if entry is None:
-            reason = f"not done within {self._wait_s:g} s, but kept; is a worker running? tqctl status tells"
-            return AWAY, {"outcome": "open", "reason": reason}
-        return CODES.get(entry.state, AWAY), {"outcome": entry.state, **entry.note}
+        except KeyboardInterrupt:
+            self._is_interrupted, self._deadline = True, 0.0
+            return INTERRUPTED, _INTERRUPTED
+
+    def _why(self) -> str:
+        if away := self._desk.away("threatq").get("reason"):
+            return f"{away}; the job is kept and done later"
+        return f"not done within {self._wait_s:g} s, but kept; is a worker running? tqctl status tells"
 
 
 def report_spool(result: HandOver, folder: str) -> None:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from sandbox.cli import LOGRHYTHM_PORT, THREATQ_PORT
 from sandbox.processes import ROOT
 from sandbox.redis_server import free_port, is_free
 from sandbox.system import System, running_system
@@ -19,8 +20,8 @@ from workers.errors import TqError
 #: Where the data, the configuration and the logs of `make up` stay from one start to the next.
 FOLDER = ROOT / "var"
 
-#: The simulated ThreatQ's port, the same each time so that a browser's tab stays good.
-THREATQ_PORT = 8900
+#: What is said of the option that names the simulated ThreatQ's port.
+PORT_HELP = f"of the simulated ThreatQ (default {THREATQ_PORT}, or any free one); 0: any free one"
 
 #: The HTTP door's usual port; where it is taken, any free one.
 SHIM_PORT = 8070
@@ -33,13 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run until Ctrl-C or TERM; everything is stopped in order."""
     parser = argparse.ArgumentParser(prog="make up", description=__doc__)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="data, configuration and logs")
-    parser.add_argument("--threatq-port", type=int, default=THREATQ_PORT, help="0 takes a free one")
+    parser.add_argument("--threatq-port", type=int, help=PORT_HELP)
     options = parser.parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
         with (
-            running_system(options.folder, threatq_port=options.threatq_port) as system,
+            running_system(options.folder, threatq_port=threatq_port(options.threatq_port)) as system,
             contextlib.suppress(KeyboardInterrupt),
         ):
             password, token = start_flower(system), start_shim(system)
@@ -54,6 +55,13 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     print("Everything is stopped.")
     return 0
+
+
+def threatq_port(chosen: int | None) -> int:
+    """Return the simulated ThreatQ's port: if it is free the same each time, so that a browser's tab stays good."""
+    if chosen is not None:
+        return chosen
+    return THREATQ_PORT if is_free(THREATQ_PORT) and is_free(LOGRHYTHM_PORT) else 0
 
 
 def start_flower(system: System) -> str:

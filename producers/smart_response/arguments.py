@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+#: Seconds that anybody may wait for an outcome; whoever writes more has mistyped it.
+MOST_SECONDS = 1e6
+
+
 class Word:
     """A part of the command line that needs no switch."""
 
@@ -53,6 +57,12 @@ COMMON = (
     Switch("no_wait", "--no-wait", help="do not wait for the outcome"),
     Switch("wait", "--wait", label="SECONDS", help="wait this long for the outcome (setting wait_s)"),
     Switch("help", "-h", "--help", help="show this text"),
+)
+
+
+#: The last line of every help text.
+_CODES = (
+    "Exit codes: 0 done or accepted, 1 it failed, 2 wrong input or settings, 3 Redis is away; the job is kept"
 )
 
 
@@ -129,9 +139,19 @@ class Syntax:
         rows += [(_spelt(switch, switch.names), switch.help) for switch in self.switches]
         width = max(len(left) for left, _ in rows)
         lines = [f"  {left:<{width}}  {right}" for left, right in rows]
-        return "\n".join(
-            [f"usage: {self.usage()}", "", self.summary, "", *lines, "", f"Example: {self.example}"]
+        head, tail = (
+            [f"usage: {self.usage()}", "", self.summary, ""],
+            ["", f"Example: {self.example}", "", _CODES],
         )
+        return "\n".join([*head, *lines, *tail])
+
+
+def seconds(text: str) -> float:
+    """Return how long to wait; raises ValueError for what is no number from 0 to MOST_SECONDS."""
+    number = float(text)
+    if not 0 <= number <= MOST_SECONDS:
+        raise ValueError(text)
+    return number
 
 
 def read_pairs(text: str, *, field: str) -> list[list[str]]:
@@ -152,7 +172,8 @@ def read_pairs(text: str, *, field: str) -> list[list[str]]:
     pairs = [[name, value.strip()] for name, value in pairs]
     for name, value in pairs:
         if not name or not value:
-            raise InputError(f'"{name}:{value}" is no attribute; write name:value,name:value', field=field)
+            given = f"{name}:{value}".strip(":")
+            raise InputError(f'"{given}" is no attribute; write name:value,name:value', field=field)
     return pairs
 
 

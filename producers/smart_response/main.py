@@ -7,8 +7,9 @@ import os
 import sys
 import time
 
-from producers import remembered
+from producers import output, remembered
 from producers.smart_response import report
+from producers.smart_response.arguments import seconds
 from producers.smart_response.commands import ACTIONS
 from producers.smart_response.link import connect
 from producers.smart_response.outcome import outcome
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from producers.smart_response.link import Link
     from producers.smart_response.settings import StubSettings
     from workers.jobs import Job
+
+
+#: What a shell expects of a command that Ctrl-C ended.
+INTERRUPTED = 130
 
 
 class Answer:
@@ -119,16 +124,22 @@ class Run:
         if not given:
             return settings.wait_s
         try:
-            seconds = float(given)
-        except ValueError:
-            seconds = -1.0
-        if not 0 <= seconds < 1e6:
-            raise InputError(f"{given!r} is no number of seconds", field="--wait")
-        return seconds
+            return seconds(given)
+        except ValueError as error:
+            raise InputError(f"{given!r} is no number of seconds", field="--wait") from error
 
 
 def run(action: Action, argv: Sequence[str]) -> int:
     """Carry out one call of an action, print its outcome and return the exit code."""
+    output.prepare()
+    try:
+        return _carry_out(action, argv)
+    except KeyboardInterrupt:
+        print(f"interrupted; run {action.syntax.name} again, nothing is done twice", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _carry_out(action: Action, argv: Sequence[str]) -> int:
     here = Run(action, argv)
     if "help" in here.values:
         _print(action.syntax.help())
@@ -145,10 +156,12 @@ def run(action: Action, argv: Sequence[str]) -> int:
 
 
 def _print(text: str) -> None:
-    # A Windows console cannot show every character; the answer must come through all the same.
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    print(text, flush=True)
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        # What was asked for is done or accepted all the same, so the exit code stays what it is.
+        output.give_up()
+        print(f"the answer cannot be shown ({error.strerror})", file=sys.stderr)
 
 
 def _places(values: dict[str, str]) -> dict[str, str]:

@@ -36,12 +36,13 @@ class Connection:
     """One connection, signed in; every wait on it is bounded. Raises ServiceAway("redis")."""
 
     def __init__(self, address: Address) -> None:
+        self._place = f"{address.host}:{address.port}"
         try:
             self._socket = _connected(address.host, address.port)
             if address.tls is not None:
                 self._socket = _secured(self._socket, address.host, address.tls)
         except (OSError, ValueError) as error:
-            raise away(error) from error
+            raise self._away(error) from error
         self._socket.settimeout(ANSWER_TIMEOUT_S)
         self._read_ahead = b""
         self._greeting: list[Sequence[str | bytes | int]] = []
@@ -67,10 +68,17 @@ class Connection:
             self._socket.sendall(_packed(command))
             answer = self._read()
         except (OSError, ValueError) as error:
-            raise away(error) from error
+            raise self._away(error) from error
         if isinstance(answer, Refused):
             raise answer
         return answer
+
+    def _away(self, error: OSError | ValueError) -> ServiceAway:
+        why = getattr(error, "strerror", "") or str(error).rstrip(".")
+        return ServiceAway(
+            "redis",
+            f"Redis at {self._place} cannot be reached: {why}. Is it running, and is TQ_REDIS_URL right?",
+        )
 
     def _read(self) -> Any:
         line = self._line()
@@ -108,14 +116,11 @@ class Connection:
         self._read_ahead += data
 
 
-def away(error: Exception) -> ServiceAway:
-    """Return the error for a Redis that cannot be used now."""
-    if isinstance(error, Refused) and error.code in ("NOAUTH", "WRONGPASS", "NOPERM"):
+def away(error: Refused) -> ServiceAway:
+    """Return the error for a Redis that refuses a command now."""
+    if error.code in ("NOAUTH", "WRONGPASS", "NOPERM"):
         return ServiceAway("redis", f"Redis refuses our user: {error}; correct TQ_REDIS_URL or the ACL.")
-    return ServiceAway(
-        "redis",
-        f"Redis cannot be reached: {str(error).rstrip('.')}. Is it running, and is TQ_REDIS_URL right?",
-    )
+    return ServiceAway("redis", f"Redis refuses this now: {str(error).rstrip('.')}. tqctl check says more")
 
 
 def _connected(host: str, port: int) -> _socket.socket:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 
+from workers.errors import ConfigError
 from workers.ledger.replicas import NOBODY, Replicas
 
 TYPE_CHECKING = False
@@ -59,6 +60,8 @@ class StubSettings:
 def read_settings(folder: str, environ: Mapping[str, str]) -> StubSettings:
     """Read the settings from `folder` ("": the current one) and the environment; raises ConfigError."""
     path = _path(folder)
+    if folder and not os.path.exists(path) and not _names_redis(environ):
+        raise ConfigError(f"there is no {path}; name the folder of tq.yaml with -c, or set TQ_REDIS_URL")
     quick = _quick(path, environ)
     if quick is not None:
         try:
@@ -68,6 +71,10 @@ def read_settings(folder: str, environ: Mapping[str, str]) -> StubSettings:
     from workers.config import load
 
     return _of(load(folder or None, environ))
+
+
+def _names_redis(environ: Mapping[str, str]) -> bool:
+    return bool(environ.get("TQ_REDIS_URL") or environ.get("TQ_REDIS_URL_FILE"))
 
 
 def _path(folder: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import up
 from sandbox.processes import ROOT
 
 pytestmark = pytest.mark.acceptance
@@ -34,6 +35,13 @@ def _read(path: Path) -> bytes:
 
 def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("TQ_")}
+
+
+def test_a_port_that_somebody_has_is_left_to_him(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(up, "is_free", lambda port: port != up.LOGRHYTHM_PORT)
+    assert (up.threatq_port(None), up.threatq_port(8905)) == (0, 8905)
+    monkeypatch.setattr(up, "is_free", lambda _: True)
+    assert up.threatq_port(None) == up.THREATQ_PORT
 
 
 def test_the_demo_shows_the_guides_event_and_what_was_left_out() -> None:

@@ -60,4 +60,4 @@ def test_a_smart_response_shows_its_usage_for_wrong_words_alone(tmp_path: Path) 
 
 def test_a_job_that_is_called_like_an_option_is_none(tmp_path: Path) -> None:
     ended = run(tmp_path, BIN / "tq-job", "--no-such-option", TQ_REDIS_URL="redis://127.0.0.1:1/0")
-    assert (ended.returncode, "give one job id" in ended.stderr) == (2, True)
+    assert (ended.returncode, "--no-such-option: is no option of tq-job" in ended.stderr) == (2, True)

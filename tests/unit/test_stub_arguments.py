@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.smart_response.arguments import read_pairs
+from producers.smart_response.arguments import read_pairs, seconds
 from producers.smart_response.commands import ACTIONS, ALARM_FIELDS
 from workers.errors import InputError
 
@@ -185,3 +185,9 @@ def test_no_attribute_text_breaks_the_reader(text: str) -> None:
     except InputError:
         return
     assert all(name and value for name, value in pairs)
+
+
+@pytest.mark.parametrize("text", ["soon", "nan", "inf", "-5", "1e9"])
+def test_a_mistyped_wait_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        seconds(text)

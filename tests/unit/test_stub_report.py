@@ -51,7 +51,7 @@ TEXTS = {
     "kept": report.kept(
         "ThreatQ Add IOC",
         JOB,
-        "Redis cannot be reached: [Errno 111] Connection refused. Is it running, and is TQ_REDIS_URL right?",
+        "Redis at redis.example:6379 cannot be reached: Connection refused. Is it running, and is TQ_REDIS_URL right?",
         r"L:\ThreatQ\config\spool",
     ),
 }  # fmt: skip

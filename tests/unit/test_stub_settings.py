@@ -116,7 +116,13 @@ def test_the_spool_lies_where_the_events_builder_looks_for_it(tmp_path: Path, li
     # Given a file that is read quickly, or not; then both commands keep their jobs in one place
     write(tmp_path, f"{line}\n")
     assert read_settings(str(tmp_path), {}).folder == str(load(tmp_path, {}).path.parent)
-    assert read_settings(str(tmp_path / "absent"), {}).folder == ""
+    absent = read_settings(str(tmp_path / "absent"), {"TQ_REDIS_URL": "redis://127.0.0.1:6379/0"})
+    assert absent.folder == ""
+
+
+def test_a_folder_without_a_file_does_not_lead_to_a_redis_that_nobody_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"there is no .*tq\.yaml"):
+        read_settings(str(tmp_path / "absent"), {})
 
 
 def test_without_a_file_the_environment_is_enough(tmp_path: Path) -> None:

@@ -12,11 +12,10 @@ from workers.ctl.shell import Shell
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--folder", type=Path, default=up.FOLDER, help="data, configuration and logs")
-    parser.add_argument(
-        "--threatq-port", type=int, default=up.THREATQ_PORT, help="of the simulated ThreatQ; 0: any free one"
-    )
+    parser.add_argument("--threatq-port", type=int, help=up.PORT_HELP)
 
 
 def run(_shell: Shell, options: Namespace) -> int:
     """Run it."""
-    return up.main(["--folder", str(options.folder), "--threatq-port", str(options.threatq_port)])
+    port = [] if options.threatq_port is None else ["--threatq-port", str(options.threatq_port)]
+    return up.main(["--folder", str(options.folder), *port])
