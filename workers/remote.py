@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from workers import tracing
 
@@ -26,6 +30,11 @@ class Adapter(HTTPAdapter):
         super().__init__(pool_connections=pool_connections, pool_maxsize=pool_maxsize)
         self._tell = observe
 
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Make the pools, with connections that know `meanwhile`."""
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
         """Send a request; raises what requests raises."""
         request.headers.update(tracing.headers())
@@ -37,3 +46,69 @@ class Adapter(HTTPAdapter):
         finally:
             path = request.path_url.partition("?")[0]
             self._tell(str(request.method), path, status, time.monotonic() - began)
+
+
+@contextmanager
+def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+    """Do `act` once, while the service works on the first request that is made in the block; else at its end.
+
+    A thread beside would not do: it takes the interpreter between the head and the body of the request, so that the
+    service begins later. Raises what `act` raises, at the end of the block.
+    """
+    errand = _Errand(act)
+    token = _errand.set(errand)
+    try:
+        yield
+    finally:
+        _errand.reset(token)
+        errand.finish()
+
+
+class _Errand:
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act: Callable[[], None] | None = act
+        self._error: OSError | None = None
+
+    def run(self) -> None:
+        act, self._act = self._act, None
+        if act is None:
+            return
+        try:
+            act()
+        except OSError as error:
+            # Raised from here, a full disk would be taken for a broken connection.
+            self._error = error
+
+    def finish(self) -> None:
+        self.run()
+        if self._error:
+            raise self._error
+
+
+_errand: ContextVar[_Errand | None] = ContextVar("errand", default=None)
+
+
+class _Connection(HTTPConnection):
+    def getresponse(self) -> Any:
+        _run_errand()
+        return super().getresponse()
+
+
+class _TlsConnection(HTTPSConnection):
+    def getresponse(self) -> Any:
+        _run_errand()
+        return super().getresponse()
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+def _run_errand() -> None:
+    errand = _errand.get()
+    if errand:
+        errand.run()

@@ -6,9 +6,11 @@ An entry costs 16 bytes. At that length two of a million entries share a digest 
 
 from __future__ import annotations
 
+import struct
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
+from itertools import chain
 
 from workers.listsync.spill import key_of, partition
 
@@ -16,7 +18,9 @@ from workers.listsync.spill import key_of, partition
 WIDTH = 16
 
 Manifest = Mapping[int, bytes]
-"""Packed, sorted digests by partition; a partition without entries may be absent."""
+"""Packed digests by partition, each once and in any order; a partition without entries may be absent."""
+
+_each_digest = struct.Struct(f"{WIDTH}s").iter_unpack
 
 
 def digest(value: str) -> bytes:
@@ -26,12 +30,12 @@ def digest(value: str) -> bytes:
 
 def unpack(packed: bytes) -> frozenset[bytes]:
     """Return the digests of one partition."""
-    return frozenset(packed[start : start + WIDTH] for start in range(0, len(packed), WIDTH))
+    return frozenset(chain.from_iterable(_each_digest(packed)))
 
 
 def pack(digests: Iterable[bytes]) -> bytes:
-    """Return digests as one sorted string of bytes."""
-    return b"".join(sorted(set(digests)))
+    """Return digests as one string of bytes."""
+    return b"".join(set(digests))
 
 
 def digests_of(batches: Iterable[list[str]], *, caseless: bool) -> dict[int, bytes]:
@@ -47,7 +51,7 @@ def digests_of(batches: Iterable[list[str]], *, caseless: bool) -> dict[int, byt
 def with_added(packed: bytes, added: bytes) -> bytes:
     """Return one partition after entries were put into the list; write it before they are, so that a
     run that is killed in between still knows them as its own."""
-    return pack(unpack(packed) | unpack(added)) if packed else added
+    return packed + pack(unpack(added) - unpack(packed)) if packed else added
 
 
 def with_removed(packed: bytes, removed: bytes) -> bytes:

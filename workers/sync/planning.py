@@ -65,8 +65,17 @@ def add_wanted(run: Run) -> None:
 
 
 def pieces(state: RunState, folder: RunFolder) -> list[ListState]:
-    """Return the lists of which something can be done now: read it, or, once everything is gathered, plan it."""
-    return [one for one in state.lists or [] if _has_piece(state, one, folder.of(one))]
+    """Return the lists of which something can be done now: read it, or, once everything is gathered, plan it.
+
+    Those with the most to write come first: they are written, one at a time, while the others are planned.
+    """
+    found = [one for one in state.lists or [] if _has_piece(state, one, folder.of(one))]
+    wanted = {(type, bucket): count for type, bucket, count, _ in state.taken.lists}
+
+    def changes(one: ListState) -> int:
+        return abs(wanted.get((one.type, one.bucket), 0) - (read_of(folder.of(one)) or Read()).count)
+
+    return sorted(found, key=changes, reverse=True) if state.is_gathered else found
 
 
 def do_a_piece(run: Run) -> bool:

@@ -20,8 +20,7 @@ from workers.urls import service_url
 
 #: Connections kept open; a worker with more threads opens further ones and closes them after use.
 POOL_SIZE = 32
-#: Bytes that are read at once of an answer that is decoded into a type: a page of rows in one go. Each smaller read
-#: would wait anew for the thread that works on the page before.
+#: Bytes that are read at once of an answer that is decoded into a type: a page of rows in one go.
 PAGE_BYTES = 1 << 20
 
 
