@@ -1,4 +1,4 @@
-"""What a Celery client asks for by name: accepted like through every other door, or kept with the reason."""
+"""What a Celery client asks for by name: accepted as through every other door, or quarantined with the reason."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from workers.intake import Intake, accepted_only, refused_only
 from workers.jobs import Job
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
+from workers.payload.shape import escape_all, escape_unfit
 
 #: The name of this door in the ledger, and of its task.
 DOOR, TASK = "celery", "jobs.accept"
@@ -42,19 +43,21 @@ def _read(call: dict[str, Any], intake: Intake) -> tuple[list[Job], list[Unreada
     kind, arguments, key = call.get("job"), call.get("arguments"), call.get("key") or ""
     if not isinstance(kind, str) or not isinstance(arguments, dict) or not isinstance(key, str):
         raise InputError("needs job (a text) and arguments (an object); key is a text")
-    key = f"{DOOR}:{key}" if key else ""
+    key = f"{DOOR}:{escape_unfit(key)}" if key else ""
     if kind != "events.create":
-        checked = read_action(kind, arguments)
+        checked = read_action(kind, escape_all(arguments))
         return [Job(kind, checked, door=DOOR, title=title(kind, checked), key=key)], []
     if arguments.keys() != {"payload"}:
         raise InputError('holds the payload and nothing else: {"payload": {…}}', field="arguments")
     payload = arguments["payload"]
-    found = intake.jobs(payload.encode() if isinstance(payload, str) else _text(payload), key=key)
+    # Half a surrogate pair, which JSON can write, is refused as what is not UTF-8.
+    raw = payload.encode("utf-8", "surrogatepass") if isinstance(payload, str) else _text(payload)
+    found = intake.jobs(raw, key=key)
     return accepted_only(found), [_unreadable(one.code, one.detail, one.raw) for one in refused_only(found)]
 
 
 def _unreadable(code: str, reason: str, raw: bytes) -> Unreadable:
-    return Unreadable(DOOR, TASK, code, reason, raw)
+    return Unreadable(DOOR, TASK, code, escape_unfit(reason), raw)
 
 
 def _text(value: Any) -> bytes:

@@ -59,6 +59,11 @@ def test_an_action_is_accepted(redis: Redis, desk: Desk) -> None:
         ({"job": "lists.sync", "arguments": {}}, "is no action"),
         ({"job": "indicators.mark", "arguments": {"type": "FQDN", "value": "x"}}, "verdict"),
         ({"job": "events.create", "arguments": {"payload": EVENT}, "positional": [1]}, "positional"),
+        # half of a surrogate pair, which JSON can write and UTF-8 cannot
+        ({"job": "events.create", "arguments": {"payload": "\ud800"}}, "not JSON"),
+        ({"job": "events.create\ud800", "arguments": {}}, "is no action"),
+        ({"job": "events.create", "arguments": {"payload": EVENT}, "\ud800": 1}, r"unknown: \ud800"),
+        ({"job": "indicators.lookup", "arguments": {"type": "FQDN", "value": "x", "\ud800": 1}}, "\\ud800"),
     ],
 )
 def test_what_cannot_be_accepted_is_kept_with_the_reason(
@@ -69,6 +74,13 @@ def test_what_cannot_be_accepted_is_kept_with_the_reason(
     assert reason in kept.reason
     assert (kept.door, kept.source) == ("celery", "jobs.accept")
     assert sum(desk.open_jobs().values()) == 0
+
+
+def test_half_a_surrogate_pair_in_a_title_or_key_costs_no_job(redis: Redis, desk: Desk) -> None:
+    asked = {"type": "FQDN", "value": "bad\ud800.example"}
+    (job_id,) = call(redis, job="indicators.lookup", arguments=asked, key="k\ud800")
+    assert desk.arguments(job_id) == {"type": "FQDN", "value": r"bad\ud800.example"}
+    assert call(redis, job="indicators.lookup", arguments=asked, key="k\ud800") == [job_id]
 
 
 def test_a_key_that_was_used_for_something_else_is_kept_too(redis: Redis) -> None:
