@@ -21,7 +21,7 @@ from celery.signals import (
 
 from workers import logs
 from workers.ending import end_with
-from workers.errors import ConfigError
+from workers.errors import ConfigError, ServiceAway
 from workers.heartbeat import show_life
 from workers.runtime import runtime
 
@@ -51,8 +51,11 @@ def _end_in_time() -> None:
     """
     here = runtime()
     time.sleep(here.settings.stop_within_s)
-    jobs = here.leases.give_back("its worker was stopped", here.settings.threatq_read_timeout_s)
-    log.warning("stopped in the middle of work", given_back=jobs)
+    try:
+        jobs = here.leases.give_back("its worker was stopped", here.settings.threatq_read_timeout_s)
+        log.warning("stopped in the middle of work", given_back=jobs)
+    except ServiceAway as error:
+        log.warning("stopped in the middle of work, its leases run out", reason=str(error))
     os._exit(0)
 
 
