@@ -77,6 +77,9 @@ def _is_redis(name: str, value: Any) -> bool:
 
 
 def _bound(meta: Meta) -> str:
-    if meta.gt is not None:
-        return f" above {meta.gt}"
-    return f" of at least {meta.ge}" if meta.ge is not None else ""
+    least = (
+        f"above {meta.gt}" if meta.gt is not None else f"of at least {meta.ge}" if meta.ge is not None else ""
+    )
+    most = f"at most {meta.le}" if meta.le is not None else ""
+    bounds = " and ".join(filter(None, (least, most)))
+    return f" {bounds}" if bounds else ""

@@ -92,6 +92,8 @@ def test_a_password_stays_the_text_that_stands_in_the_file(folder: Path) -> None
         ("lease_s", "0", "a number above 0"),
         ("wait_s", "-1", "a number of at least 0"),
         ("max_open_jobs", "1.5", "a whole number above 0"),
+        ("memory_percent", "150", "a number above 0 and at most 100"),
+        ("log_verbosity", "7", "a whole number of at least 1 and at most 3"),
         ("sync_method", "Full", "add or full"),
         ("logrhythm_v751", "maybe", "true or false"),
         ("redis_url", "127.0.0.1:6379", "redis://"),
