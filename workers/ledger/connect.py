@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import hiredis
 import redis as redis_client
@@ -21,6 +21,9 @@ from workers.urls import shown_url
 
 #: Seconds to connect, and to wait for an answer. Without them a half-open link holds a process for ever.
 CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 1.0, 5.0
+
+#: Where a Sentinel listens unless the URL names a port.
+SENTINEL_PORT = 26379
 
 
 def connect(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S, retries: int = 1) -> Redis:
@@ -96,12 +99,14 @@ def _master(query: str) -> str:
 
 def _through_sentinel(kind: Any, url: str, options: dict[str, Any]) -> Any:
     parts = urlsplit(url)
-    hosts = [host.rpartition("@")[2] for host in parts.netloc.split(",")]
+    login, _, hosts = parts.netloc.rpartition("@")
+    username, _, password = (unquote(part) for part in login.partition(":"))
+    nodes = [urlsplit(f"//{host}") for host in hosts.split(",")]
     sentinel = kind(
-        [(host.partition(":")[0], int(host.partition(":")[2] or 26379)) for host in hosts],
+        [(node.hostname, node.port or SENTINEL_PORT) for node in nodes],
         sentinel_kwargs={"socket_timeout": CONNECT_TIMEOUT_S},
-        username=parts.username,
-        password=parts.password,
+        username=username or None,
+        password=password or None,
         db=int(parts.path.strip("/") or 0),
         **options,
     )
