@@ -151,12 +151,15 @@ def test_with_everything_away_a_bundle_is_written_all_the_same(tmp_path: Path) -
         "HOME": str(tmp_path),
         "TQ_REDIS_URL": "redis://:pw-of-redis@127.0.0.1:1/0",
     }
-    done = _bundle(env=environ, cwd=tmp_path)
+    # A log that cannot be read: a folder, since root may read any file.
+    (tmp_path / "logs" / "tq-beat.log").mkdir(parents=True)
+    done = _bundle("--logs", "logs", env=environ, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (out,) = tmp_path.glob("tq-support-*.tar.gz")
     assert out.stat().st_mode & 0o777 == 0o600
     files = _unpacked(out)
     assert "cannot be reached" in json.loads(files["status.json"])["not_found_out"]
+    assert files["logs/0/tq-beat.log"].startswith("cannot be read: ")
     assert "pw-of-redis" not in "".join(files.values())
 
 

@@ -48,6 +48,24 @@ def test_held_deletes_are_shown_and_approved_by_their_id(stage: Stage, ctl: Ctl)
     assert ctl("sync", "held") == (0, [])
 
 
+def test_deletes_can_be_approved_by_a_user_without_a_name_as_in_a_container(
+    stage: Stage, ctl: Ctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 10001")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    stage.set(sync_delete_max_count=1)
+    stage.seed(50, types=["FQDN"])
+    stage.sync()
+    stage.expire(every=2)
+    stage.sync()
+    _, (hold,) = ctl("sync", "held")
+    assert ctl("sync", "approve", hold["id"], "--later")[0] == 0
+    _, (approved,) = ctl("sync", "held")
+    assert approved["approved_by"].startswith("somebody@")
+
+
 def test_the_history_tells_what_each_run_did(stage: Stage, ctl: Ctl) -> None:
     stage.seed(10, types=["MD5"])
     stage.sync()

@@ -97,9 +97,16 @@ def _logs(shell: Shell, folders: list[Path]) -> Iterator[tuple[str, str]]:
     known = [Path(location)] if location and Path(location).is_dir() else []
     for number, folder in enumerate(dict.fromkeys((*known, *folders))):
         for file in sorted(folder.glob("*.log*")):
-            with file.open("rb") as log:
-                log.seek(max(0, file.stat().st_size - LOG_BYTES))
-                yield f"logs/{number}/{file.name}", log.read().decode(errors="replace")
+            yield f"logs/{number}/{file.name}", _end_of(file)
+
+
+def _end_of(file: Path) -> str:
+    try:
+        with file.open("rb") as log:
+            log.seek(max(0, file.stat().st_size - LOG_BYTES))
+            return log.read(LOG_BYTES).decode(errors="replace")
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def _packed(files: dict[str, str]) -> bytes:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import shlex
-import socket
 import subprocess
 import tempfile
 import zlib
@@ -17,7 +15,7 @@ from typing import Any
 
 from workers.ctl.aside import Aside
 from workers.ctl.jobs import known
-from workers.ctl.shell import Shell
+from workers.ctl.shell import Shell, operator
 from workers.errors import InputError
 from workers.events import PLANNERS
 from workers.jobs import compact
@@ -77,7 +75,7 @@ def _run_aside(shell: Shell, aside: Aside, item: Kept, options: Namespace) -> in
 
 def note_of(what: str) -> dict[str, str]:
     """Return what the history says about a replay: what was done, by whom."""
-    return {"reason": f"{what} by {_user()}@{socket.gethostname()}"}
+    return {"reason": f"{what} by {operator()}"}
 
 
 def with_value(arguments: dict[str, Any], assignment: str) -> dict[str, Any]:
@@ -161,10 +159,3 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "somebody"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import socket
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -14,11 +16,22 @@ from workers.ctl.tables import Shown, show_all
 from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
+from workers.ledger.opening import open_ledger
 
 #: Seconds that Redis may take to answer a person at a terminal.
 ANSWER_TIMEOUT_S = 3.0
 
 T = TypeVar("T")
+
+
+def operator() -> str:
+    """Return who types the commands, as user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user is often a number without a name.
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"
 
 
 def above_zero(text: str) -> int:
@@ -78,7 +91,7 @@ class Shell:
     @cached_property
     def ledger(self) -> Ledger:
         """The workers' side of the ledger."""
-        return Ledger(self.desk.redis)
+        return open_ledger(self.desk.redis, self.settings)
 
     def show(self, value: T, words: Callable[[T], Iterable[Shown]]) -> None:
         """Print `value`, which is made of what JSON knows, as JSON; or for a person what `words` makes of it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import time
 from argparse import ArgumentParser, Namespace
@@ -11,7 +10,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from producers.logrhythm import main as sync_now
-from workers.ctl.shell import Shell, above_zero, options_of_all
+from workers.ctl.shell import Shell, above_zero, operator, options_of_all
 from workers.ctl.tables import Grid, age
 from workers.jobs import Job
 from workers.sync.held import Hold
@@ -74,7 +73,7 @@ def show_held(shell: Shell, _options: Namespace) -> int:
 def approve(shell: Shell, options: Namespace) -> int:
     """Approve held deletes."""
     redis = shell.desk.redis
-    hold = Holds(redis).approve(options.id, by=getpass.getuser(), now_ms=now_ms(redis))
+    hold = Holds(redis).approve(options.id, by=operator(), now_ms=now_ms(redis))
     job_id = "" if options.later else _start(shell, hold)
     told = f"job {job_id}" if job_id else "with the next run"
     shell.show(
