@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import structlog
 
 from workers.app import app
@@ -26,4 +28,10 @@ def work() -> None:
     try:
         start_if_due(ledger, settings)
     except ConfigError as error:
-        log.error("no sync is scheduled", reason=str(error))
+        _say_once(str(error))
+
+
+@cache
+def _say_once(reason: str) -> None:
+    """Log why no sync is scheduled: a process reads its settings once, so the next second brings nothing new."""
+    log.error("no sync is scheduled", reason=reason)
