@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from workers.logrhythm.failure import Deadlock, failure, words
 from workers.logrhythm.gateway import Gateway
 from workers.logrhythm.lists import name_filter
 from workers.logrhythm.model import ListKind, changed_list, new_list, summary
+from workers.logrhythm.people import fetch_people
 from workers.logrhythm.retry import RetryPolicy
 from workers.logrhythm.token import read_token
 
@@ -123,3 +125,15 @@ def test_a_summary_may_come_in_an_array() -> None:
     assert summary([{"guid": "G", "name": "x", "listType": "IP"}]).guid == "G"
     with pytest.raises(ServiceAway, match="do not know"):
         summary({"name": "x"})
+
+
+class EndlessPeople:
+    """A gateway that knows a thousand people and gives all of them for every page."""
+
+    def call(self, _method: str, _path: str, **_: object) -> list[dict[str, object]]:
+        return [{"id": number, "lastName": f"Role {number}"} for number in range(1_000)]
+
+
+def test_people_that_come_again_on_every_page_end() -> None:
+    people = fetch_people(cast(Gateway, EndlessPeople()), v751=True)
+    assert [person.id for person in people] == list(range(1_000))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from workers.config import Settings
 from workers.listsync.plan import ListPlan
 from workers.sync.pieces import (
     LOCK,
@@ -23,6 +24,7 @@ from workers.sync.pieces import (
     show_life,
     taken,
 )
+from workers.sync.state import base_folder
 
 HOLDER = """
 import sys, time
@@ -77,3 +79,9 @@ def test_what_became_of_a_piece_is_read_as_it_was_kept(tmp_path: Path) -> None:
     keep_planned(tmp_path, Planned(plan, is_gone=True))
     assert read_of(tmp_path) == Read(3, 99)
     assert planned_of(tmp_path) == Planned(plan, is_gone=True)
+
+
+def test_a_run_that_ends_while_the_folder_is_looked_through_is_no_fault(tmp_path: Path) -> None:
+    # a name that is there and leads nowhere, as for somebody who looks a moment too late
+    (tmp_path / "ended").symlink_to("nowhere")
+    assert base_folder(Settings(sync_dir=str(tmp_path))) == tmp_path

@@ -105,18 +105,20 @@ _COMPARISONS: tuple[Callable[[Person, str], bool], ...] = (*map(_spelt, range(4)
 
 
 def _pages(gateway: Gateway, path: str) -> Iterator[Person]:
-    offset = 0
+    """Yield everybody page by page, each once, also where the server ignores the offset."""
+    seen: set[int] = set()
     while True:
         try:
-            page: Any = gateway.call("GET", path, params={"offset": str(offset), "count": str(PAGE_SIZE)})
+            page: Any = gateway.call("GET", path, params={"offset": str(len(seen)), "count": str(PAGE_SIZE)})
         except ListGone:
             # The persons endpoint answers an empty page with 404.
-            if offset:
+            if seen:
                 return
             raise
-        yield from _people(page, path)
-        offset += len(page)
-        if len(page) < PAGE_SIZE:
+        new = [person for person in _people(page, path) if person.id not in seen]
+        yield from new
+        seen.update(person.id for person in new)
+        if not new or len(page) < PAGE_SIZE:
             return
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -145,8 +146,10 @@ def base_folder(settings: Settings) -> Path:
         if user != "" and not settings.sync_dir and base.stat().st_uid != user:
             raise ConfigError(f"{base} belongs to somebody else; name another folder", field="sync_dir")
         for old in base.iterdir():
-            if time.time() - old.stat().st_mtime > ABANDONED_S:
-                shutil.rmtree(old, ignore_errors=True)
+            # A run that ends meanwhile removes its folder itself.
+            with suppress(FileNotFoundError):
+                if time.time() - old.stat().st_mtime > ABANDONED_S:
+                    shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise ConfigError(f"{base} cannot be used: {error.strerror}", field="sync_dir") from error
     return base
