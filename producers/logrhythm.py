@@ -7,8 +7,8 @@ import logging
 import os
 import threading
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import structlog
@@ -17,13 +17,13 @@ from msgspec import structs
 from producers import remembered
 from producers.console import DONE, WRONG_INPUT, guarded, note
 from producers.first_run import CONFIGURED, FirstRun, is_configured
-from producers.follow import Follow
+from producers.follow import End, Follow
 from producers.hand_over import ledger_of
 from producers.logrhythm_options import parse
-from producers.sync_report import as_json, code_of, show
+from producers.sync_report import ALL, as_json, code_of, show
 from producers.threatq_setup import check, register
 from workers import logs
-from workers.config import Loaded, Settings, load, require
+from workers.config import Loaded, Settings, load, missing, require
 from workers.drain import Consumer, drain
 from workers.errors import InputError, ServiceAway
 from workers.jobs import Job
@@ -35,7 +35,7 @@ from workers.runtime import Runtime
 from workers.sync.setup import NEEDED
 from workers.sync.work import work
 from workers.threatq.client import Client
-from workers.threatq.connector import Connector
+from workers.threatq.connector import Connector, Page
 from workers.traceparent import trace_of
 
 log = structlog.get_logger("tq.logrhythm")
@@ -53,11 +53,11 @@ def _run(options: Namespace) -> int:
     if not is_configured(loaded):
         _remember(options, FirstRun(check=check, register=_register).run(loaded))
         return DONE
-    settings = _settings(loaded.settings)
-    if settings is None:
+    names = _wanted(loaded.settings, options.collection)
+    if not names:
         return WRONG_INPUT
     _remember(options, loaded)
-    return _sync(_names(settings, options.collection), loaded, options)
+    return _sync(names, loaded, options)
 
 
 def _complete(options: Namespace) -> None:
@@ -65,7 +65,8 @@ def _complete(options: Namespace) -> None:
     earlier = remembered.memory().recall()
     options.config = options.config or os.environ.get("TQ_CONFIG") or earlier.get("config")
     options.loglocation = options.loglocation or earlier.get("loglocation") or "stdout"
-    options.verbosity = options.verbosity or int(earlier.get("verbosity", "1"))
+    known = {str(level): level for level in logs.LEVELS}
+    options.verbosity = options.verbosity or known.get(earlier.get("verbosity", ""), 1)
 
 
 def _remember(options: Namespace, loaded: Loaded) -> None:
@@ -100,30 +101,41 @@ def _register(settings: Settings) -> None:
     register(settings, settings.logrhythm_connector_name, LOGRHYTHM)
 
 
-def _settings(settings: Settings) -> Settings | None:
-    """Return the settings as LogRhythm's page in ThreatQ has them; None, with a word why, if it is not enabled.
+def _wanted(settings: Settings, only: str) -> list[str]:
+    """Return the collections to sync; none, with a word why, while LogRhythm's page in ThreatQ is not enabled.
 
-    While ThreatQ is away the file's settings count; the worker reads the page when ThreatQ is back.
+    While ThreatQ is away the file's settings count. Where they do not say what to sync, "" stands for all that the
+    page names: the worker reads it when ThreatQ is back. Raises ConfigError for what is missing or wrong.
     """
     if settings.settings_from == "local":
-        return settings
+        return _names(settings, only)
+    try:
+        page = _page(settings)
+    except ServiceAway as error:
+        note(f"warning: {error} The page {settings.logrhythm_connector_name} cannot be read now")
+        return [only] if missing(settings, NEEDED) else _names(settings, only)
+    return _names(with_logrhythm_page(settings, page.fields), only) if page else []
+
+
+def _page(settings: Settings) -> Page | None:
+    """Return LogRhythm's page if it is enabled; one that is not there yet is registered."""
     client = Client.from_settings(settings)
     name = settings.logrhythm_connector_name
     try:
         page = Connector(client, name).find()
-    except ServiceAway as error:
-        note(f"warning: {error}; the page {name} cannot be read now")
-        return settings
     finally:
         client.close()
     if page is None:
         _register(settings)
+        note(
+            f"ThreatQ had no connector {name}; it has now. Fill in its page and enable it, then run this again"
+        )
         print(CONFIGURED)
         return None
     if not page.is_enabled:
         note(f"error: the connector {name} is disabled in ThreatQ; enable it on its page, and run this again")
         return None
-    return with_logrhythm_page(settings, page.fields)
+    return page
 
 
 def _names(settings: Settings, only: str) -> list[str]:
@@ -143,13 +155,18 @@ def _sync(names: list[str], loaded: Loaded, options: Namespace) -> int:
             print(
                 json.dumps({"collection": name, "job": job_id})
                 if options.json
-                else f"started   {job_id}  {name}"
+                else f"started   {job_id}  {name or ALL}"
             )
         return DONE
     desk = Desk(ledger.redis)
-    follow = Follow(desk, runs, quiet=options.json)
-    with _worker(loaded.settings, options) if options.inline else _no_worker():
-        ends = follow.to_the_end()
+    try:
+        with _worker(loaded.settings, options) if options.inline else nullcontext():
+            ends = _follow(desk, runs, options)
+    except KeyboardInterrupt:
+        note(
+            "what was started is kept, and a worker goes on with it; tqctl sync history tells what became of it"
+        )
+        raise
     for end in ends:
         if options.json:
             print(as_json(desk, end))
@@ -158,13 +175,32 @@ def _sync(names: list[str], loaded: Loaded, options: Namespace) -> int:
     return max(map(code_of, ends))
 
 
+def _follow(desk: Desk, runs: Mapping[str, str], options: Namespace) -> list[End]:
+    """Return how the runs ended, and in place of those that led to others, how these did."""
+    ends = Follow(desk, runs, quiet=options.json).to_the_end()
+    led_to = {end.job: _led_to(end, inline=options.inline) for end in ends}
+    others = {name: job for jobs in led_to.values() for name, job in jobs.items()}
+    return [end for end in ends if not led_to[end.job]] + (_follow(desk, others, options) if others else [])
+
+
+def _led_to(end: End, *, inline: bool) -> dict[str, str]:
+    """Return the jobs that do a run's work in its place, by collection.
+
+    Those that it was handed out to; or the earlier one that has the collection, if only this process works on it.
+    """
+    if inline and end.note.get("status") == "overlap" and not end.note["at_work"]:
+        note(f"{end.collection}: going on with the run that was begun earlier (job {end.note['by']})")
+        return {end.collection: end.note["by"]}
+    return dict(end.note.get("runs", {}))
+
+
 def _accept(ledger: Ledger, name: str, *, dry_run: bool) -> str:
     # A key of its own: who asks for a sync now means now, whatever ran a minute ago.
     job = Job(
         "lists.sync",
         {"collection": name, "dry_run": dry_run},
         door="cli",
-        title=f"sync {name}",
+        title=f"sync {name or ALL}",
         trace=trace_of(os.environ),
         key=f"cli:{os.urandom(8).hex()}",
     )
@@ -199,8 +235,3 @@ def _worker(settings: Settings, options: Namespace) -> Iterator[None]:
         over.set()
         thread.join()
         ours.setLevel(logging.NOTSET)
-
-
-@contextmanager
-def _no_worker() -> Iterator[None]:
-    yield

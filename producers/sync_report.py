@@ -22,6 +22,9 @@ CODES = {"dead": FAILED, "waiting": AWAY, "held": WRONG_INPUT, "open": AWAY}
 #: Exit code by the status of a run that came to its end.
 STATUS_CODES = {"done": DONE, "planned": DONE, "errors": FAILED, "overlap": FAILED, "skipped": WRONG_INPUT}
 
+#: What a job without a collection's name is for.
+ALL = "all collections"
+
 NO_WORKER = (
     "no worker has taken the job; start one (celery -A workers.app worker -P threads -Q sync), or use --inline. "
     "The job is kept"
@@ -38,7 +41,7 @@ def code_of(end: End) -> int:
 def show(desk: Desk, end: End) -> None:
     """Print what a run did or would do; what keeps it from that goes to standard error."""
     if end.state != "done" or "lists" not in end.note:
-        note(f"{end.collection}: {printable(reason(end))}")
+        note(f"{end.collection or ALL}: {printable(reason(end))}")
         return
     console = Console()
     plan = plan_of(desk.redis, end.job)
@@ -67,12 +70,13 @@ def as_json(desk: Desk, end: End) -> str:
 def reason(end: End) -> str:
     """Say why a run did not do its work, and what becomes of it."""
     why = str(end.note.get("reason", ""))
+    whole = why if why.endswith(("?", ".")) else f"{why}."
     if end.state == "open":
         return NO_WORKER
     if end.state == "held":
-        return f"{why}. The job is kept and goes on once this is corrected"
+        return f"{whole} The job is kept and goes on once this is corrected"
     if end.state == "waiting":
-        return f"{why}. The job is kept and goes on once that is over"
+        return f"{whole} The job is kept and goes on once that is over"
     return why
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,10 +14,12 @@ from typing import Any
 import pytest
 
 from sandbox.processes import Processes
+from sandbox.redis_server import free_port
 from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
 from tests.sync_stage import COLLECTION, MAPPING, Stage, write_config
 from tests.terminal import Terminal
 from tests.waiting import until
+from workers.pages import LOGRHYTHM
 from workers.sync.journal import progress_of
 
 pytestmark = pytest.mark.acceptance
@@ -64,6 +67,14 @@ def processes(tmp_path: Path, stage: Stage) -> Iterator[Processes]:
         yield running
 
 
+def fill_page(stage: Stage) -> str:
+    """Do as the administrator does on LogRhythm's page, made if need be; return the token that is filled in."""
+    token = stage.here.settings.logrhythm_token.reveal()
+    page = {**PAGE, "logrhythm_host": stage.logrhythm.url, "logrhythm_token": token}
+    stage.threatq.fill_page("LogRhythm", LOGRHYTHM, is_active=True, custom_fields=page)
+    return token
+
+
 def start_worker(processes: Processes, name: str = "worker") -> None:
     processes.worker(name, "sync", "upkeep", threads=4)
     log = processes.folder / f"{name}.log"
@@ -88,9 +99,7 @@ def test_the_guides_way_from_the_first_run_to_lists_that_hold_what_the_collectio
     terminal.answer("Redis URL: ", redis_url)
     assert terminal.end() == 0, terminal.shown
     assert terminal.shown.endswith("Connector configured. Set information in UI\n")
-    token = stage.here.settings.logrhythm_token.reveal()
-    page = {**PAGE, "logrhythm_host": stage.logrhythm.url, "logrhythm_token": token}
-    stage.threatq.control("connector", {"name": "LogRhythm", "is_active": True, "custom_fields": page})
+    token = fill_page(stage)
 
     # when it runs again, with nothing but its name
     ran = subprocess.run(
@@ -128,6 +137,51 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path: Path, stage: Stag
     assert (told["status"], told["plan"]["complete"]) == ("planned", True)
     assert {one["name"]: one["add"] for one in told["plan"]["lists"]}["ThreatQ: FQDN"] == 10
     assert stage.writes() == 0
+
+
+def test_while_threatq_is_away_the_sync_is_kept_although_its_page_cannot_be_read(
+    tmp_path: Path, stage: Stage
+) -> None:
+    # given settings that are on ThreatQ's page alone
+    folder = configure(
+        tmp_path, stage, settings_from="threatq", logrhythm_url="", logrhythm_token="", sync_collections="",
+        threatq_url=f"http://127.0.0.1:{free_port()}",
+    )  # fmt: skip
+
+    # when
+    ran = run(tmp_path, folder, "--no-wait")
+
+    # then nothing is asked for that stands on the page, and the job is kept
+    assert ran.returncode == 0, ran.stderr
+    assert "ThreatQ cannot be reached" in ran.stderr
+    (job_id,) = stage.desk.ids("accepted")
+    assert ran.stdout == f"started   {job_id}  all collections\n"
+
+    # when ThreatQ is back
+    fill_page(stage)
+    stage.seed(10)
+    again = configure(tmp_path, stage, settings_from="threatq", logrhythm_url="", sync_collections="")
+    ran = run(tmp_path, again, "--inline")
+    assert ran.returncode == 0, ran.stderr
+    assert list(stage.outcome(job_id).note["runs"]) == [COLLECTION]
+    assert sum(map(len, stage.lists().values())) == 10
+
+
+def test_an_interrupted_command_says_what_becomes_of_the_run(tmp_path: Path, stage: Stage) -> None:
+    stage.seed(5_000)
+    stage.logrhythm.control("behaviour", {"write_ms": 500})
+    command = [COMMAND, "-c", str(configure(tmp_path, stage)), "--inline"]
+    places: dict[str, Any] = {"cwd": tmp_path, "env": environ(tmp_path)}
+    with subprocess.Popen(command, **places, stderr=subprocess.PIPE, text=True) as running:
+        until(lambda: stage.logrhythm.calls("POST /lists/{id}/items/") > 0, within_s=60)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert said.endswith(
+        "a worker goes on with it; tqctl sync history tells what became of it\ninterrupted\n"
+    )
+    assert "Traceback" not in said
+    assert len(stage.desk.ids("accepted")) == 1
 
 
 @pytest.mark.parametrize(

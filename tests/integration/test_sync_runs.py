@@ -11,6 +11,7 @@ from redis import Redis
 
 from sandbox.logrhythm.config import LogRhythmConfig
 from tests.sync_stage import COLLECTION, EVERYTHING, MAPPING, Stage
+from workers.config import Secret
 from workers.ledger import keys
 from workers.listsync.digests import short
 from workers.runtime import Runtime
@@ -108,6 +109,23 @@ def test_a_second_run_of_a_collection_does_not_start_and_says_so(stage: Stage) -
         pass
     assert stage.outcome(first).note["adds"] == 3_000
     assert stage.sync()["status"] == "done"
+
+
+def test_a_second_run_is_told_what_the_first_one_waits_for(stage: Stage) -> None:
+    # given a run that waits for somebody to correct a setting
+    stage.seed(10)
+    token = stage.here.settings.logrhythm_token
+    stage.set(logrhythm_token=Secret("garbage"))
+    first = stage.start()
+    stage.drain()
+    assert stage.outcome(first).state == "waiting"
+
+    # when another one is asked for, then it is not said to be at work
+    stage.set(logrhythm_token=token)
+    second = stage.sync()
+    assert (second["status"], second["at_work"]) == ("overlap", False)
+    assert "waits already" in second["reason"]
+    assert "logrhythm_token" in second["reason"]
 
 
 def test_a_run_that_is_stopped_goes_on_where_it_stood(stage: Stage) -> None:

@@ -7,10 +7,9 @@ from typing import Any
 
 from producers.console import note
 from workers.ctl.shell import Shell, options_of_all
-from workers.ctl.sync_settings import sync_settings
+from workers.ctl.sync_settings import lists_of, sync_settings
 from workers.ctl.tables import Grid
-from workers.listsync.naming import family
-from workers.listsync.options import collections_of, types_of
+from workers.errors import InputError
 from workers.logrhythm.model import ListSummary
 from workers.runtime import Runtime
 from workers.sync.run import Tools
@@ -45,9 +44,7 @@ def retire(shell: Shell, options: Namespace) -> int:
     """Retire our lists, or say which would be."""
     here = Runtime(shell.settings)
     settings = sync_settings(here)
-    wanted = [
-        one for one in _ours(here) if not one.is_retired and (not options.name or one.name in options.name)
-    ]
+    wanted = [one for one in _named(_ours(here), options.name) if not one.is_retired]
     if options.yes:
         tools = Tools.of(here, settings)
         wanted = [tools.logrhythm.retire_list(one) for one in wanted]
@@ -59,14 +56,18 @@ def retire(shell: Shell, options: Namespace) -> int:
     return 0
 
 
+def _named(ours: list[ListSummary], names: list[str]) -> list[ListSummary]:
+    """Return the lists of these names, all if none is given; raises InputError for a name that none of them has."""
+    known = {one.name for one in ours}
+    for name in names:
+        if name not in known:
+            raise InputError(f"{name!r} is no list of ours; there are {', '.join(sorted(known)) or 'none'}", field="--name")
+    return [one for one in ours if not names or one.name in names]
+
+
 def _ours(here: Runtime) -> list[ListSummary]:
-    """Return the lists that have a name of a configured family."""
     settings = sync_settings(here)
-    lists, types = here.logrhythm(settings).lists, types_of(settings)
-    found: list[ListSummary] = []
-    for one in collections_of(settings):
-        found += lists.named(family(one.base_name, one.split_by, types), common=one.base_name).values()
-    return sorted(found, key=lambda one: one.name)
+    return lists_of(settings, here.logrhythm(settings).lists)
 
 
 def _told(one: ListSummary) -> dict[str, Any]:

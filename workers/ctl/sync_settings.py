@@ -1,9 +1,13 @@
-"""The settings of the list sync, for the commands about lists."""
+"""The settings of the list sync and the lists that they mean, for the commands about lists."""
 
 from __future__ import annotations
 
 from workers.config import Settings, require
 from workers.errors import ConfigError
+from workers.listsync.naming import family
+from workers.listsync.options import collections_of, types_of
+from workers.logrhythm.lists import Lists
+from workers.logrhythm.model import ListSummary
 from workers.runtime import Runtime
 from workers.sync.setup import NEEDED
 
@@ -18,3 +22,12 @@ def sync_settings(here: Runtime) -> Settings:
         )
     require(settings, *NEEDED)
     return settings
+
+
+def lists_of(settings: Settings, lists: Lists) -> list[ListSummary]:
+    """Return those of `lists` that have a name of a configured family, retired ones too."""
+    types = types_of(settings)
+    found: list[ListSummary] = []
+    for one in collections_of(settings):
+        found += lists.named(family(one.base_name, one.split_by, types), common=one.base_name).values()
+    return sorted(found, key=lambda one: one.name)

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import requests
 
+from workers.cause import cause
 from workers.config import Settings
 from workers.errors import ConfigError, ServiceAway, TqError
 from workers.logrhythm.failure import Dropped, failure
@@ -189,12 +190,15 @@ def _translated(error: requests.RequestException, call: str, read_timeout_s: flo
 
 def _why_away(error: requests.RequestException, call: str, read_timeout_s: float) -> str:
     if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy to LogRhythm does not answer; see logrhythm_proxy"
+        return f"the proxy to LogRhythm does not answer{cause(error)}; see logrhythm_proxy"
     if isinstance(error, requests.ConnectTimeout):
         return f"LogRhythm does not take a connection for {call}"
     if isinstance(error, requests.Timeout):
         return f"LogRhythm does not answer {call} within {read_timeout_s:g} s"
-    return f"LogRhythm cannot be reached for {call}; is the API gateway running, and is logrhythm_url right?"
+    return (
+        f"LogRhythm cannot be reached for {call}{cause(error)}; is the API gateway running, and is logrhythm_url "
+        "right?"
+    )
 
 
 def _unverified(text: str) -> ConfigError:

@@ -89,10 +89,10 @@ class Progress:
 
 
 def progress_of(redis: Redis, job_id: str) -> dict[str, Step]:
-    """Return how far a run is, by list name; empty before it began."""
+    """Return how far a run is, by list name, the collection first; empty before it began."""
     with answering():
         found = cast("dict[bytes, bytes]", redis.hgetall(keys.sync_progress(job_id)))
-    return {name.decode(): msgspec.json.decode(text, type=Step) for name, text in found.items()}
+    return {name.decode(): msgspec.json.decode(text, type=Step) for name, text in sorted(found.items())}
 
 
 def keep_result(redis: Redis, result: RunResult) -> None:

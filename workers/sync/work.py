@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import structlog
 
 from workers.config import Settings, not_set, require
 from workers.errors import ConfigError, InputError, ServiceAway
 from workers.jobs import Job
+from workers.ledger.desk import Desk
 from workers.ledger.records import Claim, Settlement, done, given_back
 from workers.ledger.setup import tell
 from workers.listsync.mapping import Collection
@@ -76,8 +78,7 @@ def _go_on(
     if not dry_run:
         holder = hold(here.redis, collection.name, claim.id)
         if holder != claim.id:
-            reason = f"a run of {collection.name!r} is under way (job {holder}); nothing was started"
-            return done(claim, {"status": "overlap", "by": holder, "reason": reason})
+            return done(claim, _overlap(here, collection.name, holder))
     try:
         run = _taken_up(claim, here, settings, collection, slice)
         if not _advance(run):
@@ -94,6 +95,17 @@ def _go_on(
     run.folder.remove()
     release(here.redis, collection.name, claim.id)
     return done(claim, result)
+
+
+def _overlap(here: Runtime, collection: str, holder: str) -> dict[str, Any]:
+    """Return what is said to a run whose collection another job has; `at_work`: somebody works on that one now."""
+    record = Desk(here.redis).record(holder)
+    reason = f"a run of {collection!r} is under way (job {holder}); nothing was started"
+    if record is not None and record.state == "waiting":
+        why = record.result.get("reason", "")
+        reason = f"a run of {collection!r} waits already (job {holder}) and is tried again each minute: {why}"
+    at_work = record is not None and record.state == "running"
+    return {"status": "overlap", "by": holder, "at_work": at_work, "reason": reason}
 
 
 def _advance(run: Run) -> bool:

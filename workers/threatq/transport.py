@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import requests
 
+from workers.cause import cause
 from workers.config import Settings
 from workers.errors import ConfigError, ServiceAway, TqError
 from workers.remote import Adapter, Observer, observe_nothing
@@ -152,7 +153,7 @@ def _unreachable(error: requests.RequestException, call: str, timeout: tuple[flo
         return _tls_failed(error)
     if isinstance(error, requests.exceptions.ProxyError):
         return ServiceAway(
-            "threatq", f"the proxy to ThreatQ does not answer{_cause(error)}; see threatq_proxy"
+            "threatq", f"the proxy to ThreatQ does not answer{cause(error)}; see threatq_proxy"
         )
     if isinstance(error, requests.ConnectTimeout):
         return ServiceAway("threatq", f"ThreatQ does not take a connection within {timeout[0]:g} s")
@@ -164,7 +165,7 @@ def _unreachable(error: requests.RequestException, call: str, timeout: tuple[flo
         return ConfigError("cannot be called; check threatq_url and threatq_proxy", field="threatq_url")
     return ServiceAway(
         "threatq",
-        f"ThreatQ cannot be reached for {call}{_cause(error)}; is it running, and is threatq_url right?",
+        f"ThreatQ cannot be reached for {call}{cause(error)}; is it running, and is threatq_url right?",
     )
 
 
@@ -174,18 +175,5 @@ def _tls_failed(error: Exception) -> TqError:
             "ThreatQ's certificate cannot be verified; give the CA that signed it", field="threatq_ca_file"
         )
     return ServiceAway(
-        "threatq", f"TLS with ThreatQ fails{_cause(error)}; is that the host and port of threatq_url?"
+        "threatq", f"TLS with ThreatQ fails{cause(error)}; is that the host and port of threatq_url?"
     )
-
-
-def _cause(error: BaseException) -> str:
-    """Return the operating system's words at the bottom of an error, without URLs."""
-    seen: set[int] = set()
-    found = ""
-    at: object = error
-    while isinstance(at, BaseException) and id(at) not in seen:
-        seen.add(id(at))
-        if isinstance(at, OSError) and at.strerror:
-            found = f" ({at.strerror})"
-        at = at.__cause__ or at.__context__ or getattr(at, "reason", None)
-    return found

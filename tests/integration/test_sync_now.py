@@ -1,0 +1,97 @@
+"""`tq-conn-logrhythm --inline`, where this process is the worker: for cron on a machine without one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from producers import remembered
+from producers.logrhythm import main
+from tests.sync_stage import Stage, write_config
+from workers.ledger import keys
+from workers.sync.journal import now_ms
+
+pytestmark = pytest.mark.integration
+
+Sync = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def sync(stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Sync:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        config = write_config(tmp_path / "config", stage.here.settings)
+        capsys.readouterr()
+        code = main(["-c", str(config), "--inline", *arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def begun(stage: Stage) -> str:
+    """A run that its worker has given back when it had hardly begun."""
+    stops = iter([False, False, True])
+    job_id = stage.start()
+    stage.drain(stopping=lambda: next(stops, True))
+    return job_id
+
+
+def due_in(stage: Stage, job_id: str, seconds: float) -> None:
+    stage.redis.zadd(keys.due("sync"), {job_id: now_ms(stage.redis) + seconds * 1000})
+
+
+def test_a_run_that_nobody_works_on_is_taken_to_its_end(stage: Stage, sync: Sync) -> None:
+    # given a run that was begun, and that comes after the one that is asked for now
+    stage.seed(3_000)
+    first = begun(stage)
+    due_in(stage, first, 1)
+
+    # when
+    code, shown, said = sync()
+
+    # then it is that one whose end is awaited and told
+    assert code == 0, said
+    assert f"going on with the run that was begun earlier (job {first})" in said
+    assert "done" in shown
+    assert stage.outcome(first).note["adds"] == 3_000
+    assert stage.desk.ids("accepted") == []
+
+
+def test_a_run_at_which_somebody_else_is_is_left_to_him(stage: Stage, sync: Sync) -> None:
+    # given a run in another worker's hands
+    stage.seed(10)
+    first = begun(stage)
+    assert [claim.id for claim in stage.here.ledger.claim("sync", 1)] == [first]
+
+    # when, then
+    code, _, said = sync()
+    assert (code, f"is under way (job {first})" in said) == (1, True)
+
+
+def test_a_run_that_waits_for_a_setting_says_for_which(stage: Stage, sync: Sync) -> None:
+    stage.seed(10)
+    first = stage.start()
+    mapping = stage.here.settings.sync_collections
+    stage.set(sync_delete_max_percent=20.0, sync_score_bands="1,2")
+    stage.drain()
+    stage.set(sync_score_bands="10,9,7,5", sync_collections=mapping)
+    due_in(stage, first, 60)
+    code, _, said = sync()
+    assert code == 2
+    assert "sync_score_bands" in said
+    assert "goes on once this is corrected" in said
+
+
+def test_an_odd_verbosity_in_what_is_remembered_does_no_harm(stage: Stage, sync: Sync) -> None:
+    stage.seed(10)
+    remembered.memory().remember({"verbosity": "loud"})
+    code, shown, said = sync("--json")
+    assert (code, json.loads(shown)["adds"]) == (0, 10), said
+
+
+def test_an_unknown_collection_is_answered_with_those_that_there_are(stage: Stage, sync: Sync) -> None:
+    code, _, said = sync("--collection", "Typo")
+    assert code == 2
+    assert "'Typo' is not configured; there are LogRhythm-IOCList" in said
