@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def cause(error: BaseException) -> str:
-    """Return the operating system's words at the bottom of an error, in brackets and without URLs; "" where none are."""
+    """Return the words at the bottom of an error, in brackets and without URLs; "" where there are none."""
     seen: set[int] = set()
     found = ""
     at: object = error

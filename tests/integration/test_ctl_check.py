@@ -157,6 +157,7 @@ def test_each_service_that_is_stopped_is_named_and_the_code_is_3(
     assert found["redis", "answers"] == found["workers", "answers"] == "failed"
     assert found["threatq", "login"] == found["logrhythm", "login"] == "failed"
     assert found["here", "celery"] == "ok"
+    assert sum("(Connection refused)" in line["found"] for line in answer.json) == 2
 
 
 def test_a_threatq_as_it_should_be(configured: Operator, threatq_sandbox: SandboxThreatQ) -> None:
@@ -201,7 +202,8 @@ def test_a_wrong_password_an_unknown_status_and_a_collection_that_is_not_shared_
 
 def test_a_logrhythm_as_it_should_be(operator: Operator, logrhythm: SandboxLogRhythm) -> None:
     found = lines(operator, "logrhythm", code=0)
-    assert list(found) == ["token", "login", "owner", "lists"]
+    assert list(found) == ["token", "login", "rights", "owner", "lists"]
+    assert found["rights"]["found"] == "globalAdmin"
     assert {line["state"] for line in found.values()} == {"ok"}
 
 
@@ -210,6 +212,37 @@ def test_an_owner_whom_logrhythm_does_not_know_fails(
 ) -> None:
     monkeypatch.setenv("TQ_LOGRHYTHM_OWNER", "Nobody At All")
     assert lines(operator, "logrhythm", code=2)["owner"]["state"] == "failed"
+
+
+def test_an_owner_whom_the_administrator_did_not_make_is_a_warning_with_the_guides_rule(
+    operator: Operator, logrhythm: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TQ_LOGRHYTHM_OWNER", "Borrowed Role")
+    line = lines(operator, "logrhythm", code=0)["owner"]
+    assert line["state"] == "warning"
+    assert "Doe, Jane" in line["found"]
+    assert "Invalid owner id" in line["found"]
+    assert "LogRhythmAdmin" in line["remedy"]
+
+
+def test_a_token_of_a_lesser_role_is_a_warning(
+    operator: Operator, logrhythm: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TQ_LOGRHYTHM_TOKEN", mint(role="restrictedAnalyst"))
+    line = lines(operator, "logrhythm", code=0)["rights"]
+    assert (line["state"], "restrictedAnalyst" in line["found"]) == ("warning", True)
+    assert "Global Administrator" in line["remedy"]
+
+
+@pytest.mark.parametrize("base", ["T", "Списки: "])
+def test_our_lists_are_counted_whatever_their_names_begin_with(
+    base: str, operator: Operator, logrhythm: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logrhythm.fill(f"{base}MD5", "x")
+    logrhythm.fill(f"{base}of somebody else", "x")
+    monkeypatch.setenv("TQ_SYNC_COLLECTIONS", f'---\nC:\n  baseName: "{base}"\n')
+    found = lines(operator, "logrhythm")["lists"]["found"]
+    assert found == "1 active ones of ours, 1 entries"
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,9 @@ def test_our_lists_are_retired_on_request_and_only_ours(stage: Stage, ctl: Ctl) 
     stage.sync()
     stage.logrhythm.fill("ThreatQ: Somebody else's", "x")
     assert [one["status"] for one in ctl("lists", "retire")[1]] == ["Active", "Active"]
+    code, said = ctl("lists", "retire", "--yes", "--name", "ThreatQ: Typo")
+    assert code == 2
+    assert "there are ThreatQ: FQDN, ThreatQ: MD5" in said
     code, retired = ctl("lists", "retire", "--yes")
     assert (code, [one["status"] for one in retired]) == (0, ["Retired", "Retired"])
     states = {one["name"]: one["status"] for one in stage.logrhythm.api("GET", "/lists/").json()}

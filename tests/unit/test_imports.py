@@ -28,7 +28,7 @@ LAYERS = {
     "domain": "workers.action_arguments workers.addresses workers.indicator_types workers.indicators "
     "workers.intake workers.listsync workers.payload workers.private workers.sightings",
     # Acts: whoever speaks to Redis, ThreatQ, LogRhythm, a log or a scraper.
-    "clients": "workers.ledger workers.logrhythm workers.logs workers.meters workers.metrics workers.pages "
+    "clients": "workers.cause workers.ledger workers.logrhythm workers.logs workers.meters workers.metrics workers.pages "
     "workers.remote workers.retry_after workers.sync.held workers.sync.journal workers.telemetry workers.threatq "
     "workers.tracing",
     # Joins the two: what a claimed job makes happen.

@@ -68,6 +68,10 @@ def test_several_collections_are_read_in_their_order() -> None:
         ('---\nA:\n\tbaseName: "T: "\n', ["line 3"]),
         ("---\n? [a]\n: b\n", ["line 2", "plain text"]),
         ("---\nA: \x00\n", ["not YAML"]),
+        # deeper than anybody means it
+        ("A: [" * 2_000, ["not YAML"]),
+        # two collections for one list
+        ('---\nA: "T: "\nB: "t: "\n', ["line 3", "'A' (line 2)", "another baseName"]),
     ],
 )
 def test_an_error_names_the_line_the_key_and_the_remedy(text: str, said: list[str]) -> None:
@@ -81,7 +85,7 @@ def test_two_collections_that_would_write_one_list_are_refused_by_name() -> None
     with pytest.raises(ConfigError) as caught:
         parse_mapping('---\nA: "ThreatQ: "\nB: "threatq: "\n', TYPES)
 
-    assert "'A' and 'B'" in str(caught.value)
+    assert "'A' (line 2) and 'B'" in str(caught.value)
     assert "another baseName" in str(caught.value)
 
 

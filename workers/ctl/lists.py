@@ -61,7 +61,9 @@ def _named(ours: list[ListSummary], names: list[str]) -> list[ListSummary]:
     known = {one.name for one in ours}
     for name in names:
         if name not in known:
-            raise InputError(f"{name!r} is no list of ours; there are {', '.join(sorted(known)) or 'none'}", field="--name")
+            raise InputError(
+                f"{name!r} is no list of ours; there are {', '.join(sorted(known)) or 'none'}", field="--name"
+            )
     return [one for one in ours if not names or one.name in names]
 
 

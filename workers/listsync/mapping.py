@@ -38,8 +38,9 @@ def parse_mapping(text: str, types: tuple[str, ...]) -> tuple[Collection, ...]:
     root = _compose(text)
     if not isinstance(root, yaml.MappingNode) or not root.value:
         raise ConfigError(f"no data collection is named; write it like this:\n{EXAMPLE}", field=FIELD)
-    collections = tuple(_collection(name, body) for name, body in _pairs(root, "data collection"))
-    _refuse_shared_lists(collections, types)
+    pairs = _pairs(root, "data collection")
+    collections = tuple(_collection(name, body) for name, body in pairs)
+    _refuse_shared_lists(dict(zip(collections, (name for name, _ in pairs), strict=True)), types)
     return collections
 
 
@@ -53,7 +54,7 @@ def _compose(text: str) -> yaml.Node | None:
             f" blanks, and write it like this:\n{EXAMPLE}",
             field=FIELD,
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"not YAML: {error}. Write it like this:\n{EXAMPLE}", field=FIELD) from error
 
 
@@ -109,16 +110,16 @@ def _split_by(key: yaml.ScalarNode, value: yaml.Node) -> SplitBy:
     return cast(SplitBy, value.value)
 
 
-def _refuse_shared_lists(collections: tuple[Collection, ...], types: tuple[str, ...]) -> None:
-    owners: dict[str, str] = {}
-    for collection in collections:
+def _refuse_shared_lists(collections: dict[Collection, yaml.ScalarNode], types: tuple[str, ...]) -> None:
+    owners: dict[str, Collection] = {}
+    for collection, key in collections.items():
         for name in family(collection.base_name, collection.split_by, types):
-            owner = owners.setdefault(same_name(name), collection.name)
-            if owner != collection.name:
-                raise ConfigError(
-                    f"{owner!r} and {collection.name!r} would both write the list {name!r}, and each would"
-                    " delete the other's entries; give one of them another baseName",
-                    field=FIELD,
+            owner = owners.setdefault(same_name(name), collection)
+            if owner != collection:
+                _fail(
+                    key,
+                    f"{owner.name!r} (line {_line(collections[owner])}) and {collection.name!r} would both write the"
+                    f" list {name!r}, and each would delete the other's entries; give one of them another baseName",
                 )
 
 

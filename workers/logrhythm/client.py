@@ -15,7 +15,7 @@ from workers.logrhythm.failure import InvalidOwner
 from workers.logrhythm.gateway import Gateway
 from workers.logrhythm.lists import Lists
 from workers.logrhythm.model import ListKind, ListSummary
-from workers.logrhythm.people import as_number, fetch_people, find_owner
+from workers.logrhythm.people import Person, as_number, fetch_people, find_owner
 from workers.logrhythm.retry import RetryPolicy
 from workers.logrhythm.token import Token, read_token
 from workers.remote import Observer, observe_nothing
@@ -57,15 +57,22 @@ class LogRhythm:
     @cached_property
     def owner(self) -> int:
         """The id of who owns our lists: the number that is set, the person of that name, or the token's user."""
-        setting = self._owner_setting.strip()
-        number = as_number(setting)
+        number = as_number(self._owner_setting)
         if number is not None:
             return number
-        if setting:
-            return find_owner(fetch_people(self.gateway, v751=self._v751), setting).owner_id
+        if self.person is not None:
+            return self.person.owner_id
         if self.token.uid is None:
             raise ConfigError("is not set, and the token names no user", field="logrhythm_owner")
         return self.token.uid
+
+    @cached_property
+    def person(self) -> Person | None:
+        """The person whose name is set as owner; None where a number is set, or nothing."""
+        setting = self._owner_setting.strip()
+        if not setting or as_number(setting) is not None:
+            return None
+        return find_owner(fetch_people(self.gateway, v751=self._v751), setting)
 
     def ensure_list(self, name: str, kind: ListKind) -> ListSummary:
         """Return the active list of this name, made if need be.

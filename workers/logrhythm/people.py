@@ -17,12 +17,24 @@ from workers.logrhythm.gateway import Gateway
 #: People asked for in one page; the API's maximum.
 PAGE_SIZE = 1000
 
+#: The built-in LogRhythm administrator's number, the same everywhere.
+ADMIN_ID = -100
+
 #: Names that a message about an unknown owner offers.
 CANDIDATES = 8
 
 
 class _Login(Struct, frozen=True):
     id: int | None = None
+
+
+class _Maker(Struct, frozen=True):
+    id: int | None = None
+    name: str = ""
+
+
+class _Permissions(Struct, frozen=True):
+    owner: _Maker | None = None
 
 
 class Person(Struct, frozen=True, rename="camel"):
@@ -34,6 +46,13 @@ class Person(Struct, frozen=True, rename="camel"):
     full_name: str | None = None
     record_status_name: str | None = None
     user: _Login | None = None
+    object_permissions: _Permissions | None = None
+
+    @property
+    def strange_maker(self) -> str:
+        """Whose record this is, if LogRhythm tells that it is not its administrator's; "" else."""
+        maker = self.object_permissions and self.object_permissions.owner
+        return "" if not maker or maker.id in (None, ADMIN_ID) else maker.name or f"user {maker.id}"
 
     @property
     def owner_id(self) -> int:

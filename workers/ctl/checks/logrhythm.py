@@ -9,11 +9,12 @@ from functools import partial
 from workers.config import Loaded, Settings
 from workers.ctl.checks.line import Line, failed, failed_with, ok, tried, warning
 from workers.ctl.pages import with_pages
+from workers.ctl.sync_settings import lists_of
 from workers.ctl.tables import age
 from workers.ctl.timeouts import with_short_timeouts
 from workers.errors import TqError
 from workers.listsync.options import collections_of
-from workers.logrhythm.client import LogRhythm
+from workers.logrhythm.client import OWNER_RULE, LogRhythm
 from workers.logrhythm.retry import RetryPolicy
 from workers.logrhythm.token import HOW_TO_RENEW
 from workers.threatq.client import Client
@@ -23,6 +24,9 @@ AREA = "logrhythm"
 
 #: Seconds before its end from which a token's end is a warning: a month to make a new one.
 RENEW_WITHIN_S = 30 * 86_400.0
+
+#: The role in a token that may change every list.
+FULL_ROLE = "globalAdmin"
 
 
 def check_logrhythm(loaded: Loaded) -> Iterator[Line]:
@@ -43,7 +47,8 @@ def check_logrhythm(loaded: Loaded) -> Iterator[Line]:
         login = tried(AREA, "login", logrhythm.permissions, settings.logrhythm_url)
         yield login
         if login.state == "ok":
-            yield tried(AREA, "owner", partial(getattr, logrhythm, "owner"), _owner(settings))
+            yield rights_line(logrhythm.token.rid)
+            yield _owner(logrhythm, settings)
             yield _lists(logrhythm, settings)
     finally:
         logrhythm.close()
@@ -84,20 +89,34 @@ def token_line(left_s: float | None) -> Line:
     return ok(AREA, "token", f"good for {age(left_s)}")
 
 
-def _owner(settings: Settings) -> str:
-    return settings.logrhythm_owner.strip() or "the token's user (logrhythm_owner is not set)"
+def rights_line(role: str) -> Line:
+    """Judge the role that a token names; "" if it names none."""
+    if role in ("", FULL_ROLE):
+        return ok(AREA, "rights", role or "the token names no role")
+    return warning(
+        AREA,
+        "rights",
+        f"the token is that of a {role}: LogRhythm may refuse to change lists",
+        f"make the token as a Global Administrator ({FULL_ROLE}) in Deployment Manager > Third Party Applications",
+    )
+
+
+def _owner(logrhythm: LogRhythm, settings: Settings) -> Line:
+    """Look the owner up, and see whether LogRhythm would take that person."""
+    text = settings.logrhythm_owner.strip() or "the token's user (logrhythm_owner is not set)"
+    found = tried(AREA, "owner", partial(getattr, logrhythm, "owner"), text)
+    if found.state == "ok" and logrhythm.person and (maker := logrhythm.person.strange_maker):
+        said = f'{text} belongs to {maker}: LogRhythm may answer "Invalid owner id" to every list'
+        return warning(AREA, "owner", said, OWNER_RULE)
+    return found
 
 
 def _lists(logrhythm: LogRhythm, settings: Settings) -> Line:
+    if not settings.sync_collections.strip():
+        return ok(AREA, "lists", "none is to be synced (sync_collections is empty)")
     try:
-        bases = {one.base_name for one in collections_of(settings)} if settings.sync_collections else set()
-        ours = [
-            one
-            for base in sorted(bases)
-            for one in logrhythm.lists.every(name_part=base.strip())
-            if one.name.startswith(base) and not one.is_retired
-        ]
+        ours = [one for one in lists_of(settings, logrhythm.lists) if not one.is_retired]
     except TqError as error:
         return failed_with(AREA, "lists", error)
     entries = sum(one.entry_count for one in ours)
-    return ok(AREA, "lists", f"{len(ours)} active ones of ours, {entries} entries")
+    return ok(AREA, "lists", f"{len(ours)} active ones of ours, {entries:,} entries")
