@@ -28,9 +28,9 @@ LAYERS = {
     "domain": "workers.action_arguments workers.addresses workers.indicator_types workers.indicators "
     "workers.intake workers.listsync workers.payload workers.private workers.sightings",
     # Acts: whoever speaks to Redis, ThreatQ, LogRhythm, a log or a scraper.
-    "clients": "workers.cause workers.ledger workers.logrhythm workers.logs workers.meters workers.metrics workers.pages "
-    "workers.remote workers.retry_after workers.sync.held workers.sync.journal workers.telemetry workers.threatq "
-    "workers.tracing",
+    "clients": "workers.cause workers.ledger workers.logrhythm workers.logs workers.meters workers.metrics "
+    "workers.pages workers.remote workers.retry_after workers.sync.held workers.sync.journal workers.telemetry "
+    "workers.threatq workers.tracing",
     # Joins the two: what a claimed job makes happen.
     "work": "workers.actions workers.called workers.drain workers.events workers.leases workers.redis_retry "
     "workers.runtime workers.sync",
