@@ -12,11 +12,9 @@ from workers.ledger.connect import for_celery
 from workers.ledger.keys import CELERY_PREFIX
 
 try:
-    settings = load().settings
+    broker_url, _sentinel_options = for_celery(load().settings.redis_url)
 except ConfigError as error:
     end_with(error)
-
-broker_url, _sentinel_options = for_celery(settings.redis_url)
 
 broker_transport_options = {
     # With the prefix our scripts can ring: the bells lie under the ledger's hash tag.

@@ -72,8 +72,8 @@ def _log_as_beat(**_: Any) -> None:
 
 
 def _set_up_logging(name: str) -> None:
-    settings = runtime().settings
     try:
+        settings = runtime().settings
         logs.set_up(logs.LEVELS[settings.log_verbosity], location=settings.log_location, name=name)
     except ConfigError as error:
         end_with(error)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import threading
 from functools import cached_property, lru_cache, partial
 
-from redis import Redis
-
 from workers.config import Settings, fields, load, require, threatq_needs
 from workers.leases import Leases
 from workers.ledger.connect import connect
-from workers.ledger.ledger import Ledger
 from workers.ledger.opening import open_ledger
 from workers.logrhythm.client import LogRhythm
 from workers.pages import with_logrhythm_page, with_page
@@ -24,33 +21,27 @@ from workers.threatq.service import connect as connect_threatq
 
 
 class Runtime:
-    """Made once a process from the settings; the clients are made when they are first used."""
+    """Made once a process from the settings; the clients of ThreatQ and LogRhythm are made when first used.
+
+    `leases` are those that this process holds, `telemetry` is what it measures of its work. Nothing is called yet.
+    Raises ConfigError for a Redis URL that cannot be read.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        # Made here and not when first used: several threads may be the first, and each would make its own.
+        self.redis = connect(settings.redis_url)
+        self.ledger = open_ledger(self.redis, settings)
+        self.leases = Leases(self.ledger)
+        self.telemetry = Telemetry()
         self._lock = threading.Lock()
         self._logrhythm: tuple[dict[str, object], LogRhythm] | None = None
-
-    @cached_property
-    def redis(self) -> Redis:
-        """The ledger's Redis."""
-        return connect(self.settings.redis_url)
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        """The ledger."""
-        return open_ledger(self.redis, self.settings)
 
     @cached_property
     def threatq(self) -> ThreatQ:
         """ThreatQ; raises ConfigError when the settings do not say how to reach it."""
         require(self.settings, *threatq_needs(self.settings))
         return connect_threatq(self.settings, observe=self.telemetry.calls_to("threatq"))
-
-    @cached_property
-    def telemetry(self) -> Telemetry:
-        """What this process measures of its work."""
-        return Telemetry()
 
     @cached_property
     def events_connector(self) -> Connector:
@@ -94,11 +85,6 @@ class Runtime:
                 its_turn = partial(turn, self.redis, url, settings.lease_s)
                 self._logrhythm = (wanted, LogRhythm(settings, turn=its_turn, observe=observe))
             return self._logrhythm[1]
-
-    @cached_property
-    def leases(self) -> Leases:
-        """The leases that this process holds."""
-        return Leases(self.ledger)
 
 
 @lru_cache(maxsize=1)

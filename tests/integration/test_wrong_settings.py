@@ -36,6 +36,7 @@ def run(folder: Path, *words: str | Path, **environ: str) -> subprocess.Complete
     [
         ("TQ_WAIT_S", "soon", "wait_s: 'soon' (from TQ_WAIT_S) is not accepted; give a number of at least 0"),
         ("TQ_LOG_LOCATION", "/not/there", "/not/there is not a folder; mkdir -p /not/there"),
+        ("TQ_REDIS_URL", "redis://host:port", "redis_url: redis://host:port is no Redis URL"),
     ],
 )
 def test_celery_ends_with_the_setting_that_is_wrong(
@@ -53,7 +54,7 @@ def test_a_smart_response_shows_its_usage_for_wrong_words_alone(tmp_path: Path) 
     assert "give a URL that starts with redis://" in wrong_setting.stdout
     assert "<indicator type>" not in wrong_setting.stdout
 
-    wrong_words = run(tmp_path, BIN / "tq-lookup", "FQDN")
+    wrong_words = run(tmp_path, BIN / "tq-lookup", "FQDN", TQ_REDIS_URL="redis://127.0.0.1:1/0")
     assert wrong_words.returncode == 2
     assert "<indicator type>" in wrong_words.stdout
 

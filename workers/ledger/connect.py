@@ -84,7 +84,11 @@ def _readable(url: str) -> Iterator[None]:
 
 
 def for_celery(url: str) -> tuple[str, dict[str, object]]:
-    """Return `url` as kombu spells it, and the transport options that belong to it."""
+    """Return `url` as kombu spells it, and the transport options that belong to it.
+
+    Raises ConfigError for a URL that cannot be read, over which kombu would show a traceback.
+    """
+    connect(url)
     if not url.startswith("sentinel://"):
         return url.replace("unix://", "redis+socket://", 1), {}
     parts = urlsplit(url)
