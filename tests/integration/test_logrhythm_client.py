@@ -281,16 +281,18 @@ def test_a_value_that_the_list_cannot_take_is_named(sandbox: SandboxLogRhythm) -
 # --- what passes by itself
 
 
-@pytest.mark.parametrize("fault", ["deadlocks", "drop_before", "drop_after", "too_many"])
+@pytest.mark.parametrize(
+    ("fault", "times"), [("deadlocks", 3), ("drop_before", 3), ("drop_after", 3), ("too_many", 1)]
+)
 def test_what_passes_by_itself_is_tried_again_and_writes_everything_once(
-    sandbox: SandboxLogRhythm, fault: str
+    sandbox: SandboxLogRhythm, fault: str, times: int
 ) -> None:
     client = sandbox.client()
     made = client.ensure_list("ThreatQ: MD5", HASHES)
-    sandbox.fault(items_only=True, skip=1, **{fault: 3})
+    sandbox.fault(items_only=True, skip=1, **{fault: times})
     assert put(client, made, map(str, range(3_000))).entry_count == 3_000
-    assert sandbox.calls(ITEMS_ADDED) == 6
-    assert len(sandbox.slept) == 3
+    assert sandbox.calls(ITEMS_ADDED) == 3 + times
+    assert len(sandbox.slept) == times
 
 
 def test_a_pause_that_logrhythm_asks_for_is_kept_or_left_to_the_job(sandbox: SandboxLogRhythm) -> None:
@@ -303,6 +305,18 @@ def test_a_pause_that_logrhythm_asks_for_is_kept_or_left_to_the_job(sandbox: San
         client.permissions()
     assert caught.value.after == 120
     assert sandbox.slept == [4]
+
+
+@pytest.mark.parametrize("asked", [None, 2])
+def test_a_logrhythm_that_wants_fewer_calls_gets_one_more_and_is_left_to_the_breaker(
+    sandbox: SandboxLogRhythm, asked: int | None
+) -> None:
+    client = sandbox.client()
+    sandbox.fault(too_many=99, retry_after=asked)
+    with pytest.raises(Throttled) as caught:
+        client.permissions()
+    assert caught.value.after == asked
+    assert len(sandbox.slept) == 1
 
 
 def test_tries_have_an_end(sandbox: SandboxLogRhythm) -> None:

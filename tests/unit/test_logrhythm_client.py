@@ -50,6 +50,7 @@ def test_pauses_double_up_to_their_limit_and_end() -> None:
     assert policy.pause(1, away, 0.0) == 0.5
     assert policy.pause(1, Throttled("logrhythm", "x", after=2), 0.0) == 2
     assert policy.pause(1, Throttled("logrhythm", "x", after=30), 0.0) is None
+    assert policy.pause(2, Throttled("logrhythm", "x", after=2), 0.0) is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from workers.errors import ServiceAway
-from workers.logrhythm.failure import PASSING
+from workers.logrhythm.failure import PASSING, Throttled
 
 T = TypeVar("T")
 
@@ -20,16 +20,18 @@ _CHANCE = random.SystemRandom().random
 class RetryPolicy(Struct, frozen=True):
     """At most `tries` calls, with pauses that double from `first_s` to `most_s`, each shortened by chance.
 
-    A pause that LogRhythm asks for itself is kept; one longer than `most_s` is left to the job's own retry.
+    A pause that LogRhythm asks for itself is kept; one longer than `most_s` is left to the job's own retry. Where it
+    wants fewer calls there are `throttled_tries` at most: the breaker then waits for all runs at once.
     """
 
     tries: int = 8
+    throttled_tries: int = 2
     first_s: float = 0.25
     most_s: float = 10.0
 
     def pause(self, attempt: int, error: ServiceAway, chance: float) -> float | None:
         """Return the seconds to wait after failed `attempt` (from 1), None to give up."""
-        if attempt >= self.tries:
+        if attempt >= (self.throttled_tries if isinstance(error, Throttled) else self.tries):
             return None
         if error.after is not None:
             return error.after if error.after <= self.most_s else None
