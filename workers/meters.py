@@ -14,6 +14,7 @@ from workers.ledger.health import memory
 from workers.ledger.overview import SERVICES, Overview, overview
 from workers.ledger.quarantine import Quarantine
 from workers.sync.journal import RunResult, held_count, history
+from workers.sync.waiting import WaitingRun, waiting_runs
 
 #: One value and its labels, in the order in which they are declared.
 Sample = tuple[metrics.Declared, tuple[str, ...], float]
@@ -55,6 +56,7 @@ class LedgerCollector(Collector):
         if most:
             yield metrics.MEMORY, (), used / most
         yield metrics.SYNC_HELD, (), held_count(self.desk.redis)
+        yield from _of_waiting(waiting_runs(self.desk.redis), state.at_ms)
         yield from of_runs(history(self.desk.redis, most=RUNS), state.at_ms)
 
 
@@ -70,6 +72,12 @@ def _of_overview(state: Overview) -> Iterator[Sample]:
     yield metrics.DEAD_JOBS, (), state.dead
     if state.upkeep_s is not None:
         yield metrics.UPKEEP_SILENT, (), state.upkeep_s
+
+
+def _of_waiting(runs: list[WaitingRun], now_ms: int) -> Iterator[Sample]:
+    # The longest come first, and count where a collection has several.
+    for collection, run in {run.collection: run for run in reversed(runs)}.items():
+        yield metrics.SYNC_WAITS, (collection,), max(0.0, (now_ms - run.since_ms) / 1000)
 
 
 def of_runs(runs: list[RunResult], now_ms: int) -> Iterator[Sample]:

@@ -104,7 +104,15 @@ LEDGER = (
         "gauge",
         "Seconds since a run of the list sync ended without an error.",
         ("collection",),
-        do="When it exceeds the interval twice: tqctl sync history tells what became of the runs.",
+        do="When it exceeds the interval twice: tqctl status tells whether a run waits and why, tqctl sync history "
+        "what became of the others.",
+    ),
+    SYNC_WAITS := Declared(
+        "tq_sync_waiting_seconds",
+        "gauge",
+        "Seconds for which the run of a collection has come no further; absent where none waits.",
+        ("collection",),
+        do="tqctl status tells since when, which call fails and what was answered; no other run starts meanwhile.",
     ),
     SYNC_ENTRIES := Declared(
         "tq_list_entries",

@@ -29,8 +29,8 @@ LAYERS = {
     "workers.intake workers.listsync workers.payload workers.private workers.sightings",
     # Acts: whoever speaks to Redis, ThreatQ, LogRhythm, a log or a scraper.
     "clients": "workers.cause workers.ledger workers.logrhythm workers.logs workers.meters workers.metrics "
-    "workers.pages workers.remote workers.retry_after workers.sync.held workers.sync.journal workers.telemetry "
-    "workers.threatq workers.tracing",
+    "workers.pages workers.remote workers.retry_after workers.sync.held workers.sync.journal workers.sync.waiting "
+    "workers.telemetry workers.threatq workers.tracing",
     # Joins the two: what a claimed job makes happen.
     "work": "workers.actions workers.called workers.drain workers.events workers.leases workers.redis_retry "
     "workers.runtime workers.sync",

@@ -87,7 +87,9 @@ def short(text: str) -> str:
 
 
 def _due(value: dict[str, Any]) -> str:
-    return f", looked at again at {moment(value['due_ms'])} UTC" if value["due_ms"] is not None else ""
+    since = f" since {moment(value['since_ms'])} UTC" if value["since_ms"] is not None else ""
+    again = f", looked at again at {moment(value['due_ms'])} UTC" if value["due_ms"] is not None else ""
+    return since + again
 
 
 def _note(note: dict[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from workers.ctl.tables import Grid, Shown, age, moment
 from workers.jobs import QUEUES
 from workers.ledger.overview import SERVICES, overview
 from workers.sync.journal import RunResult, held_count, history
+from workers.sync.waiting import waiting_runs
 
 #: Runs of the list sync that are looked through for the last one of each collection.
 RUNS = 200
@@ -33,6 +34,9 @@ def run(shell: Shell, options: Namespace) -> int:
         name: to_builtins(why) for name in QUEUES if (why := shell.desk.suspension(name)) is not None
     }
     value["syncs"] = last_syncs(history(shell.desk.redis, most=RUNS))
+    value["waiting_syncs"] = [
+        {**to_builtins(one), "said": one.said} for one in waiting_runs(shell.desk.redis)
+    ]
     value["held"] = held_count(shell.desk.redis)
     value["workers"] = None if options.no_workers else queues_by_worker(shell.settings.redis_url)
     shell.show(value, _words)
@@ -76,7 +80,9 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
     lacking = {name: why for name, why in value["lacking"].items() if why}
     for name, why in lacking.items():
         yield f"{SERVICES[name]} is not configured: {why}"
-    if not value["away"] and not lacking:
+    for one in value["waiting_syncs"]:
+        yield f"{one['said']} (until it ends, no other of this collection starts)"
+    if not value["away"] and not lacking and not value["waiting_syncs"]:
         yield "ThreatQ and LogRhythm: nothing known against them"
     if value["syncs"]:
         columns = ("collection", "last sync (UTC)", "result", "added", "deleted", "failed lists")

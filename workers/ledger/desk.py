@@ -202,6 +202,7 @@ def _record(
     scores: list[float | None],
 ) -> Record:
     due = next((score for score in scores if score is not None), None)
+    since = progress.get(b"since")
     return Record(
         id=job_id,
         kind=head.kind,
@@ -214,6 +215,7 @@ def _record(
         attempts=int(progress.get(b"attempts", 0)),
         lost=int(progress.get(b"lost", 0)),
         due_ms=None if due is None else int(due),
+        since_ms=None if since is None else int(since),
         history=[_entry(*entry) for entry in history],
     )
 

@@ -79,7 +79,7 @@ def job(job_id: str) -> str:
 
 
 def progress(job_id: str) -> str:
-    """Hash: state, attempts, lost, tries, strikes, struck, lease. Absent until first claimed; expires with the job."""
+    """Hash: state, attempts, lost, tries, strikes, struck, lease, since (ms, while it waits). Expires with the job."""
     return f"{PREFIX}progress:{job_id}"
 
 

@@ -139,7 +139,10 @@ class Entry(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True):
-    """All that the ledger knows of one job; `due_ms` is None when it is done or dead."""
+    """All that the ledger knows of one job; `due_ms` is None when it is done or dead.
+
+    `since_ms` is when it first had to wait after it last came further, None while it does not wait.
+    """
 
     id: str
     kind: str
@@ -152,6 +155,7 @@ class Record(Struct, frozen=True):
     attempts: int
     lost: int
     due_ms: int | None
+    since_ms: int | None
     history: list[Entry]
 
     @property

@@ -17,6 +17,7 @@ from workers.ledger.quarantine import Quarantine
 from workers.ledger.throughput import last_minutes
 from workers.sync.held import HeldDeletes
 from workers.sync.journal import history
+from workers.sync.waiting import waiting_runs
 
 #: Jobs and items of each kind on the first page; the lists show more.
 SHOWN = 8
@@ -56,6 +57,7 @@ def home(visit: Visit) -> Response:
         chart_size=(WIDTH, HEIGHT),
         latest=list(desk.records(latest))[: 2 * SHOWN],
         dead=list(desk.records(desk.ids("dead", most=SHOWN))),
+        waits=waiting_runs(desk.redis),
         holds=HeldDeletes(desk.redis).every(),
         runs=history(desk.redis, most=SHOWN),
         quarantined=quarantine.count(),

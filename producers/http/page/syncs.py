@@ -9,6 +9,7 @@ from producers.http.page.visit import Visit
 from producers.http.page.words import count
 from workers.sync.held import HeldDeletes
 from workers.sync.journal import history, now_ms
+from workers.sync.waiting import waiting_runs
 
 log = structlog.get_logger("tq.http.page")
 
@@ -19,7 +20,12 @@ SHOWN = 50
 def listing(visit: Visit) -> Response:
     """Answer what is held and the last runs, list by list."""
     redis = visit.door.desk.redis
-    return visit.html("syncs.html", holds=HeldDeletes(redis).every(), runs=history(redis, most=SHOWN))
+    return visit.html(
+        "syncs.html",
+        waits=waiting_runs(redis),
+        holds=HeldDeletes(redis).every(),
+        runs=history(redis, most=SHOWN),
+    )
 
 
 def approve(visit: Visit) -> Response:

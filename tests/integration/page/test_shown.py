@@ -7,6 +7,7 @@ import re
 import pytest
 from redis import Redis
 
+from producers.http.page.words import moment
 from tests.browsing import Visitor
 from tests.integration.page.letters import NASTY, accept
 from workers.jobs import Job
@@ -16,6 +17,7 @@ from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.ledger.records import dead, done, waiting
 from workers.ledger.throughput import last_minutes
 from workers.sync.journal import ListResult, RunResult, keep_result
+from workers.sync.waiting import waiting_runs
 
 pytestmark = pytest.mark.integration
 
@@ -95,6 +97,20 @@ def test_runs_of_the_list_sync_with_adds_and_deletes_per_list(reader: Visitor, r
     keep_result(redis, run)
     assert "1,234" in reader.get("/").text
     assert re.search(r"TQ FQDN.*1,234.*1,239", reader.get("/syncs").text, re.DOTALL)
+
+
+def test_a_sync_that_waits_with_what_fails_and_since_when(
+    reader: Visitor, ledger: Ledger, redis: Redis
+) -> None:
+    ledger.accept([Job("lists.sync", {"collection": "Very High"}, door="beat")])
+    (claim,) = ledger.claim("sync", 1)
+    reason = "ThreatQ answers POST /api/indicators/query with 500"
+    ledger.settle([waiting(claim, reason, 60)])
+    (waits,) = waiting_runs(redis)
+    since = f">{moment(waits.since_ms)}<"
+    for path in ("/", "/syncs"):
+        page = reader.get(path).text
+        assert re.search(f"Syncs that wait.*Very High.*{reason}.*{since}.*{claim.id}", page, re.DOTALL)
 
 
 def test_the_minutes_of_the_last_hour_are_counted_and_expire(ledger: Ledger, redis: Redis) -> None:

@@ -95,7 +95,12 @@ for at = FIRST, #ARGV, WIDTH do
     end
     state = settle[state](id, key, tonumber(delay), shows) or state
     redis.call('HSET', key, 'state', state)
-    redis.call('HDEL', key, 'lease')
+    if state == 'waiting' then
+      redis.call('HSETNX', key, 'since', string.format('%d', now))
+      redis.call('HDEL', key, 'lease')
+    else
+      redis.call('HDEL', key, 'lease', 'since')
+    end
     if state ~= 'accepted' then
       local history = prefix .. 'history:' .. id
       redis.call('XADD', history, 'MAXLEN', '~', HISTORY_LENGTH, '*', 'state', state, 'entry', entry)
