@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from workers.errors import ServiceAway
-from workers.logrhythm.failure import PASSING, Throttled
+from workers.errors import ServiceAway, Throttled
+from workers.logrhythm.failure import PASSING
 
 T = TypeVar("T")
 
