@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 from workers.config import Settings
 from workers.errors import InputError
 from workers.jobs import Job, compact
-from workers.payload.cloudevents import is_cloud_event, unwrap
+from workers.payload.cloudevents import Unwrapped, is_cloud_event, unwrap
 from workers.payload.essentials import check
 from workers.payload.options import read_zone
 from workers.payload.plain import read_plain, split
@@ -82,21 +82,24 @@ class Intake(Struct, frozen=True):
     def job(self, piece: Piece, *, key: str = "", trace: str = "") -> Job | Refused:
         """Return the job that makes an event of one payload, or why no event can come of it."""
         try:
-            body, own_key = unwrap(piece.body) if is_cloud_event(piece.body) else (piece.body, "")
-            title, odd = check(body, received_at=datetime.now(UTC), zone=self.zone)
+            found = self._unwrapped(piece.body)
+            title, odd = check(found.payload, received_at=datetime.now(UTC), zone=self.zone)
         except InputError as error:
             raw = compact(piece.body)
             return Refused(piece.position, "invalid_event", escape_unfit(str(error)), raw, error.field)
         return Job(
             "events.create",
-            {"payload": body},
+            {"payload": found.payload},
             door=self.door,
             title=escape_unfit(title)[:_TITLE_CHARS],
             trace=trace,
-            key=key or own_key,
-            warnings=[*piece.warnings, *odd],
-            texts=_as_arguments(piece.texts) if piece.texts and not own_key else None,
+            key=key or found.key,
+            warnings=[*piece.warnings, *found.warnings, *odd],
+            texts=_as_arguments(piece.texts) if piece.texts and found.payload is piece.body else None,
         )
+
+    def _unwrapped(self, body: dict[str, Any]) -> Unwrapped:
+        return unwrap(body, max_bytes=self.max_bytes) if is_cloud_event(body) else Unwrapped(body)
 
 
 def from_settings(settings: Settings, door: str) -> Intake:

@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -94,6 +95,37 @@ class TestCloudEvents:
             (refused,) = jobs(envelope)
             assert isinstance(refused, Refused)
             assert refused.field.startswith("data")
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ('{"event_name": "a", "event_type": "b", "x": NaN}', "NaN is no JSON number"),
+            ('{"event_name": "a", "event_type": "b", "x": %s}' % ("[" * 65 + "]" * 65), "nested deeper"),
+            ('{"event_name": "a"} {"event_name": "b"}', "more than one payload"),
+            ("[]", "the array is empty"),
+        ],
+    )
+    def test_data_in_a_text_is_read_as_carefully_as_a_payload(self, text: str, reason: str) -> None:
+        encoded = base64.b64encode(text.encode()).decode()
+        for envelope in ({**ENVELOPE, "data": text}, {**ENVELOPE, "data_base64": encoded}):
+            (refused,) = jobs(envelope)
+            assert isinstance(refused, Refused)
+            assert reason in refused.detail
+            assert refused.field.startswith("data")
+
+    def test_odd_data_in_a_text_is_taken_with_the_same_warnings(self) -> None:
+        odd = b'{"event_name": "caf\xe9\n", "event_type": "b", "event_happened_at": 1633460462, "x": 1e999}'
+        plain, inside = INTAKE.jobs(odd)[0], job({**ENVELOPE, "data_base64": base64.b64encode(odd).decode()})
+        assert isinstance(plain, Job)
+        assert (inside.id, inside.warnings) == (plain.id, plain.warnings)
+        assert len(inside.warnings) == 3
+
+    def test_one_without_a_name_of_its_own_is_taken_and_says_so(self) -> None:
+        for missing in ({"id": None}, {"source": ""}, {"id": 7}):
+            found = job({**ENVELOPE, **missing, "data": GOOD})
+            assert found.arguments == {"payload": GOOD}
+            assert found.key == ""
+            assert found.warnings[0].startswith("id or source: missing")
 
 
 @given(
