@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -14,6 +14,8 @@ from workers.jobs import KINDS
 #: Characters of an indicator's value, as much as ThreatQ takes.
 _Value = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"\S")]
 _Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\S")]
+
+_Verdict = Literal["true positive", "false positive"]
 
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
 _FIELD = re.compile(r"field `([^`]+)`")
@@ -39,7 +41,7 @@ class MarkedIndicator(Struct, forbid_unknown_fields=True):
 
     type: _Name
     value: _Value
-    verdict: Literal["true positive", "false positive"]
+    verdict: _Verdict
 
 
 class AlarmSighting(Struct, forbid_unknown_fields=True):
@@ -68,7 +70,12 @@ def read_action(kind: str, arguments: Any) -> dict[str, Any]:
     try:
         return _as_arguments(msgspec.convert(arguments, SHAPES[kind]))
     except msgspec.ValidationError as error:
-        raise _named(error) from error
+        raise _named(error, fields_of(kind)) from error
+
+
+def fields_of(kind: str) -> tuple[str, ...]:
+    """Return the names of what an action takes."""
+    return SHAPES[kind].__struct_fields__
 
 
 def title(kind: str, arguments: dict[str, Any]) -> str:
@@ -83,10 +90,23 @@ def _as_arguments(struct: Struct) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value not in ([], "", {})}
 
 
-def _named(error: msgspec.ValidationError) -> InputError:
+#: What the reader's sentences begin with or hold, and what helps instead; `{names}`: the fields that there are.
+_MEANT = (
+    ("missing required field", "is missing; there are {names}"),
+    ("unknown field", "is not known here; there are {names}"),
+    ("Invalid enum value", f"must be one of: {', '.join(get_args(_Verdict))}"),
+    ("length >= 1", "is empty"),
+    ("matching regex", "is blank"),
+    ("Expected `object`, got", "must be one JSON object with {names}"),
+)
+
+
+def _named(error: msgspec.ValidationError, fields: tuple[str, ...]) -> InputError:
     text = str(error)
     place = _PLACE.search(text)
     field = place[1] if place else ""
     if not field and (named := _FIELD.search(text)):
         field = named[1]
-    return InputError(_PLACE.sub("", text).replace("`", ""), field=field)
+    names = ", ".join(fields)
+    meant = next((meant.format(names=names) for said, meant in _MEANT if said in text), "")
+    return InputError(meant or _PLACE.sub("", text).replace("`", ""), field=field or "the arguments")

@@ -107,7 +107,14 @@ class Job:
         else:
             self.id = os.urandom(12).hex()
             if not key:
-                self.key, self.key_window_s = self.digest, self.kind.window_s
+                self.key, self.key_window_s = self._subject(arguments), self.kind.window_s
+
+    def _subject(self, arguments: dict[str, Any]) -> str:
+        """Return what the last action on the same indicator is kept under, so that only that one is repeated."""
+        if not self.kind.name.startswith("indicators."):
+            return self.digest
+        about = {name: arguments.get(name) for name in ("type", "value")}
+        return "about:" + digest("about", canonical(about))
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from producers.http.events import reused
 from producers.http.problems import Problem
 from producers.http.shapes import Outcome
 from producers.http.tokens import Caller
-from workers.action_arguments import read_action, title
+from workers.action_arguments import fields_of, read_action, title
 from workers.errors import InputError
 from workers.jobs import Job
 
@@ -41,7 +41,7 @@ async def post_action(door: Door, request: Request, caller: Caller) -> Response:
     job = await _job(kind, request, caller)
     (accepted,) = await door.ledger.accept([job])
     if accepted.conflict:
-        raise reused(accepted.id)
+        raise reused([job], accepted.id)
     entry = await door.waiters.outcome(accepted.id, wait_s)
     body = Outcome(
         id=accepted.id,
@@ -59,6 +59,10 @@ async def post_action(door: Door, request: Request, caller: Caller) -> Response:
 
 async def _job(kind: str, request: Request, caller: Caller) -> Job:
     data = await read_body(request, most_bytes=_MOST_BYTES)
+    if not data.strip():
+        raise Problem(
+            400, "empty", f"the body is empty; send a JSON object with {', '.join(fields_of(kind))}"
+        )
     try:
         arguments = read_action(kind, msgspec.json.decode(data))
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

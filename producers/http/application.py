@@ -37,6 +37,9 @@ MOST_HEADER_BYTES = 32_768
 #: What a GET on a path for POST is told besides 405: InvokeHTTP's default method is GET.
 _USE_POST = "set HTTP Method to POST"
 
+#: What is told whoever sends to a path that takes nothing: the base URL alone is a usual slip.
+_WHERE = "payloads go to POST /v1/events"
+
 
 def routes() -> list[Route]:
     """Return every route of the API; the paths are those of the OpenAPI document."""
@@ -103,7 +106,7 @@ class Gate:
         door.in_hand += 1
         try:
             if refusal := self._refusal(scope):
-                await refusal.response("")(scope, receive, sent)
+                await refusal.response(request_id(Request(scope)))(scope, receive, sent)
             else:
                 await self.app(scope, receive, sent)
         finally:
@@ -171,10 +174,12 @@ async def _no_route(request: Request, error: Exception) -> Response:
     failure = cast("HTTPException", error)
     if failure.status_code == 405:
         allowed = ", ".join(sorted((failure.headers or {}).get("Allow", "").split(", ")))
-        hint = f"; {_USE_POST}" if "POST" in allowed else ""
-        text = f"{request.method} is not allowed here, only {allowed}{hint}"
-        return Problem(405, "method_not_allowed", text, headers={"Allow": allowed}).response("")
-    return Problem(404, "not_found", "nothing is at this path; payloads go to POST /v1/events").response("")
+        hint = _USE_POST if "POST" in allowed else _WHERE
+        text = f"{request.method} is not allowed here, only {allowed}; {hint}"
+        problem = Problem(405, "method_not_allowed", text, headers={"Allow": allowed})
+    else:
+        problem = Problem(404, "not_found", f"nothing is at this path; {_WHERE}")
+    return problem.response(request_id(request))
 
 
 async def _fault(request: Request, error: Exception) -> Response:

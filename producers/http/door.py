@@ -58,7 +58,7 @@ class Door:
             keep_s=settings.keep_done_s,
             replicas=Replicas(settings.accept_replicas, settings.accept_wait_ms),
         )
-        reading = connect(settings.redis_url)
+        reading = connect(settings.redis_url, answer_timeout_s=REDIS_WITHIN_S)
         self.desk = Desk(reading)
         self.meters = Meters(LedgerCollector(self.desk, Quarantine(reading)))
         self.waiters = Waiters(self.desk)

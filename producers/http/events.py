@@ -19,7 +19,7 @@ from workers.intake import Refused, accepted_only, refused_only
 from workers.jobs import Job, compact
 from workers.ledger.accept import Accepted
 from workers.ledger.quarantine import Unreadable
-from workers.payload.cloudevents import key_of
+from workers.payload.cloudevents import is_key, key_of
 
 #: Bytes above which a body is read in a thread, so that reading it keeps nobody else waiting.
 _READ_ASIDE = 262_144
@@ -44,7 +44,7 @@ async def post_events(door: Door, request: Request, caller: Caller) -> Response:
     jobs = accepted_only(found)
     answers = await (door.ledger.accept_whole(jobs) if atomic else door.ledger.accept(jobs))
     if atomic and answers[0].conflict:
-        raise reused(answers[0].id)
+        raise reused(jobs, answers[0].id)
     return await _answer_many(door, caller, found, answers)
 
 
@@ -89,7 +89,7 @@ def refusal(refused: Sequence[Refused], *, alone: bool) -> Problem:
 async def _accept_one(door: Door, caller: Caller, job: Job) -> Response:
     (accepted,) = await door.ledger.accept([job])
     if accepted.conflict:
-        raise reused(accepted.id)
+        raise reused([job], accepted.id)
     _count_duplicates(door, caller, [accepted])
     return answer(queued(job, accepted), 202)
 
@@ -113,16 +113,19 @@ async def _answer_many(
     outcomes = [(one, None if isinstance(one, Refused) else next(coming)) for one in found]
     good = [accepted for _, accepted in outcomes if accepted and not accepted.conflict]
     if not good:
-        raise reused(answers[0].id)
-    bad = [_unreadable(one, caller) for one, accepted in outcomes if not accepted or accepted.conflict]
-    kept = iter(await door.ledger.keep(bad))
+        raise reused(accepted_only(found), answers[0].id)
+    bad = [
+        _unreadable(one, accepted, caller) for one, accepted in outcomes if not accepted or accepted.conflict
+    ]
+    kept_ids = await door.ledger.keep(bad)
     batch_id = os.urandom(12).hex()
-    await door.ledger.note_batch(batch_id, [accepted.id for accepted in good])
+    await door.ledger.note_batch(batch_id, [accepted.id for accepted in good], refused=kept_ids)
     _count_duplicates(door, caller, good)
+    kept = iter(zip(bad, kept_ids, strict=True))
     items = [
         _accepted_item(index, one, accepted)
         if isinstance(one, Job) and accepted and not accepted.conflict
-        else _refused_item(index, one, next(kept))
+        else _refused_item(index, one, *next(kept))
         for index, (one, accepted) in enumerate(outcomes)
     ]
     return answer(
@@ -143,28 +146,25 @@ def _accepted_item(index: int, job: Job, accepted: Accepted) -> Item:
     return Item(index, 202, id=accepted.id, duplicate=not accepted.created, warnings=job.warnings)
 
 
-def _refused_item(index: int, one: Job | Refused, quarantine_id: str) -> Item:
-    if isinstance(one, Refused):
-        return Item(
-            index, 422, code=one.code, detail=one.detail, field=one.field, quarantine_id=quarantine_id
-        )
-    return Item(index, 422, code=_KEY_REUSED, detail=reused("").detail, quarantine_id=quarantine_id)
+def _refused_item(index: int, one: Job | Refused, kept: Unreadable, quarantine_id: str) -> Item:
+    field = one.field if isinstance(one, Refused) else ""
+    return Item(index, 422, code=kept.code, detail=kept.reason, field=field, quarantine_id=quarantine_id)
 
 
-def _unreadable(one: Job | Refused, caller: Caller) -> Unreadable:
+def _unreadable(one: Job | Refused, accepted: Accepted | None, caller: Caller) -> Unreadable:
     if isinstance(one, Refused):
         return Unreadable("http", caller.name, one.code, one.detail, one.raw)
-    return Unreadable("http", caller.name, _KEY_REUSED, reused("").detail, compact(one.arguments["payload"]))
+    reason = reused([one], accepted.id if accepted else "").detail
+    return Unreadable("http", caller.name, _KEY_REUSED, reason, compact(one.arguments["payload"]))
 
 
-def reused(job_id: str) -> Problem:
-    """Return the refusal of a key that was used before, for the job `job_id`."""
-    named = f" (job {job_id})" if job_id else ""
-    return Problem(
-        422,
-        _KEY_REUSED,
-        f"the Idempotency-Key was used before for another payload{named}; send a key of its own",
-    )
+def reused(jobs: Sequence[Job], job_id: str) -> Problem:
+    """Return the refusal of `jobs`, of which one has a key that was used before, for the job `job_id`."""
+    if any(is_key(job.key) for job in jobs):
+        what = "the CloudEvents source and id were", "give each event an id of its own"
+    else:
+        what = "the Idempotency-Key was", "send a key of its own"
+    return Problem(422, _KEY_REUSED, f"{what[0]} used before for another payload (job {job_id}); {what[1]}")
 
 
 def _cloud_event_key(request: Request) -> str:

@@ -13,9 +13,10 @@ from starlette.responses import Response
 
 from producers.http.door import Door, answer
 from producers.http.openapi import document
-from producers.http.problems import come_later
+from producers.http.problems import come_later, from_away
 from producers.http.shapes import Health
 from producers.http.tokens import Caller
+from workers.errors import ServiceAway
 
 
 async def get_health(_request: Request) -> Response:
@@ -28,11 +29,10 @@ async def get_ready(request: Request) -> Response:
     door: Door = request.app.state.door
     if door.draining:
         raise come_later("draining", "this door is closing; send to another one, or again in a moment", 1)
-    open_jobs = await door.ledger.open_events()
-    if open_jobs >= door.settings.max_open_jobs:
-        raise come_later(
-            "busy", f"{open_jobs} jobs are open, at most {door.settings.max_open_jobs} may be", 30
-        )
+    try:
+        await door.ledger.check_room()
+    except ServiceAway as error:
+        raise from_away(error, busy_status=503) from error
     return answer(Health("ok"))
 
 

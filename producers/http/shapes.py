@@ -105,10 +105,13 @@ class JobStatus(Struct, omit_defaults=True):
 
 
 class BatchItem(Struct):
-    """One job of a batch; `state` is "forgotten" when the ledger no longer knows it."""
+    """One job of a batch; `state` is "forgotten" when the ledger no longer knows it.
+
+    "refused": what no job came of; `id` is the one under which it was put into the quarantine.
+    """
 
     id: str
-    state: Literal["accepted", "running", "waiting", "done", "dead", "forgotten"]
+    state: Literal["accepted", "running", "waiting", "done", "dead", "forgotten", "refused"]
 
 
 class BatchStatus(Struct):

@@ -44,7 +44,7 @@ async def get_batch(door: Door, request: Request, _caller: Caller) -> Response:
             status="pending" if pending else "complete",
             total_count=len(states),
             success_count=counts["done"] + counts["forgotten"],
-            failure_count=counts["dead"],
+            failure_count=counts["dead"] + counts["refused"],
             pending_count=pending,
             items=[BatchItem(job_id, state) for job_id, state in states],
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import _socket
 
 from workers.errors import ServiceAway
+from workers.ledger.accept import OUT_OF_MEMORY, READ_ONLY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,7 +121,12 @@ def away(error: Refused) -> ServiceAway:
     """Return the error for a Redis that refuses a command now."""
     if error.code in ("NOAUTH", "WRONGPASS", "NOPERM"):
         return ServiceAway("redis", f"Redis refuses our user: {error}; correct TQ_REDIS_URL or the ACL.")
-    return ServiceAway("redis", f"Redis refuses this now: {str(error).rstrip('.')}. tqctl check says more")
+    meant = {"OOM": OUT_OF_MEMORY, "READONLY": READ_ONLY}.get(error.code)
+    return ServiceAway(
+        "redis",
+        meant
+        or f"Redis refuses this: {str(error).rstrip('.')}. Is TQ_REDIS_URL right? tqctl check says more",
+    )
 
 
 def _connected(host: str, port: int) -> _socket.socket:

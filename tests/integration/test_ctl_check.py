@@ -26,6 +26,7 @@ from workers.jobs import QUEUES, Job
 from workers.ledger import keys
 from workers.ledger.ledger import Ledger
 from workers.ledger.overview import overview
+from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.pages import EVENTS_BUILDER, LOGRHYTHM
 
 pytestmark = pytest.mark.integration
@@ -270,7 +271,17 @@ def test_a_queue_without_a_worker_fails_unless_it_is_paused(redis: Redis, ledger
         "upkeep": "ok",
         "beat": "ok",
         "dead letters": "ok",
+        "quarantine": "ok",
     }
+
+
+def test_what_no_door_could_read_is_told(redis: Redis, ledger: Ledger) -> None:
+    Quarantine(redis).keep([Unreadable("http", "nifi", "not_json", "not JSON", b"{")])
+    lines = {line.what: line for line in judge(overview(redis), {})}
+    assert (lines["quarantine"].state, lines["quarantine"].found) == (
+        "warning",
+        "1 that no door could read wait for somebody",
+    )
 
 
 def test_a_beat_that_is_silent_fails(redis: Redis, ledger: Ledger) -> None:

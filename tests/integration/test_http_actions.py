@@ -55,13 +55,40 @@ def test_whoever_waits_gets_the_outcome(shim: Shim, ledger: Ledger) -> None:
     }
 
 
+def test_what_an_action_changed_since_is_seen_by_the_same_question_again(shim: Shim) -> None:
+    body = {"type": "FQDN", "value": "bad.example"}
+    verdict = {**body, "verdict": "true positive"}
+    first = shim.post("/v1/actions/mark", verdict).json()
+    assert shim.post("/v1/actions/mark", verdict).json()["id"] == first["id"]
+    # When he thinks better of it, and better still
+    second = shim.post("/v1/actions/mark", {**body, "verdict": "false positive"}).json()
+    third = shim.post("/v1/actions/mark", verdict).json()
+    # Then the last word is his last one
+    assert len({first["id"], second["id"], third["id"]}) == 3
+    assert not third["duplicate"]
+
+
 @pytest.mark.parametrize(
     ("action", "body", "status", "field"),
     [
-        ("mark", {"type": "FQDN", "value": "x", "verdict": "maybe"}, 422, "verdict"),
-        ("lookup", {"type": "FQDN"}, 422, "value"),
-        ("lookup", {"type": "FQDN", "value": " "}, 422, "value"),
-        ("lookup", {"type": "FQDN", "value": "x", "vlaue": "x"}, 422, "vlaue"),
+        (
+            "mark",
+            {"type": "FQDN", "value": "x", "verdict": "maybe"},
+            422,
+            "verdict: must be one of: true positive, false positive",
+        ),
+        ("lookup", {"type": "FQDN"}, 422, "value: is missing; there are type, value"),
+        ("lookup", {"type": "FQDN", "value": ""}, 422, "value: is empty"),
+        ("lookup", {"type": "FQDN", "value": " "}, 422, "value: is blank"),
+        (
+            "lookup",
+            {"type": "FQDN", "value": "x", "vlaue": "x"},
+            422,
+            "vlaue: is not known here; there are type",
+        ),
+        ("lookup", {"type": "FQDN", "value": 7}, 422, "value: Expected str, got int"),
+        ("lookup", [], 422, "must be one JSON object with type, value"),
+        ("lookup", b"", 400, "the body is empty; send a JSON object with type, value"),
         ("delete", {"type": "FQDN", "value": "x"}, 404, "whitelist"),
         ("lookup", b"{", 400, "JSON"),
         ("lookup?wait=soon", {"type": "FQDN", "value": "x"}, 400, "wait"),

@@ -83,6 +83,11 @@ def test_a_bad_item_costs_no_good_one_and_is_kept(shim: Shim, desk: Desk, redis:
         assert kept is not None
         assert (kept.door, kept.source, kept.code) == ("http", "nifi", item["code"])
         assert kept.reason == item["detail"]
+    batch = shim.call("GET", answer.json()["status_url"]).json()
+    assert (batch["total_count"], batch["pending_count"], batch["failure_count"]) == (3, 1, 2)
+    assert [(one["id"], one["state"]) for one in batch["items"][1:]] == [
+        (item["quarantine_id"], "refused") for item in answer.json()["items"][1:]
+    ]
     assert desk.open_jobs()["events"] == 1
 
 
@@ -104,6 +109,19 @@ def test_a_key_makes_repeats_safe_and_another_payload_under_it_is_refused(shim: 
     assert (other.status_code, other.json()["code"]) == (422, "key_reused")
     assert shim.post("/v1/events?atomic=1", [event(3), event(4)], headers=headers).status_code == 202
     assert shim.post("/v1/events?atomic=1", [event(5), event(4)], headers=headers).status_code == 422
+
+
+def test_a_cloud_event_that_another_had_the_name_of_is_told_so_and_not_of_a_key(shim: Shim) -> None:
+    envelope = {"specversion": "1.0", "id": "7", "source": "aws", "type": "detection"}
+    first = shim.post("/v1/events", {**envelope, "data": event(1)}).json()["id"]
+    alone = shim.post("/v1/events", {**envelope, "data": event(2)}).json()
+    of_many = shim.post("/v1/events", [{**envelope, "data": event(2)}, event(3)]).json()["items"][0]
+    for answer in (alone, of_many):
+        assert answer["code"] == "key_reused"
+        assert answer["detail"] == (
+            f"the CloudEvents source and id were used before for another payload (job {first}); "
+            "give each event an id of its own"
+        )
 
 
 def test_of_two_batches_at_once_under_one_key_one_is_accepted_whole_and_the_other_not_at_all(

@@ -56,15 +56,24 @@ def test_a_refusal_says_what_is_wrong_first_and_in_short(
 def test_what_is_not_understood_is_refused_with_a_hint(
     shim: Shim, headers: dict[str, str], status: int
 ) -> None:
-    answer = shim.post("/v1/events", event(), headers=headers)
+    answer = shim.post("/v1/events", event(), headers={**headers, "X-Request-Id": "r-1"})
     assert answer.status_code == status
     assert answer.json()["detail"]
+    assert answer.json()["request_id"] == "r-1"
 
 
 def test_invokehttps_default_method_is_told_of_post_without_a_redirect(shim: Shim) -> None:
     answer = shim.call("GET", "/v1/events", allow_redirects=False)
     assert (answer.status_code, answer.headers["Allow"]) == (405, "HEAD, POST")
     assert "set HTTP Method to POST" in answer.json()["detail"]
+
+
+def test_whoever_sends_to_the_wrong_path_is_told_the_right_one(shim: Shim) -> None:
+    for path in ("/", "/v1", "/readyz"):
+        answer = shim.post(path, event(), headers={"X-Request-Id": "r-1"})
+        assert answer.status_code in (404, 405)
+        assert "payloads go to POST /v1/events" in answer.json()["detail"]
+        assert answer.json()["request_id"] == "r-1"
 
 
 def test_nobody_without_a_token_or_its_scope_sends_or_reads(shim: Shim, desk: Desk) -> None:
@@ -90,11 +99,25 @@ def test_a_redis_that_fills_asks_to_come_later_long_before_it_is_full(shim: Shim
     desk.redis.config_set("maxmemory", int(used * 1.2))
     try:
         answer = shim.post("/v1/events", event(1))
+        ready = shim.call("GET", "/readyz")
     finally:
         desk.redis.config_set("maxmemory", 0)
+    assert (ready.status_code, ready.json()["detail"]) == (503, answer.json()["detail"])
     assert (answer.status_code, answer.json()["code"]) == (503, "busy")
     assert int(answer.headers["Retry-After"]) >= 1
     assert desk.open_jobs()["events"] == 0
+
+
+def test_a_redis_that_takes_no_writes_is_named_and_the_door_not_ready(shim: Shim, redis: Redis) -> None:
+    assert shim.call("GET", "/readyz").status_code == 200
+    redis.replicaof("127.0.0.1", 1)
+    try:
+        answers = shim.post("/v1/events", event(1)), shim.call("GET", "/readyz")
+    finally:
+        redis.replicaof("NO", "ONE")
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (503, "redis_away")
+        assert "takes no writes; name the primary in TQ_REDIS_URL" in answer.json()["detail"]
 
 
 def test_a_full_quarantine_asks_to_come_later_and_keeps_what_was_accepted(shim: Shim, desk: Desk) -> None:

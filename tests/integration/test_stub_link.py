@@ -151,6 +151,25 @@ def test_a_refused_login_names_the_remedy(redis_url: str, login: str) -> None:
         link.accept([lookup()])
 
 
+def test_a_redis_that_takes_no_writes_is_told_from_one_that_is_not_there(link: AnyLink, redis: Redis) -> None:
+    redis.replicaof("127.0.0.1", 1)
+    try:
+        with pytest.raises(
+            ServiceAway, match=r"^this Redis is a replica .* name the primary in TQ_REDIS_URL"
+        ):
+            link.accept([lookup()])
+    finally:
+        redis.replicaof("NO", "ONE")
+    redis.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(
+            ServiceAway, match=r"^(Redis is out of memory; raise maxmemory|\d+ % of Redis' memory)"
+        ):
+            link.accept([lookup()])
+    finally:
+        redis.config_set("maxmemory", 0)
+
+
 def test_an_error_of_redis_is_told_from_an_answer(redis_url: str) -> None:
     address = read_url(redis_url)
     assert address is not None

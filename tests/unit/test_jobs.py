@@ -24,6 +24,15 @@ def test_an_action_gets_an_id_of_its_own_but_a_repeat_shares_its_key() -> None:
     assert one.key == two.key
 
 
+def test_actions_on_one_indicator_share_what_tells_a_repeat() -> None:
+    about = {"type": "FQDN", "value": "bad.example"}
+    lookup = Job("indicators.lookup", about, door="stub")
+    mark = Job("indicators.mark", {**about, "verdict": "true positive"}, door="http")
+    other = Job("indicators.lookup", {**about, "value": "good.example"}, door="stub")
+    assert lookup.key == mark.key != other.key
+    assert lookup.digest != mark.digest
+
+
 def test_every_kind_runs_on_a_queue_that_exists() -> None:
     assert {kind.queue for kind in KINDS.values()} <= set(QUEUES)
 

@@ -67,6 +67,8 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
         f"{value['done']} are remembered"
     )
     yield f"dead: {value['dead']}" + (" (tqctl dead list)" if value["dead"] else "")
+    if value["quarantined"]:
+        yield f"in the quarantine, as no door could read it: {value['quarantined']} (tqctl dead list)"
     for queue, why in value["suspended"].items():
         yield (
             f"{queue} paused itself at {moment(why['since_ms'])} UTC, as {why['dead']} of the last {why['of']} jobs "

@@ -37,6 +37,10 @@ MOST_MEMORY_PERCENT = 70.0
 #: Seconds after which a door that was refused shall come again.
 COME_AGAIN_S = 30.0
 
+#: What a Redis that does not write is said to be; the stubs tell it by the first word of its error.
+READ_ONLY = "this Redis is a replica and takes no writes; name the primary in TQ_REDIS_URL, or sentinel://HOST:26379/0?master=NAME"
+OUT_OF_MEMORY = "Redis is out of memory; raise maxmemory or drop dead jobs (tqctl capacity)"
+
 
 class Accepted:
     """The ledger's answer for one job.
@@ -67,11 +71,10 @@ def accept_command(
 ) -> tuple[list[bytes], list[str | bytes | int]]:
     """Return the keys and the arguments of the accept script for `jobs`, which share one queue.
 
-    `atomic`: where one's key was used before for something else, that one is the whole answer, and nothing is
-    accepted.
+    For no jobs, the script answers whether an event would be accepted. `atomic`: where one's key was used before
+    for something else, that one is the whole answer, and nothing is accepted.
     """
-    queue = jobs[0].kind.queue
-    names, bell_text = _constants(queue)
+    names, bell_text = _constants(queue_of(jobs))
     arguments: list[str | bytes | int] = [
         _PREFIX,
         most_open,
@@ -84,6 +87,11 @@ def accept_command(
         counter = f"accepted:{job.kind.name}:{job.door}"
         arguments += (job.id, record_of(job, compress), counter, job.digest, job.key, job.key_window_s * 1000)
     return names, arguments
+
+
+def queue_of(jobs: Sequence[Job]) -> str:
+    """Return the queue that `jobs` share; that of events where there are none."""
+    return jobs[0].kind.queue if jobs else "events"
 
 
 def record_of(job: Job, compress: Callable[[bytes], bytes] = _zlib) -> bytes:
@@ -133,7 +141,7 @@ def read_answer(answer: Any, jobs: Sequence[Job], *, most_open: int) -> list[Acc
     if what == b"busy":
         raise Busy(
             "redis",
-            f"{int(answer[1])} jobs of the queue {jobs[0].kind.queue} are open and {most_open} are allowed. Are the "
+            f"{int(answer[1])} jobs of the queue {queue_of(jobs)} are open and {most_open} are allowed. Are the "
             "workers running? (tqctl status)",
             after=COME_AGAIN_S,
         )

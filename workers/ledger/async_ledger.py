@@ -81,15 +81,15 @@ class AsyncLedger:
             return []
         return read_kept(await self._run(QUARANTINE, *keep_command(items, most=self.most_quarantined)))
 
-    async def note_batch(self, batch_id: str, job_ids: Sequence[str]) -> None:
-        """Remember which jobs one request held."""
+    async def note_batch(self, batch_id: str, job_ids: Sequence[str], *, refused: Sequence[str] = ()) -> None:
+        """Remember which jobs one request held, and under which ids what was refused of it is in the quarantine."""
+        words = [*job_ids, *(f"{keys.REFUSED}{item_id}" for item_id in refused)]
         with answering():
-            await self.redis.set(keys.batch(batch_id), " ".join(job_ids), ex=self.keep_s)
+            await self.redis.set(keys.batch(batch_id), " ".join(words), ex=self.keep_s)
 
-    async def open_events(self) -> int:
-        """Return how many jobs are open in the queue of events."""
-        with answering():
-            return int(await self.redis.zcard(keys.due("events")))
+    async def check_room(self) -> None:
+        """Raise what accepting an event would raise now."""
+        await self._accepted(())
 
     async def close(self) -> None:
         """Close the connections."""

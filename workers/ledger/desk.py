@@ -15,6 +15,9 @@ from workers.ledger.ledger import answering, run
 from workers.ledger.records import Entry, Head, Record, State, Suspension, read_body
 from workers.ledger.scripts import Script
 
+#: What became of one part of a request: of a job, whether it is still known or not, or of what no job came of.
+BatchState = State | Literal["forgotten", "refused"]
+
 REPLAY, DROP = Script("replay"), Script("drop")
 
 #: Bytes within which the six lines of a record end, whatever its title.
@@ -120,22 +123,27 @@ class Desk:
                 pipe.zcard(keys.due(queue))
             return dict(zip(QUEUES, pipe.execute(), strict=True))
 
-    def batch_states(self, batch_id: str) -> list[tuple[str, State | Literal["forgotten"]]] | None:
-        """Return the jobs of one request and their states, or None when the batch is not (or no longer) known."""
+    def batch_states(self, batch_id: str) -> list[tuple[str, BatchState]] | None:
+        """Return the jobs of one request and their states, or None when the batch is not (or no longer) known.
+
+        What was refused of it follows, by the ids that it has in the quarantine.
+        """
         with answering():
             text = cast("bytes | None", self.redis.get(keys.batch(batch_id)))
             if text is None:
                 return None
-            ids = text.decode().split()
+            words = text.decode().split()
+            ids = [word for word in words if not word.startswith(keys.REFUSED)]
             pipe = self.redis.pipeline(transaction=False)
             for job_id in ids:
                 pipe.exists(keys.job(job_id))
                 pipe.hget(keys.progress(job_id), "state")
             answers = pipe.execute()
-        return [
+        states: list[tuple[str, BatchState]] = [
             (job_id, cast("State", (state or b"accepted").decode()) if known else "forgotten")
             for job_id, known, state in zip(ids, answers[::2], answers[1::2], strict=True)
         ]
+        return states + [(word.removeprefix(keys.REFUSED), "refused") for word in words[len(ids) :]]
 
     def dead_count(self) -> int:
         """Return how many jobs are dead."""

@@ -94,7 +94,10 @@ def due(queue: str) -> str:
 
 
 def same(key: str) -> str:
-    """Text `<job id> <digest>`: which job a repeat of `key` answers. Expires after the window of its kind."""
+    """Text `<job id> <digest>`: which job a repeat of `key` answers. Expires after the window of its kind.
+
+    Under `about:…` the last action on an indicator; another one takes its place.
+    """
     return f"{PREFIX}same:{key}"
 
 
@@ -157,8 +160,12 @@ def quarantined(item_id: str) -> str:
 
 
 def batch(batch_id: str) -> str:
-    """Text: the ids of the jobs of one request, with blanks between. Expires like done jobs do."""
+    """Text: the ids of the jobs of one request, blanks between, then of what was refused. Expires like done jobs."""
     return f"{PREFIX}batch:{batch_id}"
+
+
+#: What stands before the id of an item of the quarantine among the ids of a batch.
+REFUSED = "refused:"
 
 
 #: What producers without our software write to; each can lie in another Redis than the ledger.

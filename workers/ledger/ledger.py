@@ -21,6 +21,8 @@ from workers.ledger.accept import (
     ACCEPT,
     MOST_BELLS,
     MOST_MEMORY_PERCENT,
+    OUT_OF_MEMORY,
+    READ_ONLY,
     Accepted,
     accept_command,
     read_answer,
@@ -239,12 +241,17 @@ def answering() -> Iterator[None]:
     try:
         yield
     except redis_client.exceptions.OutOfMemoryError as error:
-        raise ServiceAway(
-            "redis", f"Redis is out of memory ({error}); raise maxmemory or drop dead jobs."
-        ) from error
+        raise ServiceAway("redis", OUT_OF_MEMORY) from error
     except (redis_client.exceptions.AuthenticationError, redis_client.exceptions.NoPermissionError) as error:
         raise ServiceAway(
             "redis", f"Redis refuses our user: {str(error).rstrip('.')}; correct TQ_REDIS_URL or the ACL"
+        ) from error
+    except redis_client.exceptions.ReadOnlyError as error:
+        raise ServiceAway("redis", READ_ONLY) from error
+    except redis_client.exceptions.ResponseError as error:
+        raise ServiceAway(
+            "redis",
+            f"Redis refuses this: {str(error).rstrip('.')}. Is TQ_REDIS_URL right? tqctl check says more",
         ) from error
     except redis_client.exceptions.RedisError as error:
         raise ServiceAway(

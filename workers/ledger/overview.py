@@ -1,4 +1,4 @@
-"""The ledger at a glance: each queue, each breaker, the dead and the done, read in two round trips."""
+"""The ledger at a glance: each queue, each breaker, the dead, the done, the unreadable, read in two round trips."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ class Overview(Struct, frozen=True):
     done_last_hour: int
     upkeep_s: float | None
     lacking: dict[str, str] = {}
+    quarantined: int = 0
 
 
 def overview(redis: Redis) -> Overview:
@@ -80,11 +81,12 @@ def overview(redis: Redis) -> Overview:
             pipe.zcount(keys.DONE, since, "+inf")
         pipe.zcard(keys.DONE)
         pipe.zcard(keys.DEAD)
+        pipe.zcard(keys.QUARANTINE)
         pipe.get(keys.UPKEEP)
         pipe.hgetall(keys.LACKING)
         answers: list[Any] = pipe.execute()
     per_queue = [answers[5 * at : 5 * at + 5] for at in range(len(QUEUES))]
-    *breakers, last_minute, last_hour, done, dead, upkeep, lacking = answers[5 * len(QUEUES) :]
+    *breakers, last_minute, last_hour, done, dead, quarantined, upkeep, lacking = answers[5 * len(QUEUES) :]
     ages = _ages(redis, [first for *_, first in per_queue], now)
     return Overview(
         at_ms=now,
@@ -99,6 +101,7 @@ def overview(redis: Redis) -> Overview:
         done_last_hour=last_hour,
         upkeep_s=None if upkeep is None else max(0.0, (now - int(upkeep)) / 1000),
         lacking={name.decode(): why.decode() for name, why in lacking.items()},
+        quarantined=quarantined,
     )
 
 

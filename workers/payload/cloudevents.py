@@ -59,7 +59,9 @@ def _data(body: dict[str, Any], max_bytes: int) -> tuple[dict[str, Any], tuple[s
         try:
             return _read(base64.b64decode(body["data_base64"], validate=True), "data_base64", max_bytes)
         except (ValueError, TypeError, binascii.Error) as error:
-            raise InputError("is no base64; put the payload there as a JSON object", field="data_base64") from error
+            raise InputError(
+                "is no base64; put the payload there as a JSON object", field="data_base64"
+            ) from error
     data = body.get("data")
     if isinstance(data, str):
         return _read(data, "data", max_bytes)

@@ -49,6 +49,18 @@ def judge(state: Overview, workers: Mapping[str, Sequence[str]]) -> Iterator[Lin
         )
     else:
         yield ok(AREA, "dead letters", "none")
+    yield _aside(state.quarantined)
+
+
+def _aside(count: int) -> Line:
+    if not count:
+        return ok(AREA, "quarantine", "empty")
+    return warning(
+        AREA,
+        "quarantine",
+        f"{count} that no door could read wait for somebody",
+        "tqctl dead list, then edit, replay or drop",
+    )
 
 
 def _beat(silent_s: float | None, has_workers: bool) -> Line:

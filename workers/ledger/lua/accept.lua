@@ -19,7 +19,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local coming = (#ARGV - FIRST + 1) / WIDTH
 local open = redis.call('ZCARD', due)
-if open + coming > most_open then
+if open + math.max(coming, 1) > most_open then
   return {'busy', open}
 end
 
@@ -46,10 +46,19 @@ if in_use > most_memory then
   return {'full', in_use}
 end
 
+-- Asked with no job whether there is room, a Redis that takes no writes must refuse like with one.
+if coming == 0 then
+  redis.call('ZADD', due, 'XX', 0, '')
+end
+
 local function first_of(key, digest)
   local first = redis.call('GET', prefix .. 'same:' .. key)
   if first then
     local id, first_digest = string.match(first, '^(%S+) (%S+)$')
+    -- Another action on the same indicator came in between: this one repeats nothing.
+    if first_digest ~= digest and string.sub(key, 1, 6) == 'about:' then
+      return nil
+    end
     return {id, (first_digest == digest) and 0 or -1}
   end
 end
