@@ -219,7 +219,7 @@ def test_a_file_that_was_cut_short_is_refused(folder: Path) -> None:
 def test_the_manifest_remembers_what_was_added_and_forgets_what_was_removed(
     old: set[str], new: set[str]
 ) -> None:
-    packed_old, packed_new = pack(map(digest, old)), pack(map(digest, new))
+    packed_old, packed_new = pack(set(map(digest, old))), pack(set(map(digest, new)))
 
     assert unpack(with_added(packed_old, packed_new)) == {digest(value) for value in old | new}
     assert unpack(with_removed(packed_old, packed_new)) == {digest(value) for value in old - new}

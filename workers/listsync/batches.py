@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from hashlib import blake2b
+from itertools import repeat
 from pathlib import Path
 
 import msgspec
@@ -59,9 +60,13 @@ class BatchWriter:
 
     def add(self, value: str, rank: int = 0) -> None:
         """Take one entry."""
-        self._values.append(value)
-        self._ranks.append(rank)
-        if len(self._values) == BATCH:
+        self.extend((value,), (rank,))
+
+    def extend(self, values: Collection[str], ranks: Iterable[int] | None = None) -> None:
+        """Take entries with their ranks; without any, all have rank 0."""
+        self._values.extend(values)
+        self._ranks.extend(repeat(0, len(values)) if ranks is None else ranks)
+        while len(self._values) >= BATCH:
             self._flush()
 
     def close(self) -> Batches:
@@ -73,8 +78,9 @@ class BatchWriter:
         return Batches(str(self._path), self._count, self._hash.hexdigest(), tuple(self._samples))
 
     def _flush(self) -> None:
-        write_frame(self._path, self._values, self._ranks)
-        self._count += len(self._values)
-        self._samples += self._values[: SAMPLES - len(self._samples)]
-        self._hash.update(_encode(self._values))
-        self._values, self._ranks = [], array("Q")
+        values, ranks = self._values[:BATCH], self._ranks[:BATCH]
+        write_frame(self._path, values, ranks)
+        self._count += len(values)
+        self._samples += values[: SAMPLES - len(self._samples)]
+        self._hash.update(_encode(values))
+        del self._values[:BATCH], self._ranks[:BATCH]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from pathlib import Path
 
 from msgspec import Struct
@@ -74,16 +75,18 @@ class _Diff:
         """Compare one partition of both sides."""
         want = self._within_capacity(self._wanted.ranked(part))
         have = self._present.values(part)
-        key = self._present.key
-        keys = set(map(key, have))
-        for value in sorted(want.keys() - keys):
-            self._adds.add(value, want[value])
+        keys = set(map(self._present.key, have))
+        new = sorted(want.keys() - keys)
+        self._adds.extend(new, [want[value] for value in new])
         if left := keys - want.keys():
-            self._sort_out(part, sorted(value for value in have if key(value) in left))
+            self._sort_out(part, sorted(self._spelled(have, keys, left)))
         if self._manifest is None:
-            for value in sorted(have & want.keys()):
-                self._adopted.add(value)
+            self._adopted.extend(sorted(have & want.keys()))
         self._kept += len(want)
+
+    def _spelled(self, have: set[str], keys: set[str], left: set[str]) -> set[str]:
+        """Return the entries that have one of the keys `left`; few are spelled otherwise than their key."""
+        return (have & left) | {value for value in have - keys if self._present.key(value) in left}
 
     def close(self) -> Changes:
         """Finish the files and return what was found."""
@@ -106,9 +109,6 @@ class _Diff:
     def _sort_out(self, part: int, extra: list[str]) -> None:
         """Tell entries of ours from those of others; without a manifest nothing is known to be ours."""
         ours = unpack(self._manifest.get(part, b"")) if self._manifest else frozenset()
-        for value in extra:
-            is_ours = digest(value) in ours
-            if not is_ours:
-                self._foreign.add(value)
-            if is_ours or self._delete_foreign:
-                self._gone.add(value)
+        is_ours = [digest(value) in ours for value in extra]
+        self._foreign.extend([value for value, is_it in zip(extra, is_ours, strict=True) if not is_it])
+        self._gone.extend(extra if self._delete_foreign else list(compress(extra, is_ours)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,15 +24,15 @@ SAMPLES = 5
 class _Sink(NamedTuple):
     """Where rows of one type and score go.
 
-    A thousand such pairs meet a million rows, so that each is looked up once. `values` and `ranks` are the page's, and
-    several scores may share them.
+    A thousand such pairs meet a million rows, so that each is looked up once. `add_value` and `add_rank` go to the
+    page's, which several scores may share.
     """
 
     type: str
     normal: Form
     rank: int
-    values: list[str]
-    ranks: list[int]
+    add_value: Callable[[str], None]
+    add_rank: Callable[[int], None]
 
 
 class Gathered(Struct, frozen=True):
@@ -103,13 +103,13 @@ class Gathering:
                 self.unsupported[row.type_name or "(no type)"] += 1
                 self.read += 1
                 continue
-            value = sink.normal(row.value)
+            type_name, normal, rank, add_value, add_rank = sink
+            value = normal(row.value)
             if value is None:
-                self._refuse(sink.type, row.value)
+                self._refuse(type_name, row.value)
                 continue
-            at = row.created_at
-            sink.values.append(value)
-            sink.ranks.append(sink.rank + time_rank(at) if at else sink.rank)
+            add_value(value)
+            add_rank(rank + time_rank(row.created_at) if row.created_at else rank)
         self._bring_in()
 
     def close(self) -> None:
@@ -156,7 +156,7 @@ class Gathering:
             score = whole_score(row.score)
             key = ListKey(name, bucket(score, self._collection.split_by, self._bands))
             values, ranks = self._pages.setdefault(key, ([], []))
-            sink = _Sink(name, self._types[name].normal, score_rank(score), values, ranks)
+            sink = _Sink(name, self._types[name].normal, score_rank(score), values.append, ranks.append)
         if not isinstance(row.score, dict):
             self._sinks[row.type, row.score] = sink
         return sink

@@ -10,7 +10,7 @@ import os
 import struct
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
 
@@ -42,6 +42,15 @@ _CUT_SHORT = "{} is cut short; the run that wrote it was stopped: start it again
 def partition(key: str) -> int:
     """Return the partition of an entry, the same in every process and on every machine."""
     return zlib.crc32(key.encode("utf-8", "surrogatepass")) % PARTS
+
+
+def partitions(values: Collection[str], key: Callable[[str], str]) -> list[int]:
+    """Return the partition of each entry: `partition` of its key, written out for speed."""
+    keys = values if key is as_is else map(key, values)
+    try:
+        return [crc % PARTS for crc in map(zlib.crc32, map(str.encode, keys))]
+    except UnicodeEncodeError:
+        return [partition(key(value)) for value in values]
 
 
 def as_is(value: str) -> str:
@@ -124,22 +133,13 @@ class Spill:
         """
         values = list(values)
         lists, rank_lists = self._values, self._ranks
-        for part, value, rank in zip(self._parts(values), values, ranks, strict=False):
+        for part, value, rank in zip(partitions(values, self.key), values, ranks, strict=False):
             lists[part].append(value)
             rank_lists[part].append(rank)
         self.count += len(values)
         self._waiting += len(values)
         if self._waiting >= WAITING:
             self.close()
-
-    def _parts(self, values: list[str]) -> list[int]:
-        """Return the partition of each value: `partition`, written out for speed."""
-        try:
-            if self.key is as_is:
-                return [zlib.crc32(value.encode()) % PARTS for value in values]
-            return [zlib.crc32(value.lower().encode()) % PARTS for value in values]
-        except UnicodeEncodeError:
-            return [partition(self.key(value)) for value in values]
 
     def close(self) -> None:
         """Bring to disk what still waits in memory, and free that."""
