@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from workers.errors import ConfigError, InputError
+from workers.errors import InputError
 from workers.ledger.ledger import MOST_STRIKES
 from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, done, held
 from workers.payload.builder import plan_event
@@ -101,8 +101,6 @@ def plan_of(claim: Claim, options: DialectOptions) -> Planned | Settlement:
     accepted = datetime.fromtimestamp(claim.accepted_ms / 1000, UTC)
     try:
         return Planned(claim, PLANNERS[claim.kind](claim.arguments, accepted, options))
-    except ConfigError:
-        raise
     except InputError as error:
         return dead(claim, str(error), field=error.field)
 
@@ -126,6 +124,6 @@ def settled(planned: Planned, outcome: Outcome) -> Settlement:
         "indicators": [{"id": i.id, "type": i.type, "value": i.value} for i in outcome.indicators],
         "objects": [{"id": o.id, "kind": o.collection, "value": o.value} for o in outcome.objects],
         "left_out": [msgspec.to_builtins(left_out) for left_out in planned.plan.left_out],
-        "warnings": list(dict.fromkeys((*planned.plan.warnings, *outcome.warnings))),
+        "warnings": list(dict.fromkeys(outcome.warnings)),
     }
     return done(planned.claim, {name: value for name, value in result.items() if value})

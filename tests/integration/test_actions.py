@@ -8,7 +8,7 @@ import pytest
 
 from tests.sandbox_threatq import SandboxThreatQ
 from workers.actions.act import Report, act
-from workers.errors import InputError, Rejected
+from workers.errors import ConfigError, InputError, Rejected
 from workers.private import PrivateRanges, parse_private_ips
 from workers.threatq.service import ThreatQ, connect
 
@@ -180,6 +180,41 @@ def test_a_mark_creates_what_is_missing_and_says_yes(
     assert [source["name"] for source in row["attributes"][0]["sources"]] == ["LogRhythm"]
 
 
+def test_a_mark_that_creates_keeps_the_port_that_was_typed(
+    threatq: ThreatQ, threatq_sandbox: SandboxThreatQ
+) -> None:
+    do(threatq, "mark", "ip", "77.77.77.77:8443", verdict="true positive")
+    assert attributes(stored(threatq_sandbox, "77.77.77.77")) == [("Port", "8443"), ("True Positive", "Yes")]
+
+
+def test_an_attribute_that_somebody_else_gave_is_given_by_us_too(
+    threatq: ThreatQ, threatq_sandbox: SandboxThreatQ
+) -> None:
+    theirs = {"name": "Confidence", "value": "High", "sources": [{"name": "Red team"}]}
+    item = {"value": "bad.example", "type": {"name": "FQDN"}, "attributes": [theirs]}
+    threatq_sandbox.post("/api/indicators/consume", [item])
+    do(threatq, "add", "FQDN", "bad.example", attributes=[["Confidence", "High"]])
+    (attribute,) = stored(threatq_sandbox, "bad.example")["attributes"]
+    assert [source["name"] for source in attribute["sources"]] == ["Red team", "LogRhythm"]
+
+
+def test_a_status_that_threatq_does_not_have_is_a_wrong_setting_and_nothing_is_made(
+    threatq_sandbox: SandboxThreatQ,
+) -> None:
+    threatq = connect(threatq_sandbox.settings(threatq_status="Nonsense"))
+    with pytest.raises(ConfigError, match="no indicator status 'Nonsense'; it has Active"):
+        do(threatq, "add", "FQDN", "bad.example")
+    assert threatq_sandbox.get("/api/indicators")["data"] == []
+
+
+def test_whitelisting_a_network_says_what_it_does_not_do(
+    threatq: ThreatQ, threatq_sandbox: SandboxThreatQ
+) -> None:
+    threatq_sandbox.post("/api/indicators/consume", [{"value": "1.2.3.0/24", "type": {"name": "CIDR Block"}}])
+    (note,) = do(threatq, "whitelist", "cidr", "1.2.3.0/24").notes
+    assert "ThreatQ needs a whitelist rule" in note
+
+
 def test_a_new_verdict_withdraws_our_own_opposite_one(
     threatq: ThreatQ, threatq_sandbox: SandboxThreatQ
 ) -> None:
@@ -192,8 +227,8 @@ def test_a_new_verdict_withdraws_our_own_opposite_one(
 def test_a_new_verdict_leaves_the_opposite_one_that_somebody_else_gave(
     threatq: ThreatQ, threatq_sandbox: SandboxThreatQ
 ) -> None:
-    # Given a verdict from another team
-    theirs = {"name": "True Positive", "value": "Yes", "sources": [{"name": "Red team"}]}
+    # Given a verdict from another team, that was ours as well
+    theirs = {"name": "True Positive", "value": "Yes", "sources": [{"name": "Red team"}, *LOGRHYTHM]}
     item = {"value": "bad.example", "type": {"name": "FQDN"}, "attributes": [theirs]}
     threatq_sandbox.post("/api/indicators/consume", [item])
     # When ours is the opposite
@@ -201,7 +236,7 @@ def test_a_new_verdict_leaves_the_opposite_one_that_somebody_else_gave(
     # Then both stand and the analyst is told
     row = stored(threatq_sandbox, "bad.example")
     assert attributes(row) == [("True Positive", "Yes"), ("False Positive", "Yes")]
-    assert report.notes == ("also marked as True Positive by Red team; that was left as it is",)
+    assert report.notes == ("also marked as True Positive by Red team, LogRhythm; that was left as it is",)
 
 
 def test_whitelisting_changes_the_status_and_a_repeated_ingest_keeps_it(

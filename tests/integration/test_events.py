@@ -56,6 +56,41 @@ def test_while_the_connector_is_disabled_payloads_wait_and_nothing_is_made(
     assert threatq_sandbox.get("/api/events")["total"] == 0
 
 
+def test_while_the_connector_is_disabled_a_sighting_of_logrhythm_goes_on(
+    here: Runtime, ledger: Ledger, example_payload: Payload
+) -> None:
+    ledger.accept([Job("sightings.add", {"alarm_id": "1", "alarm_name": "Rule"}, door="test")])
+    states = {one.claim.kind: one.state for one in handle(here, claims_of(ledger, example_payload))}
+    assert states == {"sightings.add": "done", "events.create": "held"}
+
+
+def test_the_next_attempt_finds_the_event_of_the_one_before(
+    here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+) -> None:
+    # Given a ThreatQ that makes a new event each time, and an answer that got lost
+    threatq_sandbox.behave(event_key="none")
+    set_page(here, enabled=True)
+    (claim,) = claims_of(ledger, example_payload)
+    (first,) = handle(here, [claim])
+    # When the job is tried again
+    (second,) = handle(here, [structs.replace(claim, attempts=2)])
+    # Then it is the same event
+    assert second.entry["event_id"] == first.entry["event_id"]
+    assert threatq_sandbox.get("/api/events")["total"] == 1
+
+
+def test_a_payload_without_a_time_happened_when_it_was_accepted(
+    here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+) -> None:
+    set_page(here, enabled=True)
+    del example_payload["event_happened_at"]
+    (claim,) = claims_of(ledger, example_payload)
+    # When it is done only a day after
+    handle(here, [structs.replace(claim, accepted_ms=1_633_460_462_000)])
+    (event,) = threatq_sandbox.get("/api/events")["data"]
+    assert event["happened_at"] == "2021-10-05 19:01:02"
+
+
 def test_when_the_connector_is_enabled_they_are_done(
     here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
 ) -> None:
@@ -80,6 +115,16 @@ def test_private_addresses_that_cannot_be_read_let_nothing_through(
     set_page(here, enabled=True, private_ips="10.0.0.0/8, 1.2.3.999")
     with pytest.raises(ConfigError, match=r"1\.2\.3\.999"):
         handle(here, claims_of(ledger, example_payload))
+    assert threatq_sandbox.get("/api/events")["total"] == 0
+
+
+def test_a_status_that_threatq_does_not_have_is_a_wrong_setting_and_nothing_is_made(
+    here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+) -> None:
+    set_page(here, enabled=True)
+    wrong = Runtime(structs.replace(here.settings, threatq_status="Nonsense"))
+    with pytest.raises(ConfigError, match="no indicator status 'Nonsense'; it has Active"):
+        handle(wrong, claims_of(ledger, example_payload))
     assert threatq_sandbox.get("/api/events")["total"] == 0
 
 

@@ -279,6 +279,51 @@ def test_a_job_whose_worker_died_is_claimed_alone_so_that_it_takes_no_others_wit
     assert [len(batch) for batch in batches] == [1, 1, 1]
 
 
+def test_a_suspect_is_not_claimed_along_with_others_and_its_lost_worker_is_not_forgotten(
+    redis: Redis,
+) -> None:
+    # Given a new job, and behind it one whose worker died
+    ledger = Ledger(redis)
+    first, second = ledger.accept([event(1), event(2)])
+    ledger.claim("events", 10)
+    redis.hset(keys.progress(first.id), mapping={"state": "accepted", "attempts": 0})
+    redis.zadd(keys.due("events"), {first.id: 0, second.id: 1})
+    # When they are claimed
+    (innocent,) = ledger.claim("events", 10)
+    (suspect,) = ledger.claim("events", 10)
+    # Then each comes alone
+    assert (innocent.id, innocent.lost, suspect.id, suspect.lost) == (first.id, 0, second.id, 1)
+
+
+def test_a_job_that_outlived_its_attempt_has_lost_no_worker(redis: Redis) -> None:
+    # Given a job that lost its worker, and then had to wait for ThreatQ
+    ledger = Ledger(redis)
+    ledger.accept([event()])
+    ledger.claim("events", 10)
+    redis.zadd(keys.due("events"), dict.fromkeys(redis.zrange(keys.due("events"), 0, -1), 0))
+    (claim,) = ledger.claim("events", 10)
+    assert claim.lost == 1
+    ledger.settle([waiting(claim, "ThreatQ is away", 0)])
+    # When it is tried again
+    (again,) = until(lambda: ledger.claim("events", 10))
+    # Then nothing is held against it
+    assert again.lost == 0
+
+
+def test_a_job_whose_record_is_gone_is_forgotten(ledger: Ledger, redis: Redis) -> None:
+    (accepted,) = ledger.accept([event()])
+    redis.delete(keys.job(accepted.id))
+    assert ledger.claim("events", 10) == []
+    assert redis.zcard(keys.due("events")) == 0
+
+
+def test_equal_payloads_in_one_call_are_one_job(ledger: Ledger, desk: Desk) -> None:
+    answers = ledger.accept([event(1), event(2), event(1)])
+    assert [answer.created for answer in answers] == [True, True, False]
+    assert answers[2].id == answers[0].id
+    assert desk.counts() == {"accepted:events.create:cli": 2}
+
+
 def test_a_waiting_job_is_not_ready_before_its_time(ledger: Ledger, redis: Redis, desk: Desk) -> None:
     ledger.accept([event()])
     (claim,) = ledger.claim("events", 10)
@@ -338,6 +383,10 @@ class TestTheBreaker:
 
     def test_the_service_may_ask_for_a_longer_wait(self, ledger: Ledger) -> None:
         assert ledger.service_away("threatq", "429", after=30) >= 30
+
+    def test_a_shorter_wait_does_not_cut_a_longer_one_short(self, ledger: Ledger) -> None:
+        ledger.service_away("threatq", "429", after=30)
+        assert ledger.service_away("threatq", "429", after=1) > 25
 
     def test_one_probe_goes_ahead_and_success_lets_all_through(self, ledger: Ledger, redis: Redis) -> None:
         ledger.accept([event(number) for number in range(5)])

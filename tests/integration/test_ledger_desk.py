@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from workers.jobs import Job
+from workers.ledger import keys
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import dead, done
@@ -41,6 +42,16 @@ class TestTheDesk:
         body = zlib.compress(msgspec.json.encode({"payload": {"number": 2}}))
         desk.replay([job_id], note={}, body=body)
         assert ledger.claim("events", 10)[0].arguments == {"payload": {"number": 2}}
+
+    def test_a_done_job_that_runs_once_more_does_not_expire_meanwhile(
+        self, ledger: Ledger, desk: Desk
+    ) -> None:
+        ledger.accept([event()])
+        (claim,) = ledger.claim("events", 1)
+        ledger.settle([done(claim, {})])
+        desk.replay([claim.id], note={})
+        for key in (keys.job(claim.id), keys.progress(claim.id), keys.history(claim.id)):
+            assert desk.redis.ttl(key) == -1
 
     def test_a_job_that_is_open_is_not_replayed(self, ledger: Ledger, desk: Desk) -> None:
         (answer,) = ledger.accept([event()])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -122,6 +124,23 @@ def test_with_too_few_replicas_the_sender_is_asked_to_repeat_and_a_repeat_is_not
         (answer,) = accept(main, [event(1)], ONE)
         assert not answer.created
         assert client.zcard(keys.due("events")) == 1
+
+
+def test_a_repeat_is_not_confirmed_by_a_replica_that_hangs(pair: tuple[str, str]) -> None:
+    main, copy = pair
+    with connect(main) as client, connect(copy) as replica:
+        client.flushall()
+        until(lambda: follows(client))
+        hung = int(replica.info("server")["process_id"])
+        os.kill(hung, signal.SIGSTOP)
+        try:
+            # The second call writes no job, and WAIT alone would count a replica that has nothing to confirm
+            for _ in range(2):
+                with pytest.raises(ServiceAway, match="0 of 1 replicas"):
+                    accept_over_redis_py(main, [event(3)], Replicas(1, 50))
+        finally:
+            os.kill(hung, signal.SIGCONT)
+        until(lambda: follows(client))
 
 
 def test_a_repeat_waits_for_a_replica_that_has_stopped(pair: tuple[str, str]) -> None:

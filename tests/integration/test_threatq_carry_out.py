@@ -146,6 +146,9 @@ def test_wherever_the_connection_breaks_the_second_attempt_completes(
 def test_an_event_that_an_earlier_attempt_left_incomplete_is_completed(
     threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
 ) -> None:
+    # Given a ThreatQ that has proved to take all that belongs to an event in one call with it
+    create_events(threatq, [request(0)])
+    # And a bare event, which is how far an earlier attempt came
     wanted = request(1, title="100% sure, and with a comma", first_attempt=False)
     bare = {
         "title": wanted.plan.title,
@@ -155,9 +158,10 @@ def test_an_event_that_an_earlier_attempt_left_incomplete_is_completed(
         "attributes": [{"name": JOB_ATTRIBUTE, "value": wanted.job_id}],
     }
     threatq_sandbox.post("/api/events", bare)
+    # When the job is tried again, then nothing is missing and nothing is there twice
     (outcome,) = create_events(threatq, [wanted])
     assert_complete(threatq_sandbox, outcome, wanted)
-    assert len(events_in(threatq_sandbox)) == 1
+    assert len(events_in(threatq_sandbox)) == 2
 
 
 def test_an_equal_event_of_somebody_else_is_not_taken_for_ours(
@@ -196,6 +200,16 @@ def test_a_token_that_dies_in_mid_run_costs_nothing(
     threatq_sandbox.control("tokens/revoke")
     (outcome,) = create_events(threatq, [request(2)])
     assert_complete(threatq_sandbox, outcome, request(2))
+
+
+@pytest.mark.parametrize(("path", "begun"), [("/api/malware/consume", False), (CONSUME, True)])
+def test_an_absence_tells_whether_an_event_may_have_been_made(
+    path: str, begun: bool, threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    threatq_sandbox.fault("error", status=503, path=path)
+    with pytest.raises(ServiceAway) as away:
+        create_events(threatq, [request(1), request(2)])
+    assert away.value.begun is begun
 
 
 def test_a_busy_threatq_says_when_to_come_back(threatq_sandbox: SandboxThreatQ, threatq: ThreatQ) -> None:

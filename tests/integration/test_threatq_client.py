@@ -97,6 +97,17 @@ def test_client_credentials_go_by_basic_authentication() -> None:
     assert login.headers["Authorization"] == "Basic Y2lkOnNoaA=="
 
 
+def test_a_thread_that_comes_late_with_an_old_token_does_not_throw_the_new_one_away() -> None:
+    with scripted(ThreatqScript(fine)) as server:
+        settings = settings_for(server.url)
+        tokens = Tokens(Transport(settings), settings)
+        old = tokens.current()
+        tokens.drop(old)
+        new = tokens.current()
+        tokens.drop(old)
+        assert tokens.current() == new == "t2"
+
+
 def test_a_token_is_renewed_before_it_runs_out() -> None:
     script = ThreatqScript(fine)
     now = [0.0]

@@ -11,6 +11,8 @@ from tests.event_requests import (
     CONSUME,
     assert_complete,
     events_in,
+    pairs,
+    related,
     request,
     settings_of,
 )
@@ -19,7 +21,7 @@ from workers.errors import LeaseLost
 from workers.threatq.carry_out import create_events
 from workers.threatq.client import Client, Params
 from workers.threatq.failure import Refusal, ServerFault
-from workers.threatq.outcome import Refused
+from workers.threatq.outcome import Done, Refused
 from workers.threatq.service import ThreatQ
 
 pytestmark = pytest.mark.integration
@@ -118,6 +120,39 @@ def test_a_threatq_that_ignores_inline_relations_gets_them_by_calls(threatq_sand
     for outcome, one in zip(create_events(threatq, wanted), wanted, strict=True):
         assert_complete(threatq_sandbox, outcome, one)
     assert not any(threatq.inline.values())
+
+
+class Silent(Twisted):
+    """A client before a ThreatQ that does not tell whether it held an object before."""
+
+    def call(self, method: str, path: str, *, params: Params | None = None, json: object = None) -> Any:
+        body = super().call(method, path, params=params, json=json)
+        for row in body.get("data", ()) if isinstance(body.get("data"), list) else ():
+            row.pop("existing", None)
+        return body
+
+
+def test_two_payloads_that_threatq_takes_for_one_event_are_both_kept_on_it(
+    threatq_sandbox: SandboxThreatQ,
+) -> None:
+    # Given two jobs of the same title, type and time, of which a ThreatQ makes one event and does not say so
+    first, second = request(1), request(2, title=request(1).plan.title)
+    made: list[str] = []
+
+    def leaves_an_older_event_as_it_is(method: str, path: str, json: Any) -> Any:
+        made.append(path)
+        return without_inline(method, path, json) if made.count(CONSUME) == 2 else json
+
+    settings = settings_of(threatq_sandbox)
+    threatq = ThreatQ(Silent(Client.from_settings(settings), leaves_an_older_event_as_it_is), settings)
+    # When they come together
+    outcomes = create_events(threatq, [first, second])
+    # Then the event has what belongs to either
+    (event,) = events_in(threatq_sandbox)
+    assert {outcome.event_id for outcome in outcomes if isinstance(outcome, Done)} == {event["id"]}
+    values = {i.value for plan in (first.plan, second.plan) for i in plan.indicators}
+    assert related(threatq_sandbox, event["id"], "indicators") == values
+    assert {("TQ Job ID", "job1"), ("TQ Job ID", "job2")} <= pairs(event)
 
 
 def test_a_bulk_that_is_refused_but_kept_in_part_makes_no_event_twice(

@@ -266,6 +266,7 @@ def test_unknown_fields_are_shown_in_the_description_with_a_warning() -> None:
         ("a@x.com", ("a@x.com",)),
         ("a@x.com, b@x.com", ("a@x.com", "b@x.com")),
         ("Doe, John", ("Doe, John",)),  # only a comma between addresses separates
+        ("Doe, Joe <joe@co.com>", ("Doe, Joe <joe@co.com>",)),
         ("CN=Doe,OU=IT;x", ("CN=Doe,OU=IT;x",)),  # a distinguished name
         ("a;b~|c\nd;a", ("a", "b", "c", "d")),
         (["a", {"value": "b"}, None], ("a", "b")),

@@ -60,6 +60,7 @@ def test_fractions_of_a_second_are_read_and_left_out_when_written() -> None:
 @pytest.mark.parametrize(
     ("value", "written"),
     [
+        ("5 Oct 2021 19:01:02 -0000", "2021-10-05 19:01:02"),  # UTC, says RFC 5322, wherever the sender is
         ("2021-10-05 19:01:02", "2021-10-05 17:01:02"),
         ("2021-12-05 19:01:02", "2021-12-05 18:01:02"),  # winter
         ("Oct 5, 2021 12:00:00 AM", "2021-10-04 22:00:00"),  # midnight, not noon

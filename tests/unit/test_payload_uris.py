@@ -66,6 +66,8 @@ def read(value: Any) -> list[tuple[str, str]]:
         ("Wombat:1", [("?", "Wombat:1")]),
         ("IP Address:unknown", [("?", "IP Address:unknown")]),
         ("some words, and more", [("?", "some words, and more")]),
+        ("1.2.3.4 and more", [("?", "1.2.3.4 and more")]),
+        ("1.2.3.4 http://bad.example/x", [("?", "1.2.3.4 http://bad.example/x")]),
         ("IP Address:1.2.3.4, broken", [(IP, "1.2.3.4"), ("?", "broken")]),
         ({"ip": "1.2.3.4"}, [("?", '{"ip": "1.2.3.4"}')]),
     ],

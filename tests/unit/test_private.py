@@ -105,6 +105,9 @@ def test_the_private_part_of_an_indicator_is_named() -> None:
     ranges = parse_private_ips("10.0.0.0/8")
     assert private_part(Indicator("URL", "http://10.0.0.1:80/x"), ranges) == "10.0.0.1"
     assert private_part(Indicator("CIDR Block", "0.0.0.0/0"), ranges) == "0.0.0.0/0"
+    six = parse_private_ips("fd00::/8")
+    assert private_part(Indicator("IPv6 Address", "fd00::1"), six) == "fd00::1"
+    assert private_part(Indicator("URL", "https://[fd00::1]:8443/x"), six) == "fd00::1"
     assert private_part(Indicator("URL", "11.0.0.1/7"), ranges) is None  # a path, not a network
     assert private_part(Indicator("URL", "http://bad.example/10.0.0.1"), ranges) is None
     assert private_part(Indicator("IP Address", "10.0.0.1"), PrivateRanges()) is None

@@ -83,6 +83,16 @@ def test_items_that_are_known_to_be_the_cause_are_blamed_though_threatq_fails_on
     assert [isinstance(fate, Refusal) for fate in fates] == [True] * count
 
 
+def test_faults_that_do_not_come_in_a_row_never_mean_that_threatq_is_away() -> None:
+    # Given more items on which ThreatQ fails than it may fail in a row, with good ones between them
+    bad = [str(number) for number in range(0, 4 * MAX_FAULTS, 2)]
+    fake = Fake(lambda item: ServerFault("threatq", "500") if item["value"] in bad else None)
+    # When they are sent one by one
+    fates = send_all(items_of(4 * MAX_FAULTS), fake, "value", size=1)
+    # Then these alone are refused
+    assert [str(at) for at, fate in enumerate(fates) if isinstance(fate, Refusal)] == bad
+
+
 def test_an_absence_in_the_middle_of_halving_is_told_at_once() -> None:
     errors = iter([Refusal("no", status=400), ServiceAway("threatq", "gone")])
     with pytest.raises(ServiceAway, match="gone"):
