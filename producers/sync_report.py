@@ -49,11 +49,16 @@ def show(desk: Desk, end: End) -> None:
         console.print(render.table(plan))
         for item in plan.lists:
             for line in render.samples(item):
-                console.print(f"  {item.name}  {line}", markup=False, highlight=False)
+                _say(console, f"  {item.name}  {line}")
         return
     console.print(_table(end))
     for line in end.note["notes"]:
-        console.print(printable(line), markup=False, highlight=False)
+        _say(console, line)
+
+
+def _say(console: Console, line: str) -> None:
+    """Print a line as it is; a value that is to be copied, or found by grep, must not be broken over two."""
+    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def as_json(desk: Desk, end: End) -> str:

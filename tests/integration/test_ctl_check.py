@@ -169,6 +169,16 @@ def test_a_threatq_as_it_should_be(configured: Operator, threatq_sandbox: Sandbo
     assert "clock" in found
 
 
+@pytest.mark.parametrize(
+    ("ahead_s", "state"), [(-5.0, "ok"), (6.0, "warning"), (-60.0, "warning"), (None, "ok")]
+)
+def test_a_threatq_whose_clock_differs_is_a_warning(
+    ahead_s: float | None, state: str, configured: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.ctl.checks.threatq.skew_s", lambda _settings: ahead_s)
+    assert lines(configured, "threatq")["clock"]["state"] == state
+
+
 def test_a_connector_that_is_disabled_or_unknown_fails_with_the_remedy(
     configured: Operator, threatq_sandbox: SandboxThreatQ
 ) -> None:

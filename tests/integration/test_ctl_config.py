@@ -61,6 +61,15 @@ def test_what_a_page_says_wins_and_is_named_as_the_origin(
     assert settings["threatq_password"]["value"] == "***"
 
 
+def test_a_page_with_a_port_and_no_host_changes_no_address_and_claims_none(
+    configured: Operator, threatq_sandbox: SandboxThreatQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TQ_LOGRHYTHM_URL", "lr.example")
+    fill(threatq_sandbox, "LogRhythm", LOGRHYTHM, logrhythm_host=" ", logrhythm_port="8601")
+    url = shown(configured)["logrhythm_url"]
+    assert (url["value"], url["origin"]) == ("https://lr.example:8501", "TQ_LOGRHYTHM_URL")
+
+
 def test_with_local_settings_the_page_is_not_asked_and_the_environment_wins(
     configured: Operator, threatq_sandbox: SandboxThreatQ, monkeypatch: pytest.MonkeyPatch
 ) -> None:

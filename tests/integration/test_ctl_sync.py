@@ -72,12 +72,16 @@ def test_the_history_tells_what_each_run_did(stage: Stage, ctl: Ctl) -> None:
     code, (run,) = ctl("sync", "history")
     assert (code, run["collection"], run["adds"], run["status"]) == (0, COLLECTION, 10, "done")
     assert ctl("sync", "history", "--collection", "Other") == (0, [])
+    stage.sync()
+    assert [one["adds"] for one in ctl("sync", "history", "--limit", "1")[1]] == [0]
+    assert [one["adds"] for one in ctl("sync", "history")[1]] == [0, 10]
 
 
 def test_a_plan_can_be_had_without_a_worker(stage: Stage, ctl: Ctl) -> None:
     stage.seed(10, types=["MD5"])
     code, told = ctl("sync", "plan", "--inline")
     assert (code, told["plan"]["lists"][0]["add"], stage.writes()) == (0, 10, 0)
+    assert not [one["what"] for one in ctl("capacity")[1] if one["what"].startswith("list ")]
 
 
 def test_a_value_is_explained_wherever_it_is(stage: Stage, ctl: Ctl) -> None:

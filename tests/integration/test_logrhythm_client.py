@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from sandbox.logrhythm.config import PEOPLE, LogRhythmConfig, Person
 from sandbox.logrhythm.tokens import mint
 from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
+from tests.scripted import Answer, scripted
 from workers.config import Secret
 from workers.errors import BadCredentials, ConfigError, MissingRights, Rejected, ServiceAway, Throttled
 from workers.listsync.batches import BATCH
@@ -261,6 +262,35 @@ def test_a_list_that_is_cut_short_is_never_taken_for_the_whole(
         everything(client, one, at_most=10_000)
 
 
+def test_a_whole_answer_with_fewer_items_than_it_declares_is_not_taken_for_the_list(
+    sandbox: SandboxLogRhythm,
+) -> None:
+    sandbox.fill("ThreatQ: MD5", "a")
+    one = sandbox.client().ensure_list("ThreatQ: MD5", HASHES)
+    told = sandbox.api("GET", f"/lists/{one.guid}/").json() | {"entryCount": 2}
+    with (
+        scripted(lambda _asked: Answer(told)) as server,
+        closing(LogRhythm(sandbox.settings(logrhythm_url=server.url))) as client,
+        pytest.raises(ServiceAway, match="1 of 2 entries came"),
+    ):
+        everything(client, one, at_most=10)
+
+
+def test_a_redirect_is_not_followed_with_the_token(sandbox: SandboxLogRhythm) -> None:
+    sandbox.fill("ThreatQ: MD5", "a")
+    one = sandbox.client().ensure_list("ThreatQ: MD5", HASHES)
+    with (
+        scripted(lambda _asked: Answer({})) as elsewhere,
+        scripted(lambda _asked: Answer({}, status=307, headers={"Location": elsewhere.url})) as server,
+        closing(LogRhythm(sandbox.settings(logrhythm_url=server.url))) as client,
+    ):
+        with pytest.raises(ConfigError, match="redirects are not followed"):
+            client.permissions()
+        with pytest.raises(ConfigError, match="redirects are not followed"):
+            everything(client, one, at_most=10)
+    assert (len(server.asked), elsewhere.asked) == (2, [])
+
+
 def test_a_list_that_vanished_is_said_to_be_gone(sandbox: SandboxLogRhythm) -> None:
     client = sandbox.client()
     made = client.ensure_list("ThreatQ: MD5", HASHES)
@@ -375,6 +405,10 @@ def test_a_token_that_is_not_accepted_names_the_setting_and_the_remedy(sandbox: 
     with pytest.raises(BadCredentials, match=r"logrhythm_token: .*Third Party Applications") as caught:
         client.permissions()
     assert expired not in str(caught.value)
+
+
+def test_a_token_may_have_been_copied_with_the_blanks_around_it(sandbox: SandboxLogRhythm) -> None:
+    assert sandbox.client(logrhythm_token=Secret(f" {mint()}\r\n")).permissions()
 
 
 def test_a_missing_right_is_said(sandbox: SandboxLogRhythm) -> None:

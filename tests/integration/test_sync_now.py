@@ -91,6 +91,20 @@ def test_an_odd_verbosity_in_what_is_remembered_does_no_harm(stage: Stage, sync:
     assert (code, json.loads(shown)["adds"]) == (0, 10), said
 
 
+def test_what_somebody_else_put_into_a_list_is_shown_in_full_and_cannot_steer_the_terminal(
+    stage: Stage, sync: Sync
+) -> None:
+    stage.seed(10, types=["MD5"])
+    stage.sync()
+    long = "entry-" * 20
+    stage.logrhythm.fill("ThreatQ: MD5", "\x1b[2Jgone", long)
+    code, shown, _ = sync("--dry-run")
+    assert code == 0
+    assert "\\x1b[2Jgone" in shown
+    assert "\x1b" not in shown
+    assert f"? {long}\n" in shown
+
+
 def test_an_unknown_collection_is_answered_with_those_that_there_are(stage: Stage, sync: Sync) -> None:
     code, _, said = sync("--collection", "Typo")
     assert code == 2

@@ -14,7 +14,7 @@ from workers.errors import TqError
 from workers.listsync.batches import Batches, BatchWriter
 from workers.listsync.capacity import Cut, fullness, trim
 from workers.listsync.diff import diff
-from workers.listsync.manifest import digest, digests_of, pack, unpack, with_added, with_removed
+from workers.listsync.manifest import WIDTH, digest, digests_of, pack, unpack, with_added, with_removed
 from workers.listsync.spill import PARTS, Spill, read_frames
 
 #: For properties that write files: the disk of a busy machine is slow.
@@ -221,7 +221,9 @@ def test_the_manifest_remembers_what_was_added_and_forgets_what_was_removed(
 ) -> None:
     packed_old, packed_new = pack(set(map(digest, old))), pack(set(map(digest, new)))
 
-    assert unpack(with_added(packed_old, packed_new)) == {digest(value) for value in old | new}
+    both = with_added(packed_old, packed_new)
+    assert unpack(both) == {digest(value) for value in old | new}
+    assert len(both) == WIDTH * len(old | new)
     assert unpack(with_removed(packed_old, packed_new)) == {digest(value) for value in old - new}
 
 

@@ -75,10 +75,10 @@ def approve(shell: Shell, options: Namespace) -> int:
     redis = shell.desk.redis
     hold = Holds(redis).approve(options.id, by=operator(), now_ms=now_ms(redis))
     job_id = "" if options.later else _start(shell, hold)
-    told = f"job {job_id}" if job_id else "with the next run"
+    told = f"job {job_id} carries them out" if job_id else "the next run carries them out"
     shell.show(
         {"id": hold.id, "list": hold.list, "deletes": hold.count, "job": job_id},
-        lambda v: [f"{v['deletes']:,} deletes of {v['list']} are approved and done {told}"],
+        lambda v: [f"{v['deletes']:,} deletes of {v['list']} are approved; {told}"],
     )
     return 0
 
