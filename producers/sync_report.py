@@ -14,6 +14,7 @@ from producers.follow import End
 from producers.printable import printable
 from workers.ledger.desk import Desk
 from workers.listsync import render
+from workers.listsync.plan import SyncPlan
 from workers.sync.plans import plan_of
 
 #: Exit code by how the following ended, where the run did not come to its end.
@@ -46,19 +47,14 @@ def show(desk: Desk, end: End) -> None:
     console = Console()
     plan = plan_of(desk.redis, end.job)
     if end.note["status"] == "planned" and plan:
-        console.print(render.table(plan))
-        for item in plan.lists:
-            for line in render.samples(item):
-                _say(console, f"  {item.name}  {line}")
-        return
-    console.print(_table(end))
-    for line in end.note["notes"]:
-        _say(console, line)
-
-
-def _say(console: Console, line: str) -> None:
-    """Print a line as it is; a value that is to be copied, or found by grep, must not be broken over two."""
-    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+        console.print(_plan_table(plan))
+        lines = [*render.notes(plan), *_samples(plan)]
+    else:
+        console.print(_result_table(end.note))
+        lines = end.note["notes"]
+    for line in lines:
+        # As it is: a value that is to be copied, or found by grep, must not be broken over two lines.
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def as_json(desk: Desk, end: End) -> str:
@@ -85,17 +81,51 @@ def reason(end: End) -> str:
     return why
 
 
-def _table(end: End) -> Table:
-    result = end.note
-    title = f"{end.collection} · {result['method']} · {result['status']} · {result['seconds']:g} s"
-    grid = Table(title=Text(title), title_justify="left")
-    grid.add_column("List")
-    for column in ("Before", "Added", "Deleted", "After", "Held"):
-        grid.add_column(column, justify="right")
+def _plan_table(plan: SyncPlan) -> Table:
+    grid = _grid(
+        f"{plan.collection} · {plan.method} · plan {plan.id}",
+        ("Now", "Add", "Delete", "After", "Held", "Foreign", "Left out"),
+    )
+    for one in plan.lists:
+        held = one.held.count if one.held else 0
+        counts = (
+            one.now,
+            one.adds.count,
+            one.released.count,
+            one.after,
+            held,
+            one.foreign.count,
+            one.left_out,
+        )
+        grid.add_row(Text(printable(one.name)), *map(_number, counts))
+    return grid
+
+
+def _samples(plan: SyncPlan) -> list[str]:
+    return [f"  {one.name}  {line}" for one in plan.lists for line in render.samples(one)]
+
+
+def _result_table(result: dict[str, Any]) -> Table:
+    grid = _grid(
+        f"{result['collection']} · {result['method']} · {result['status']} · {result['seconds']:g} s",
+        ("Before", "Added", "Deleted", "After", "Held"),
+    )
     for one in result["lists"]:
         counts = (one["now"], one["adds"], one["deletes"], one["after"], one["held"])
         if one["error"]:
-            grid.add_row(Text(one["name"]), Text(printable(one["error"]), style="red"))
+            grid.add_row(Text(printable(one["name"])), Text(printable(one["error"]), style="red"))
         else:
-            grid.add_row(Text(one["name"]), *(f"{count:,}" if count else "·" for count in counts))
+            grid.add_row(Text(printable(one["name"])), *map(_number, counts))
     return grid
+
+
+def _grid(title: str, counts: tuple[str, ...]) -> Table:
+    grid = Table(title=Text(printable(title)), title_justify="left")
+    grid.add_column("List")
+    for column in counts:
+        grid.add_column(column, justify="right")
+    return grid
+
+
+def _number(count: int) -> str:
+    return f"{count:,}" if count else "·"

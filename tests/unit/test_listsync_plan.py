@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
 from collections.abc import Iterable
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 from workers.errors import ConfigError
 from workers.listsync import render
@@ -281,19 +279,13 @@ def shown_plan(tmp_path: Path) -> SyncPlan:
     return sync_plan(Collection("IOCs", "T: "), source, "full", {held.name: held})
 
 
-def test_a_plan_is_shown_to_people_with_what_needs_their_attention(tmp_path: Path) -> None:
+def test_a_plan_says_what_needs_somebodys_attention(tmp_path: Path) -> None:
     plan = shown_plan(tmp_path)
-    page = io.StringIO()
 
-    Console(file=page, width=200).print(render.table(plan))
+    held, *others = render.notes(plan)
 
-    for part in (
-        "T: MD5",
-        f"tqctl sync approve {plan.lists[0].held_id}",
-        "No list takes CVE: 7 left out",
-        "Not a valid MD5: 1 left out",
-    ):
-        assert part in page.getvalue()
+    assert held.endswith(f"tqctl sync approve {plan.lists[0].held_id}")
+    assert others == ["No list takes CVE: 7 left out", "Not a valid MD5: 1 left out"]
     assert render.samples(plan.lists[0]) == ["+ new", "- old", "? theirs"]
 
 

@@ -1,30 +1,14 @@
-"""A plan for people, as a table, and for programs, as JSON."""
+"""A plan in sentences for people, and as JSON for programs."""
 
 from __future__ import annotations
 
 import msgspec
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from workers.listsync.plan import ListPlan, SyncPlan
 
-_COLUMNS = ("Now", "Add", "Delete", "After", "Held", "Foreign", "Left out")
-
-
-def table(plan: SyncPlan) -> RenderableType:
-    """Return the plan as a table with a line for everything that needs attention below it."""
-    grid = Table(title=f"{plan.collection} · {plan.method} · plan {plan.id}", title_justify="left")
-    grid.add_column("List")
-    for column in _COLUMNS:
-        grid.add_column(column, justify="right")
-    for item in plan.lists:
-        grid.add_row(Text(item.name), *(_number(count) for count in _counts(item)))
-    return Group(grid, *(Text(line) for line in notes(plan)))
-
 
 def notes(plan: SyncPlan) -> list[str]:
-    """Return in sentences what the table's numbers leave open."""
+    """Return in sentences what the numbers of a plan leave open."""
     doubt = plan.source.listing.doubt()
     lines = [f"Nothing is deleted: ThreatQ's listing is not complete, {doubt}"] if doubt else []
     for item in plan.lists:
@@ -87,20 +71,3 @@ def _list(plan: ListPlan) -> dict[str, object]:
             "foreign": plan.foreign.samples,
         },
     }
-
-
-def _counts(plan: ListPlan) -> tuple[int, ...]:
-    held = plan.held.count if plan.held else 0
-    return (
-        plan.now,
-        plan.adds.count,
-        plan.released.count,
-        plan.after,
-        held,
-        plan.foreign.count,
-        plan.left_out,
-    )
-
-
-def _number(count: int) -> str:
-    return f"{count:,}" if count else "·"
