@@ -9,7 +9,6 @@ import msgspec
 from msgspec import Meta, Struct
 
 from workers.errors import InputError
-from workers.jobs import KINDS
 
 #: Characters of an indicator's value, as much as ThreatQ takes.
 _Value = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"\S")]
@@ -82,7 +81,7 @@ def title(kind: str, arguments: dict[str, Any]) -> str:
     """Return what a list of jobs shows of an action."""
     if kind == "sightings.add":
         return f"{arguments['alarm_name']} ({arguments['alarm_id']})"
-    return f"{KINDS[kind].name.partition('.')[2]} {arguments['type']} {arguments['value']}"[:200]
+    return f"{kind.partition('.')[2]} {arguments['type']} {arguments['value']}"
 
 
 def _as_arguments(struct: Struct) -> dict[str, Any]:

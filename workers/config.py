@@ -229,7 +229,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         ),
     ] = Secret("")
     http_host: Annotated[str, Meta(description="Address on which the HTTP door listens.")] = "127.0.0.1"
-    http_port: Annotated[int, Meta(ge=0, description="Port of the HTTP door; 0: any free one.")] = 8070
+    http_port: Annotated[
+        int, Meta(ge=0, le=65_535, description="Port of the HTTP door; 0: any free one.")
+    ] = 8070
     http_max_body_bytes: Annotated[
         int, Meta(gt=0, description="Largest body of one HTTP request, as sent and inflated.")
     ] = 10_485_760

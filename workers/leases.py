@@ -15,7 +15,7 @@ from workers.redis_retry import retry_while_redis_is_away
 
 log = structlog.get_logger(__name__)
 
-#: Renewals within one lease; two may fail before the lease ends.
+#: Renewals within one lease, so that one may fail before it ends.
 RENEWALS = 3
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 
@@ -10,6 +9,7 @@ from msgspec import to_builtins
 
 from workers.ctl.shell import Shell
 from workers.ctl.sync_settings import sync_settings
+from workers.ctl.tables import moment
 from workers.listsync.options import collections_of
 from workers.runtime import Runtime
 from workers.sync.explain import Explainer, Explanation, Place
@@ -45,8 +45,7 @@ def _words(value: str, found: list[Explanation]) -> Iterator[str]:
         for place in one.places:
             yield f"  {place.list}: {_place(place)}"
         if one.last_run_ms:
-            at = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(one.last_run_ms / 1000))
-            yield f"  last run {at}, {one.last_run_status}"
+            yield f"  last run {moment(one.last_run_ms)}Z, {one.last_run_status}"
 
 
 def _place(place: Place) -> str:

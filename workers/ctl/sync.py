@@ -11,7 +11,7 @@ from msgspec import to_builtins
 
 from producers.logrhythm import main as sync_now
 from workers.ctl.shell import Shell, above_zero, operator, options_of_all
-from workers.ctl.tables import Grid, age
+from workers.ctl.tables import Grid, age, moment
 from workers.jobs import Job
 from workers.sync.held import Hold
 from workers.sync.holds import Holds
@@ -174,4 +174,4 @@ def _since(at_ms: int) -> str:
 
 
 def _moment(at_ms: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(at_ms / 1000))
+    return f"{moment(at_ms)}Z"

@@ -1,1 +1,1 @@
-"""From a ThreatQ data collection to LogRhythm lists: mapping, plan, apply."""
+"""From a ThreatQ data collection to LogRhythm lists: which there are, what belongs into them, what has to change."""

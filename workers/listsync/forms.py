@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
+#: Turns a value into its normal form; None when it is not a value of its type.
 Form = Callable[[str], str | None]
-"""Turns a value into its normal form; None when it is not a value of its type."""
 
 _HOST = re.compile(r"[^\s/@]{1,253}")
 _MAIL = re.compile(r"[^\s@]+@[^\s@]+")

@@ -41,10 +41,12 @@ class ListSummary(Struct, frozen=True, rename="camel"):
 
     @property
     def is_retired(self) -> bool:
+        """Whether the list is out of use; LogRhythm keeps its name and its entries."""
         return self.status == "Retired"
 
     @property
     def is_public(self) -> bool:
+        """Whether others than its owner may read the list; names of public lists are unique."""
         return self.read_access != "Private"
 
 

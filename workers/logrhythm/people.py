@@ -61,6 +61,7 @@ class Person(Struct, frozen=True, rename="camel"):
 
     @property
     def is_retired(self) -> bool:
+        """Whether LogRhythm keeps the person for its history alone."""
         return self.record_status_name == "Retired"
 
     @property

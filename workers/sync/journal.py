@@ -63,10 +63,12 @@ class RunResult(Struct, frozen=True, kw_only=True):
 
     @property
     def adds(self) -> int:
+        """The entries that were added to all lists."""
         return sum(one.adds for one in self.lists)
 
     @property
     def deletes(self) -> int:
+        """The entries that were deleted from all lists."""
         return sum(one.deletes for one in self.lists)
 
 
