@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import redis
 
 from benchmarks.load import Load, drive, request
-from benchmarks.measuring import until
+from benchmarks.measuring import pinned, until
 from sandbox.demo import EXAMPLE
 from sandbox.processes import Processes
 from sandbox.redis_server import RedisServer, free_port
@@ -114,43 +113,36 @@ def worst(loads: list[Load]) -> float:
 @contextmanager
 def servers(folder: Path) -> Iterator[tuple[int, int, redis.Redis]]:
     """Yield the ports of the shim and of the bare app, each on core 0, and a client of their Redis."""
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
+    with ExitStack() as stack:
         # The load and Redis share the other core.
-        os.sched_setaffinity(0, {1})
-    server = RedisServer(folder / "redis").start()
-    environ = {
-        "TQ_CONFIG": str(folder),
-        "TQ_REDIS_URL": server.url,
-        "TQ_HTTP_TOKENS": "bench:events:bench",
-        "TQ_MAX_OPEN_JOBS": "10000000",
-        "TQ_HTTP_REQUESTS_PER_S": "1000000",
-    }
-    ports = free_port(), free_port()
-    here = Path(sys.executable).parent
-    options = ["--no-access-log", "--log-level", "warning", "--timeout-keep-alive", "310"]
-    with Processes(folder / "logs", environ) as processes, redis.Redis.from_url(server.url) as client:
-        processes.start("shim", *on_core(0), here / "tq-http-shim", "--port", str(ports[0]))
-        processes.start(
-            "bare",
-            *on_core(0),
-            here / "uvicorn",
-            "benchmarks.bare_app:app",
-            "--port",
-            str(ports[1]),
-            *options,
-        )
+        stack.enter_context(pinned(1))
+        server = RedisServer(folder / "redis").start()
+        stack.callback(server.stop)
+        environ = {
+            "TQ_CONFIG": str(folder),
+            "TQ_REDIS_URL": server.url,
+            "TQ_HTTP_TOKENS": "bench:events:bench",
+            "TQ_MAX_OPEN_JOBS": "10000000",
+            "TQ_HTTP_REQUESTS_PER_S": "1000000",
+        }
+        processes = stack.enter_context(Processes(folder / "logs", environ))
+        client = stack.enter_context(redis.Redis.from_url(server.url))
+        ports = free_port(), free_port()
+        with pinned(0):
+            start(processes, *ports)
         until(lambda: all(listening(port) for port in ports), within_s=30)
         yield *ports, client
-    server.stop()
+
+
+def start(processes: Processes, shim: int, bare: int) -> None:
+    """Start the shim and the bare app on their ports."""
+    here = Path(sys.executable).parent
+    options = ("--no-access-log", "--log-level", "warning", "--timeout-keep-alive", "310")
+    processes.start("shim", here / "tq-http-shim", "--port", str(shim))
+    processes.start("bare", here / "uvicorn", "benchmarks.bare_app:app", "--port", str(bare), *options)
 
 
 def listening(port: int) -> bool:
     """Tell whether something accepts connections on this port."""
     with socket.socket() as link:
         return link.connect_ex(("127.0.0.1", port)) == 0
-
-
-def on_core(core: int) -> list[str]:
-    """Return the words that keep a command on one core, where the machine has more than one."""
-    many = sys.platform == "linux" and (os.cpu_count() or 1) > 1
-    return ["taskset", "-c", str(core)] if many else []

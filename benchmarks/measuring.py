@@ -61,6 +61,20 @@ def stage(*, latency_ms: float = 0) -> Iterator[Stage]:
         yield on
 
 
+@contextmanager
+def pinned(core: int) -> Iterator[None]:
+    """Keep this process on one core, and so whatever it starts meanwhile, where the machine has more than one."""
+    if not hasattr(os, "sched_setaffinity") or (os.cpu_count() or 1) < 2:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def until(condition: Callable[[], Any], *, within_s: float = 300) -> float:
     """Return how many seconds passed until `condition` held."""
     began = time.perf_counter()
