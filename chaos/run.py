@@ -28,7 +28,7 @@ from workers.errors import TqError
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
     for file in (worker, answers, redis, beat, threatq, producer, poison, clock, logrhythm)
-    for scenario in file.fault.scenarios
+    for scenario in file.fault.all
 }
 
 

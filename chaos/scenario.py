@@ -41,19 +41,19 @@ class Scenario(Struct, frozen=True):
     environ: dict[str, str] = {}
 
 
-class Shelf:
-    """The scenarios of one file, in their order."""
+class Scenarios:
+    """The scenarios of one file, in their order; its decorator adds one."""
 
     def __init__(self) -> None:
-        self.scenarios: list[Scenario] = []
+        self.all: list[Scenario] = []
 
     def __call__(
         self, name: str, what: str, *, appendfsync: str = "everysec", replicated: bool = False, **environ: str
     ) -> Callable[[Break], Break]:
-        """Put a function on the shelf; `environ` are settings for the workers."""
+        """Return the decorator that makes a scenario of a function; `environ` are settings for the workers."""
 
-        def put(run: Break) -> Break:
-            self.scenarios.append(Scenario(name, what, run, appendfsync, replicated, environ))
+        def add(run: Break) -> Break:
+            self.all.append(Scenario(name, what, run, appendfsync, replicated, environ))
             return run
 
-        return put
+        return add

@@ -16,9 +16,9 @@ from producers.events_builder_options import parse
 from producers.explain import explain, explain_calls
 from producers.first_run import CONFIGURED, FirstRun, is_configured
 from producers.hand_over import hand_over, ledger_of, spool_of
-from producers.paper import calls
 from producers.payload_input import Planned, Refused, plan_all, read_argument
 from producers.printable import printable
+from producers.recorder import calls
 from producers.report import Wait, report_spool, words
 from producers.threatq_setup import check, register
 from workers import logs

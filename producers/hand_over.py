@@ -31,7 +31,7 @@ class Handed(Struct, frozen=True):
     status: Status
 
 
-class HandOver(Struct, frozen=True):
+class HandedOver(Struct, frozen=True):
     """What became of each job in order, why some were spooled (None: none was), and what was delivered before."""
 
     handed: list[Handed]
@@ -51,7 +51,7 @@ def spool_of(loaded: Loaded) -> Spool:
     return Spool(default_folder(loaded.settings.spool_dir, folder))
 
 
-def hand_over(jobs: Sequence[Job], ledger: Ledger, spool: Spool) -> HandOver:
+def hand_over(jobs: Sequence[Job], ledger: Ledger, spool: Spool) -> HandedOver:
     """Have the ledger accept what is spooled and then `jobs`; spool what it does not take because Redis is away.
 
     Raises NotKept when neither took them.
@@ -66,8 +66,8 @@ def hand_over(jobs: Sequence[Job], ledger: Ledger, spool: Spool) -> HandOver:
     except ServiceAway as error:
         rest = jobs[len(handed) :]
         spool.keep(rest)
-        return HandOver([*handed, *(Handed(job, job.id, "spooled") for job in rest)], error, earlier)
-    return HandOver(handed, None, earlier)
+        return HandedOver([*handed, *(Handed(job, job.id, "spooled") for job in rest)], error, earlier)
+    return HandedOver(handed, None, earlier)
 
 
 def _handed(job: Job, answer: Accepted) -> Handed:

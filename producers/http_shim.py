@@ -19,8 +19,8 @@ from msgspec.structs import replace
 
 from producers.console import DONE, guarded, note
 from producers.http.application import create_app
+from producers.http.connection import DoorProtocol
 from producers.http.door import Door
-from producers.http.patience import PatientProtocol
 from producers.http.tls import tls_options
 from producers.http.tokens import Tokens, read_tokens
 from workers import logs
@@ -127,7 +127,7 @@ class _Server(uvicorn.Server):
 def _server(door: Door, tls: dict[str, Any]) -> _Server:
     config = uvicorn.Config(
         create_app(door),
-        http=PatientProtocol,
+        http=DoorProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from producers.console import AWAY, DONE, FAILED, INTERRUPTED, note
-from producers.hand_over import HandOver
+from producers.hand_over import HandedOver
 from producers.printable import printable
 from workers.errors import ServiceAway
 from workers.ledger.desk import Desk
@@ -52,7 +52,7 @@ class Wait:
         return f"not done within {self._wait_s:g} s, but kept; is a worker running? tqctl status tells"
 
 
-def report_spool(result: HandOver, folder: str) -> None:
+def report_spool(result: HandedOver, folder: str) -> None:
     """Tell what was delivered of earlier jobs, and what is kept in `folder` now, and why."""
     if result.earlier.delivered:
         note(f"note: delivered {_jobs(len(result.earlier.delivered))} that waited in {folder}")

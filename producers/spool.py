@@ -38,9 +38,8 @@ TAKEN_S = 300
 #: Endings of a file that waits, of one that is being delivered, and of one that is being written.
 WAITING, TAKEN, DRAFT = ".job", ".taken", ".tmp"
 
-
 #: The folder in the spool for what cannot be read.
-SHELF = "unreadable"
+UNREADABLE = "unreadable"
 
 
 class NotKept(TqError):
@@ -94,7 +93,7 @@ class Spool:
     def unreadable(self) -> int:
         """Return how many files were set aside because they could not be read."""
         try:
-            return len(os.listdir(os.path.join(self.folder, SHELF)))
+            return len(os.listdir(os.path.join(self.folder, UNREADABLE)))
         except (FileNotFoundError, NotADirectoryError):
             return 0
 
@@ -147,10 +146,10 @@ class Spool:
                 self._set_aside(path + mark, str(error), report)
 
     def _set_aside(self, path: str, reason: str, report: Delivery) -> None:
-        shelf = os.path.join(self.folder, SHELF)
-        kept = os.path.join(shelf, os.path.basename(_waiting_name(path)))
+        folder = os.path.join(self.folder, UNREADABLE)
+        kept = os.path.join(folder, os.path.basename(_waiting_name(path)))
         try:
-            os.makedirs(shelf, mode=0o700, exist_ok=True)
+            os.makedirs(folder, mode=0o700, exist_ok=True)
             os.replace(path, kept)
         except OSError:
             kept = path

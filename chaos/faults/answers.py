@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
-from chaos.scenario import Shelf, Size
+from chaos.scenario import Scenarios, Size
 from chaos.scene import Scene
 
-fault = Shelf()
+fault = Scenarios()
 
 #: The call that makes events, the one whose repetition would double them.
 MAKES_EVENTS = {"method": "POST", "path": "/api/events/consume"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
-from chaos.scenario import Shelf, Size
+from chaos.scenario import Scenarios, Size
 from chaos.scene import Scene
 from workers.ledger import keys
 
-fault = Shelf()
+fault = Scenarios()
 
 
 def lose_the_bells(scene: Scene) -> None:

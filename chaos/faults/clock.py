@@ -6,10 +6,10 @@ from random import Random
 
 from chaos.faults.beat import lose_the_bells
 from chaos.faults.poison import INSIDE
-from chaos.scenario import Shelf, Size
+from chaos.scenario import Scenarios, Size
 from chaos.scene import Scene
 
-fault = Shelf()
+fault = Scenarios()
 
 
 def wrong_clock(scene: Scene, _chance: Random, size: Size) -> None:

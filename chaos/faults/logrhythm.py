@@ -7,10 +7,10 @@ from random import Random
 from typing import Any
 
 from chaos.lists import Lists
-from chaos.scenario import Shelf, Size
+from chaos.scenario import Scenarios, Size
 from chaos.scene import Scene
 
-fault = Shelf()
+fault = Scenarios()
 
 #: More than any run meets: the fault stays until it is cleared.
 ALWAYS = 10**9

@@ -6,10 +6,10 @@ from pathlib import Path
 from random import Random
 
 from chaos.payloads import title
-from chaos.scenario import Shelf, Size
+from chaos.scenario import Scenarios, Size
 from chaos.scene import Scene
 
-fault = Shelf()
+fault = Scenarios()
 
 #: The folder whose sitecustomize changes a worker from within.
 INSIDE = str(Path(__file__).parent.parent / "inside")

@@ -9,12 +9,12 @@ from pathlib import Path
 from random import Random
 
 from chaos.payloads import payload
-from chaos.scenario import Shelf, Size
+from chaos.scenario import Scenarios, Size
 from chaos.scene import Scene
 from producers.console import AWAY, DONE
 from producers.spool import WAITING
 
-fault = Shelf()
+fault = Scenarios()
 
 COMMAND = Path(sys.executable).with_name("tq-conn-events-builder")
 

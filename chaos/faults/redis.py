@@ -8,12 +8,12 @@ from random import Random
 
 from redis import Redis
 
-from chaos.scenario import Shelf, Size
+from chaos.scenario import Scenarios, Size
 from chaos.scene import BATCH, Scene
 from chaos.sentinels import Sentinels
 from sandbox.redis_server import RedisServer
 
-fault = Shelf()
+fault = Scenarios()
 
 
 def kill_and_start(scene: Scene, chance: Random, size: Size) -> None:

@@ -6,10 +6,10 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from chaos.scenario import Shelf, Size
+from chaos.scenario import Scenarios, Size
 from chaos.scene import Scene
 
-fault = Shelf()
+fault = Scenarios()
 
 #: Workers that share the budget of calls.
 WORKERS = ("worker", "worker-2")

@@ -6,10 +6,10 @@ import signal
 import time
 from random import Random
 
-from chaos.scenario import Shelf, Size
+from chaos.scenario import Scenarios, Size
 from chaos.scene import Scene
 
-fault = Shelf()
+fault = Scenarios()
 
 
 @fault(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from producers.paper import calls
+from producers.recorder import calls
 from tests.sandbox_threatq import SandboxThreatQ
 from workers.payload.builder import plan_event
 from workers.payload.options import from_settings

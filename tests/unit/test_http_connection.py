@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from producers.http import patience
+from producers.http import connection
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes]]
 
@@ -25,7 +25,7 @@ async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _serve(talk: Talk) -> bytes:
-    config = uvicorn.Config(_echo, port=0, http=patience.PatientProtocol, lifespan="off", log_config=None)
+    config = uvicorn.Config(_echo, port=0, http=connection.DoorProtocol, lifespan="off", log_config=None)
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
@@ -41,9 +41,9 @@ async def _serve(talk: Talk) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for a moment only."""
-    monkeypatch.setattr(patience, "HEAD_WITHIN_S", 0.2)
+def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a request's head take a fifth of a second."""
+    monkeypatch.setattr(connection, "HEAD_WITHIN_S", 0.2)
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: tq\r\n"])

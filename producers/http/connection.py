@@ -1,4 +1,4 @@
-"""What uvicorn's connections lack: they wait for ever, and some requests they misread or leave without an answer."""
+"""What uvicorn's connections lack: time limits, and an answer to some requests that they misread or drop."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from producers.http.problems import Problem
 #: Seconds in which a request's head must be complete once it has begun, and the first one of a connection at all.
 HEAD_WITHIN_S = 20.0
 
-#: Seconds that the other side of an idle TLS connection gets to say goodbye when the door closes; many never do.
-GOODBYE_WITHIN_S = 0.5
+#: Seconds in which the other side of an idle TLS connection must close it when the door stops; many never do.
+CLOSED_WITHIN_S = 0.5
 
 _UPGRADE = re.compile(rb"^upgrade(?=:)", re.IGNORECASE | re.MULTILINE)
 
@@ -26,7 +26,7 @@ _NO_HTTP = Problem(
 )
 
 
-class _Patience(asyncio.Protocol):
+class _Connection(asyncio.Protocol):
     """Closes a connection whose request does not come, or comes byte by byte; answers whoever only listens still."""
 
     #: uvicorn's own: the request in hand, None before the first.
@@ -38,7 +38,7 @@ class _Patience(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are Transports in all but ancestry.
         self._transport = cast(asyncio.Transport, transport)
-        self._expect()
+        self._start_timer()
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -46,9 +46,9 @@ class _Patience(asyncio.Protocol):
         between = before is None or (before.response_complete and not before.more_body)
         super().data_received(_declined(data) if between and b"pgrade:" in data else data)
         if self.cycle is not before:
-            self._relax()
+            self._stop_timer()
         elif between:
-            self._expect()
+            self._start_timer()
 
     def eof_received(self) -> bool:
         """Keep the line for an answer that is under way, where the other side has said all that it will."""
@@ -66,20 +66,20 @@ class _Patience(asyncio.Protocol):
         self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._relax()
+        self._stop_timer()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
         idle = self.cycle is None or self.cycle.response_complete
         cast(Any, super()).shutdown()
         if idle:
-            asyncio.get_running_loop().call_later(GOODBYE_WITHIN_S, self._transport.abort)
+            asyncio.get_running_loop().call_later(CLOSED_WITHIN_S, self._transport.abort)
 
-    def _expect(self) -> None:
+    def _start_timer(self) -> None:
         if self._closing is None:
             self._closing = asyncio.get_running_loop().call_later(HEAD_WITHIN_S, self._transport.close)
 
-    def _relax(self) -> None:
+    def _stop_timer(self) -> None:
         if self._closing is not None:
             self._closing.cancel()
             self._closing = None
@@ -95,4 +95,4 @@ def _declined(data: bytes) -> bytes:
 
 
 # uvicorn picks its parser at import, so the class can only be put together here.
-PatientProtocol: type[asyncio.Protocol] = type("PatientProtocol", (_Patience, AutoHTTPProtocol), {})
+DoorProtocol: type[asyncio.Protocol] = type("DoorProtocol", (_Connection, AutoHTTPProtocol), {})

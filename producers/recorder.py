@@ -1,4 +1,4 @@
-"""A ThreatQ on paper: answers as an empty one would and writes down what it was asked to make."""
+"""A stand-in for ThreatQ that answers as an empty one would and records what it is asked to make."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOWHERE = "https://threatq.example.com"
 INLINE = (ATTRIBUTES, "indicators", "identity", "malware", ASSET_COLLECTION)
 
 
-class Paper:
+class Recorder:
     """Knows every name that one plan needs; `made` holds method, path and body of each call that makes something."""
 
     def __init__(self, plan: EventPlan, settings: Settings) -> None:
@@ -59,11 +59,11 @@ class Paper:
 
 def calls(plan: EventPlan, settings: Settings, job_id: str) -> list[tuple[str, str, Any]]:
     """Return the calls that make the event of `plan` in a ThreatQ that holds nothing of it: method, path, body."""
-    paper = Paper(plan, settings)
-    threatq = ThreatQ(paper, settings)
+    recorder = Recorder(plan, settings)
+    threatq = ThreatQ(recorder, settings)
     threatq.inline = dict.fromkeys(INLINE, True)
     create_events(threatq, [EventRequest(job_id, plan)])
-    return paper.made
+    return recorder.made
 
 
 def _items(body: object) -> Iterator[Json]:
