@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import statistics
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -32,11 +31,6 @@ class Load(Struct, frozen=True):
         """The latency in ms below which `percent` of the answers came."""
         ordered = sorted(self.latencies)
         return round(ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000, 2)
-
-    @property
-    def median_ms(self) -> float:
-        """The median latency in ms."""
-        return round(statistics.median(self.latencies) * 1000, 2)
 
 
 def request(path: str, body: bytes, token: str = "bench") -> bytes:

@@ -17,7 +17,7 @@ from workers.threatq.service import connect
 class SandboxThreatQ:
     """A running simulated ThreatQ: `url` and credentials for the client under test, levers for the test.
 
-    `session` speaks HTTP with a valid token: `sandbox.get("/api/events")`.
+    Its calls of the API carry a valid token: `sandbox.get("/api/events")`.
     """
 
     client_id, email, password = CLIENT_ID, EMAIL, PASSWORD

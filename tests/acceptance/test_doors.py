@@ -1,4 +1,4 @@
-"""The doors before a running worker: HTTP, Redis and Celery end in the same event, and kills lose nothing."""
+"""The doors before a running worker: one payload is one event whatever door it comes through; kills lose nothing."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from redis import Redis
 
 from producers.redis_bridge import KEYS
 from sandbox.processes import Processes
+from tests.acceptance.conftest import Command
 from tests.doors import Process, Shim
 from tests.sandbox_threatq import SandboxThreatQ
 from tests.waiting import until
@@ -29,20 +30,25 @@ def event(number: int) -> dict[str, Any]:
     return {"event_name": f"event {number}", "event_type": "Sighting", "event_happened_at": 1633460462}
 
 
+def send_with_celery(redis_url: str, *payloads: dict[str, Any]) -> None:
+    """Send payloads as a program does that has Celery and nothing of ours."""
+    options = {"global_keyprefix": keys.CELERY_PREFIX}
+    with Celery(broker=redis_url, set_as_current=False) as client:
+        client.conf.update(broker_transport_options=options, task_ignore_result=True)
+        for payload in payloads:
+            arguments = {"job": "events.create", "arguments": {"payload": payload}}
+            client.send_task("jobs.accept", kwargs=arguments, queue="events")
+
+
 def test_a_celery_client_that_has_nothing_of_ours_gets_its_event(
     working: Processes, redis_url: str, threatq_sandbox: SandboxThreatQ, desk: Desk
 ) -> None:
-    options = {"global_keyprefix": keys.CELERY_PREFIX}
-    client = Celery(broker=redis_url, set_as_current=False)
-    client.conf.update(broker_transport_options=options, task_ignore_result=True)
-    with client:
-        client.send_task(
-            "jobs.accept", kwargs={"job": "events.create", "arguments": {"payload": event(1)}}, queue="events"
-        )
-        (job_id,) = until(lambda: desk.ids("done"), within_s=30)
+    send_with_celery(redis_url, event(1))
+    (job_id,) = until(lambda: desk.ids("done"), within_s=30)
     record = desk.record(job_id)
     assert record is not None
     assert record.door == "celery"
+    assert [row["title"] for row in threatq_sandbox.get("/api/events")["data"]] == ["event 1"]
 
 
 def test_an_action_over_http_is_answered_with_its_outcome(
@@ -60,12 +66,11 @@ def test_an_action_over_http_is_answered_with_its_outcome(
 class Sender(threading.Thread):
     """A flow that sends payloads and, like NiFi, sends again whatever was not answered with 202."""
 
-    def __init__(self, url: str, numbers: range, answered: list[str], chance: random.Random) -> None:
+    def __init__(self, url: str, numbers: range, answered: list[str]) -> None:
         super().__init__(daemon=True)
         self.url = url
         self.numbers = numbers
         self.answered = answered
-        self.chance = chance
 
     def run(self) -> None:
         for number in self.numbers:
@@ -94,7 +99,7 @@ def test_a_shim_that_is_killed_or_stopped_under_load_has_what_it_answered_202_in
     chance = random.Random(7)
     shim = Shim(tmp_path, redis_url)
     answered: list[str] = []
-    senders = [Sender(shim.url, range(n * 100, n * 100 + 100), answered, chance) for n in range(8)]
+    senders = [Sender(shim.url, range(n * 100, n * 100 + 100), answered) for n in range(8)]
     for sender in senders:
         sender.start()
     for how in ("kill", "stop", "kill", "stop", "kill"):
@@ -113,21 +118,31 @@ def test_a_shim_that_is_killed_or_stopped_under_load_has_what_it_answered_202_in
     assert desk.counts()["done:events.create:http"] == 800
 
 
-def test_the_ways_into_redis_end_in_one_event_each(
+def test_one_payload_through_every_door_is_one_event(
     working: Processes,
+    command: Command,
     redis_url: str,
     redis: Redis,
     desk: Desk,
     threatq_sandbox: SandboxThreatQ,
     tmp_path: Path,
 ) -> None:
-    bridge = Process("tq-redis-bridge", tmp_path, {"TQ_REDIS_URL": redis_url})
-    redis.rpush(KEYS["rpush"], json.dumps(event(1)))
-    redis.lpush(KEYS["lpush"], json.dumps(event(2)))
-    redis.xadd(KEYS["stream"], {"payload": json.dumps(event(3))})
-    # The same payload by another way is no second event
-    redis.rpush(KEYS["rpush"], json.dumps(event(3)))
-    until(lambda: len(desk.ids("done")) == 3, within_s=30)
-    until(lambda: not redis.exists(KEYS["rpush"]) and not redis.xlen(KEYS["stream"]))
-    assert bridge.stop() == 0
-    assert desk.counts()["accepted:events.create:redis"] == 3
+    # Given a ThreatQ that makes a new event for each request to make one
+    threatq_sandbox.behave(event_key="none")
+    text = json.dumps(event(1))
+    bridge = Process("tq-redis-bridge", tmp_path / "bridge", {"TQ_REDIS_URL": redis_url})
+    shim = Shim(tmp_path / "shim", redis_url)
+    # When the same payload comes by every way that there is
+    assert command("tq-conn-events-builder", "-p", "-", text=text).returncode == 0
+    assert shim.post("/v1/events", event(1)).status_code == 202
+    redis.rpush(KEYS["rpush"], text)
+    redis.lpush(KEYS["lpush"], text)
+    redis.xadd(KEYS["stream"], {"payload": text})
+    send_with_celery(redis_url, event(1), event(2))
+    # Then it is one job and one event; another payload, which came last, is another
+    until(lambda: len(desk.ids("done")) == 2, within_s=30)
+    until(lambda: not redis.keys(keys.INGEST_PREFIX + "*push*") and not redis.xlen(KEYS["stream"]))
+    assert (bridge.stop(), shim.stop()) == (0, 0)
+    titles = sorted(row["title"] for row in threatq_sandbox.get("/api/events")["data"])
+    assert titles == ["event 1", "event 2"]
+    assert desk.counts()["done:events.create:cli"] == desk.counts()["done:events.create:celery"] == 1

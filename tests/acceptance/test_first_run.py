@@ -69,6 +69,7 @@ def test_once_configured_a_payload_is_accepted_and_a_second_initial_run_asks_not
         env=ENVIRON,
         capture_output=True,
         text=True,
+        timeout=60,
         check=False,
     )
 

@@ -1,4 +1,4 @@
-"""The status page and Flower in a real browser, beside a real worker."""
+"""The status page in a real browser, beside a real worker."""
 
 from __future__ import annotations
 
@@ -69,10 +69,6 @@ def send(door: Shim, name: str, **fields: Any) -> str:
     answer = door.post("/v1/events", event(name, **fields))
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
-
-
-def is_dead(desk: Desk, job_id: str) -> bool:
-    return job_id in desk.ids("dead")
 
 
 def test_a_job_is_seen_going_through_without_a_reload(page: Page, door: Shim) -> None:
