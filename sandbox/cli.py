@@ -20,6 +20,7 @@ from sandbox.threatq.app import create_app
 from sandbox.threatq.searches import save
 from sandbox.threatq.seed import SeedPlan, seed
 from sandbox.threatq.state import ThreatQ
+from workers.files import write_whole
 
 #: The port of the simulated ThreatQ when none is given.
 THREATQ_PORT = 8900
@@ -51,7 +52,8 @@ def _run(options: argparse.Namespace, threatq: Site, logrhythm: Site) -> None:
     def ready() -> None:
         if options.ready_file:
             addresses = {"url": threatq.url, "threatq": threatq.url, "logrhythm": logrhythm.url}
-            _write_whole(options.ready_file, {**addresses, "pid": os.getpid()})
+            content = json.dumps({**addresses, "pid": os.getpid()}).encode()
+            write_whole(str(options.ready_file), content, is_lasting=False)
 
     serve(threatq, logrhythm, ready=ready)
 
@@ -115,10 +117,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="seed of the faults that strike by chance")
     parser.add_argument("--ready-file", type=Path, help="write the addresses here as JSON once they accept")
     return parser
-
-
-def _write_whole(path: Path, content: object) -> None:
-    """Write a file that is never seen half written."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content))
-    part.replace(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -59,25 +60,17 @@ def show(system: System, title: str, payload: Mapping[str, Any]) -> None:
     command = Path(sys.executable).with_name("tq-conn-events-builder")
     out.print(f"$ tq-conn-events-builder -c {system.config.name} -p - --wait 30 < payload.json", markup=False)
     sent = subprocess.run(
-        [command, "-c", system.config, "-p", "-", "--wait", "30", "--json"],
-        input=json.dumps(payload).encode(),
+        [command, "-c", system.config, "-p", "-", "--wait", "30"],
+        input=json.dumps(payload),
         stdout=subprocess.PIPE,
+        text=True,
         check=False,
     )
-    if sent.returncode:
-        raise TqError(f"tq-conn-events-builder ended with code {sent.returncode}")
-    answer = json.loads(sent.stdout)
-    out.print(
-        f"{answer['status']}  job {answer['job']}  event {answer['event_id']}  {answer['link']}", markup=False
-    )
-    out.print(event_table(system, answer["event_id"]))
-    for line in answer.get("left_out", ()):
-        kept = {"nothing": "not kept"}.get(line["kept_as"], f"kept as {line['kept_as']}")
-        out.print(f"left out: {line['what']}: {line['why']} ({kept})", markup=False)
-    for warning in answer.get("warnings", ()):
-        out.print(f"warning: {warning}", markup=False)
-    if not answer.get("left_out"):
-        out.print("left out: nothing", markup=False)
+    out.print(sent.stdout.rstrip(), markup=False)
+    made = re.search(r"done: event (\d+) ", sent.stdout)
+    if sent.returncode or made is None:
+        raise TqError(f"tq-conn-events-builder ended with code {sent.returncode} and no event")
+    out.print(event_table(system, int(made[1])))
 
 
 def event_table(system: System, event_id: int) -> Table:
