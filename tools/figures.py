@@ -17,49 +17,49 @@ PLACE = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.
 #: What is said of each benchmark, with the names of its results.
 SENTENCES = {
     "events": (
-        "payloads become events, 3 indicators each, ThreatQ answering in 10 ms",
-        "{payloads_per_s:,} payloads/s, {times_naive:g} times one process with a call for each object; "
+        "payloads become events with 3 indicators each; ThreatQ answers in 10 ms",
+        "{payloads_per_s:,} payloads/s, {times_naive:g} times a script that makes one call for each object; "
         "{calls_per_payload:g} calls a payload; {times_celery_noop:g} times the rate at which Celery drains "
         "empty tasks",
     ),
     "workers": (
-        "the same with 1, 2 and 4 worker processes, before a ThreatQ that only answers, in 10 ms",
+        "the same with 1, 2 and 4 worker processes, against a stub of ThreatQ that answers in 10 ms",
         "{workers_1[payloads_per_s]:,}, {workers_2[payloads_per_s]:,} and {workers_4[payloads_per_s]:,} payloads/s; "
-        "{workers_1[cpu_ms_per_payload]:g} ms of one core for each",
+        "{workers_1[cpu_ms_per_payload]:g} ms of processor time a payload",
     ),
     "accept": (
         "a job is accepted: ledger, index and bell",
-        "{accept_ms:g} ms, {ratio:g} bare LPUSHes of the same body",
+        "{accept_ms:g} ms, {ratio:g} times a bare LPUSH of the same body",
     ),
     "memory": (
         "a worker's memory",
         "{idle_mb:g} MB idle, {after_each_2000_mb[4]:g} MB after 10,000 payloads",
     ),
     "crash": (
-        "900 jobs, the worker killed hard 20 times",
-        "ours {ours[done]} done, {ours[lost]} lost, {ours[doubled]} doubled; plain Celery with `acks_late` "
+        "900 jobs, the worker killed (-9) 20 times",
+        "tq-workers: {ours[done]} done, {ours[lost]} lost, {ours[doubled]} doubled; plain Celery with `acks_late`: "
         "{plain_celery_acks_late[done]} done, {plain_celery_acks_late[lost]} lost, "
         "{plain_celery_acks_late[extra_runs]} run twice",
     ),
     "http": (
         "payloads over HTTP, one a request",
-        "{shim_per_s:,}/s, {shim_of_bare:g} of a bare app that decodes it and does one LPUSH; "
-        "{lines_payloads_per_s:,}/s when a request holds many",
+        "{shim_per_s:,}/s, {shim_of_bare:g} times the rate of a bare app that decodes and does one LPUSH; "
+        "{lines_payloads_per_s:,}/s with 100 payloads in a request",
     ),
     "stub": (
-        "a Smart Response command from its start to the acknowledgement",
-        "{ratio_tcp:g} times `python -c pass` over TCP, {ratio_tls:g} times over TLS; with the answer, 95 of 100 "
-        "within {round_trip_above_threatq_p95_ms:g} ms above ThreatQ's own time",
+        "a Smart Response command, from its start until the job is accepted",
+        "{ratio_tcp:g} times `python -c pass` over TCP, {ratio_tls:g} times over TLS; with the outcome, p95 "
+        "{round_trip_above_threatq_p95_ms:g} ms beyond ThreatQ's own time",
     ),
     "busy": (
         "the same while {indicators:,} indicators are synced on the same machine",
-        "95 of 100 lookups answered within {round_trip_p95_ms:g} ms, half of them within {round_trip_p50_ms:g} ms",
+        "a lookup with its outcome: p50 {round_trip_p50_ms:g} ms, p95 {round_trip_p95_ms:g} ms",
     ),
     "sync": (
-        "1,000,000 indicators and their LogRhythm lists: nothing changed, 5 % in and out, first fill",
+        "sync of 1,000,000 indicators: no change; 5 % added and 5 % removed; first fill",
         "{million[unchanged][times_bare]:g}, {million[changed][times_bare]:g} and "
-        "{million[first_fill][times_bare]:g} times the bare transfer; {million[unchanged][write_calls]}, "
-        "{million[changed][write_calls]} and {million[first_fill][write_calls]:,} write calls; the worker at most "
+        "{million[first_fill][times_bare]:g} times a loop that only transfers the same data; "
+        "{million[unchanged][write_calls]}, {million[changed][write_calls]} and {million[first_fill][write_calls]:,} write calls; a worker at most "
         "{million[worker_peak_mb]:g} MB",
     ),
 }
