@@ -14,13 +14,12 @@ _HEAD = """\
 
 Made from `workers/config.py` by `make docs`; a test fails when the two differ.
 
-A value comes from the environment, else from the file that the variable with `_FILE` at its end names
-(`TQ_THREATQ_PASSWORD_FILE=/run/secrets/threatq`), else from `tq.yaml`, else it is the default. `tq.yaml` lies
-in the folder that `-c` names, else in the one that `TQ_CONFIG` names, else in the current one; it holds one
-`name: value` a line and must be readable by its owner alone (`chmod 600 tq.yaml`). An empty variable counts
-as not set.
+The first of these that gives a value wins: the environment variable; the file that the same variable with `_FILE`
+at its end names (`TQ_THREATQ_PASSWORD_FILE=/run/secrets/threatq`); `tq.yaml`; the default. `tq.yaml` is looked for in
+the folder that `-c` names, else in the one that `TQ_CONFIG` names, else in the current one. It holds one `name: value`
+a line and must be readable by its owner only (`chmod 600 tq.yaml`). An empty variable counts as not set.
 
-A host is a name or a URL; `https` is assumed, and plain `http` is accepted for this machine alone.
+A host is given as a name or a URL; `https` is assumed, and plain `http` is accepted only for this machine.
 
 | `tq.yaml` | environment | default | accepted | meaning |
 |---|---|---|---|---|
@@ -36,7 +35,7 @@ def table() -> str:
 
 def _row(name: str, annotation: Any, default: object) -> str:
     shown = str(default).lower() if isinstance(default, bool) else str(default)
-    cell = f"`{shown}`" if default or default is False else "(empty)"
+    cell = "(empty)" if default == "" else f"`{shown}`"
     meaning = annotation.__metadata__[0].description
     return f"| `{name}` | `{env_name(name)}` | {cell} | {accepted(annotation)} | {meaning} |"
 

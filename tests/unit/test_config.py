@@ -249,3 +249,17 @@ def test_the_page_of_settings_is_the_one_that_the_model_makes() -> None:
     page = Path(__file__).parents[2] / "docs" / "settings.md"
 
     assert page.read_text(encoding="utf-8") == table(), "run `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("variable", "default"),
+    [
+        # a number that is nothing; a switch that is off; a text that is not set, and a secret
+        ("TQ_ACCEPT_REPLICAS", "`0`"),
+        ("TQ_HTTP_BEHIND_TLS", "`false`"),
+        ("TQ_SPOOL_DIR", "(empty)"),
+        ("TQ_THREATQ_PASSWORD", "(empty)"),
+    ],
+)
+def test_the_page_of_settings_tells_nothing_from_not_set(variable: str, default: str) -> None:
+    assert f"| `{variable}` | {default} |" in table()
