@@ -59,8 +59,8 @@ SENTENCES = {
         "sync of 1,000,000 indicators: no change; 5 % added and 5 % removed; first fill",
         "{million[unchanged][times_bare]:g}, {million[changed][times_bare]:g} and "
         "{million[first_fill][times_bare]:g} times a loop that only transfers the same data; "
-        "{million[unchanged][write_calls]}, {million[changed][write_calls]} and {million[first_fill][write_calls]:,} write calls; a worker at most "
-        "{million[worker_peak_mb]:g} MB",
+        "{million[unchanged][write_calls]}, {million[changed][write_calls]} and "
+        "{million[first_fill][write_calls]:,} write calls; a worker at most {million[worker_peak_mb]:g} MB",
     ),
 }
 
