@@ -11,6 +11,8 @@ from workers.errors import ConfigError
 #: User and password of a URL that stands in a text.
 _LOGIN = re.compile(r'(?<=://)([^/?#\s"@:]*):[^/?#\s"]*@')
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
 
 
@@ -51,7 +53,7 @@ def shown_url(url: str) -> str:
     """Return one URL as it may be shown: its password as stars, also where its `/`, `?` or `#` is not escaped."""
     login, at, rest = url.rpartition("@")
     scheme, mark, login = login.partition("://")
-    if not mark:
+    if not (mark and _SCHEME.fullmatch(scheme)):
         return f"***@{rest}" if at else url
     user, colon, _ = login.partition(":")
     return f"{scheme}://{user}:***@{rest}" if colon else url
