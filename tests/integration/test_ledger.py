@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from redis import Redis
@@ -268,6 +271,36 @@ def test_last_chances_come_to_one_job_at_a_time_so_that_no_bystander_dies(redis:
     ledger.settle([done(first, {})])
     (second,) = until(lambda: ledger.claim("events", 10))
     assert second.id != first.id
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that a test may stop."""
+    server = RedisServer(tmp_path).start()
+    yield server
+    server.stop()
+
+
+def test_a_claim_whose_answer_came_too_late_is_answered_again_and_loses_no_job(
+    own_server: RedisServer,
+) -> None:
+    with connect(own_server.url, answer_timeout_s=0.3, retries=100) as client:
+        ledger = Ledger(client)
+        # The script must be known already.
+        assert ledger.claim("events", 10) == []
+        ids = [answer.id for answer in ledger.accept([event(1), event(2)])]
+        # Given a Redis that stands still for longer than its answer is waited for
+        own_server.send_signal(signal.SIGSTOP)
+        again = Timer(0.7, own_server.send_signal, [signal.SIGCONT])
+        again.start()
+        # When jobs are claimed, and it gets to know of that twice
+        claims = ledger.claim("events", 10)
+        again.join()
+        # Then they are ours
+        assert [(claim.id, claim.attempts, claim.lost) for claim in claims] == [(one, 1, 0) for one in ids]
+        assert [claim.arguments["payload"]["number"] for claim in claims] == [1, 2]
+        # And nobody else's
+        assert ledger.claim("events", 10) == []
 
 
 def test_a_job_whose_worker_died_is_claimed_alone_so_that_it_takes_no_others_with_it(redis: Redis) -> None:

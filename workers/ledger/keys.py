@@ -120,6 +120,11 @@ def suspended(queue: str) -> str:
     return f"{PREFIX}suspended:{queue}"
 
 
+def claimed(token: str) -> str:
+    """Text: what was claimed with this token, as JSON, for whoever asks again. Gone once settled, or in seconds."""
+    return f"{PREFIX}claimed:{token}"
+
+
 def last_chance(queue: str) -> str:
     """Text: the id of the job that was last claimed for the last time, having lost all workers but one."""
     return f"{PREFIX}last-chance:{queue}"

@@ -1,4 +1,4 @@
--- Claim what is ready in one queue, oldest first, until the lease ends.
+-- Claim what is ready in one queue, oldest first, until the lease ends. Called again with a token it answers the same.
 -- KEYS: due, paused, dead, counts, then the breakers of the services that the queue's work needs
 -- ARGV: prefix, queue, most jobs, lease in ms, token, how often a job may lose its worker, how long it waits in ms
 --       before the last of these
@@ -10,9 +10,24 @@ local rest, last_chance, life = tonumber(ARGV[7]), prefix .. 'last-chance:' .. q
 
 -- After so many ms it is looked again whether the job with the last chance has ended.
 local TURN_MS = 200
+-- Whoever got no answer asks again well within so many ms: after the client's timeout of five seconds.
+local ASKED_AGAIN_MS = 15000
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- A Redis that stood still answers somebody who has given up and asks again: else his jobs were nobody's for a lease.
+local before = redis.call('GET', prefix .. 'claimed:' .. token)
+if before then
+  local still_his = {}
+  for _, one in ipairs(cjson.decode(before)) do
+    local id, attempts, lost, strikes = unpack(one)
+    if redis.call('HGET', prefix .. 'progress:' .. id, 'lease') == token then
+      still_his[#still_his + 1] = {id, redis.call('GET', prefix .. 'job:' .. id), attempts, lost, strikes}
+    end
+  end
+  return still_his
+end
 
 if redis.call('SISMEMBER', paused, queue) == 1 then
   return {}
@@ -71,7 +86,7 @@ local function life_began()
   return since
 end
 
-local claimed, began = {}, nil
+local claimed, noted, began = {}, {}, nil
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, most)) do
   local record, key = redis.call('GET', prefix .. 'job:' .. id), prefix .. 'progress:' .. id
   local progress = redis.call('HMGET', key, 'state', 'lost', 'tries', 'strikes')
@@ -104,7 +119,9 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, mo
       attempts = tonumber(string.match(record, '^%d+')) < began and 2 or 1
     end
     redis.call('ZADD', due, now + lease, id)
-    claimed[#claimed + 1] = {id, record, attempts, lost, tonumber(progress[4] or 0)}
+    local strikes = tonumber(progress[4] or 0)
+    claimed[#claimed + 1] = {id, record, attempts, lost, strikes}
+    noted[#noted + 1] = {id, attempts, lost, strikes}
     if alone then
       break
     end
@@ -112,6 +129,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, mo
 end
 
 if #claimed > 0 then
+  redis.call('SET', prefix .. 'claimed:' .. token, cjson.encode(noted), 'PX', ASKED_AGAIN_MS)
   for i = 5, #KEYS do
     if redis.call('EXISTS', KEYS[i]) == 1 then
       redis.call('HSET', KEYS[i], 'until', now + lease, 'probing', 1)

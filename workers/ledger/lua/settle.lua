@@ -138,4 +138,6 @@ end
 for i = 6, #KEYS do
   redis.call('DEL', KEYS[i])
 end
+-- Whoever settles has got the answer to his claim.
+redis.call('DEL', prefix .. 'claimed:' .. token)
 return answers
