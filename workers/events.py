@@ -18,7 +18,7 @@ from workers.plan import EventPlan
 from workers.sightings import sighting_plan
 from workers.threatq.carry_out import create_events
 from workers.threatq.connector import Page
-from workers.threatq.create import Ask, ask_nobody
+from workers.threatq.create import Confirm, assume_ours
 from workers.threatq.outcome import Done, EventRequest, Outcome
 from workers.threatq.service import ThreatQ
 
@@ -54,7 +54,7 @@ def make_or_hold(
     threatq: ThreatQ,
     page: Page,
     options: DialectOptions,
-    still_ours: Ask = ask_nobody,
+    still_ours: Confirm = assume_ours,
 ) -> list[Settlement]:
     """Make the events of `claims`, but let payloads wait while the Events Builder's `page` is disabled.
 
@@ -76,7 +76,7 @@ def make_or_hold(
 
 
 def make_events(
-    claims: Sequence[Claim], threatq: ThreatQ, options: DialectOptions, still_ours: Ask = ask_nobody
+    claims: Sequence[Claim], threatq: ThreatQ, options: DialectOptions, still_ours: Confirm = assume_ours
 ) -> list[Settlement]:
     """Make the events of `claims` in as few calls as possible, and settle each claim.
 

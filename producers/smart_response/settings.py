@@ -9,7 +9,7 @@ import json
 import os
 
 from workers.errors import ConfigError
-from workers.ledger.replicas import NOBODY, Replicas
+from workers.ledger.replicas import NO_REPLICAS, Replicas
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class StubSettings:
         spool_dir: str = "",
         max_open_jobs: int = 100_000,
         memory_percent: float = 70.0,
-        replicas: Replicas = NOBODY,
+        replicas: Replicas = NO_REPLICAS,
         folder: str = "",
     ) -> None:
         self.redis_url, self.wait_s, self.spool_dir, self.folder = redis_url, wait_s, spool_dir, folder

@@ -18,10 +18,10 @@ from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
 from tests.sandbox_threatq import SandboxThreatQ
 from workers.config import Settings
 from workers.ctl.check import side_by_side
-from workers.ctl.checks.crew import judge
 from workers.ctl.checks.line import Line, ok
 from workers.ctl.checks.logrhythm import token_line
-from workers.ctl.checks.store import transport
+from workers.ctl.checks.redis import transport
+from workers.ctl.checks.workers import judge
 from workers.jobs import QUEUES, Job
 from workers.ledger import keys
 from workers.ledger.ledger import Ledger

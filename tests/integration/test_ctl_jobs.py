@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -280,3 +281,20 @@ def test_a_queue_that_paused_itself_says_why_and_what_to_do(operator: Operator, 
     assert "no such event type" in told["suspended"]["events"]["reason"]
     assert operator.asks("resume", "events")["open"] == 10
     assert operator.asks("status", "--no-workers")["suspended"] == {}
+
+
+@pytest.mark.parametrize("typed", ["no", ""])
+def test_without_a_yes_nothing_is_dropped(
+    operator: Operator, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    # given somebody who types something else, or ends the input
+    keyboard = io.StringIO(typed)
+    monkeypatch.setattr(keyboard, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", keyboard)
+    job_id = die(ledger, payload("kept"), "a reason")
+
+    answer = operator.types("--json", "dead", "drop", job_id)
+
+    assert (answer.code, answer.out) == (2, "")
+    assert "nothing was dropped" in answer.err
+    assert operator.asks("dead", "list")["total"] == 1

@@ -12,12 +12,12 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from workers.ctl.checks.crew import check_workers
 from workers.ctl.checks.here import check_here
 from workers.ctl.checks.line import Line, failed, failed_with
 from workers.ctl.checks.logrhythm import check_logrhythm
-from workers.ctl.checks.store import check_redis
+from workers.ctl.checks.redis import check_redis
 from workers.ctl.checks.threatq import check_threatq
+from workers.ctl.checks.workers import check_workers
 from workers.ctl.shell import Shell
 from workers.ctl.tables import Grid, Shown
 from workers.errors import ConfigError, TqError

@@ -8,16 +8,16 @@ from collections.abc import Iterator, Sequence
 
 from producers.console import note
 from workers.ctl import edit
-from workers.ctl.aside import Aside
-from workers.ctl.aside import grid as aside_grid
 from workers.ctl.dead_filter import add_filter, chosen
 from workers.ctl.jobs import known, show_job
+from workers.ctl.quarantine import QuarantineDesk
+from workers.ctl.quarantine import grid as quarantine_grid
 from workers.ctl.records import grid, summaries
 from workers.ctl.shell import Shell, above_zero, options_of_all
 from workers.errors import InputError
 
 #: Quarantined items that --quarantined takes in one go.
-MOST_ASIDE = 1_000
+MOST_QUARANTINED = 1_000
 
 #: Jobs that are replayed or dropped in one step.
 STEP = 200
@@ -58,13 +58,13 @@ def list_dead(shell: Shell, options: Namespace) -> int:
     """List the dead letters that the filter lets through."""
     jobs = summaries(chosen(shell.desk, options, most=options.limit))
     total = shell.desk.dead_count()
-    items = Aside(shell).listed(options.limit)
+    items = QuarantineDesk(shell).listed(options.limit)
     shell.show(
         {"jobs": jobs, "total": total, "quarantined": items},
         lambda _: [
             grid("", jobs, "no such dead letter"),
             f"{total} dead in all",
-            *([aside_grid(items)] if items else []),
+            *([quarantine_grid(items)] if items else []),
         ],
     )
     return 0
@@ -72,16 +72,16 @@ def list_dead(shell: Shell, options: Namespace) -> int:
 
 def show(shell: Shell, options: Namespace) -> int:
     """Show a dead letter, or a quarantined item."""
-    aside = Aside(shell)
-    item = aside.item(options.id)
-    return show_job(shell, options) if item is None else aside.show(item)
+    quarantine = QuarantineDesk(shell)
+    item = quarantine.item(options.id)
+    return show_job(shell, options) if item is None else quarantine.show(item)
 
 
 def replay(shell: Shell, options: Namespace) -> int:
     """Open dead letters again, whose history stays; read quarantined items again."""
     ids, items = _named(shell, options)
-    aside = Aside(shell)
-    released = [job_id for item_id in items for job_id in aside.release(item_id)]
+    quarantine = QuarantineDesk(shell)
+    released = [job_id for item_id in items for job_id in quarantine.release(item_id)]
     opened = [
         job_id for step in _steps(ids) for job_id in shell.desk.replay(step, note=edit.note_of("replayed"))
     ]
@@ -97,18 +97,18 @@ def drop(shell: Shell, options: Namespace) -> int:
     ids, items = _named(shell, options)
     if (ids or items) and not options.yes and not _agreed(len(ids) + len(items)):
         raise InputError("nothing was dropped; say --yes to drop for good")
-    count = sum(shell.desk.drop(step) for step in _steps(ids)) + Aside(shell).drop(items)
+    count = sum(shell.desk.drop(step) for step in _steps(ids)) + QuarantineDesk(shell).drop(items)
     shell.show({"dropped": count}, lambda value: [f"{value['dropped']} dropped"])
     return 0
 
 
 def _named(shell: Shell, options: Namespace) -> tuple[list[str], list[str]]:
     """Return the dead letters and the quarantined items that are meant; naming nothing is an error."""
-    aside = Aside(shell)
+    quarantine = QuarantineDesk(shell)
     if options.ids:
-        items = [job_id for job_id in options.ids if aside.item(job_id)]
+        items = [job_id for job_id in options.ids if quarantine.item(job_id)]
         return [known(shell, job_id).id for job_id in options.ids if job_id not in items], items
-    items = aside.ids(MOST_ASIDE) if options.quarantined else []
+    items = quarantine.ids(MOST_QUARANTINED) if options.quarantined else []
     filtered = options.kind or options.door or options.reason or options.since or options.until
     if not (options.all or filtered or options.quarantined):
         raise InputError(
@@ -126,5 +126,8 @@ def _steps(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 def _agreed(count: int) -> bool:
     if not sys.stdin.isatty():
         return False
-    note(f"{count} dead letters will be forgotten for good, their payloads included.")
-    return input("Type yes to go on: ").strip() == "yes"
+    note(f"{count} dead letters will be forgotten for good, their payloads included. Type yes to go on:")
+    try:
+        return input().strip() == "yes"
+    except EOFError:
+        return False

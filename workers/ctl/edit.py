@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from workers.ctl.aside import Aside
 from workers.ctl.jobs import known
+from workers.ctl.quarantine import QuarantineDesk
 from workers.ctl.shell import Shell, operator
 from workers.errors import InputError
 from workers.events import PLANNERS
@@ -43,9 +43,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(shell: Shell, options: Namespace) -> int:
     """Correct a dead letter, or a quarantined item, and replay it."""
-    aside = Aside(shell)
-    if item := aside.item(options.id):
-        return _run_aside(shell, aside, item, options)
+    quarantine = QuarantineDesk(shell)
+    if item := quarantine.item(options.id):
+        return _edit_quarantined(shell, quarantine, item, options)
     record = known(shell, options.id)
     if record.state != "dead":
         raise InputError(f"is {record.state}; only dead letters are edited", field=record.id)
@@ -62,13 +62,13 @@ def run(shell: Shell, options: Namespace) -> int:
     return 0 if opened else 1
 
 
-def _run_aside(shell: Shell, aside: Aside, item: Kept, options: Namespace) -> int:
+def _edit_quarantined(shell: Shell, quarantine: QuarantineDesk, item: Kept, options: Namespace) -> int:
     if options.set:
         raise InputError("it is no job yet, so its text is corrected as a whole", field="--set")
     repaired = _bytes_of(options.file) if options.file else _edited_text(item.raw)
     if repaired == item.raw:
         raise InputError("nothing was changed; tqctl dead replay reads it as it is", field=item.id)
-    released = aside.release(item.id, repaired)
+    released = quarantine.release(item.id, repaired)
     shell.show({"released": released}, lambda _: [f"{item.id} is corrected: {len(released)} jobs"])
     return 0
 

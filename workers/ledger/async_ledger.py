@@ -16,7 +16,7 @@ from workers.ledger.accept import ACCEPT, Accepted, accept_command, read_answer
 from workers.ledger.compression import compress
 from workers.ledger.ledger import answering
 from workers.ledger.quarantine import QUARANTINE, Unreadable, keep_command, read_kept
-from workers.ledger.replicas import NOBODY, Replicas
+from workers.ledger.replicas import NO_REPLICAS, Replicas
 from workers.ledger.scripts import Script
 
 #: Calls under way at a time for a queue: with one alone, door and Redis would take turns in idling.
@@ -47,7 +47,7 @@ class AsyncLedger:
         most_memory_percent: float,
         most_quarantined: int,
         keep_s: float,
-        replicas: Replicas = NOBODY,
+        replicas: Replicas = NO_REPLICAS,
     ) -> None:
         self.redis = redis
         self.most_memory_percent = most_memory_percent

@@ -30,7 +30,7 @@ from workers.ledger.accept import (
 from workers.ledger.bell import BELL_ID, bell
 from workers.ledger.compression import compress
 from workers.ledger.records import Claim, Settlement
-from workers.ledger.replicas import NOBODY, Replicas
+from workers.ledger.replicas import NO_REPLICAS, Replicas
 from workers.ledger.scripts import Script
 
 CLAIM, RENEW, SETTLE, RING, AWAY = (Script(name) for name in ("claim", "renew", "settle", "ring", "away"))
@@ -75,7 +75,7 @@ class Ledger:
         most_open: int = 100_000,
         most_memory_percent: float = MOST_MEMORY_PERCENT,
         last_chance_after_s: float = LAST_CHANCE_AFTER_S,
-        replicas: Replicas = NOBODY,
+        replicas: Replicas = NO_REPLICAS,
     ) -> None:
         self.redis = redis
         self.lease_ms = int(lease_s * 1000)

@@ -24,5 +24,5 @@ class Replicas:
             )
 
 
-#: Redis without replicas, or with such as nobody waits for.
-NOBODY = Replicas()
+#: Redis without replicas, or with replicas that no door waits for.
+NO_REPLICAS = Replicas()

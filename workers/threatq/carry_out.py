@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workers.threatq.complete import complete
-from workers.threatq.create import Ask, ask_nobody, create
+from workers.threatq.create import Confirm, assume_ours, create
 from workers.threatq.draft import Draft
 from workers.threatq.events import find_ours
 from workers.threatq.failure import nothing_begun, suspecting
@@ -20,7 +20,7 @@ from workers.threatq.service import ThreatQ
 
 
 def create_events(
-    threatq: ThreatQ, requests: Sequence[EventRequest], still_ours: Ask = ask_nobody
+    threatq: ThreatQ, requests: Sequence[EventRequest], still_ours: Confirm = assume_ours
 ) -> list[Outcome]:
     """Make the events of `requests` and return one outcome for each, in their order.
 

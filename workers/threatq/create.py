@@ -12,19 +12,19 @@ from workers.threatq.draft import Draft
 from workers.threatq.failure import Refusal, ServerFault
 from workers.threatq.service import ThreatQ
 
-#: Raises an error when the jobs at hand are no longer ours to do.
-Ask = Callable[[], None]
+#: Raises an error when somebody else has the jobs at hand by now.
+Confirm = Callable[[], None]
 
 
-def ask_nobody() -> None:
-    """Take it that the jobs are ours."""
+def assume_ours() -> None:
+    """Confirm it unasked."""
 
 
 class _AppliedInPart(Exception):
     """ThreatQ refused a bulk and kept some of it nevertheless."""
 
 
-def create(threatq: ThreatQ, drafts: Sequence[Draft], still_ours: Ask) -> None:
+def create(threatq: ThreatQ, drafts: Sequence[Draft], still_ours: Confirm) -> None:
     """Make every open event, or refuse it; the same title, type and time twice goes into calls of their own.
 
     Within one call such twins could not be told apart by the answer. `still_ours` is asked last before each call:
@@ -114,7 +114,7 @@ def _look_up(threatq: ThreatQ, draft: Draft) -> None:
     draft.adopt(row)
 
 
-def _one_by_one(threatq: ThreatQ, wave: Sequence[Draft], still_ours: Ask) -> None:
+def _one_by_one(threatq: ThreatQ, wave: Sequence[Draft], still_ours: Confirm) -> None:
     """Make each event by POST /api/events, for a ThreatQ without the bulk call; relations follow by calls."""
     for draft in wave:
         item = {**draft.body(), "type": draft.plan.type}

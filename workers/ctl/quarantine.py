@@ -13,7 +13,7 @@ from workers.intake import from_settings
 from workers.ledger.quarantine import Kept, Quarantine
 
 
-class Aside:
+class QuarantineDesk:
     """The quarantine as the dead letters' commands use it."""
 
     def __init__(self, shell: Shell) -> None:
@@ -21,7 +21,7 @@ class Aside:
         self._quarantine = Quarantine(shell.desk.redis, most=shell.settings.max_quarantined)
 
     def item(self, item_id: str) -> Kept | None:
-        """Return an item, or None when it is none."""
+        """Return an item, or None when none of this id is kept."""
         return self._quarantine.item(item_id)
 
     def ids(self, most: int) -> list[str]:

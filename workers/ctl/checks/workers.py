@@ -49,10 +49,10 @@ def judge(state: Overview, workers: Mapping[str, Sequence[str]]) -> Iterator[Lin
         )
     else:
         yield ok(AREA, "dead letters", "none")
-    yield _aside(state.quarantined)
+    yield _quarantine(state.quarantined)
 
 
-def _aside(count: int) -> Line:
+def _quarantine(count: int) -> Line:
     if not count:
         return ok(AREA, "quarantine", "empty")
     return warning(
