@@ -70,6 +70,19 @@ def test_a_page_with_a_port_and_no_host_changes_no_address_and_claims_none(
     assert (url["value"], url["origin"]) == ("https://lr.example:8501", "TQ_LOGRHYTHM_URL")
 
 
+def test_what_a_page_leaves_empty_stays_as_it_is_here(
+    configured: Operator, threatq_sandbox: SandboxThreatQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TQ_LOGRHYTHM_OWNER", "ThreatQ Sync")
+    fill(threatq_sandbox, "LogRhythm", LOGRHYTHM, logrhythm_owner=" ", sync_max_items="", sync_method="")
+    settings = shown(configured)
+    assert (settings["logrhythm_owner"]["value"], settings["sync_max_items"]["value"]) == (
+        "ThreatQ Sync",
+        "1000000",
+    )
+    assert settings["logrhythm_owner"]["origin"] == "TQ_LOGRHYTHM_OWNER"
+
+
 def test_with_local_settings_the_page_is_not_asked_and_the_environment_wins(
     configured: Operator, threatq_sandbox: SandboxThreatQ, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,7 +109,7 @@ def test_the_ledger_is_told_as_it_is_and_as_declared(redis: Redis, redis_url: st
     assert found["tq_service_away"] == {("threatq",): 1, ("logrhythm",): 0}
     assert found["tq_queue_paused"][("sync",)] == 1
     assert 0 <= found["tq_upkeep_silent_seconds"][()] < 60
-    assert found["tq_list_entries"][("Bad things", "ThreatQ: FQDN")] == 100
+    assert found["tq_list_entries"][("Bad things", "ThreatQ: FQDN")] == 98
     names = {name for one in metrics.ALL for name in one.shown}
     assert {name for name in found if not name.endswith("_created")} <= names
 
@@ -138,7 +138,9 @@ def test_no_port_is_free_and_the_setting_is_named(redis_url: str, monkeypatch: p
 
 
 def run(status: str, adds: int, deletes: int, *, began_ms: int, error: str = "") -> RunResult:
-    one = ListResult(name="ThreatQ: FQDN", now=97, adds=adds, deletes=deletes, after=100, error=error)
+    one = ListResult(
+        name="ThreatQ: FQDN", now=97, adds=adds, deletes=deletes, after=100, entry_count=98, error=error
+    )
     return RunResult(
         job="1",
         collection="Bad things",
@@ -161,5 +163,6 @@ def test_a_sync_that_failed_keeps_the_age_of_the_last_good_one() -> None:
     ]
     samples = {(declared.name, labels): value for declared, labels, value in of_runs(runs, 100_000)}
     assert samples["tq_sync_age_seconds", ("Bad things",)] == 80
+    assert samples["tq_list_entries", ("Bad things", "ThreatQ: FQDN")] == 98
     assert samples["tq_sync_failed_lists", ("Bad things",)] == 1
     assert samples["tq_sync_last_changes", ("Bad things", "ThreatQ: FQDN", "adds")] == 1

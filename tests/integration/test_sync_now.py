@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
 from producers import remembered
+from producers.follow import Bars, End, Lines
 from producers.logrhythm import main
+from producers.sync_report import code_of, reason
 from tests.sync_stage import Stage, write_config
 from workers.ledger import keys
-from workers.sync.journal import now_ms
+from workers.sync.journal import Step, now_ms
 
 pytestmark = pytest.mark.integration
 
@@ -103,6 +108,54 @@ def test_what_somebody_else_put_into_a_list_is_shown_in_full_and_cannot_steer_th
     assert "\\x1b[2Jgone" in shown
     assert "\x1b" not in shown
     assert f"? {long}\n" in shown
+
+
+def test_a_list_that_fails_makes_the_code_1_and_names_the_reason(
+    stage: Stage, sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.seed(10, types=["MD5"])
+    stage.sync()
+    monkeypatch.setenv("TQ_SYNC_MAX_ITEMS", "1")
+    code, shown, _ = sync()
+    assert code == 1
+    assert "errors" in shown
+    assert "sync_max_items" in shown
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "words"),
+    [
+        (End("C", "j", "dead", {"reason": "it is gone"}), 1, "it is gone"),
+        (End("C", "j", "open", {}), 3, "start one"),
+        (End("C", "j", "waiting", {"reason": "away; is it on?"}), 3, "is it on? The job is kept"),
+        (End("C", "j", "held", {"reason": "x: wrong"}), 2, "x: wrong. The job is kept"),
+        (End("C", "j", "done", {"status": "skipped", "reason": "disabled"}), 2, "disabled"),
+        (End("C", "j", "done", {"status": "overlap", "reason": "under way"}), 1, "under way"),
+        (End("C", "j", "done", {"status": "errors"}), 1, ""),
+        (End("C", "j", "done", {"status": "planned"}), 0, ""),
+        (End("C", "j", "done", {"status": "never heard of"}), 1, ""),
+    ],
+)
+def test_however_a_run_ends_a_script_can_tell(end: End, code: int, words: str) -> None:
+    assert code_of(end) == code
+    assert words in reason(end)
+
+
+def test_a_bar_is_full_when_its_list_is_done() -> None:
+    progress = Progress(console=Console(file=StringIO()))
+    bars = Bars(progress)
+    bars.update("ThreatQ: MD5", Step("write", 1, 3))
+    (task,) = progress.tasks
+    assert (task.completed, task.total, task.fields["stage"]) == (1, 3, "writing")
+    bars.update("ThreatQ: MD5", Step("done", 0, None))
+    assert (task.finished, task.fields["stage"]) == (True, "done")
+
+
+def test_without_a_terminal_each_stage_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    for step in (Step("read", 0, None), Step("write", 0, 3_000), Step("write", 1_000, 3_000)):
+        lines.update("ThreatQ: MD5", step)
+    assert capsys.readouterr().err == "ThreatQ: MD5: reading the list\nThreatQ: MD5: writing, 3,000 entries\n"
 
 
 def test_an_unknown_collection_is_answered_with_those_that_there_are(stage: Stage, sync: Sync) -> None:
