@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import threading
@@ -21,6 +22,8 @@ from sandbox.redis_server import RedisServer, free_port
 from sandbox.tls_front import tls_front
 from workers.errors import Busy, ServiceAway
 from workers.jobs import Job
+from workers.ledger.connect import connect as connect_redis
+from workers.ledger.connect import connect_async, for_celery
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import dead, done, waiting
@@ -168,6 +171,28 @@ def test_a_redis_that_takes_no_writes_is_told_from_one_that_is_not_there(link: A
             link.accept([lookup()])
     finally:
         redis.config_set("maxmemory", 0)
+
+
+def test_a_socket_of_this_machine_serves_every_door(tmp_path: Path) -> None:
+    # Given a Redis that listens on a socket too
+    place = tmp_path / "redis.sock"
+    server = RedisServer(tmp_path / "redis", options=("--unixsocket", str(place))).start()
+    try:
+        # When a stub sends a job there, and the HTTP door the same
+        with closing(connect(settings(f"unix://{place}"))) as link:
+            (accepted,) = link.accept([lookup()])
+        asyncio.run(ping(f"unix://{place}"))
+        # Then a worker gets it, whom Celery connects in the same way
+        assert for_celery(f"unix://{place}?db=1") == (f"redis+socket://{place}?virtual_host=1", {})
+        with connect_redis(f"unix://{place}") as client:
+            assert [claim.id for claim in Ledger(client).claim("enrichment", 1)] == [accepted.id]
+    finally:
+        server.stop()
+
+
+async def ping(url: str) -> None:
+    async with connect_async(url) as client:
+        assert await client.ping()
 
 
 def test_an_error_of_redis_is_told_from_an_answer(redis_url: str) -> None:

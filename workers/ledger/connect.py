@@ -32,7 +32,7 @@ def connect(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S, retries: in
     It connects when it is first used. A repeated call is safe, since every script of the ledger may be run twice.
     Raises ConfigError for a URL that cannot be read.
     """
-    options = _options(answer_timeout_s, Retry(ConstantBackoff(0.1), retries))
+    options = _options(url, answer_timeout_s, Retry(ConstantBackoff(0.1), retries))
     with _readable(url):
         if url.startswith("sentinel://"):
             through: Redis = _through_sentinel(Sentinel, url, options)
@@ -42,7 +42,7 @@ def connect(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S, retries: in
 
 def connect_async(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> AsyncRedis:
     """Return an asyncio client for `url`, with the same bounds as `connect`."""
-    options = _options(answer_timeout_s, AsyncRetry(ConstantBackoff(0.1), 1))
+    options = _options(url, answer_timeout_s, AsyncRetry(ConstantBackoff(0.1), 1))
     with _readable(url):
         if url.startswith("sentinel://"):
             client: AsyncRedis = _through_sentinel(AsyncSentinel, url, options)
@@ -60,14 +60,15 @@ class _Packing:
         return [hiredis.pack_command((*words[0].split(), *words[1:]))]
 
 
-def _options(answer_timeout_s: float, retry: Retry | AsyncRetry) -> dict[str, Any]:
+def _options(url: str, answer_timeout_s: float, retry: Retry | AsyncRetry) -> dict[str, Any]:
+    # A socket of this machine has no half-open links, and redis-py no such options for it.
+    over_network = {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
     return {
-        "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "socket_timeout": answer_timeout_s,
-        "socket_keepalive": True,
         "health_check_interval": 10,
         "retry": retry,
         "retry_on_error": [redis_client.exceptions.ConnectionError],
+        **({} if url.startswith("unix://") else over_network),
     }
 
 
@@ -79,7 +80,9 @@ def _readable(url: str) -> Iterator[None]:
         # An error of parsing may quote a part of the password, and so does its chain.
         why = "in a password, / ? # and @ are written as %2F %3F %23 and %40" if "@" in url else str(error)
         raise ConfigError(
-            f"{shown_url(url)} is no Redis URL ({why}); write redis://host:6379/0", field="redis_url"
+            f"{shown_url(url)} is no Redis URL ({why}); write redis://host:6379/0, "
+            "or sentinel://host:26379,host:26379/0?master=name",
+            field="redis_url",
         ) from None
 
 
@@ -89,8 +92,10 @@ def for_celery(url: str) -> tuple[str, dict[str, object]]:
     Raises ConfigError for a URL that cannot be read, over which kombu would show a traceback.
     """
     connect(url)
+    if url.startswith("unix://"):
+        return url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1), {}
     if not url.startswith("sentinel://"):
-        return url.replace("unix://", "redis+socket://", 1), {}
+        return url, {}
     parts = urlsplit(url)
     login, at, hosts = parts.netloc.rpartition("@")
     nodes = (f"sentinel://{login}{at}{host}{parts.path}" for host in hosts.split(","))
