@@ -70,6 +70,16 @@ class Run:
             return self._not_done(error, f"{error}\n{self.action.syntax.usage()}")
         except TqError as error:
             return self._not_done(error, str(error))
+        except Exception as error:
+            return self._unexpected(error)
+
+    def _unexpected(self, error: Exception) -> Answer:
+        """Tell of a fault of ours in a line; the log has where it happened."""
+        import traceback
+
+        self.log.detail(traceback=traceback.format_exc())
+        why = f"this should not happen ({type(error).__name__}: {error}); with -v3 -ll FOLDER the log has the details"
+        return Answer(1, "failed", report.dead(self.action.name, "", {"reason": why}), error=why)
 
     def _not_done(self, error: TqError, reason: str) -> Answer:
         text = report.failed(self.action.name, reason)
