@@ -9,22 +9,17 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
-import msgspec
-import requests
 from msgspec import Struct, structs
 
+from benchmarks.bare_sync import COLLECTION, QUERY, TYPES, Bare, uploads
 from benchmarks.measuring import Stage, cpu_s, stage, until
 from sandbox.logrhythm.tokens import mint
 from sandbox.system import write_settings
-from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
 from sandbox.threatq.seed import value_of
 from workers import settings_file
 from workers.jobs import Job
@@ -35,16 +30,6 @@ SIZES = tuple(map(int, os.environ.get("BENCH_SYNC_SIZES", "10000 100000 1000000"
 
 #: Indicators that the naive way is measured on; more would only take longer.
 NAIVE = 2_000
-
-COLLECTION = "Bench"
-TYPES = {
-    "IP Address": "IP",
-    "FQDN": "Host",
-    "MD5": "GeneralValue",
-    "SHA-1": "GeneralValue",
-    "SHA-256": "GeneralValue",
-}
-QUERY = {"criteria": {}, "filters": {"status_name": "Active"}}
 
 #: Times that everything is measured, since the speed of a machine in a cloud is not the same from minute to minute.
 ROUNDS = 3
@@ -90,9 +75,7 @@ class Bench:
     def __init__(self, on: Stage, size: int) -> None:
         self.on, self.size = on, size
         ready = json.loads((on.processes.folder.parent / "sandbox.json").read_text())
-        self.logrhythm: str = ready["logrhythm"]
-        self.http = requests.Session()
-        self.http.trust_env = False
+        self.by_hand = Bare(on.settings.threatq_url, ready["logrhythm"])
         self._configure()
         on.threatq("POST", "collections", {"name": COLLECTION, "query": QUERY})
         on.threatq("POST", "seed", {"indicators": size})
@@ -101,12 +84,16 @@ class Bench:
         on.processes.beat()
 
     def _configure(self) -> None:
-        settings = structs.replace(self.on.settings, logrhythm_url=self.logrhythm)
+        settings = structs.replace(self.on.settings, logrhythm_url=self.by_hand.logrhythm)
         config = self.on.processes.folder.parent / "config"
         write_settings(config, settings)
         given = {name: line.text for name, line in settings_file.read(config / "tq.yaml").items()}
         mapping = f'---\n{COLLECTION}:\n  baseName: "T: "\n'
-        more = {"logrhythm_url": self.logrhythm, "logrhythm_token": mint(), "logrhythm_owner": "ThreatQ Sync"}
+        more = {
+            "logrhythm_url": self.by_hand.logrhythm,
+            "logrhythm_token": mint(),
+            "logrhythm_owner": "ThreatQ Sync",
+        }
         more |= {
             "settings_from": "local",
             "sync_collections": mapping,
@@ -134,23 +121,11 @@ class Bench:
             self.on.processes.kill(name)
         self.workers.clear()
 
-    def api(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {mint()}", **arguments.pop("headers", {})}
-        url = f"{self.logrhythm}/lr-admin-api{path}"
-        answer = self.http.request(method, url, headers=headers, timeout=600, **arguments)
-        answer.raise_for_status()
-        return answer
-
-    def lists(self) -> dict[str, str]:
-        """Return the guid of each list."""
-        return {
-            one["name"]: one["guid"]
-            for one in self.api("GET", "/lists/", headers={"pageSize": "1000"}).json()
-        }
-
     def calls(self) -> dict[str, int]:
         """Return how often each route of both services was called."""
-        control = self.http.get(f"{self.logrhythm}/sandbox/calls", timeout=60).json()["by_route"]
+        control = self.by_hand.http.get(f"{self.by_hand.logrhythm}/sandbox/calls", timeout=60).json()[
+            "by_route"
+        ]
         return {**control, **self.on.threatq("GET", "calls")["by_route"]}
 
     def sync(self) -> Spent:
@@ -190,6 +165,14 @@ class Bench:
         made = {route: count - before.get(route, 0) for route, count in self.calls().items()}
         return Timed(bare, ours, {route: count for route, count in made.items() if count})
 
+    def between_downloads(self) -> Timed:
+        """Sync once between two bare downloads and compare with their mean: a machine's speed changes meanwhile."""
+        before = self.bare(self.by_hand.download)
+        timed = self.timed(before)
+        after = self.bare(self.by_hand.download)
+        mean = Spent((before.wall_s + after.wall_s) / 2, (before.cpu_s + after.cpu_s) / 2)
+        return structs.replace(timed, bare=mean)
+
     def peak_mb(self) -> float:
         """Return the highest resident memory of any worker."""
         found = []
@@ -212,66 +195,9 @@ class Bench:
 
     def check(self, *, changed: bool) -> None:
         """Assert that every list holds as many entries as it must."""
-        found = self.api("GET", "/lists/", headers={"pageSize": "1000"}).json()
+        found = self.by_hand.api("GET", "/lists/", headers={"pageSize": "1000"}).json()
         held = {one["name"]: one["entryCount"] for one in found if one["name"].startswith("T: ")}
         assert held == self.expected(changed=changed), held
-
-    def download(self) -> None:
-        """Fetch every page and every list and forget it."""
-        login = {"grant_type": "password", "client_id": CLIENT_ID, "email": EMAIL, "password": PASSWORD}
-        token = self.http.post(f"{self.on.settings.threatq_url}/api/token", json=login, timeout=60).json()
-        headers = {"Authorization": f"Bearer {token['access_token']}"}
-        cursor, read = "*", 0
-        body = {**QUERY, "fields": ["id", "value", "type", "score", "created_at"]}
-        while True:
-            answer = self.http.post(
-                f"{self.on.settings.threatq_url}/api/indicators/query",
-                params={"limit": 1000, "sort": "id", "cursorMark": cursor},
-                json=body,
-                headers=headers,
-                timeout=600,
-            ).content
-            read += 1000
-            if read >= int(re.search(rb'"total": ?(\d+)', answer)[1]):
-                break
-            cursor = json.loads(re.search(rb'"nextCursorMark": ?("[^"]*")', answer)[1])
-        for guid in self.lists().values():
-            with self.api(
-                "GET", f"/lists/{guid}/", headers={"maxItemsThreshold": "2000000"}, stream=True
-            ) as answer:
-                for _ in answer.iter_content(128 * 1024):
-                    pass
-
-    def uploads(self) -> list[tuple[str, bytes]]:
-        """Return what a first fill sends, list by list: its type and the body of each call."""
-        made = []
-        for at, (name, kind) in enumerate(TYPES.items()):
-            values = [value_of(name, number) for number in range(at, self.size, len(TYPES))]
-            for start in range(0, len(values), 1000):
-                body = entries(kind, values[start : start + 1000])
-                made.append((name, msgspec.json.encode(body)))
-        return made
-
-    def upload(self, bodies: list[tuple[str, bytes]], guids: dict[str, str]) -> None:
-        """Send what was made before."""
-        for name, body in bodies:
-            headers = {"Content-Type": "application/json"}
-            self.api("POST", f"/lists/{guids[name]}/items/", data=body, headers=headers)
-
-    @contextmanager
-    def scratch_lists(self) -> Iterator[dict[str, str]]:
-        """Give an empty list of each type, gone afterwards."""
-        guids = {}
-        for name, kind in TYPES.items():
-            body = {"name": f"scratch {name}", "list_type": kind, "values": ["x"]}
-            made = self.http.post(f"{self.logrhythm}/sandbox/lists", json=body, timeout=60).json()
-            guids[name] = made["guid"]
-        yield guids
-        self.forget(guids.values())
-
-    def forget(self, guids: Any) -> None:
-        for guid in guids:
-            self.http.delete(f"{self.logrhythm}/sandbox/lists/{guid}", timeout=60).raise_for_status()
 
 
 def seconds(act: Any, *arguments: Any) -> float:
@@ -310,7 +236,7 @@ def measure(size: int) -> dict[str, Any]:
     with stage() as on:
         bench = Bench(on, size)
         first = first_fill(bench)
-        same = bench.timed(bench.bare(bench.download))
+        same = bench.between_downloads()
         bench.check(changed=False)
         peak = bench.peak_mb()
         killed = killed_run(bench, first)
@@ -325,9 +251,9 @@ def measure(size: int) -> dict[str, Any]:
 
 
 def first_fill(bench: Bench) -> Timed:
-    bodies = bench.uploads()
-    with bench.scratch_lists() as guids:
-        pages, calls = bench.bare(bench.download), bench.bare(bench.upload, bodies, guids)
+    bodies = uploads(bench.size)
+    with bench.by_hand.scratch_lists() as guids:
+        pages, calls = bench.bare(bench.by_hand.download), bench.bare(bench.by_hand.upload, bodies, guids)
     first = bench.timed(Spent(pages.wall_s + calls.wall_s, pages.cpu_s + calls.cpu_s))
     bench.check(changed=False)
     return first
@@ -337,7 +263,7 @@ def five_percent(bench: Bench) -> dict[str, Any]:
     """Let 5 % leave the collection and as many come."""
     bench.on.threatq("POST", "expire", {"every": 20})
     bench.on.threatq("POST", "seed", {"indicators": bench.size // 20, "start": bench.size})
-    changed = bench.timed(bench.bare(bench.download))
+    changed = bench.between_downloads()
     bench.check(changed=True)
     added = bench.size // 20 // len(TYPES)
     # Every twentieth indicator is of the last type.
@@ -348,7 +274,7 @@ def five_percent(bench: Bench) -> dict[str, Any]:
 
 def killed_run(bench: Bench, first: Timed) -> dict[str, Any]:
     """Fill the lists once more and kill the worker in the middle of the writes."""
-    bench.forget(bench.lists().values())
+    bench.by_hand.forget(bench.by_hand.lists().values())
     before = bench.calls()
     job_id = bench.start()
     half = bench.size // 1000 // 2
@@ -377,7 +303,7 @@ def naive(size: int) -> dict[str, Any]:
     """Look the list up and put one item into it, for each indicator, as the open-source connector does."""
     with stage() as on:
         bench = Bench(on, NAIVE)
-        with bench.scratch_lists() as guids:
+        with bench.by_hand.scratch_lists() as guids:
             taken = seconds(pairs, bench, guids["SHA-256"])
     a_million = taken / NAIVE * size
     return {
@@ -390,6 +316,6 @@ def naive(size: int) -> dict[str, Any]:
 
 def pairs(bench: Bench, guid: str) -> None:
     for number in range(NAIVE):
-        bench.api("GET", "/lists/", headers={"name": "scratch SHA-256"})
+        bench.by_hand.api("GET", "/lists/", headers={"name": "scratch SHA-256"})
         body = entries("GeneralValue", [value_of("SHA-256", number)])
-        bench.api("POST", f"/lists/{guid}/items/", json=body)
+        bench.by_hand.api("POST", f"/lists/{guid}/items/", json=body)
