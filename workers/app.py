@@ -46,8 +46,9 @@ def _stop_claiming(**_: Any) -> None:
 def _end_in_time() -> None:
     """Give back what is still running when the time for it is over, and end.
 
-    A pool of threads waits for its tasks for ever, and whoever is killed in the end would hold its jobs until
-    their leases run out. What was asked of a service just now may still be done there, so it gets time to be.
+    Celery's pool of threads waits for its tasks without a limit, and a worker that is killed in the end would keep its
+    jobs until their leases run out. A service may still be doing what it was asked last, so the jobs may be claimed
+    only after its read timeout.
     """
     here = runtime()
     time.sleep(here.settings.stop_within_s)

@@ -73,7 +73,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = ""
     private_ips_become: Annotated[
         Literal["asset", "attribute", "drop"],
-        Meta(description="What a private address becomes besides a line in the event's attributes."),
+        Meta(
+            description="What becomes of a private address: an asset and an attribute, the attribute alone, neither."
+        ),
     ] = "asset"
     naive_timezone: Annotated[str, Meta(description="Zone of times that name none.")] = "UTC"
     unknown_event_type: Annotated[
@@ -102,7 +104,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(
             gt=0,
             le=1_000,
-            description="Milliseconds that replicas get for it; then the sender is asked to repeat.",
+            description="Milliseconds that replicas get to confirm; then the sender is asked to repeat.",
         ),
     ] = 500
     lease_s: Annotated[
@@ -125,14 +127,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(ge=1, le=3, description="What workers and beat log: 1 warnings, 2 what is done, 3 everything."),
     ] = 2
     metrics_host: Annotated[
-        str, Meta(description="Address on which a worker tells its metrics; it asks nobody for a token.")
+        str, Meta(description="Address on which a worker serves its metrics, without a token.")
     ] = "127.0.0.1"
     metrics_port: Annotated[
         int,
         Meta(
             ge=-1,
             le=65_535,
-            description="Port on which a worker tells its metrics, or the next free one of the twenty from it; 0: any "
+            description="Port on which a worker serves its metrics, or the next free one of the twenty from it; 0: any "
             "free one, which its log names; -1: none.",
         ),
     ] = -1
@@ -193,10 +195,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(gt=0, description="Entries that one list may have; the highest scores go first.")
     ] = 1_000_000
     sync_delete_max_count: Annotated[
-        int, Meta(ge=0, description="Deletes of a list above this count and the next share are held.")
+        int,
+        Meta(
+            ge=0,
+            description="Deletes above this count and above sync_delete_max_percent of a list are held.",
+        ),
     ] = 1_000
     sync_delete_max_percent: Annotated[
-        float, Meta(ge=0, le=100, description="Share of a list, in percent, for the count before.")
+        float, Meta(ge=0, le=100, description="Percent of a list up to which deletes are never held.")
     ] = 20.0
     sync_foreign_entries: Annotated[
         Literal["keep", "delete"],
@@ -276,7 +282,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 15.0
     ingest_channel: Annotated[
         bool,
-        Meta(description="The bridge also listens to the pub/sub channel, which loses what nobody hears."),
+        Meta(
+            description="The bridge also listens to the pub/sub channel, which loses what is sent while no bridge runs."
+        ),
     ] = True
 
     @property

@@ -64,7 +64,7 @@ def drain(
         began = time.monotonic()
         with leases.kept(claims), working_on(claims):
             settlements, well = attempt(consumer, ledger, claims)
-            # The work is done, and nobody else knows: else each job would count as one that lost its worker.
+            # The work is done but not recorded yet; without the record each job would count as having lost its worker.
             stale = retry_while_redis_is_away(
                 partial(ledger.settle, settlements, well=well), "not settled yet"
             )
@@ -132,7 +132,7 @@ def one_by_one(
 ) -> tuple[list[Settlement], Sequence[str]]:
     """Handle each claim alone, so that what one of them breaks costs the others nothing.
 
-    What was tried together may have been done in part, so each is an attempt more and looks for what is there.
+    The batch may have been done in part, so each claim counts one attempt more and looks for what exists already.
     """
     settlements: list[Settlement] = []
     well: Sequence[str] = ()
@@ -171,10 +171,10 @@ def await_service(ledger: Ledger, claims: Sequence[Claim], error: ServiceAway) -
 
 
 def waits(claim: Claim, error: ServiceAway, pause_s: float) -> Settlement:
-    """Let a claim wait for `pause_s` at least; one on which the service fails alone, time and again, is dead.
+    """Let a claim wait for at least `pause_s`; one on which the service keeps failing while it does others is dead.
 
-    Where nothing was begun, it counts as no attempt: nobody need look for what is left of it. A service that is
-    slow gets time to end what it was asked, so that the next attempt finds it.
+    Where nothing was begun, no attempt is counted, since there is nothing that the next one would have to look for. A
+    slow service gets time to finish what it was asked, so that the next attempt finds it.
     """
     reason, is_suspect = str(error), claim.id == error.suspect
     if is_suspect and claim.strikes >= MOST_STRIKES:

@@ -46,8 +46,8 @@ class Leases:
     def prove(self, claims: Sequence[Claim]) -> None:
         """Renew the leases of `claims`, which share a token; raises LeaseLost where one is somebody else's.
 
-        Asked of Redis and of no clock here: whoever stood still, alone or with the whole machine, cannot tell for
-        how long. While Redis is away it waits, as nobody else can have claimed them either.
+        Redis decides, not a clock of this machine: a process that was suspended, alone or with its machine, cannot
+        tell for how long. While Redis is away this waits, since nobody else can claim the jobs either.
         """
         lost = retry_while_redis_is_away(lambda: self.ledger.renew(claims), "leases not proved yet")
         if lost:

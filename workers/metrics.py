@@ -32,7 +32,7 @@ class Declared(Struct, frozen=True):
         return (self.name,)
 
 
-#: Read from the ledger whenever somebody asks: each worker and the HTTP door tell the same.
+#: Read from the ledger whenever somebody asks: each worker and the HTTP door serve the same.
 LEDGER = (
     LEDGER_UP := Declared(
         "tq_ledger_up",
@@ -43,8 +43,8 @@ LEDGER = (
     JOBS := Declared(
         "tq_jobs",
         "counter",
-        "What happened to jobs since ever, by event (accepted, done, dead, waiting, which is a retry, replayed, "
-        "quarantined), kind of job and door.",
+        "Jobs by what happened to them since the ledger began: event (accepted, done, dead, waiting, which is a retry, "
+        "replayed, quarantined), kind of job and door.",
         ("event", "kind", "door"),
         do="When dead rises: tqctl dead list.",
     ),
@@ -141,7 +141,7 @@ LEDGER = (
     ),
 )
 
-#: Told by each worker of its own work.
+#: Measured by each worker of its own work.
 WORKER = (
     QUEUE_SECONDS := Declared(
         "tq_queue_seconds",
@@ -166,7 +166,7 @@ WORKER = (
     ),
 )
 
-#: Told by the HTTP door.
+#: Measured by the HTTP door.
 DOOR = (
     HTTP_REQUESTS := Declared(
         "tq_http_requests", "counter", "Requests at the HTTP door.", ("method", "route", "status")
@@ -214,14 +214,14 @@ _HEAD = """\
 
 Made from `workers/metrics.py` by `make docs`; a test fails when the two differ.
 
-Each worker tells its metrics where `TQ_METRICS_PORT` names a port; the HTTP door tells them at `/metrics` to a token
+Each worker serves its metrics where `TQ_METRICS_PORT` names a port; the HTTP door serves them at `/metrics` to a token
 with the scope `read`. `deploy/monitoring/` holds a dashboard for Grafana and alert rules for Prometheus.
 """
 
 _PARTS = (
     (
         "What the ledger knows",
-        "Told alike by each worker and by the HTTP door; take `max`, not `sum`.",
+        "The same from each worker and from the HTTP door; take `max`, not `sum`.",
         LEDGER,
     ),
     ("Each worker's own work", "Add them up over the workers.", WORKER),

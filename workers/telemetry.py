@@ -1,4 +1,4 @@
-"""What a worker measures of its own work, and the port on which it tells that and the ledger to Prometheus."""
+"""What a worker measures of its own work, and the port on which it serves that and the ledger's state."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Telemetry:
         self._remote_s.labels(platform, operation(method, path), str(status)).observe(seconds)
 
     def serve(self, settings: Settings) -> int | None:
-        """Tell it on the port that is set, or one of the next; return which, None for no port.
+        """Serve the measurements on the port that is set, or on the next free one; return it, None where none is set.
 
         Raises ConfigError when none of them is free.
         """

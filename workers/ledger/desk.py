@@ -110,7 +110,7 @@ class Desk:
         return int(run(self.redis, DROP, [keys.DEAD], [keys.PREFIX, *job_ids]))
 
     def counts(self) -> dict[str, int]:
-        """Return the counters, `<event>:<kind>:<door>` -> how often since ever."""
+        """Return the counters, `<event>:<kind>:<door>` -> how often since the ledger began."""
         with answering():
             counts = cast("dict[bytes, bytes]", self.redis.hgetall(keys.COUNTS))
         return {name.decode(): int(count) for name, count in counts.items()}

@@ -20,7 +20,7 @@ DONE = PREFIX + "done"
 #: Set of the names of the queues that an operator has paused.
 PAUSED = PREFIX + "paused"
 
-#: Hash, `<event>:<kind>:<door>` -> how often, since ever: the counters behind the metrics.
+#: Hash, `<event>:<kind>:<door>` -> how often since the ledger began: the counters behind the metrics.
 COUNTS = PREFIX + "counts"
 
 #: Text: how much of Redis' maxmemory is in use, in thousandths. Expires after two seconds; then accept looks anew.

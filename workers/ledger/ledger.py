@@ -46,7 +46,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
 #: Workers that a job may take down with it before it is dead.
 MOST_LOST = 3
 
-#: Seconds that a job waits before the last of these: longer than most crash loops and rolling restarts.
+#: Seconds that a job waits before the try that may cost its last worker: longer than most crash loops and rolling
+#: restarts.
 LAST_CHANCE_AFTER_S = 60.0
 
 #: Times that a service may fail on a job alone while it takes others: after about four minutes at the earliest, as the

@@ -13,8 +13,8 @@ from workers.runtime import runtime
 class Ticks(Scheduler):
     """Keeps one tick of each entry waiting at most, so that none pile up while the workers are down.
 
-    Celery's own means, an expiry, is a time of beat's clock that the worker's clock judges: with the two some
-    seconds apart every tick would count as expired, and nothing would ever be rung for again.
+    Celery's own means, an expiry, is computed with beat's clock and judged by the worker's: with the two some seconds
+    apart every tick would count as expired, and nothing would ever be rung for again.
     """
 
     def apply_async(

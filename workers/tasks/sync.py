@@ -1,4 +1,4 @@
-"""The queue sync: each run goes on for a few seconds, then whichever waits longest; who has none helps."""
+"""The queue sync: a run is worked on for a few seconds, then the one that waits longest; idle workers help."""
 
 from __future__ import annotations
 
