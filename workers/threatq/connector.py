@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from workers.errors import ConfigError, MissingRights
+from workers.errors import ConfigError, MissingRights, ServiceAway
 from workers.threatq.client import Caller, Json, Params, rows
 from workers.threatq.failure import Refusal
 
@@ -53,7 +53,10 @@ class Connector:
         self._read_at = 0.0
 
     def find(self) -> Page | None:
-        """Return the page, or None if the connector was never registered."""
+        """Return the page, or None if the connector was never registered.
+
+        Raises ConfigError where the account may not use connectors, and ServiceAway.
+        """
         with self._lock:
             if self._page is None or self._clock() - self._read_at >= TTL_S:
                 self._page = self._read()
@@ -101,7 +104,15 @@ class Connector:
 
 
 def _page(row: Json) -> Page:
-    return Page(int(row["id"]), str(row.get("name", "")), _truth(row.get("is_active")), _fields(row))
+    name = str(row.get("name", ""))
+    try:
+        number = int(row["id"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ServiceAway(
+            "threatq",
+            f"ThreatQ describes the connector {name!r} in a way that we do not know (its id: {error})",
+        ) from error
+    return Page(number, name, _truth(row.get("is_active")), _fields(row))
 
 
 def _truth(flag: Any) -> bool:
