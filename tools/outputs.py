@@ -30,7 +30,7 @@ COMMANDS = {
 }
 
 #: Lines of an output that are shown.
-MOST_LINES = 40
+MOST_LINES = 48
 
 #: Where a page shows an output.
 PLACE = re.compile(r"<!-- output (?P<name>[a-z-]+) -->\n.*?<!-- end of output -->", re.DOTALL)
