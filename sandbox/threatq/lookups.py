@@ -17,9 +17,10 @@ _DATES = {"created_at": INSTALLED_AT, "updated_at": INSTALLED_AT}
 
 def resolve(store: Store, table: str, wanted: object) -> Row | None:
     """The type or status that an id, a name, {"id"} or {"name"} means."""
+    is_name = isinstance(wanted, dict) and "id" not in wanted
     if isinstance(wanted, dict):
         wanted = wanted.get("id", wanted.get("name"))
-    if isinstance(wanted, int) or (isinstance(wanted, str) and wanted.isdigit()):
+    if isinstance(wanted, int) or (isinstance(wanted, str) and wanted.isdigit() and not is_name):
         return store.recall(f"SELECT * FROM {table} WHERE id = ?", int(wanted))
     if isinstance(wanted, str):
         return store.recall(f"SELECT * FROM {table} WHERE name = ?", wanted)

@@ -236,6 +236,19 @@ def test_a_second_layout_of_ids_changes_nothing(threatq_sandbox: SandboxThreatQ,
     assert_complete(threatq_sandbox, outcome, request(1))
 
 
+def test_an_event_type_that_another_worker_has_just_created_is_taken(
+    threatq_sandbox: SandboxThreatQ,
+) -> None:
+    # Given two workers that know the types of a while ago
+    first, second = (connect(settings_of(threatq_sandbox)) for _ in range(2))
+    assert first.lookups.event_type("7") is second.lookups.event_type("7") is None
+    # When each has an event of the same new type, whose name might be an id
+    for number, threatq in enumerate((first, second)):
+        (outcome,) = create_events(threatq, [request(number, type="7")])
+        # Then both are made
+        assert_complete(threatq_sandbox, outcome, request(number, type="7"))
+
+
 def test_an_unknown_event_type_is_created_or_refused_as_set(threatq_sandbox: SandboxThreatQ) -> None:
     settings = settings_of(threatq_sandbox)
     (outcome,) = create_events(connect(settings), [request(1, type="CloudTrail")])

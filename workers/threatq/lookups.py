@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from workers.errors import ConfigError, MissingRights
 from workers.threatq.client import Caller, Json, pages, rows
+from workers.threatq.failure import Refusal
 
 #: Seconds for which a table of names is used before it is read again.
 TTL_S = 3_600.0
@@ -30,13 +31,13 @@ class Table:
         self._rows: dict[str, Json] = {}
         self._read_at: float | None = None
 
-    def find(self, name: str) -> Json | None:
-        """Return the row of this name, whatever its case, or None."""
+    def find(self, name: str, *, miss_s: float = MISS_S) -> Json | None:
+        """Return the row of this name, whatever its case, or None; a table of `miss_s` is read again before that."""
         with self._lock:
             if self._age() >= TTL_S:
                 self._read()
             row = self._rows.get(name.casefold())
-            if row is None and self._age() >= MISS_S:
+            if row is None and self._age() >= miss_s:
                 self._read()
                 row = self._rows.get(name.casefold())
             return row
@@ -99,7 +100,14 @@ class Lookups:
 
     def create_event_type(self, name: str) -> int:
         """Create an event type and return its id (POST /api/event/types, SPL2)."""
-        created = rows(self._caller.call("POST", "/api/event/types", json={"name": name}))
+        try:
+            created = rows(self._caller.call("POST", "/api/event/types", json={"name": name}))
+        except Refusal:
+            # Another worker may have made it since we looked.
+            found = _id(self._event_types.find(name, miss_s=0))
+            if found is None:
+                raise
+            return found
         row = next((row for row in created if "id" in row), None)
         if row is None:
             raise MissingRights(f"ThreatQ did not create the event type {name!r}; create it in ThreatQ")
