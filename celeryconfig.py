@@ -24,8 +24,8 @@ broker_transport_options = {
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
     "health_check_interval": 5,
-    # A bell that a killed worker had popped comes back within seconds instead of minutes. Only the convenience
-    # of a bell hangs on it, since the ledger rings again by itself.
+    # A bell that a killed worker had popped comes back within seconds instead of minutes. No job depends on it, since
+    # upkeep rings again for what is due.
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     # The longest work of one bell is seconds; kombu's default would be an hour.
@@ -33,7 +33,7 @@ broker_transport_options = {
     **_sentinel_options,
 }
 
-# The queue's order does not matter to us, the way to it does: wait for Redis at the start and for ever after.
+# Wait for Redis, at the start and whenever it is away, without giving up.
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
 broker_pool_limit = 10
@@ -68,15 +68,15 @@ worker_pool = "threads"
 worker_send_task_events = True
 task_send_sent_event = False
 
-# Our own logging is set up in workers/app.py; redirecting standard output would log twice.
+# workers/app.py sets up logging; redirecting standard output would log everything twice.
 worker_hijack_root_logger = False
 worker_redirect_stdouts = False
 
 enable_utc = True
 timezone = "UTC"
 
-# No state file: every entry is an interval, and a beat that starts twice or anew does no harm, because what is
-# due is decided in the ledger.
+# No state file: every entry is an interval, and a second or restarted beat does no harm, because the ledger decides
+# what is due.
 beat_scheduler = "workers.tasks.beat:Ticks"
 beat_schedule = {
     "look at what is due": {

@@ -46,7 +46,6 @@ RESTART_S = 1.0
 #: Jobs that a producer hands over at once.
 BATCH = 45
 
-
 #: In one step, since a job that is claimed in between would lose its lease.
 NO_MORE_WAITING = """
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do

@@ -184,7 +184,7 @@ def _in_file(path: Path) -> dict[str, str]:
 
 
 def _refuse_if_not_writable(path: Path) -> None:
-    """Find out before anybody types seven answers."""
+    """Find out before anybody types the answers."""
     folder = next(parent for parent in (path.parent, *path.parent.resolve().parents) if parent.exists())
     if not os.access(folder, os.W_OK):
         raise ConfigError(

@@ -67,7 +67,8 @@ def _record(words: Sequence[str], values: dict[str, str]) -> Record:
     record = _awaited(desk, words[0], _seconds(values.get("wait", "")))
     if record is None:
         raise InputError(
-            "the ledger knows no such job, or no longer (done jobs are kept for a week)", field=words[0]
+            "the ledger knows no such job, or no longer (done jobs are forgotten after TQ_KEEP_DONE_DAYS days)",
+            field=words[0],
         )
     return record
 

@@ -98,7 +98,7 @@ class RedisServer:
         self.kill()
         raise ServiceAway(
             "redis",
-            f"The Redis of our own did not start; see {self.folder / 'redis.log'}, or set TQ_REDIS_URL.",
+            f"Our own Redis did not start; see {self.folder / 'redis.log'}, or set TQ_REDIS_URL.",
         )
 
 

@@ -14,7 +14,7 @@ from producers.http.problems import Problem
 from workers.config import Secret
 from workers.errors import ConfigError
 
-#: What a token can be allowed: send payloads, ask for actions, read what became of jobs, mend and replay them.
+#: What a token may be allowed: send payloads, request actions, read the state of jobs, correct and replay them.
 SCOPES = frozenset({"events", "actions", "read", "operate"})
 
 #: What a token may do whose entry names no scopes.
@@ -99,7 +99,7 @@ def _parts(entry: str, number: int) -> tuple[str, frozenset[str], str]:
 
 
 def _shown(authorization: str) -> bytes:
-    """Return the token of a Bearer or Splunk header, or the password of a Basic one; b"" for none."""
+    """Return the token of a Bearer header, or the password of a Basic one; b"" for none."""
     scheme, _, value = authorization.strip().partition(" ")
     if scheme.lower() == "basic":
         try:

@@ -141,10 +141,7 @@ def _child(call: Call, table: str, id: int) -> Row:
     store = call.threatq.store
     if table == "comments":
         return rows.comment(store, call.kind, store.one("SELECT * FROM comments WHERE id = ?", id) or {})
-    sql = (
-        "SELECT a.*, n.name FROM attributes a JOIN attribute_names n ON n.id = a.attribute_id WHERE a.id = ?"
-    )
-    return rows.attribute(store, call.kind, store.one(sql, id) or {})
+    return rows.attribute(store, call.kind, store.one(f"{rows.ATTRIBUTES} WHERE a.id = ?", id) or {})
 
 
 def _source_row(call: Call, id: int) -> Row:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 #: Expansions that are accepted and always empty: the sandbox holds none of these.
 _EMPTY = frozenset({"watchlist", "spearphish"})
 
-
 #: Attribute rows with their names, as `attribute` takes them.
 ATTRIBUTES = "SELECT a.*, n.name FROM attributes a JOIN attribute_names n ON n.id = a.attribute_id"
 

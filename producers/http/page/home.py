@@ -28,7 +28,6 @@ SILENT_S = 30.0
 #: The queues that can be paused. Without upkeep nothing would be rung for again.
 PAUSABLE = tuple(queue for queue in QUEUES if queue != "upkeep")
 
-
 #: The dot before a service: it is well, it is not, or there is nothing to say of it.
 Dot = Literal["good", "bad", "none"]
 
@@ -69,13 +68,10 @@ def services(now: Overview) -> list[Service]:
     """Return how the services are, and whether upkeep lives."""
     found = [_service(now, service, name) for service, name in SERVICES.items()]
     silent = now.upkeep_s is None or now.upkeep_s > SILENT_S
-    advice = (
-        "start celery beat and a worker for the queue upkeep" if silent else "beat and a worker are alive"
-    )
-    upkeep = (
-        Service("Upkeep", "silent", "bad", advice) if silent else Service("Upkeep", "well", "good", advice)
-    )
-    return [*found, upkeep]
+    if silent:
+        advice = "start celery beat and a worker for the queue upkeep"
+        return [*found, Service("Upkeep", "silent", "bad", advice)]
+    return [*found, Service("Upkeep", "well", "good", "beat and a worker are alive")]
 
 
 def _service(now: Overview, service: str, name: str) -> Service:
