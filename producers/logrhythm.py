@@ -23,7 +23,7 @@ from producers.logrhythm_options import parse
 from producers.sync_report import ALL, as_json, code_of, show
 from producers.threatq_setup import check, register
 from workers import logs
-from workers.config import Loaded, Settings, load, missing, require
+from workers.config import Loaded, Settings, load, missing
 from workers.drain import Consumer, drain
 from workers.errors import InputError, ServiceAway
 from workers.jobs import Job
@@ -32,7 +32,7 @@ from workers.ledger.ledger import Ledger
 from workers.listsync.options import collections_of
 from workers.pages import LOGRHYTHM, with_logrhythm_page
 from workers.runtime import Runtime
-from workers.sync.setup import NEEDED
+from workers.sync.setup import NEEDED, require_sync
 from workers.sync.work import work
 from workers.threatq.client import Client
 from workers.threatq.connector import Connector, Page
@@ -140,7 +140,7 @@ def _page(settings: Settings) -> Page | None:
 
 def _names(settings: Settings, only: str) -> list[str]:
     """Return the collections to sync; raises ConfigError for what is missing or wrong in the settings."""
-    require(settings, *NEEDED)
+    require_sync(settings)
     names = [one.name for one in collections_of(settings)]
     if only and only not in names:
         raise InputError(f"{only!r} is not configured; there are {', '.join(names)}", field="--collection")

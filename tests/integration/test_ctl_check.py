@@ -360,7 +360,11 @@ def test_what_logrhythms_page_in_threatq_says_is_what_is_checked(
 
         # when, then
         assert lines(configured, "logrhythm", code=0)["login"]["found"] == sandbox.url
-        assert lines(configured, "threatq")["list sync"]["found"] == "LogRhythm is enabled"
+        told = configured.types("--json", "check", "--only", "threatq").json
+        found = [line for line in told if line["what"] == "list sync"]
+        assert [line["state"] for line in found] == ["ok", "failed"]
+        assert "'A ThreatQ data collection with IOCs to add to LogRhythm'" in found[1]["found"]
+        assert "TQ_SYNC_COLLECTIONS" in found[1]["found"]
 
         threatq_sandbox.fill_page("LogRhythm", LOGRHYTHM, custom_fields={"sync_max_items": "many"})
         assert "sync_max_items" in lines(configured, "threatq", code=2)["list sync"]["found"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from workers.config import Settings, require
+from workers.config import Settings
 from workers.errors import ConfigError
 from workers.listsync.naming import family
 from workers.listsync.options import collections_of, types_of
 from workers.logrhythm.lists import Lists
 from workers.logrhythm.model import ListSummary
 from workers.runtime import Runtime
-from workers.sync.setup import NEEDED
+from workers.sync.setup import require_sync
 
 
 def sync_settings(here: Runtime) -> Settings:
@@ -20,7 +20,7 @@ def sync_settings(here: Runtime) -> Settings:
             f"{here.settings.logrhythm_connector_name} is not enabled in ThreatQ; enable it on its page",
             field="connector",
         )
-    require(settings, *NEEDED)
+    require_sync(settings)
     return settings
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from workers.config import Settings, not_set, require
+from workers.config import Settings, not_set
 from workers.errors import ConfigError, InputError, ServiceAway
 from workers.jobs import Job
 from workers.ledger.desk import Desk
@@ -24,7 +24,7 @@ from workers.sync.locks import hold, release
 from workers.sync.outcome import conclude
 from workers.sync.planning import look_up
 from workers.sync.run import Run, deciding
-from workers.sync.setup import NEEDED
+from workers.sync.setup import NEEDED, require_sync
 from workers.sync.slices import LetGo, Slice
 from workers.sync.state import RunFolder, RunState, base_folder
 
@@ -42,7 +42,7 @@ def work(claim: Claim, here: Runtime, stopping: Callable[[], bool]) -> Settlemen
         tell(here.redis, "logrhythm", reason)
         return done(claim, {"status": "skipped", "reason": reason})
     tell(here.redis, "logrhythm", not_set(settings, NEEDED))
-    require(settings, *NEEDED)
+    require_sync(settings)
     collections = {one.name: one for one in collections_of(settings)}
     name = str(claim.arguments.get("collection", ""))
     if not name:

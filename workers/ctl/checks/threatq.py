@@ -15,6 +15,7 @@ from workers.listsync.options import collections_of
 from workers.pages import with_page
 from workers.private import parse_private_ips
 from workers.sightings import EVENT_TYPE
+from workers.sync.setup import require_sync
 from workers.threatq.client import Client
 from workers.threatq.clock import skew_s
 from workers.threatq.collections import find_collection
@@ -113,8 +114,12 @@ def _enabled(page: Page) -> Line:
 def _list_sync(client: Client, loaded: Loaded) -> Iterator[Line]:
     """Look at LogRhythm's page, and at the collections that the settings, the page's included, name."""
     try:
-        yield from _logrhythm_page(client, loaded.settings)
+        page = _logrhythm_page(client, loaded.settings)
+        if page is not None:
+            yield _sync_enabled(page)
         settings = with_pages(loaded).settings
+        if page is not None and page.is_enabled:
+            require_sync(settings)
         wanted = collections_of(settings) if settings.sync_collections.strip() else ()
     except TqError as error:
         yield failed_with(AREA, "list sync", error)
@@ -125,20 +130,22 @@ def _list_sync(client: Client, loaded: Loaded) -> Iterator[Line]:
         yield tried(AREA, "collection", partial(find_collection, client, one.name), one.name)
 
 
-def _logrhythm_page(client: Client, settings: Settings) -> Iterator[Line]:
+def _logrhythm_page(client: Client, settings: Settings) -> Page | None:
+    """Return LogRhythm's page, of number 0 if it is not registered; None where the settings are local."""
     if settings.settings_from == "local":
-        return
-    page = Connector(client, settings.logrhythm_connector_name).find()
-    if page is None:
-        yield ok(
-            AREA, "list sync", f"{settings.logrhythm_connector_name} is not registered, so nothing is synced"
-        )
-    elif page.is_enabled:
-        yield ok(AREA, "list sync", f"{page.name} is enabled")
-    else:
-        yield warning(
+        return None
+    name = settings.logrhythm_connector_name
+    return Connector(client, name).find() or Page(0, name, False, {})
+
+
+def _sync_enabled(page: Page) -> Line:
+    if page.is_enabled:
+        return ok(AREA, "list sync", f"{page.name} is enabled")
+    if page.id:
+        return warning(
             AREA, "list sync", f"{page.name} is disabled: no list is synced", "enable it in ThreatQ"
         )
+    return ok(AREA, "list sync", f"{page.name} is not registered, so nothing is synced")
 
 
 def _clock(settings: Settings) -> Line:
