@@ -362,9 +362,7 @@ def test_writers_of_one_process_go_one_at_a_time(sandbox: SandboxLogRhythm) -> N
     sandbox.control("behaviour", {"write_ms": 5, "deadlocks": "platform"})
     client = sandbox.client()
     lists = [client.ensure_list(f"ThreatQ: {name}", HASHES) for name in ("MD5", "SHA-1", "SHA-256")]
-    threads = [
-        threading.Thread(target=put, args=(sandbox.client(), one, map(str, range(4_000)))) for one in lists
-    ]
+    threads = [threading.Thread(target=put, args=(client, one, map(str, range(4_000)))) for one in lists]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
@@ -15,9 +14,6 @@ from workers.logrhythm.model import ListSummary, entries, summary
 
 #: Bytes read from the connection at once; see itemscan.BLOCK_BYTES for why not more.
 READ_BYTES = 64 * 1024
-
-#: One writer for each LogRhythm in this process; two would deadlock in its database.
-_WRITERS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 #: What a writer must hold across processes and machines while it sends calls.
 Turn = Callable[[], AbstractContextManager[object]]
@@ -35,8 +31,8 @@ class Writer:
     A process that was asleep for longer than its turn takes it anew before it writes.
     """
 
-    def __init__(self, gateway: Gateway, turn: Turn) -> None:
-        self._gateway, self._turn = gateway, turn
+    def __init__(self, gateway: Gateway, *, one_at_a_time: threading.Lock, turn: Turn) -> None:
+        self._gateway, self._one_at_a_time, self._turn = gateway, one_at_a_time, turn
         self._held, self._until = ExitStack(), 0.0
 
     def add(self, one: ListSummary, values: list[str]) -> ListSummary:
@@ -62,7 +58,7 @@ class Writer:
         if self._until:
             self.end()
             time.sleep(STAND_BACK_S)
-        self._held.enter_context(_WRITERS[self._gateway.url])
+        self._held.enter_context(self._one_at_a_time)
         self._held.enter_context(self._turn())
         self._until = time.monotonic() + TURN_S
 
@@ -70,11 +66,13 @@ class Writer:
 class Entries:
     """The entries of the lists of one LogRhythm.
 
-    `turn` gives the lock that writers of all processes share.
+    Writers of one object go one at a time: two would deadlock in LogRhythm's database. `turn` gives the lock that
+    writers of all processes share.
     """
 
     def __init__(self, gateway: Gateway, *, turn: Turn = nullcontext) -> None:
         self._gateway, self._turn = gateway, turn
+        self._one_at_a_time = threading.Lock()
 
     def read_blocks(self, one: ListSummary, *, at_most: int) -> Iterator[list[str]]:
         """Yield the values of the list, some hundred at a time, in bounded memory.
@@ -98,7 +96,7 @@ class Entries:
     @contextmanager
     def writing(self) -> Iterator[Writer]:
         """Give a writer, whose turn is over when the block ends."""
-        writer = Writer(self._gateway, self._turn)
+        writer = Writer(self._gateway, one_at_a_time=self._one_at_a_time, turn=self._turn)
         try:
             yield writer
         finally:
