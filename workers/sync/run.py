@@ -85,7 +85,7 @@ class Run:
         tools: Tools,
         progress: Progress,
         slice: Slice,
-        summon: Callable[[int], object] = int,
+        summon: Callable[[int], object] = lambda _: None,
     ) -> None:
         self.state, self.folder, self.options = state, folder, options
         self.tools, self.progress, self.slice, self._summon = tools, progress, slice, summon
