@@ -54,6 +54,11 @@ KINDS = {
 }
 
 
+def shows(kind: str) -> str:
+    """Return what a done job of `kind` shows; one that a newer version left in the ledger speaks for itself alone."""
+    return KINDS[kind].shows if kind in KINDS else kind
+
+
 class Job:
     """A request in the form in which the ledger takes it.
 

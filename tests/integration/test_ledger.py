@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
+from msgspec import structs
 from redis import Redis
 
 from sandbox.redis_server import RedisServer
@@ -19,7 +20,7 @@ from workers.ledger import keys
 from workers.ledger.connect import connect
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Record, done, given_back, interrupted, waiting
+from workers.ledger.records import Record, dead, done, given_back, interrupted, waiting
 
 pytestmark = pytest.mark.integration
 
@@ -271,6 +272,14 @@ def test_last_chances_come_to_one_job_at_a_time_so_that_no_bystander_dies(redis:
     ledger.settle([done(first, {})])
     (second,) = until(lambda: ledger.claim("events", 10))
     assert second.id != first.id
+
+
+def test_a_job_of_a_kind_that_only_a_newer_version_knows_can_be_settled(ledger: Ledger, desk: Desk) -> None:
+    (answer,) = ledger.accept([event()])
+    (claim,) = ledger.claim("events", 1)
+    newer = structs.replace(claim, kind="events.merge")
+    assert ledger.settle([dead(newer, "no such kind")]) == []
+    assert desk.ids("dead") == [answer.id]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import redis as redis_client
 from redis import Redis
 
 from workers.errors import ServiceAway
-from workers.jobs import KINDS, Job
+from workers.jobs import Job, shows
 from workers.ledger import keys
 from workers.ledger.accept import (
     ACCEPT,
@@ -142,7 +142,7 @@ class Ledger:
             arguments += (
                 settlement.claim.id,
                 f"{settlement.claim.kind}:{settlement.claim.door}",
-                KINDS[settlement.claim.kind].shows,
+                shows(settlement.claim.kind),
                 settlement.state,
                 int(settlement.delay_s * 1000),
                 _encode(settlement.entry),
