@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
 from producers import output
-from workers.errors import TqError
+from workers.errors import InputError, TqError
+from workers.files import write_whole
 
 #: Exit codes, the same for every command.
 DONE, FAILED, WRONG_INPUT, AWAY = 0, 1, 2, 3
@@ -21,6 +24,14 @@ INTERRUPTED = 130
 def note(text: str) -> None:
     """Tell the person something that is no result."""
     print(text, file=sys.stderr, flush=True)
+
+
+def write_ready(path: Path, told: dict[str, str]) -> None:
+    """Write where a server listens as JSON, for whoever started it; raises InputError when that cannot be written."""
+    try:
+        write_whole(str(path), json.dumps(told).encode())
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}", field="--ready-file") from error
 
 
 def guarded(command: Callable[[], int]) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import signal
 import socket
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ import structlog
 import uvicorn
 from msgspec.structs import replace
 
-from producers.console import DONE, guarded, note
+from producers.console import DONE, guarded, note, write_ready
 from producers.http.application import create_app
 from producers.http.connection import DoorProtocol
 from producers.http.door import Door
@@ -26,7 +25,6 @@ from producers.http.tokens import Tokens, read_tokens
 from workers import logs
 from workers.config import Settings, load
 from workers.errors import ConfigError
-from workers.files import write_whole
 from workers.urls import is_loopback
 
 log = structlog.get_logger("tq.http")
@@ -64,7 +62,7 @@ def _run(options: argparse.Namespace) -> int:
         url = f"{'https' if tls else 'http'}://{_named(settings.http_host)}:{listening.getsockname()[1]}"
         note(f"tq-http-shim listens on {url}")
         if options.ready_file:
-            write_whole(options.ready_file, json.dumps({"url": url}).encode())
+            write_ready(options.ready_file, {"url": url})
         _serve(server, listening)
     return DONE
 
@@ -102,10 +100,11 @@ def _bound(settings: Settings) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((settings.http_host, settings.http_port))
         listening.listen(2048)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listening.close()
+        why = getattr(error, "strerror", "a port is at most 65535")
         raise ConfigError(
-            f"cannot listen on {settings.http_host} port {settings.http_port}: {error.strerror}",
+            f"cannot listen on {settings.http_host} port {settings.http_port}: {why}",
             field="http_port (TQ_HTTP_PORT)",
         ) from error
     return listening

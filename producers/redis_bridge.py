@@ -22,10 +22,9 @@ from producers.bridge.lists import OLDEST, ListSource
 from producers.bridge.presence import Presence
 from producers.bridge.source import Source, drain
 from producers.bridge.stream import StreamSource
-from producers.console import DONE, guarded, note
+from producers.console import DONE, guarded, note, write_ready
 from workers import logs
 from workers.config import Settings, load
-from workers.files import write_whole
 from workers.intake import from_settings
 from workers.ledger import keys
 from workers.ledger.connect import connect
@@ -79,7 +78,7 @@ def serve(settings: Settings, stopping: threading.Event, ready_file: Path | None
             running = [pool.submit(drain, source, hand_over, stopping) for source in sources]
             note(f"tq-redis-bridge {bridge_id} drains {', '.join(source.name for source in sources)}")
             if ready_file:
-                write_whole(str(ready_file), json.dumps({"id": bridge_id, **KEYS}).encode())
+                write_ready(ready_file, {"id": bridge_id, **KEYS})
             _watch(running, hand_over, presence, settings.ingest_takeover_s / 4)
         except Stopped:
             return

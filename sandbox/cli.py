@@ -32,6 +32,10 @@ ALL_INDICATORS = '{"ui_query": {}, "api_query": {"criteria": {}, "filters": {"st
 LOGRHYTHM_PORT = 8901
 
 
+#: What to do where a port is taken or no port.
+_ELSEWHERE = "Choose another address or port; port 0 takes any free one."
+
+
 def main(argv: list[str] | None = None) -> int:
     """Serve until Ctrl-C; 2 when a port is taken."""
     options = _parser().parse_args(argv)
@@ -43,7 +47,8 @@ def main(argv: list[str] | None = None) -> int:
             threatq = _threatq(options, tls if options.share else {})
             _run(options, threatq, _logrhythm(options, tls if options.share or options.logrhythm_tls else {}))
     except OSError as error:
-        print(f"tq-sandbox: {error.strerror}. Choose another port; 0 takes any free one.", file=sys.stderr)
+        why = f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}. {_ELSEWHERE}"
+        print(f"tq-sandbox: {why}", file=sys.stderr)
         return 2
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 import threading
@@ -73,9 +74,10 @@ class Site:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self.socket.bind((host, port))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             self.socket.close()
-            raise OSError(error.errno, f"{name} cannot listen on {host}:{port}: {error.strerror}") from error
+            why = getattr(error, "strerror", "a port is at most 65535")
+            raise OSError(errno.EADDRNOTAVAIL, f"{name} cannot listen on {host}:{port}: {why}") from error
         scheme = "https" if tls else "http"
         self.url = f"{scheme}://{host}:{self.socket.getsockname()[1]}"
         self.server = _Server(

@@ -154,6 +154,27 @@ def test_a_folder_without_settings_is_no_reason_to_try_a_redis_of_which_nobody_s
     assert list(shell.folder.rglob("*.job")) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("tq-http-shim", "--insecure-no-auth", "--port", "99999"), "a port is at most 65535"),
+        (("tq-sandbox", "--port", "99999"), "a port is at most 65535"),
+        (
+            ("tq-http-shim", "--insecure-no-auth", "--port", "0", "--ready-file", "no/x"),
+            "no/x cannot be written",
+        ),
+        (("tq-redis-bridge", "--ready-file", "no/x"), "no/x cannot be written"),
+        (("tq-sandbox", "--port", "0", "--share", "no"), "No such file"),
+    ],
+)
+def test_a_server_that_cannot_start_as_asked_says_why(
+    shell: Shell, words: tuple[str, ...], said: str
+) -> None:
+    result = shell.run(*words)
+    assert (result.returncode, said in result.stderr) == (2, True)
+    assert "Traceback" not in result.stderr
+
+
 def test_waiting_in_vain_tells_which_service_is_away(shell: Shell, ledger: Ledger) -> None:
     ledger.service_away("threatq", "ThreatQ does not accept this password", after=60)
     result = shell.run("tq-conn-events-builder", "-p", PAYLOAD, "--wait", "0.2")
