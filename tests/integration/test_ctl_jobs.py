@@ -199,10 +199,12 @@ def test_an_editor_that_changes_nothing_or_fails_leaves_the_job_dead(
     operator: Operator, ledger: Ledger, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = die(ledger, payload("one"), "a bad name")
+    monkeypatch.delenv("VISUAL", raising=False)
     for editor, words in (
         ("true", "nothing was changed"),
         ("false", "ended with code 1"),
         ("/none", "EDITOR"),
+        ("", "no terminal"),
     ):
         monkeypatch.setenv("EDITOR", editor)
         answer = operator.types("dead", "edit", job_id)

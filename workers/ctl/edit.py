@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 import tempfile
 import zlib
 from argparse import ArgumentParser, Namespace
@@ -108,7 +109,10 @@ def _in_editor(arguments: dict[str, Any]) -> dict[str, Any]:
 
 def _edited_text(text: bytes) -> bytes:
     """Return what a person makes of `text` in the editor."""
-    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
+    if not (chosen or (sys.stdin and sys.stdin.isatty())):
+        raise InputError("there is no terminal to edit in; use --set or --file, or set EDITOR")
+    editor = shlex.split(chosen or "vi")
     with tempfile.TemporaryDirectory(prefix="tqctl-") as folder:
         path = Path(folder) / "arguments.json"
         path.write_bytes(text)
