@@ -11,6 +11,7 @@ from redis import Redis
 
 from sandbox.redis_server import RedisServer
 from tests.drain_stage import Tries, Work, accept, do, nothing_made, number
+from tests.waiting import until
 from workers.drain import Consumer, backoff_s, drain
 from workers.errors import BadCredentials, ConfigError, LeaseLost, MissingRights, Rejected, ServiceAway
 from workers.leases import Leases
@@ -215,6 +216,37 @@ def test_whoever_proves_that_a_job_is_still_his_is_told_when_it_is_not(
     (rest,) = desk.records(desk.ids("accepted"))
     assert (rest.id, rest.state, rest.attempts) == (second, "waiting", 1)
     assert "another worker" in rest.result["reason"]
+
+
+def test_what_takes_longer_than_a_lease_stays_with_whoever_does_it(redis: Redis, desk: Desk) -> None:
+    ledger = Ledger(redis, lease_s=0.5)
+    (job_id,) = accept(ledger, 1)
+
+    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+        # As long as it takes until two leases after the first one would have ended
+        ends = redis.zscore(keys.due("events"), job_id)
+        until(lambda: redis.zscore(keys.due("events"), job_id) > ends + 2 * ledger.lease_ms)
+        assert ledger.claim("events", 1) == []
+        return do(claims)
+
+    assert drain(Consumer("events", handle, 100), ledger, Leases(ledger)) == 1
+    (record,) = desk.records(desk.ids("done"))
+    assert record.attempts == 1
+
+
+def test_what_a_worker_gives_back_is_claimed_by_the_next_and_it_settles_nothing_more(
+    ledger: Ledger, desk: Desk
+) -> None:
+    accept(ledger, 2)
+    leases, claims = Leases(ledger), ledger.claim("events", 2)
+    with leases.kept(claims):
+        assert leases.give_back("its worker was stopped", 0) == 2
+        assert leases.give_back("its worker was stopped", 0) == 0
+    # Then it is tried anew, as one that may have been done in part
+    assert ledger.settle([done(claim, {}) for claim in claims]) == [done(claim, {}) for claim in claims]
+    assert [claim.attempts for claim in ledger.claim("events", 2)] == [2, 2]
+    (record,) = desk.records([claims[0].id])
+    assert record.result["reason"] == "its worker was stopped"
 
 
 def test_a_wrong_password_is_tried_once_and_not_by_every_job(ledger: Ledger, desk: Desk, work: Work) -> None:

@@ -111,6 +111,12 @@ def test_a_key_makes_repeats_safe_and_another_payload_under_it_is_refused(shim: 
     assert shim.post("/v1/events?atomic=1", [event(5), event(4)], headers=headers).status_code == 422
 
 
+def test_a_key_belongs_to_the_token_that_it_came_with(shim: Shim) -> None:
+    headers = {"Idempotency-Key": "1"}
+    assert shim.post("/v1/events", event(1), headers=headers).status_code == 202
+    assert shim.post("/v1/events", event(2), headers=headers, token="only-sends").status_code == 202
+
+
 def test_a_cloud_event_that_another_had_the_name_of_is_told_so_and_not_of_a_key(shim: Shim) -> None:
     envelope = {"specversion": "1.0", "id": "7", "source": "aws", "type": "detection"}
     first = shim.post("/v1/events", {**envelope, "data": event(1)}).json()["id"]

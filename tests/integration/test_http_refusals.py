@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
 from tests.doors import READER, Process, Shim, event
+from tests.waiting import until
 from workers.ledger.desk import Desk
 
 pytestmark = pytest.mark.integration
@@ -118,6 +120,21 @@ def test_a_redis_that_takes_no_writes_is_named_and_the_door_not_ready(shim: Shim
     for answer in answers:
         assert (answer.status_code, answer.json()["code"]) == (503, "redis_away")
         assert "takes no writes; name the primary in TQ_REDIS_URL" in answer.json()["detail"]
+
+
+def test_above_so_many_requests_in_hand_the_next_is_asked_to_come_later(
+    redis_url: str, tmp_path: Path
+) -> None:
+    with Shim(tmp_path, redis_url, http_max_requests="1") as shim:
+        # Given a request whose body does not come
+        with socket.create_connection(("127.0.0.1", shim.port)) as slow:
+            slow.sendall(
+                b"POST /v1/events HTTP/1.1\r\nHost: tq\r\nAuthorization: Bearer sesame\r\nContent-Length: 9\r\n\r\n"
+            )
+            until(lambda: shim.call("GET", "/healthz").status_code == 503)
+            answer = shim.call("GET", "/healthz")
+            assert (answer.json()["code"], answer.headers["Retry-After"]) == ("busy", "1")
+        until(lambda: shim.call("GET", "/healthz").status_code == 200)
 
 
 def test_a_full_quarantine_asks_to_come_later_and_keeps_what_was_accepted(shim: Shim, desk: Desk) -> None:

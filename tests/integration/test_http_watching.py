@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+
+import httpx
 import pytest
 
+from producers.http.door import Door
+from producers.http.tokens import Tokens
+from producers.http_shim import _server
 from tests.doors import READER, Shim, event
+from workers.config import Settings
 from workers.ledger.desk import Desk
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import dead, done
@@ -37,6 +45,40 @@ def test_signs_of_life_need_no_token_and_metrics_count(shim: Shim) -> None:
     assert 'tq_jobs_total{door="http",event="accepted",kind="events.create"} 1.0' in text
     assert 'tq_open_jobs{queue="events"} 1.0' in text
     assert "tq_ledger_up 1.0" in text
+
+
+def test_payloads_that_had_come_before_are_counted_by_their_sender(shim: Shim) -> None:
+    def counted() -> float:
+        lines = shim.call("GET", "/metrics").text.splitlines()
+        found = [line for line in lines if line.startswith('tq_http_duplicates_total{token="nifi"}')]
+        return float(found[0].split()[-1]) if found else 0.0
+
+    shim.post("/v1/events", event(1))
+    before = counted()
+    shim.post("/v1/events", event(1))
+    shim.post("/v1/events", [event(1), event(2), event(2)])
+    assert counted() == before + 3
+
+
+def test_a_door_that_was_told_to_stop_is_ready_no_more(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    door = Door(Settings(redis_url=redis_url), Tokens({}, open_to_all=True))
+    server = _server(door, {})
+
+    async def ask() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(server.config.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            before = await client.get("/readyz")
+            server.handle_exit(signal.SIGTERM, None)
+            after = await client.get("/readyz")
+            await door.ledger.close()
+            return [before, after]
+
+    before, after = asyncio.run(ask())
+    assert before.status_code == 200
+    assert (after.status_code, after.json()["code"], after.headers["Retry-After"]) == (503, "draining", "1")
 
 
 def test_a_trace_that_came_in_stays_with_the_job(shim: Shim, desk: Desk) -> None:

@@ -186,6 +186,17 @@ def test_a_job_is_settled_whatever_stands_in_what_is_noted(ledger: Ledger, desk:
     assert (record.state, record.result) == ("done", {"reason": "caf?"})
 
 
+def test_a_done_job_that_shall_run_again_is_kept_for_as_long_as_that_takes(
+    ledger: Ledger, redis: Redis, desk: Desk
+) -> None:
+    ledger.accept([event()])
+    (claim,) = ledger.claim("events", 1)
+    ledger.settle([done(claim, {})])
+    assert desk.replay([claim.id], note={}) == [claim.id]
+    names = (keys.job(claim.id), keys.progress(claim.id), keys.history(claim.id))
+    assert [redis.ttl(name) for name in names] == [-1, -1, -1]
+
+
 def test_a_lease_that_ran_out_gives_the_job_to_another_worker(redis: Redis) -> None:
     ledger = Ledger(redis, lease_s=0.01)
     ledger.accept([event()])
@@ -417,6 +428,13 @@ class TestTheBreaker:
         ledger.service_away("threatq", "connection refused")
         assert ledger.claim("events", 10) == []
         assert ledger.ring("events") == 0
+
+    def test_an_outage_began_with_its_first_failure(self, ledger: Ledger, redis: Redis, desk: Desk) -> None:
+        ledger.service_away("threatq", "connection refused")
+        began = int(desk.away("threatq")["since"])
+        redis.hset(keys.away("threatq"), mapping={"until": 0, "since": began - 5000})
+        ledger.service_away("threatq", "connection refused")
+        assert int(desk.away("threatq")["since"]) == began - 5000
 
     def test_failures_at_the_same_moment_count_once(self, ledger: Ledger, desk: Desk) -> None:
         for _ in range(10):

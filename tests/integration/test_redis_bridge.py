@@ -18,6 +18,7 @@ from redis import Redis
 
 from producers.bridge.lists import ListSource
 from producers.bridge.presence import Presence
+from producers.bridge.source import Taken
 from producers.redis_bridge import KEYS, serve
 from sandbox.redis_server import RedisServer
 from tests.doors import BIN, Process
@@ -113,6 +114,74 @@ def test_the_oldest_message_goes_first(
     # Jobs of one call share a millisecond; between calls the order is that of the pushes.
     assert {*order[:100]} <= {*range(250)}
     assert {*order[-50:]} <= {*range(200, 300)}
+
+
+@pytest.mark.parametrize("way", ["rpush", "lpush", "stream"])
+def test_what_was_pushed_before_there_was_a_bridge_is_taken(
+    redis: Redis, redis_url: str, desk: Desk, tmp_path: Path, way: str
+) -> None:
+    push(redis, way, event(1))
+    with bridge(tmp_path, redis_url):
+        until(lambda: desk.open_jobs()["events"] == 1)
+        until(lambda: nothing_left(redis))
+
+
+def test_a_channel_is_listened_to_however_much_it_says(
+    redis: Redis, redis_url: str, desk: Desk, tmp_path: Path
+) -> None:
+    with bridge(tmp_path, redis_url):
+        until(lambda: redis.publish(KEYS["channel"], event(0)))
+        for number in range(1, 450):
+            redis.publish(KEYS["channel"], event(number))
+        until(lambda: desk.open_jobs()["events"] == 450)
+
+
+def test_a_cloud_event_under_a_name_that_was_used_before_is_kept(
+    redis: Redis, redis_url: str, desk: Desk, tmp_path: Path
+) -> None:
+    envelope = {"specversion": "1.0", "id": "7", "source": "aws", "type": "detection"}
+    messages = [json.dumps({**envelope, "data": json.loads(event(number))}).encode() for number in (1, 2)]
+    with bridge(tmp_path, redis_url):
+        push(redis, "rpush", *messages)
+        quarantine = Quarantine(redis)
+        until(lambda: quarantine.count() == 1)
+    (item,) = filter(None, map(quarantine.item, quarantine.ids()))
+    assert (item.code, item.source, json.loads(item.raw)) == (
+        "key_reused",
+        KEYS["rpush"],
+        json.loads(event(2)),
+    )
+    assert desk.open_jobs()["events"] == 1
+
+
+def test_what_was_taken_and_not_done_comes_first_and_is_not_dropped_for_what_came_later(redis: Redis) -> None:
+    # Given a source that could not say that its messages are done
+    source = ListSource(redis, KEYS["rpush"], "this-one")
+    push(redis, "rpush", event(1))
+    taken = source.take()
+    push(redis, "rpush", event(2))
+    # When it is asked again
+    again = source.take()
+    assert (again.messages, taken.messages) == ([event(1)], [event(1)])
+    source.done(again)
+    assert source.take().messages == [event(2)]
+
+
+def test_a_source_that_breaks_ends_the_bridge_so_that_somebody_sees_it(
+    redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_source: ListSource) -> Taken:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ListSource, "take", broken)
+    stopping = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(serve, Settings(redis_url=redis_url), stopping)
+        try:
+            with pytest.raises(ZeroDivisionError):
+                serving.result(timeout=10)
+        finally:
+            stopping.set()
 
 
 def test_what_is_no_payload_is_kept_with_its_bytes(

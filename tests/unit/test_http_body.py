@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.types import Message
 
-from producers.http.body import inflate
+from producers.http import body
+from producers.http.body import inflate, read_body
 from producers.http.problems import Problem
 
 
@@ -38,3 +42,16 @@ def test_what_only_begins_like_gzip_is_refused(data: bytes) -> None:
 def test_a_body_that_is_cut_short_is_refused() -> None:
     with pytest.raises(Problem, match="cut short"):
         inflate(gzip.compress(b"x" * 100)[:-4], most_bytes=1000)
+
+
+def test_a_body_that_does_not_arrive_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "_ARRIVES_WITHIN_S", 0.01)
+
+    async def receive() -> Message:
+        await asyncio.sleep(10)
+        return {"type": "http.request", "body": b"", "more_body": True}
+
+    request = Request({"type": "http", "headers": []}, receive)
+    with pytest.raises(Problem, match="did not arrive") as refused:
+        asyncio.run(read_body(request, most_bytes=1000))
+    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})

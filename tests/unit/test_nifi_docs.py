@@ -61,6 +61,15 @@ def test_the_flow_sets_properties_that_invokehttp_has_as_its_page_says() -> None
             assert invoke["properties"][name] == value, name
 
 
+def test_the_reason_of_a_refusal_is_looked_for_where_invokehttp_puts_it() -> None:
+    # Without a name for it that would be invokehttp.response.body, with one that is never set.
+    (invoke,) = FLOW["processors"]
+    name = invoke["properties"]["Response Body Attribute Name"]
+    for text in ((NIFI / "invokehttp.md").read_text(), json.dumps(FLOW)):
+        assert name in text
+        assert "invokehttp.response.body" not in text
+
+
 def test_every_relationship_of_the_flow_goes_somewhere() -> None:
     (invoke,) = FLOW["processors"]
     routed = {name for one in FLOW["connections"] for name in one["selectedRelationships"]}
