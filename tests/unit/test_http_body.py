@@ -53,5 +53,5 @@ def test_a_body_that_does_not_arrive_is_asked_for_again(monkeypatch: pytest.Monk
 
     request = Request({"type": "http", "headers": []}, receive)
     with pytest.raises(Problem, match="did not arrive") as refused:
-        asyncio.run(read_body(request, most_bytes=1000))
+        asyncio.run(asyncio.wait_for(read_body(request, most_bytes=1000), 5))
     assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
