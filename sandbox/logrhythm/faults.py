@@ -17,7 +17,7 @@ BASE = "/lr-admin-api"
 
 
 class Faults(Struct, forbid_unknown_fields=True):
-    """Faults that the next calls meet; counts run down to 0, `latency_ms` stays.
+    """Faults that the next calls meet; counts run down to 0, `latency_ms` and `broken_list` stay.
 
     skip: calls that go through untouched before the counted faults begin.
     items_only: only calls that write items meet the counted faults.
@@ -25,6 +25,7 @@ class Faults(Struct, forbid_unknown_fields=True):
     retry_after: seconds in the 429's Retry-After; None leaves the header out, as the gateway seems to.
     drop_before, drop_after: cut so many connections before, or after, the work was done.
     cut_list_bytes: end the answer with a list's items after so many bytes as if it were whole; 0 does not.
+    broken_list: the guid of a list for which every call is answered with 500.
     cut_by_drop: instead of ending it in order, drop the connection there.
     """
 
@@ -40,6 +41,7 @@ class Faults(Struct, forbid_unknown_fields=True):
     cut_list_bytes: int = 0
     cut_by_drop: bool = False
     latency_ms: float = 0.0
+    broken_list: str = ""
 
     def take(self, name: str) -> bool:
         """Use up one of the faults called `name`; False if none is left."""
@@ -61,6 +63,9 @@ class FaultyGateway:
         self._calls[route_of(scope["method"], scope["path"])] += 1
         if self._faults.latency_ms:
             await asyncio.sleep(self._faults.latency_ms / 1000)
+        if self._faults.broken_list and self._faults.broken_list in scope["path"]:
+            await Refused(500, "Internal server error").response()(scope, receive, send)
+            return
         if not self._applies(scope):
             await self._app(scope, receive, send)
             return

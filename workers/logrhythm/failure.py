@@ -43,6 +43,10 @@ class Deadlock(ServiceAway):
     """LogRhythm's database let somebody else's write win; this passes."""
 
 
+class Fault(ServiceAway):
+    """LogRhythm met an error of its own (500): on every call, or on this one list alone."""
+
+
 class Dropped(ServiceAway):
     """The connection broke while LogRhythm was answering; whether the work was done is not known."""
 
@@ -61,6 +65,8 @@ def failure(status: int, body: bytes, headers: Mapping[str, str], call: str) -> 
         return Throttled("logrhythm", answer, after=retry_after(headers.get("Retry-After", "")))
     if status >= 500 and "deadlock" in said.lower():
         return Deadlock("logrhythm", answer)
+    if status == 500:
+        return Fault("logrhythm", answer, after=retry_after(headers.get("Retry-After", "")))
     if status >= 500 or status == 408:
         return ServiceAway("logrhythm", answer, after=retry_after(headers.get("Retry-After", "")))
     return _refusal(status, said, answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 
+from workers.sync.faulty import FaultyLists, ListFault
 from workers.sync.pieces import is_silent, planned_of
 from workers.sync.planning import add_wanted, do_a_piece, pieces
 from workers.sync.run import Run
@@ -37,14 +38,24 @@ def _plan_and_write(run: Run) -> Generator[None, None, None]:
     add_wanted(run)
     # One of them is ours.
     run.call_for_help(len(pieces(run.state, run.folder)) - 1)
+    faulty = FaultyLists(run)
     while left := [one for one in run.lists if not _is_settled(run, one)]:
         _take_in_plans(run, left)
-        ready = next((one for one in left if one.plan), None)
-        if ready and not run.state.dry_run:
-            yield from write(run, ready)
-        elif not ready and not do_a_piece(run):
-            _wait(run, left)
+        well = faulty.without(left)
+        try:
+            yield from _step(run, well, faulty)
+        except ListFault as fault:
+            faulty.add(fault)
         yield
+
+
+def _step(run: Run, left: list[ListState], faulty: FaultyLists) -> Generator[None, None, None]:
+    """Write a list that is planned, else plan one, else wait for those who do."""
+    ready = next((one for one in left if one.plan), None)
+    if ready and not run.state.dry_run:
+        yield from write(run, ready)
+    elif not ready and not do_a_piece(run, skip=faulty):
+        _wait(run, left)
 
 
 def _is_settled(run: Run, one: ListState) -> bool:

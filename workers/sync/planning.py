@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Container, Generator
 from pathlib import Path
 
 import msgspec
@@ -16,8 +16,9 @@ from workers.listsync.manifest import digests_of
 from workers.listsync.naming import ListKey, family, list_name
 from workers.listsync.plan import ListPlan, Target, approve, lists_to_plan, plan_list
 from workers.listsync.spill import Spill
-from workers.logrhythm.failure import ListGone
+from workers.logrhythm.failure import Fault, ListGone
 from workers.logrhythm.model import ListSummary
+from workers.sync.faulty import ListFault
 from workers.sync.gathering import gathering_of
 from workers.sync.pieces import Planned, Read, keep_planned, keep_read, planned_of, read_of, show_life, taken
 from workers.sync.run import Run
@@ -78,9 +79,12 @@ def pieces(state: RunState, folder: RunFolder) -> list[ListState]:
     return sorted(found, key=changes, reverse=True) if state.is_gathered else found
 
 
-def do_a_piece(run: Run) -> bool:
-    """Read or plan a list that no other worker is at; return whether there was one."""
-    for one in pieces(run.state, run.folder):
+def do_a_piece(run: Run, *, skip: Container[str] = ()) -> bool:
+    """Read or plan a list that no other worker is at; return whether there was one. Raises ListFault.
+
+    `skip` names lists that are left alone.
+    """
+    for one in (one for one in pieces(run.state, run.folder) if one.name not in skip):
         folder = run.folder_of(one)
         with taken(folder) as is_ours:
             if is_ours and _has_piece(run.state, one, folder):
@@ -102,6 +106,8 @@ def _do(run: Run, one: ListState) -> None:
             keep_read(folder, _read(run, one, one.found))
         else:
             keep_planned(folder, _plan(run, one))
+    except Fault as fault:
+        raise ListFault(one.name, fault) from fault
     except Rejected as error:
         keep_planned(folder, Planned(error=str(error)))
 

@@ -25,7 +25,7 @@ from workers.sync.state import ListState, RunFolder, RunState
 from workers.threatq.client import Caller
 
 #: Changes whenever what is kept in a run's folder does: a run from before an upgrade starts anew.
-FORMAT = 2
+FORMAT = 3
 
 #: The settings that decide what a run reads and writes; when one changes, a run starts anew.
 DECIDING = (

@@ -35,7 +35,8 @@ STATE = "state.json"
 class ListState(Struct, kw_only=True):
     """One list in a run; `found` is how LogRhythm described it, None where it has to be made.
 
-    `times_planned` counts the plans that came to nothing, because the list went away or whoever planned it did.
+    `times_planned` counts the plans that came to nothing, because the list went away or whoever planned it did;
+    `faults` the times that LogRhythm failed on this list while it answered for others.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ListState(Struct, kw_only=True):
     entry_count: int | None = None
     error: str = ""
     times_planned: int = 0
+    faults: int = 0
 
     def plan_anew(self) -> None:
         """Forget the plan; the next one gets another folder."""

@@ -9,8 +9,9 @@ from pathlib import Path
 from workers.errors import Rejected
 from workers.listsync.batches import BATCH
 from workers.listsync.plan import ListPlan
-from workers.logrhythm.failure import ListGone
+from workers.logrhythm.failure import Fault, ListGone
 from workers.logrhythm.model import ListKind, ListSummary
+from workers.sync.faulty import ListFault
 from workers.sync.planning import digests_in
 from workers.sync.run import Run
 from workers.sync.state import ListState
@@ -38,9 +39,14 @@ class Calls:
 
 
 def write(run: Run, one: ListState) -> Generator[None, None, None]:
-    """Carry out the plan of one list, a call a piece; what LogRhythm refuses is the list's error."""
+    """Carry out the plan of one list, a call a piece; what LogRhythm refuses is the list's error.
+
+    Raises ListFault.
+    """
     try:
         yield from _write(run, one)
+    except Fault as fault:
+        raise ListFault(one.name, fault) from fault
     except ListGone as error:
         if one.times_planned + 1 >= MOST_PLANS:
             _fail(run, one, error)
