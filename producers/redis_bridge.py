@@ -25,6 +25,7 @@ from producers.bridge.stream import StreamSource
 from producers.console import DONE, guarded, note, write_ready
 from workers import logs
 from workers.config import Settings, load
+from workers.errors import InputError
 from workers.intake import from_settings
 from workers.ledger import keys
 from workers.ledger.connect import connect
@@ -48,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.json and not options.show_keys:
+        raise InputError("goes with --show-keys; alone it would start a bridge", field="--json")
     if options.show_keys:
         _show_keys(as_json=options.json)
         return DONE
@@ -130,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--show-keys", action="store_true", help="print where payloads are pushed to, and end"
     )
-    parser.add_argument("--json", action="store_true", help="print that as JSON")
+    parser.add_argument("--json", action="store_true", help="with --show-keys, print them as JSON")
     parser.add_argument("--ready-file", type=Path, help="write the keys here as JSON once they are drained")
     parser.add_argument(
         "-ll", "--loglocation", default=logs.CONSOLE, help="folder for the log (default: console)"

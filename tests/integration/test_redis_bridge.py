@@ -311,3 +311,10 @@ def test_the_keys_are_shown_to_whoever_sets_up_the_pushing() -> None:
     found: dict[str, Any] = json.loads(shown.stdout)
     assert found == KEYS
     assert not any(key.startswith(keys.CELERY_PREFIX) for key in found.values())
+
+
+def test_json_alone_starts_no_bridge() -> None:
+    ended = subprocess.run(
+        [BIN / "tq-redis-bridge", "--json"], check=False, capture_output=True, text=True, timeout=30
+    )
+    assert (ended.returncode, "--show-keys" in ended.stderr) == (2, True)
