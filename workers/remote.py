@@ -1,19 +1,23 @@
-"""How both platforms are called: each call is told to an observer, and tied to the trace of the job it is made for."""
+"""How both platforms are called: sessions that trust nothing around them, each call observed and tied to a trace."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from http.cookiejar import DefaultCookiePolicy
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from requests import PreparedRequest, Response
+from requests import PreparedRequest, Response, Session
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from workers import tracing
+from workers.errors import ConfigError
 
 #: Told of each call: method, path without parameters, status (0: no answer), seconds until the head of the answer.
 Observer = Callable[[str, str, int, float], None]
@@ -46,6 +50,36 @@ class Adapter(HTTPAdapter):
         finally:
             path = request.path_url.partition("?")[0]
             self._tell(str(request.method), path, status, time.monotonic() - began)
+
+
+def session_for(
+    *, ca_file: str, proxy: str, pool_size: int, observe: Observer, headers: Mapping[str, str] | None = None
+) -> Session:
+    """Return a session that trusts nothing of the environment and keeps no cookies.
+
+    Proxy variables meant for the internet and a .netrc must not reach the services. "" for `ca_file` means the
+    well-known authorities, for `proxy` none. `pool_size` is the number of connections that are kept open.
+    """
+    session = Session()
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    user_agent = f"tq-workers/{version('tq-workers')}"
+    ours = {"User-Agent": user_agent, "Accept": "application/json", "Content-Type": "application/json"}
+    session.headers.update({**ours, **(headers or {})})
+    session.verify = ca_file or True
+    session.proxies = {"http": proxy, "https": proxy} if proxy else {}
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, Adapter(observe, pool_connections=2, pool_maxsize=pool_size))
+    return session
+
+
+def existing_file(path: str, *, setting: str) -> str:
+    """Return the path of a PEM file, or ""; raises ConfigError where the file is not there."""
+    if path and not Path(path).is_file():
+        raise ConfigError(
+            f"{path} is not there or cannot be read; give the path of a PEM file", field=setting
+        )
+    return path
 
 
 @contextmanager

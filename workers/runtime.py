@@ -34,6 +34,10 @@ class Runtime:
         self.ledger = open_ledger(self.redis, settings)
         self.leases = Leases(self.ledger)
         self.telemetry = Telemetry()
+        #: Held by the thread that helps with syncs of other workers: more would only share its processor time.
+        self.sync_helper = threading.Lock()
+        #: The syncs that this process plans or writes now.
+        self.own_syncs: set[str] = set()
         self._lock = threading.Lock()
         self._logrhythm: tuple[dict[str, object], LogRhythm] | None = None
 

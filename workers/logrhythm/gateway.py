@@ -5,9 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.cookiejar import DefaultCookiePolicy
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,7 +15,7 @@ from workers.config import Settings
 from workers.errors import ConfigError, ServiceAway, TqError
 from workers.logrhythm.failure import Dropped, failure
 from workers.logrhythm.retry import RetryPolicy, with_retries
-from workers.remote import Adapter, Observer, observe_nothing
+from workers.remote import Observer, existing_file, observe_nothing, session_for
 from workers.urls import service_url
 
 #: Where the gateway listens unless the setting names a port (LogRhythm Cloud: 443).
@@ -130,30 +127,13 @@ class Gateway:
 
 
 def _session(settings: Settings, observe: Observer) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    session.headers.update(
-        {
-            "Authorization": f"Bearer {settings.logrhythm_token.reveal().strip()}",
-            "User-Agent": f"tq-workers/{version('tq-workers')}",
-            "Accept": "application/json",
-            "Content-Type": "application/json",
-        }
+    return session_for(
+        ca_file=existing_file(settings.logrhythm_ca_file, setting="logrhythm_ca_file"),
+        proxy=settings.logrhythm_proxy,
+        pool_size=POOL_SIZE,
+        observe=observe,
+        headers={"Authorization": f"Bearer {settings.logrhythm_token.reveal().strip()}"},
     )
-    if settings.logrhythm_ca_file:
-        session.verify = _existing(settings.logrhythm_ca_file)
-    if settings.logrhythm_proxy:
-        session.proxies = {"http": settings.logrhythm_proxy, "https": settings.logrhythm_proxy}
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, Adapter(observe, pool_connections=1, pool_maxsize=POOL_SIZE))
-    return session
-
-
-def _existing(path: str) -> str:
-    if not Path(path).is_file():
-        raise ConfigError(f"{path} is not there; give the path of a PEM file", field="logrhythm_ca_file")
-    return path
 
 
 def _decoded(response: requests.Response, call: str) -> Any:

@@ -15,23 +15,11 @@ from workers.sync.writing import write
 #: Seconds between two looks at whether another worker has planned a list.
 LOOK_EVERY_S = 0.02
 
-#: The runs that this process plans and writes now.
-_at_work: set[str] = set()
-
-
-def is_at_work() -> bool:
-    """Tell whether this process plans or writes a run; a helper in it would only take processor time from that."""
-    return bool(_at_work)
-
 
 def plan_and_write(run: Run) -> Generator[None, None, None]:
     """Plan every list and, unless it is a dry run, carry the plans out; a list that fails keeps no other."""
-    name = run.folder.path.name
-    _at_work.add(name)
-    try:
+    with run.as_own():
         yield from _plan_and_write(run)
-    finally:
-        _at_work.discard(name)
 
 
 def _plan_and_write(run: Run) -> Generator[None, None, None]:

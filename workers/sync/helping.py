@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 
 import structlog
 
 from workers.errors import TqError
 from workers.runtime import Runtime
-from workers.sync.applying import is_at_work
 from workers.sync.planning import do_a_piece, pieces
 from workers.sync.run import Run, deciding
-from workers.sync.slices import LetGo, Slice
+from workers.sync.slices import Preempted, Slice
 from workers.sync.state import RunFolder, base_folder
 
 log = structlog.get_logger(__name__)
-
-#: One helper a process: more would only share its processor time.
-_HELPING = threading.Lock()
 
 
 def help_out(here: Runtime, stopping: Callable[[], bool]) -> int:
     """Do pieces of the runs in this machine's folder until none is free; return how many were done.
 
-    What hinders a helper hinders the run's own worker too, who then says so.
+    One thread of a process helps, and none while the process plans or writes a run of its own, which needs its
+    time. What hinders a helper hinders the run's own worker too, who then says so.
     """
-    if not _HELPING.acquire(blocking=False):
+    if not here.sync_helper.acquire(blocking=False):
         return 0
     done = 0
     try:
-        while not (stopping() or is_at_work()) and any(do_a_piece(run) for run in _runs(here, stopping)):
+        while not (stopping() or here.own_syncs) and any(do_a_piece(run) for run in _runs(here, stopping)):
             done += 1
-    except (TqError, LetGo, FileNotFoundError) as error:
+    except (TqError, Preempted, FileNotFoundError) as error:
         log.info("helps no more", reason=str(error))
     finally:
-        _HELPING.release()
+        here.sync_helper.release()
     return done
 
 
@@ -47,4 +43,4 @@ def _runs(here: Runtime, stopping: Callable[[], bool]) -> Iterator[Run]:
         state = folder.load()
         settings = here.sync_settings() if state and pieces(state, folder) else None
         if state and settings and state.rules == deciding(settings, state.collection):
-            yield Run.of(here, settings, state, folder, Slice(stopping, folder.is_under_way))
+            yield Run(here, settings, state, folder, Slice(stopping, folder.is_under_way))

@@ -121,7 +121,7 @@ def _read(run: Run, one: ListState, found: ListSummary) -> Read:
             present.extend(values)
             run.progress.tell(one.name, "read", present.count, found.entry_count)
             show_life(folder)
-            run.slice.breathe()
+            run.slice.checkpoint()
     except ListGone:
         # It went away since the lists were looked up: what is not there is empty.
         return Read(is_gone=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -74,34 +74,15 @@ class Tools(Struct, frozen=True):
 
 
 class Run:
-    """A run of one collection in one worker's hands; `summon` rings that many bells for others to help."""
+    """A run of one collection in the hands of this process; raises ConfigError for settings that do not allow one."""
 
     def __init__(
-        self,
-        state: RunState,
-        *,
-        folder: RunFolder,
-        options: Options,
-        tools: Tools,
-        progress: Progress,
-        slice: Slice,
-        summon: Callable[[int], object] = lambda _: None,
+        self, here: Runtime, settings: Settings, state: RunState, folder: RunFolder, slice: Slice
     ) -> None:
-        self.state, self.folder, self.options = state, folder, options
-        self.tools, self.progress, self.slice, self._summon = tools, progress, slice, summon
-
-    @classmethod
-    def of(cls, here: Runtime, settings: Settings, state: RunState, folder: RunFolder, slice: Slice) -> Run:
-        """Return a run in the hands of this process, with what the settings name; raises ConfigError."""
-        return cls(
-            state,
-            folder=folder,
-            options=Options.of(settings),
-            tools=Tools.of(here, settings),
-            progress=Progress(here.redis, folder.path.name),
-            slice=slice,
-            summon=partial(here.ledger.call_together, "sync"),
-        )
+        self.state, self.folder, self.slice = state, folder, slice
+        self.options, self.tools = Options.of(settings), Tools.of(here, settings)
+        self.progress = Progress(here.redis, folder.path.name)
+        self._here = here
 
     def save(self) -> None:
         """Write down how far the run is, unless another worker has it now."""
@@ -111,7 +92,17 @@ class Run:
     def call_for_help(self, workers: int) -> None:
         """Let that many workers know that they can do a piece."""
         if workers > 0:
-            self._summon(workers)
+            self._here.ledger.call_together("sync", workers)
+
+    @contextmanager
+    def as_own(self) -> Iterator[None]:
+        """Keep helpers out of this process meanwhile: they would only take processor time from the run."""
+        own, name = self._here.own_syncs, self.folder.path.name
+        own.add(name)
+        try:
+            yield
+        finally:
+            own.discard(name)
 
     @property
     def lists(self) -> list[ListState]:

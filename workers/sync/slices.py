@@ -12,7 +12,7 @@ SLICE_S = 4.0
 LOOK_EVERY_S = 1.0
 
 
-class LetGo(Exception):
+class Preempted(Exception):
     """This worker stops, or the job has gone to another one."""
 
 
@@ -32,20 +32,20 @@ class Slice:
         #: Set when the job has gone to another worker, which owns the run's files now.
         self.lost = False
 
-    def breathe(self) -> None:
-        """Raise LetGo when this worker must not go on; to be called every second or so."""
+    def checkpoint(self) -> None:
+        """Raise Preempted when this worker must not go on; to be called every second or so."""
         if self._stopping():
-            raise LetGo
+            raise Preempted
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK_EVERY_S
             self.lost = not self._is_ours()
             if self.lost:
-                raise LetGo
+                raise Preempted
 
     def takes(self, pieces: Iterator[None]) -> bool:
         """Do one piece after the other; return whether all were done before the time was over."""
         for _ in pieces:
-            self.breathe()
+            self.checkpoint()
             if time.monotonic() >= self._ends:
                 return False
         return True

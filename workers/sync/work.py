@@ -25,7 +25,7 @@ from workers.sync.outcome import conclude
 from workers.sync.planning import look_up
 from workers.sync.run import Run, deciding
 from workers.sync.setup import NEEDED, require_sync
-from workers.sync.slices import LetGo, Slice
+from workers.sync.slices import Preempted, Slice
 from workers.sync.state import RunFolder, RunState, base_folder
 
 log = structlog.get_logger(__name__)
@@ -84,7 +84,7 @@ def _go_on(
         if not _advance(run):
             return given_back(claim)
         result = conclude(here.redis, run, claim.id, dry_run=dry_run)
-    except LetGo:
+    except Preempted:
         return given_back(claim)
     except (ServiceAway, ConfigError):
         # The job waits, and its collection with it.
@@ -133,7 +133,7 @@ def _taken_up(claim: Claim, here: Runtime, settings: Settings, collection: Colle
             dry_run=bool(claim.arguments.get("dry_run")),
         )
         log.info("sync begins", job=claim.id, collection=collection.name, method=settings.sync_method)
-    return Run.of(here, settings, state, folder, slice)
+    return Run(here, settings, state, folder, slice)
 
 
 def _is_ours(here: Runtime, claim: Claim) -> bool:

@@ -8,14 +8,14 @@ from email.utils import parsedate_to_datetime
 import requests
 
 from workers.config import Settings
-from workers.threatq.transport import session_for
+from workers.threatq.transport import threatq_session
 
 
 def skew_s(settings: Settings) -> float | None:
     """Return by how many seconds ThreatQ's clock is ahead of ours, to the second; None where it does not tell."""
     timeout = (settings.threatq_connect_timeout_s, settings.threatq_read_timeout_s)
     try:
-        with session_for(settings) as session:
+        with threatq_session(settings) as session:
             answer = session.head(settings.threatq_url, timeout=timeout, allow_redirects=False)
         told = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
     except (requests.RequestException, ValueError):

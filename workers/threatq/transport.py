@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from http.cookiejar import DefaultCookiePolicy
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +12,7 @@ import requests
 from workers.cause import cause
 from workers.config import Settings
 from workers.errors import ConfigError, ServiceAway, TqError
-from workers.remote import Adapter, Observer, observe_nothing
+from workers.remote import Observer, existing_file, observe_nothing, session_for
 from workers.threatq.failure import failure
 from workers.urls import service_url
 
@@ -35,7 +32,7 @@ class Transport:
     def __init__(self, settings: Settings, *, observe: Observer = observe_nothing) -> None:
         self.base = service_url(settings.threatq_url, setting="threatq_url")
         self._timeout = (settings.threatq_connect_timeout_s, settings.threatq_read_timeout_s)
-        self._session = session_for(settings, observe=observe)
+        self._session = threatq_session(settings, observe=observe)
 
     def __repr__(self) -> str:
         return f"Transport({self.base!r})"
@@ -81,31 +78,12 @@ class Transport:
         self._session.close()
 
 
-def session_for(settings: Settings, *, observe: Observer = observe_nothing) -> requests.Session:
+def threatq_session(settings: Settings, *, observe: Observer = observe_nothing) -> requests.Session:
     """Return a session with the TLS files and the proxy that the settings name."""
-    session = requests.Session()
-    session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    session.headers.update(
-        {
-            "User-Agent": f"tq-workers/{version('tq-workers')}",
-            "Accept": "application/json",
-            "Content-Type": "application/json",
-        }
-    )
-    session.verify = _file(settings.threatq_ca_file, "threatq_ca_file") or True
-    session.cert = _file(settings.threatq_client_cert, "threatq_client_cert") or None
-    if settings.threatq_proxy:
-        session.proxies = {"http": settings.threatq_proxy, "https": settings.threatq_proxy}
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, Adapter(observe, pool_connections=2, pool_maxsize=POOL_SIZE))
-    return session
-
-
-def _file(path: str, field: str) -> str:
-    if path and not Path(path).is_file():
-        raise ConfigError(f"{path} is not there or cannot be read; give the path of a PEM file", field=field)
-    return path
+    ca_file = existing_file(settings.threatq_ca_file, setting="threatq_ca_file")
+    made = session_for(ca_file=ca_file, proxy=settings.threatq_proxy, pool_size=POOL_SIZE, observe=observe)
+    made.cert = existing_file(settings.threatq_client_cert, setting="threatq_client_cert") or None
+    return made
 
 
 def _body_of(response: requests.Response, call: str) -> Any:
