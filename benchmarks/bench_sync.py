@@ -290,7 +290,8 @@ def killed_run(bench: Bench, first: Timed) -> dict[str, Any]:
     }
     repeated = sum(max(count, 0) for count in ours.values())
     total = sum(first.calls.values())
-    assert all(step.stage in ("done", "gather") for step in progress_of(bench.on.client, job_id).values())
+    steps = progress_of(bench.on.client, job_id)
+    assert all(step.stage in ("done", "gather") for step in steps.values()), steps
     return {"repeated_calls": repeated, "of": total, "percent": round(100 * repeated / total, 2)}
 
 

@@ -67,9 +67,10 @@ def _write(run: Run, one: ListState) -> Generator[None, None, None]:
         yield from _change(run, one, decided)
     elif one.found and decided.adopted.count:
         run.tools.manifests.added(one.found.guid, one.name, digests_in(run.folder_of(one))["adopted"])
+    # Told before it is saved: a worker that is killed in between tells it once more, and nobody waits for a bar.
+    run.progress.tell(one.name, "done", decided.calls, decided.calls)
     one.is_written = True
     run.save()
-    run.progress.tell(one.name, "done", decided.calls, decided.calls)
 
 
 def _change(run: Run, one: ListState, decided: ListPlan) -> Generator[None, None, None]:
@@ -117,6 +118,6 @@ def _ready(run: Run, one: ListState, decided: ListPlan, *, is_new: bool) -> List
 
 
 def _fail(run: Run, one: ListState, error: Rejected) -> None:
+    run.progress.tell(one.name, "failed", 0, None)
     one.error = str(error)
     run.save()
-    run.progress.tell(one.name, "failed", 0, None)
