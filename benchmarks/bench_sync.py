@@ -220,15 +220,17 @@ def run() -> dict[str, Any]:
 
 
 def middle(rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return of each figure the round with the middle ratio, and of memory and repeated calls the worst."""
+    """Return of each figure the round with the middle ratio and every ratio, and of the rest the worst."""
     timed = {
-        name: sorted((one[name] for one in rounds), key=lambda figures: figures["times_bare"])[
-            len(rounds) // 2
-        ]
-        for name in ("first_fill", "unchanged", "changed")
+        name: middle_of([one[name] for one in rounds]) for name in ("first_fill", "unchanged", "changed")
     }
     killed = max((one["killed"] for one in rounds), key=lambda figures: figures["percent"])
     return {**timed, "killed": killed, "worker_peak_mb": max(one["worker_peak_mb"] for one in rounds)}
+
+
+def middle_of(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    ordered = sorted(rounds, key=lambda figures: figures["times_bare"])
+    return {**ordered[len(ordered) // 2], "each_round": [figures["times_bare"] for figures in ordered]}
 
 
 def measure(size: int) -> dict[str, Any]:
