@@ -12,6 +12,14 @@ pytestmark = pytest.mark.integration
 BROKEN = "ThreatQ: FQDN"
 
 
+def break_a_list(stage: Stage) -> None:
+    """Fill the lists, have more to write into each, and let LogRhythm fail on one."""
+    stage.seed(50)
+    stage.sync()
+    stage.seed(50, start=50)
+    stage.logrhythm.fault(broken_list=stage.guid(BROKEN))
+
+
 def try_again(stage: Stage, times: int) -> None:
     for _ in range(times):
         stage.hurry()
@@ -20,10 +28,7 @@ def try_again(stage: Stage, times: int) -> None:
 
 def test_a_list_on_which_logrhythm_always_fails_keeps_no_other_waiting(stage: Stage) -> None:
     # given lists, more to write into each, and one on which LogRhythm fails
-    stage.seed(50)
-    stage.sync()
-    stage.seed(50, start=50)
-    stage.logrhythm.fault(broken_list=stage.guid(BROKEN))
+    break_a_list(stage)
 
     # when a run is tried
     job_id = stage.start()
@@ -47,10 +52,7 @@ def test_a_list_on_which_logrhythm_always_fails_keeps_no_other_waiting(stage: St
 def test_a_list_that_never_works_ends_the_run_with_its_error_and_the_next_run_tries_it_again(
     stage: Stage,
 ) -> None:
-    stage.seed(50)
-    stage.sync()
-    stage.seed(50, start=50)
-    stage.logrhythm.fault(broken_list=stage.guid(BROKEN))
+    break_a_list(stage)
 
     job_id = stage.start()
     stage.drain()
