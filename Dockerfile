@@ -15,6 +15,7 @@ RUN python -m venv "$PREFIX" \
 COPY pyproject.toml README.md LICENSE NOTICE celeryconfig.py ./
 COPY workers workers
 COPY producers producers
+COPY tqctl tqctl
 COPY sandbox sandbox
 RUN "$PREFIX/bin/pip" install --no-cache-dir --no-deps . \
     && "$PREFIX/bin/pip" uninstall --yes --quiet setuptools pip \

@@ -19,10 +19,10 @@ $(READY): pyproject.toml requirements.lock
 	@touch $(READY)
 
 demo: $(READY) ## The guide's payload through the whole system; stops everything afterwards
-	@$(BIN)/python -m sandbox.demo
+	@$(BIN)/python -m sandbox.launch.demo
 
 up: $(READY) ## Start the system and leave it running until Ctrl-C
-	@$(BIN)/python -m sandbox.up
+	@$(BIN)/python -m sandbox.launch.up
 
 test: $(READY) ## Run the whole test suite against a real Redis and the sandbox
 	$(BIN)/python -m pytest
@@ -51,8 +51,8 @@ wheelhouse: $(READY) ## Gather the wheels for a machine without a network
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps -w $(WHEELHOUSE) .
 
 docs: $(READY) ## Make the pages that come from the code
-	$(BIN)/python -m workers.settings_table > docs/settings.md
-	$(BIN)/python -m workers.metrics > docs/metrics.md
+	$(BIN)/python -m tools.settings_page > docs/settings.md
+	$(BIN)/python -m workers.telemetry.metrics > docs/metrics.md
 	$(BIN)/python -m producers.http.openapi > docs/openapi.json
 	$(BIN)/python -m tools.reference
 	$(BIN)/python -m tools.figures

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from kombu import Queue
 
-from workers.config import load
-from workers.ending import end_with
-from workers.errors import ConfigError
-from workers.jobs import QUEUES
-from workers.ledger.connect import for_celery
+from workers.core.errors import ConfigError, end_with
+from workers.core.jobs import QUEUES
+from workers.ledger.connection import for_celery
 from workers.ledger.keys import CELERY_PREFIX
+from workers.settings.loading import load
 
 try:
     broker_url, _sentinel_options = for_celery(load().settings.redis_url)
@@ -17,18 +16,18 @@ except ConfigError as error:
     end_with(error)
 
 broker_transport_options = {
-    # With the prefix our scripts can ring: the bells lie under the ledger's hash tag.
+    # With the prefix our scripts can ring: the wake-ups lie under the ledger's hash tag.
     "global_keyprefix": CELERY_PREFIX,
     # Without it a half-open link freezes a worker for ever (measured: no recovery within 110 s, with it 15 s).
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
     "health_check_interval": 5,
-    # A bell that a killed worker had popped comes back within seconds instead of minutes. No job depends on it, since
-    # upkeep rings again for what is due.
+    # A wake-up that a killed worker had popped comes back within seconds instead of minutes. No job depends on it,
+    # since upkeep wakes the workers again for what is due.
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
-    # The longest work of one bell is seconds; kombu's default would be an hour.
+    # The longest work of one wake-up is seconds; kombu's default would be an hour.
     "visibility_timeout": 120,
     **_sentinel_options,
 }
@@ -46,7 +45,7 @@ task_routes = {f"{name}.*": {"queue": name} for name in QUEUES}
 # Celery clients' requests (workers/tasks/accept.py); any other queue of ours does as well.
 task_routes["jobs.*"] = {"queue": "events"}
 
-# A bell carries nothing, so JSON is enough, and pickle is refused.
+# A wake-up carries nothing, so JSON is enough, and pickle is refused.
 task_serializer = "json"
 result_serializer = "json"
 event_serializer = "json"
@@ -56,15 +55,15 @@ accept_content = ["json"]
 task_ignore_result = True
 result_backend = None
 
-# A bell is acknowledged when it is taken: the ledger, not Celery, remembers what is owed, so a late
-# acknowledgement would only let killed workers' bells ring twice.
+# A wake-up is acknowledged when it is taken: the ledger, not Celery, remembers what is owed, so a late
+# acknowledgement would only let killed workers' wake-ups ring twice.
 task_acks_late = False
 worker_prefetch_multiplier = 1
 
 # Work waits on HTTP: threads do the same rate as processes with half the memory.
 worker_pool = "threads"
 
-# Flower shows bells as they are worked off; publishers stay silent, since each would be a new label in metrics.
+# Flower shows wake-ups as they are worked off; publishers stay silent, since each would be a new label in metrics.
 worker_send_task_events = True
 task_send_sent_event = False
 

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.serving import Site, serve
 from sandbox.threatq.app import create_app
-from sandbox.threatq.state import ThreatQ
+from sandbox.threatq.model.state import ThreatQ
 
 CONSUME = re.compile(r"/api/(\w+)/consume")
 PART = re.compile(r"/api/events/(\d+)/(\w+)")
@@ -28,7 +28,7 @@ MADE = "/sandbox/made"
 _NOTHING = msgspec.Raw(b"[]")
 
 
-class Item(msgspec.Struct):
+class AnsweredItem(msgspec.Struct):
     """What is read of an item of a bulk call; its parts are told as they came."""
 
     title: str = ""
@@ -40,7 +40,7 @@ class Item(msgspec.Struct):
     asset: msgspec.Raw = _NOTHING
 
 
-class Row(msgspec.Struct, omit_defaults=True):
+class AnsweredRow(msgspec.Struct, omit_defaults=True):
     """A row of an answer."""
 
     id: int
@@ -48,7 +48,7 @@ class Row(msgspec.Struct, omit_defaults=True):
     value: str = ""
 
 
-_ITEMS = msgspec.json.Decoder(list[Item])
+_ITEMS = msgspec.json.Decoder(list[AnsweredItem])
 
 
 class Answering:
@@ -56,7 +56,7 @@ class Answering:
 
     def __init__(self, app: ASGIApp, latency_s: float) -> None:
         self.app, self.latency_s = app, latency_s
-        self.ids, self.events = count(1), dict[int, Item]()
+        self.ids, self.events = count(1), dict[int, AnsweredItem]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
@@ -78,8 +78,8 @@ class Answering:
             return b'{"data":%s}' % bytes(getattr(self.events[int(part[1])], part[2]))
         return None
 
-    def _make(self, item: Item, collection: str) -> Row:
-        row = Row(next(self.ids), item.title, item.value)
+    def _make(self, item: AnsweredItem, collection: str) -> AnsweredRow:
+        row = AnsweredRow(next(self.ids), item.title, item.value)
         if collection == "events":
             self.events[row.id] = item
         return row

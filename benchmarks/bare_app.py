@@ -1,4 +1,4 @@
-"""What the HTTP door is measured against: decode the same struct, push it once; or Celery's own send_task."""
+"""What the HTTP entry point is measured against: decode the same struct, push it once; or Celery's own send_task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 
-class Payload(Struct):
+class BarePayload(Struct):
     """The guide's payload, field by field."""
 
     event_type: str
@@ -33,7 +33,7 @@ class Payload(Struct):
     syslog_message: Any = None
 
 
-class Answer(Struct):
+class BareAnswer(Struct):
     """The smallest answer."""
 
     status: str
@@ -43,8 +43,8 @@ URL = os.environ["TQ_REDIS_URL"]
 redis = Redis.from_url(URL)
 celery = Celery(broker=URL)
 celery.conf.update(task_ignore_result=True)
-decoder = msgspec.json.Decoder(Payload)
-OK = msgspec.json.encode(Answer("queued"))
+decoder = msgspec.json.Decoder(BarePayload)
+OK = msgspec.json.encode(BareAnswer("queued"))
 
 
 async def push(request: Request) -> Response:

@@ -12,8 +12,8 @@ import msgspec
 import requests
 
 from sandbox.logrhythm.tokens import mint
-from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
-from sandbox.threatq.seed import value_of
+from sandbox.threatq.control import value_of
+from sandbox.threatq.model.defaults import CLIENT_ID, EMAIL, PASSWORD
 from workers.logrhythm.model import entries
 
 COLLECTION = "Bench"

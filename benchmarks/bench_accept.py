@@ -1,4 +1,4 @@
-"""Accept (ledger and bell) against one bare LPUSH round trip of the same body."""
+"""Accept (ledger and wake-up) against one bare LPUSH round trip of the same body."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.measuring import median_ms, stage
-from sandbox.demo import EXAMPLE
-from workers.jobs import Job
+from sandbox.launch.demo import EXAMPLE
+from workers.core.jobs import Job
 
 PAYLOAD = json.loads(EXAMPLE.read_text())
 
@@ -22,7 +22,7 @@ def run() -> dict[str, Any]:
     with stage() as on:
         body = json.dumps(PAYLOAD).encode()
         jobs = [
-            Job("events.create", {"payload": PAYLOAD | {"n": number}}, door="bench")
+            Job("events.create", {"payload": PAYLOAD | {"n": number}}, producer="bench")
             for number in range(BLOCK * BLOCKS)
         ]
 
@@ -37,7 +37,7 @@ def run() -> dict[str, Any]:
         for _ in range(BLOCKS):
             pushes += _timed(push)
             accepts += _timed(accept)
-        assert on.desk.open_jobs()["events"] == BLOCK * BLOCKS, "an accepted job is missing"
+        assert on.admin.open_jobs()["events"] == BLOCK * BLOCKS, "an accepted job is missing"
         return {
             "lpush_ms": median_ms(pushes),
             "accept_ms": median_ms(accepts),

@@ -12,9 +12,9 @@ import redis
 from benchmarks.bench_http import payload
 from benchmarks.measuring import until
 from producers.redis_bridge import KEYS
-from sandbox.processes import Processes
-from sandbox.redis_server import RedisServer
-from workers.ledger.desk import Desk
+from sandbox.launch.processes import Processes
+from sandbox.launch.redis_server import RedisServer
+from workers.ledger.admin import LedgerAdmin
 
 MESSAGES = 20_000
 
@@ -31,7 +31,7 @@ def run() -> dict[str, Any]:
             processes.start("bridge", command, "--ready-file", ready)
             until(ready.exists, within_s=30)
             rates = [drained(client, KEYS["rpush"]), drained(client, KEYS["stream"])]
-            assert Desk(client).open_jobs()["events"] == 2 * MESSAGES, "a pushed payload is missing"
+            assert LedgerAdmin(client).open_jobs()["events"] == 2 * MESSAGES, "a pushed payload is missing"
         server.stop()
     return {
         "list_per_s": rates[0],
@@ -50,10 +50,10 @@ def drained(client: redis.Redis, key: str) -> int:
         else:
             pipe.rpush(key + ":later", payload())
     pipe.execute()
-    before = Desk(client).open_jobs()["events"]
+    before = LedgerAdmin(client).open_jobs()["events"]
     if key == KEYS["stream"]:
         # The group must be at the new stream's beginning.
         client.xgroup_create(key + ":later", "bridges", id="0")
     client.rename(key + ":later", key)
-    seconds = until(lambda: Desk(client).open_jobs()["events"] == before + MESSAGES)
+    seconds = until(lambda: LedgerAdmin(client).open_jobs()["events"] == before + MESSAGES)
     return round(MESSAGES / seconds)

@@ -10,9 +10,9 @@ from typing import Any
 import requests
 
 from benchmarks.measuring import Stage, stage, until
-from sandbox.demo import EXAMPLE
-from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
-from workers.jobs import Job
+from sandbox.launch.demo import EXAMPLE
+from sandbox.threatq.model.defaults import CLIENT_ID, EMAIL, PASSWORD
+from workers.core.jobs import Job
 from workers.ledger import keys
 from workers.threatq.service import connect
 
@@ -70,23 +70,23 @@ def start_worker(on: Stage, name: str = "worker") -> None:
 
 def let_wait(on: Stage, count: int) -> None:
     """Accept payloads that nobody takes yet."""
-    on.desk.pause("events")
-    jobs = [Job("events.create", {"payload": payload(n)}, door="bench") for n in range(count)]
+    on.admin.pause("events")
+    jobs = [Job("events.create", {"payload": payload(n)}, producer="bench") for n in range(count)]
     for start in range(0, count, 500):
         on.ledger.accept(jobs[start : start + 500])
-    until(lambda: not on.client.llen(keys.bells("events")))
+    until(lambda: not on.client.llen(keys.wake_ups("events")))
 
 
 def drained(on: Stage) -> float:
     """Let the workers do all that waits; return how many seconds they took."""
-    on.desk.resume("events")
-    on.ledger.ring("events")
+    on.admin.resume("events")
+    on.ledger.wake("events")
     return until(lambda: not on.client.zcard(keys.due("events")))
 
 
 def warm_up(on: Stage) -> None:
     """Bring one payload through, so that log-in and look-ups are not measured."""
-    on.ledger.accept([Job("events.create", {"payload": payload(10**6)}, door="bench")])
+    on.ledger.accept([Job("events.create", {"payload": payload(10**6)}, producer="bench")])
     until(lambda: on.client.zcard(keys.DONE) == 1)
 
 

@@ -1,4 +1,4 @@
-"""A flood against a stopped worker: every door closes politely at the high-water mark, and nothing is lost."""
+"""A flood against a stopped worker: every producer closes politely at the high-water mark, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from benchmarks.bench_events import start_worker, warm_up
 from benchmarks.bench_http import LINES, payload
 from benchmarks.load import Load, drive, request
 from benchmarks.measuring import Stage, stage, until
-from producers.console import AWAY, DONE
+from producers.cli.console import AWAY, DONE
 from producers.redis_bridge import KEYS
 from producers.spool import Spool
-from sandbox.redis_server import free_port
+from sandbox.launch.redis_server import free_port
 from workers.ledger import keys
 
-#: Payloads in the flood over HTTP, and the open jobs at which the doors close.
+#: Payloads in the flood over HTTP, and the open jobs at which the producers close.
 FLOOD = int(os.environ.get("TQ_BENCH_FLOOD", "100000"))
 MARK = int(os.environ.get("TQ_BENCH_MARK", "20000"))
 
 #: Payloads that are pushed into the list, and as many into the stream; and payloads of one command.
 PUSHED, COMMANDED = 3_000, 300
 
-#: Redis' limit; above 70 % of it the doors would close too.
+#: Redis' limit; above 70 % of it the producers would close too.
 MAXMEMORY = "256mb"
 
 #: Seconds that the worker may take for all that was accepted.
@@ -73,7 +73,7 @@ def run() -> dict[str, Any]:
 
 
 def flood_http(on: Stage) -> tuple[Load, requests.Response]:
-    """Flood the HTTP door; return what came of it, and how the closed door answers."""
+    """Flood the HTTP entry point; return what came of it, and how the closed producer answers."""
     port, ready = free_port(), on.processes.folder / "shim-ready"
     on.processes.start("shim", BIN / "tq-http-shim", "--port", str(port), "--ready-file", ready)
     until(ready.exists, within_s=30)

@@ -1,4 +1,4 @@
-"""The HTTP door against a bare Starlette app, and against the same with Celery's send_task, in one run."""
+"""The HTTP entry point against a bare Starlette app, and against the same with Celery's send_task, in one run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import redis
 
 from benchmarks.load import Load, drive, request
 from benchmarks.measuring import pinned, until
-from sandbox.demo import EXAMPLE
-from sandbox.processes import Processes
-from sandbox.redis_server import RedisServer, free_port
-from workers.ledger.desk import Desk
+from sandbox.launch.demo import EXAMPLE
+from sandbox.launch.processes import Processes
+from sandbox.launch.redis_server import RedisServer, free_port
+from workers.ledger.admin import LedgerAdmin
 
 ROUNDS, REQUESTS, CELERY_REQUESTS, CONNECTIONS = 5, 4_000, 600, 32
 
@@ -49,7 +49,7 @@ def run() -> dict[str, Any]:
         rates = measure(shim, bare, client)
         half = paced(shim, bare, rates)
         expected = sum(rates.pop("accepted")) + 1_000 + half.pop("accepted")
-        assert Desk(client).open_jobs()["events"] == expected, "an accepted payload is missing"
+        assert LedgerAdmin(client).open_jobs()["events"] == expected, "an accepted payload is missing"
         return {**rates, **half, "lost": 0}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.bench_events import payload, start_worker, warm_up
 from benchmarks.measuring import resident_mb, stage, until
-from workers.jobs import Job
+from workers.core.jobs import Job
 from workers.ledger import keys
 
 ROUNDS, PAYLOADS_A_ROUND = 5, 2_000
@@ -22,7 +22,9 @@ def run() -> dict[str, Any]:
         for first in range(0, ROUNDS * PAYLOADS_A_ROUND, PAYLOADS_A_ROUND):
             for start in range(first, first + PAYLOADS_A_ROUND, 500):
                 batch = range(start, start + 500)
-                on.ledger.accept([Job("events.create", {"payload": payload(n)}, door="bench") for n in batch])
+                on.ledger.accept(
+                    [Job("events.create", {"payload": payload(n)}, producer="bench") for n in batch]
+                )
             until(lambda: not on.client.zcard(keys.due("events")))
             resident.append(resident_mb(pid))
         assert on.client.zcard(keys.DONE) == ROUNDS * PAYLOADS_A_ROUND + 1, "not every payload is done"

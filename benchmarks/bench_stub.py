@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import Stage, stage
-from sandbox.processes import ROOT
-from sandbox.tls_front import tls_front
+from sandbox.launch.processes import ROOT
+from sandbox.launch.tls import tls_front
 
 #: Runs of each kind, which take turns, so that a busy machine slows all of them.
 RUNS = 40
@@ -50,7 +50,7 @@ def _accepts(on: Stage) -> dict[str, Any]:
             times["python"].append(timed(on, sys.executable, "-c", "pass"))
             times["tcp"].append(timed(on, LOOKUP, "FQDN", f"tcp{number}.example", "--no-wait"))
             times["tls"].append(timed(on, LOOKUP, "FQDN", f"tls{number}.example", "--no-wait", url=secured))
-    accepted = on.desk.open_jobs()["enrichment"]
+    accepted = on.admin.open_jobs()["enrichment"]
     assert accepted == 2 * RUNS, f"{accepted} of {2 * RUNS} jobs were accepted"
     medians = {kind: statistics.median(found) for kind, found in times.items()}
     return {

@@ -18,13 +18,13 @@ from msgspec import Struct, structs
 
 from benchmarks.bare_sync import COLLECTION, QUERY, TYPES, Bare, uploads
 from benchmarks.measuring import Stage, cpu_s, stage, until
+from sandbox.launch.system import write_settings
 from sandbox.logrhythm.tokens import mint
-from sandbox.system import write_settings
-from sandbox.threatq.seed import value_of
-from workers import settings_file
-from workers.jobs import Job
+from sandbox.threatq.control import value_of
+from workers.core.jobs import Job
+from workers.ledger.sync_runs import progress_of
 from workers.logrhythm.model import entries
-from workers.sync.journal import progress_of
+from workers.settings import file as settings_file
 
 SIZES = tuple(map(int, os.environ.get("BENCH_SYNC_SIZES", "10000 100000 1000000").split()))
 
@@ -146,12 +146,12 @@ class Bench:
 
     def start(self) -> str:
         job = Job(
-            "lists.sync", {"collection": COLLECTION, "dry_run": False}, door="bench", key=str(time.time())
+            "lists.sync", {"collection": COLLECTION, "dry_run": False}, producer="bench", key=str(time.time())
         )
         return self.on.ledger.accept([job])[0].id
 
     def is_done(self, job_id: str) -> bool:
-        record = self.on.desk.record(job_id)
+        record = self.on.admin.record(job_id)
         assert record is not None
         assert record.state != "dead", record.result
         if record.state == "done":

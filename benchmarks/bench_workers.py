@@ -15,7 +15,7 @@ from msgspec import structs
 from benchmarks.answering import MADE
 from benchmarks.bench_events import LATENCY_MS, THREADS, drained, let_wait, payload, start_worker, warm_up
 from benchmarks.measuring import Stage, cpu_s, stage
-from sandbox.system import enable_connector, write_settings
+from sandbox.launch.system import enable_connector, write_settings
 from workers.ledger import keys
 
 PAYLOADS = 8_000

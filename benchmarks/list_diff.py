@@ -22,23 +22,22 @@ from pathlib import Path
 
 import msgspec
 
-from workers.listsync.buckets import ScoreBands
-from workers.listsync.gather import Gathering
-from workers.listsync.listing import Listing
-from workers.listsync.manifest import digests_of
-from workers.listsync.mapping import Collection
-from workers.listsync.naming import ListKey
-from workers.listsync.plan import ListPlan, Rules, Source, Target, plan_list
-from workers.listsync.rows import Row
-from workers.listsync.spill import Spill
-from workers.listsync.types import TypeTable
+from workers.listsync.plan.gather import Gathering
+from workers.listsync.plan.guard import Listing
+from workers.listsync.plan.manifest import digests_of
+from workers.listsync.plan.mapping import ListFamily
+from workers.listsync.plan.naming import ListKey, ScoreBands
+from workers.listsync.plan.plan import CollectionSource, ListPlan, ListTarget, Rules, plan_list
+from workers.listsync.plan.spill import Spill
+from workers.listsync.plan.types import TypeTable
+from workers.threatq.rows import Row
 
 PAGE = 1_000
 SIZES = (10_000, 100_000, 1_000_000)
 NAME = "T: SHA-256"
 
 
-class Page(msgspec.Struct):
+class ItemPage(msgspec.Struct):
     """A page of ThreatQ's library."""
 
     data: list[Row]
@@ -77,8 +76,8 @@ def page(numbers: range) -> bytes:
 
 def sync(size: int, changed: int, watch: Stopwatch, folder: Path, *, fill: bool, capacity: int) -> ListPlan:
     """Read a collection and a list of which `changed` entries differ on either side, and plan."""
-    decode = msgspec.json.Decoder(Page).decode
-    gather = Gathering(Collection("c", "T: "), TypeTable(), ScoreBands(), folder / "wanted")
+    decode = msgspec.json.Decoder(ItemPage).decode
+    gather = Gathering(ListFamily("c", "T: "), TypeTable(), ScoreBands(), folder / "wanted")
     for first in range(0, size, PAGE):
         raw = page(range(first, min(first + PAGE, size)))
         with watch:
@@ -92,9 +91,11 @@ def sync(size: int, changed: int, watch: Stopwatch, folder: Path, *, fill: bool,
         gather.close()
         present.close()
         return plan_list(
-            Target(NAME, ListKey("SHA-256", ""), present, Listing(present.count, present.count), not fill),
+            ListTarget(
+                NAME, ListKey("SHA-256", ""), present, Listing(present.count, present.count), not fill
+            ),
             gather.wanted[NAME],
-            Source(Listing(size, gather.read), gather.usable),
+            CollectionSource(Listing(size, gather.read), gather.usable),
             manifest=ours,
             rules=Rules(method="full", capacity=capacity),
             folder=folder / "plan",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -16,12 +15,12 @@ import redis
 import requests
 from msgspec import Struct
 
-from sandbox.processes import Processes
-from sandbox.redis_server import RedisServer
-from sandbox.system import enable_connector, start_threatq, write_settings
-from workers.config import Settings
-from workers.ledger.desk import Desk
+from sandbox.launch.processes import Processes
+from sandbox.launch.redis_server import RedisServer
+from sandbox.launch.system import enable_connector, start_threatq, write_settings
+from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
+from workers.settings.model import Settings
 
 
 class Stage(Struct, frozen=True):
@@ -31,7 +30,7 @@ class Stage(Struct, frozen=True):
     processes: Processes
     client: redis.Redis
     ledger: Ledger
-    desk: Desk
+    admin: LedgerAdmin
 
     def threatq(self, verb: str, path: str, body: Any = None) -> Any:
         """Pull a lever of the simulated ThreatQ."""
@@ -55,7 +54,7 @@ def stage(*, latency_ms: float = 0) -> Iterator[Stage]:
         enable_connector(settings)
         client = redis.Redis.from_url(server.url)
         stack.callback(client.close)
-        on = Stage(settings, processes, client, Ledger(client), Desk(client))
+        on = Stage(settings, processes, client, Ledger(client), LedgerAdmin(client))
         if latency_ms:
             on.threatq("POST", "faults", {"kind": "latency", "ms": latency_ms})
         yield on
@@ -83,16 +82,6 @@ def until(condition: Callable[[], Any], *, within_s: float = 300) -> float:
             raise SystemExit(f"not within {within_s} s: {condition}")
         time.sleep(0.01)
     return time.perf_counter() - began
-
-
-def machine() -> dict[str, Any]:
-    """Return what the figures were measured on."""
-    return {
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "load": round(os.getloadavg()[0], 1),
-    }
 
 
 def median_ms(seconds: list[float]) -> float:

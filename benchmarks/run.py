@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.measuring import machine
+from chaos.machine import machine
 
 FOLDER = Path(__file__).parent
 

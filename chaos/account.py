@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from chaos.payloads import Wanted, title, wanted
-from workers.ledger.desk import Desk
+from workers.ledger.admin import LedgerAdmin
 from workers.threatq.client import Json, rows
 from workers.threatq.service import ThreatQ
 
@@ -45,9 +45,9 @@ class Account(Struct):
         return not (self.lost or self.doubled or self.incomplete or self.problems)
 
 
-def settle_up(fault: str, sent: Mapping[int, str], desk: Desk, threatq: ThreatQ) -> Account:
+def settle_up(fault: str, sent: Mapping[int, str], admin: LedgerAdmin, threatq: ThreatQ) -> Account:
     """Compare what was sent (payload number -> job id) with the ledger and with ThreatQ."""
-    states = {record.id: record.state for record in desk.records(list(sent.values()))}
+    states = {record.id: record.state for record in admin.records(list(sent.values()))}
     events = events_of(threatq)
     account = Account(fault, accepted=len(sent))
     for number, job_id in sent.items():
@@ -59,7 +59,7 @@ def settle_up(fault: str, sent: Mapping[int, str], desk: Desk, threatq: ThreatQ)
         if state == "done" and found and (missing := "; ".join(lacks(found[0], wanted(number)))):
             account.incomplete += 1
             account.notes.append(f"{title(number)} lacks {missing}")
-    account.notes += _open_states(states) + _reasons(desk)
+    account.notes += _open_states(states) + _reasons(admin)
     return account
 
 
@@ -96,9 +96,9 @@ def _all_events(threatq: ThreatQ) -> Iterator[Json]:
         offset += PAGE
 
 
-def _reasons(desk: Desk) -> list[str]:
+def _reasons(admin: LedgerAdmin) -> list[str]:
     reasons = Counter(
-        str(record.result.get("reason")) for record in desk.records(desk.ids("dead", most=10**6))
+        str(record.result.get("reason")) for record in admin.records(admin.ids("dead", most=10**6))
     )
     return [f"{count} dead: {reason[:120]}" for reason, count in reasons.most_common(3)]
 

@@ -10,7 +10,7 @@ import requests
 from chaos.account import Account
 from chaos.scene import Scene
 from sandbox.logrhythm.tokens import mint
-from workers.jobs import Job
+from workers.core.jobs import Job
 
 COLLECTION = "Chaos"
 
@@ -21,7 +21,7 @@ TYPES = ("IP Address", "FQDN", "MD5", "SHA-1", "SHA-256")
 WRITES = "POST /lists/{id}/items/"
 
 
-class Lists:
+class ListScene:
     """LogRhythm's side of a scene, with `each` indicators of each type in ThreatQ."""
 
     def __init__(self, scene: Scene, each: int) -> None:
@@ -48,7 +48,7 @@ class Lists:
     def start(self) -> str:
         """Have a sync accepted."""
         key = f"sync {len(self.jobs)}"
-        job = Job("lists.sync", {"collection": COLLECTION, "dry_run": False}, door="chaos", key=key)
+        job = Job("lists.sync", {"collection": COLLECTION, "dry_run": False}, producer="chaos", key=key)
         self.jobs.append(self.scene.ledger.accept([job])[0].id)
         return self.jobs[-1]
 
@@ -77,7 +77,7 @@ class Lists:
         A list that is not in use is not incomplete if the last run's report names it and says why.
         """
         account.accepted = len(self.jobs)
-        for record in self.scene.desk.records(self.jobs):
+        for record in self.scene.admin.records(self.jobs):
             account.done += record.state == "done"
             account.dead += record.state == "dead"
             account.lost += record.state not in ("done", "dead")

@@ -18,12 +18,12 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measuring import machine
 from chaos.account import Account, settle_up
 from chaos.faults import answers, beat, clock, logrhythm, poison, producer, redis, threatq, worker
+from chaos.machine import machine
 from chaos.scenario import LONG, SHORT, Scenario, Size
 from chaos.scene import Scene, scene
-from workers.errors import TqError
+from workers.core.errors import TqError
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
@@ -32,7 +32,7 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 
-class Run(Struct):
+class ChaosRun(Struct):
     """One run of `make chaos`: how to play it again, when (UTC) and on what it was played, and its accounts.
 
     `remark` is what else a reader of it should know.
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     accounts: list[Account] = []
     for name in options.fault or SCENARIOS:
         accounts.append(play(SCENARIOS[name], seed, SHORT if options.short else LONG))
-        _write(Run(seed, again, began, machine(), accounts))
+        _write(ChaosRun(seed, again, began, machine(), accounts))
     out.print(table(accounts))
     return 0 if all(account.is_good for account in accounts) else 1
 
@@ -85,7 +85,7 @@ def play(scenario: Scenario, seed: int, size: Size, say: Callable[[str], None] |
             # A scenario that broke off is one row of an account that took an hour.
             here.problems.append(str(error) if isinstance(error, TqError) else repr(error))
             here.mend()
-        account = settle_up(scenario.name, here.sent, here.desk, here.threatq)
+        account = settle_up(scenario.name, here.sent, here.admin, here.threatq)
         if here.judge:
             here.judge(account)
         account.calls = here.calls()
@@ -147,7 +147,7 @@ def _teller(name: str) -> Callable[[str], None]:
     return lambda text: out.print(f"{time.monotonic() - began:6.1f}  {name}: {text}", markup=False)
 
 
-def _write(run: Run) -> None:
+def _write(run: ChaosRun) -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "last.json").write_bytes(msgspec.json.format(msgspec.json.encode(run)))
 

@@ -15,19 +15,19 @@ from redis import RedisError
 from chaos.account import Account
 from chaos.payloads import payload
 from chaos.sentinels import Sentinels
-from producers.hand_over import ANSWER_TIMEOUT_S, hand_over
+from producers.enqueue import ANSWER_TIMEOUT_S, hand_over
 from producers.spool import Spool
-from sandbox.processes import Processes
-from sandbox.redis_server import RedisServer
-from sandbox.system import enable_connector, start_threatq, write_settings
-from workers.config import Settings
-from workers.errors import ServiceAway, TqError
-from workers.jobs import Job
+from sandbox.launch.processes import Processes
+from sandbox.launch.redis_server import RedisServer
+from sandbox.launch.system import enable_connector, start_threatq, write_settings
+from workers.core.errors import ServiceAway, TqError
+from workers.core.jobs import Job
 from workers.ledger import keys
-from workers.ledger.connect import connect
-from workers.ledger.desk import Desk
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import connect
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import State
+from workers.settings.model import Settings
 from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq
 
@@ -73,7 +73,7 @@ class Scene:
         self.folder, self.redis, self.settings, self.processes = folder, redis, settings, processes
         self.say = say
         client = connect(redis.url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0)
-        self.ledger, self.desk = Ledger(client, lease_s=LEASE_S), Desk(client)
+        self.ledger, self.admin = Ledger(client, lease_s=LEASE_S), LedgerAdmin(client)
         self.spool = Spool(str(folder / "spool"))
         #: Payload number -> job id of everything that a producer was told is kept.
         self.sent: dict[int, str] = {}
@@ -98,7 +98,7 @@ class Scene:
         """Hand payloads over as a producer does: to the ledger, or to the spool while Redis is away."""
         for start in range(0, len(numbers), BATCH):
             part = numbers[start : start + BATCH]
-            jobs = [Job("events.create", {"payload": payload(number)}, door="chaos") for number in part]
+            jobs = [Job("events.create", {"payload": payload(number)}, producer="chaos") for number in part]
             for number, handed in zip(part, hand_over(jobs, self.ledger, self.spool).handed, strict=True):
                 self.sent[number] = handed.id
                 self.spooled += handed.status == "spooled"
@@ -159,8 +159,8 @@ class Scene:
         return self._open("running")
 
     def _open(self, state: State) -> int:
-        open_ids = self.desk.ids("accepted", most=10**6, queue=self.queue)
-        return sum(record.state == state for record in self.desk.records(open_ids))
+        open_ids = self.admin.ids("accepted", most=10**6, queue=self.queue)
+        return sum(record.state == state for record in self.admin.records(open_ids))
 
     def takes_jobs(self) -> bool:
         """Deliver what is spooled; whether the ledger takes jobs."""
@@ -169,7 +169,7 @@ class Scene:
 
     def open_jobs(self) -> int:
         """Return how many jobs of this scene's queue are open."""
-        return self.desk.open_jobs()[self.queue]
+        return self.admin.open_jobs()[self.queue]
 
     def all_settled(self) -> bool:
         """Whether no job is open."""
@@ -203,7 +203,7 @@ class Scene:
     def until(self, condition: Callable[[], object], what: str, *, within_s: float) -> None:
         """Wait for a condition and tend the processes meanwhile; raises TqError when the time is over."""
         deadline = time.monotonic() + within_s
-        while not self._holds(condition):
+        while not self._pending(condition):
             self.tend()
             if time.monotonic() > deadline:
                 raise TqError(f"not within {within_s:.0f} s: {what}")
@@ -244,7 +244,7 @@ class Scene:
 
         self.until(nothing_open, "every job is done or dead", within_s=within_s)
 
-    def _holds(self, condition: Callable[[], object]) -> bool:
+    def _pending(self, condition: Callable[[], object]) -> bool:
         try:
             return bool(condition())
         except (ServiceAway, RedisError, OSError):

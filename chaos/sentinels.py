@@ -9,8 +9,8 @@ from pathlib import Path
 
 from redis import Redis, RedisError
 
-from sandbox.redis_server import RedisServer, answers, free_port, server_binary
-from workers.errors import ServiceAway
+from sandbox.launch.redis_server import RedisServer, answers, free_port, server_binary
+from workers.core.errors import ServiceAway
 
 #: The name under which the sentinels watch the primary.
 MASTER = "tq"
@@ -120,13 +120,13 @@ class Sentinels:
 
     def _until(self, condition: Callable[[], object], *, within_s: float = 20) -> None:
         deadline = time.monotonic() + within_s
-        while not _holds(condition):
+        while not _pending(condition):
             if time.monotonic() > deadline:
                 raise ServiceAway("redis", f"the replicated Redis did not start; see {self.folder}")
             time.sleep(0.05)
 
 
-def _holds(condition: Callable[[], object]) -> bool:
+def _pending(condition: Callable[[], object]) -> bool:
     try:
         return bool(condition())
     except (RedisError, OSError):

@@ -1,1 +1,1 @@
-"""The doors: each turns one kind of request into a job in the ledger and does nothing else."""
+"""The producers: each turns one kind of request into a job in the ledger and does nothing else."""

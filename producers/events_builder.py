@@ -1,33 +1,34 @@
-"""`tq-conn-events-builder`: a detection payload becomes a job, and the job an event in ThreatQ."""
+"""`tq-conn-events-builder`: a detection payload becomes a job, and the job an event in ThreatQ.
+
+The options of `tq-conn-events-builder`: the guide's, as they stand there, and ours.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from functools import partial
 
 import structlog
 from msgspec import structs, to_builtins
 
-from producers.console import AWAY, DONE, FAILED, WRONG_INPUT, guarded, note
-from producers.events_builder_options import parse
-from producers.explain import explain, explain_calls
-from producers.first_run import CONFIGURED, FirstRun, is_configured
-from producers.hand_over import hand_over, ledger_of, spool_of
-from producers.payload_input import Planned, Refused, plan_all, read_argument
-from producers.printable import printable
-from producers.recorder import calls
-from producers.report import Wait, report_spool, words
-from producers.threatq_setup import check, register
-from workers import logs
-from workers.config import Loaded, Settings, load
-from workers.errors import InputError
-from workers.ledger.desk import Desk
-from workers.pages import EVENTS_BUILDER
+from producers.cli.console import AWAY, DONE, FAILED, WRONG_INPUT, guarded, note
+from producers.cli.dry_run import calls, explain, explain_calls
+from producers.cli.first_run import CONFIGURED, FirstRun, check, is_configured, register
+from producers.cli.report import Wait, report_spool, words
+from producers.enqueue import hand_over, ledger_of, spool_of
+from producers.payload_input import PlannedPayload, RefusedPayload, plan_all, read_argument
+from workers.core.errors import InputError
+from workers.core.text import printable, seconds
+from workers.core.trace import trace_of
+from workers.ledger.admin import LedgerAdmin
 from workers.payload.options import from_settings
-from workers.traceparent import trace_of
+from workers.settings.loading import Loaded, load
+from workers.settings.model import Settings
+from workers.settings.pages import EVENTS_BUILDER
+from workers.telemetry import logs
 
 log = structlog.get_logger("tq.events_builder")
 
@@ -87,7 +88,7 @@ def _register(settings: Settings) -> None:
     register(settings, settings.connector_name, EVENTS_BUILDER)
 
 
-def _plan(argument: str | None, loaded: Loaded, options: Namespace) -> list[Planned | Refused]:
+def _plan(argument: str | None, loaded: Loaded, options: Namespace) -> list[PlannedPayload | RefusedPayload]:
     if argument is None:
         raise InputError("nothing to explain; give JSON, @FILE or - with -p", field="payload")
     settings = loaded.settings
@@ -96,26 +97,26 @@ def _plan(argument: str | None, loaded: Loaded, options: Namespace) -> list[Plan
     trace = trace_of(os.environ)
     found = plan_all(data, dialect, max_bytes=settings.max_payload_bytes, source=options.name, trace=trace)
     for one in found:
-        if isinstance(one, Refused):
+        if isinstance(one, RefusedPayload):
             note(f"error: payload {one.position}: {printable(one.reason)}")
     return found
 
 
-def _explain(found: list[Planned | Refused], settings: Settings, *, as_json: bool) -> int:
+def _explain(found: list[PlannedPayload | RefusedPayload], settings: Settings, *, as_json: bool) -> int:
     show = _explain_as_json if as_json else _explain_in_words
     for one in found:
-        if isinstance(one, Planned):
+        if isinstance(one, PlannedPayload):
             show(one, settings)
     return _code(found)
 
 
-def _explain_in_words(one: Planned, settings: Settings) -> None:
+def _explain_in_words(one: PlannedPayload, settings: Settings) -> None:
     print(f"Payload      {one.position}, job {one.job.id}")
     print("\n".join(explain(one.plan, unknown_types=settings.unknown_event_type)))
     print("\n".join(explain_calls(calls(one.plan, settings, one.job.id))))
 
 
-def _explain_as_json(one: Planned, settings: Settings) -> None:
+def _explain_as_json(one: PlannedPayload, settings: Settings) -> None:
     made = [
         {"method": method, "path": path, "body": body}
         for method, path, body in calls(one.plan, settings, one.job.id)
@@ -124,14 +125,14 @@ def _explain_as_json(one: Planned, settings: Settings) -> None:
     print(json.dumps({"position": one.position, "job": one.job.id, "plan": plan, "calls": made}))
 
 
-def _send(found: list[Planned | Refused], loaded: Loaded, options: Namespace) -> int:
-    planned = [one for one in found if isinstance(one, Planned)]
+def _send(found: list[PlannedPayload | RefusedPayload], loaded: Loaded, options: Namespace) -> int:
+    planned = [one for one in found if isinstance(one, PlannedPayload)]
     if not planned:
         return _code(found)
     ledger, spool = ledger_of(loaded), spool_of(loaded)
     result = hand_over([one.job for one in planned], ledger, spool)
     report_spool(result, spool.folder)
-    wait = None if options.wait is None else Wait(Desk(ledger.redis), options.wait)
+    wait = None if options.wait is None else Wait(LedgerAdmin(ledger.redis), options.wait)
     codes = [_code(found), AWAY if result.away else DONE]
     for one, handed in zip(planned, result.handed, strict=True):
         log.info("handed over", job=handed.id, status=handed.status, title=one.plan.title)
@@ -150,5 +151,89 @@ def _send(found: list[Planned | Refused], loaded: Loaded, options: Namespace) ->
     return max(codes)
 
 
-def _code(found: Sequence[Planned | Refused]) -> int:
-    return WRONG_INPUT if any(isinstance(one, Refused) for one in found) else DONE
+def _code(found: Sequence[PlannedPayload | RefusedPayload]) -> int:
+    return WRONG_INPUT if any(isinstance(one, RefusedPayload) for one in found) else DONE
+
+
+#: Seconds that --wait waits when it names none.
+WAIT_S = 60.0
+
+_EPILOG = """\
+examples:
+  tq-conn-events-builder -c /etc/tq_labs                       first run: asks, checks, registers
+  tq-conn-events-builder -c /etc/tq_labs -p @detection.json    send one payload, an array, or one a line
+  my-detection | tq-conn-events-builder -c /etc/tq_labs -p - --wait
+  tq-conn-events-builder -p @detection.json --explain          show what it would become; needs no configuration
+
+exit codes: 0 done or accepted, 1 it failed, 2 wrong input or configuration, 3 a service is away and the job is kept
+"""
+
+
+def parse(arguments: Sequence[str] | None = None) -> Namespace:
+    """Read the command line; ends the process with code 2 when it is wrong."""
+    parser = ArgumentParser(
+        prog="tq-conn-events-builder",
+        description="Sends detection payloads to become events in ThreatQ.",
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    _add_guide_options(parser)
+    _add_our_options(parser)
+    return parser.parse_args(arguments)
+
+
+def _add_guide_options(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "-ll",
+        "--loglocation",
+        default="stdout",
+        metavar="LOGLOCATION",
+        help="folder for the log; 'stdout' (the default) is the console, where logs go to standard error",
+    )
+    add(
+        "-c",
+        "--config",
+        metavar="CONFIG",
+        help="folder of tq.yaml (default: TQ_CONFIG, else the current one)",
+    )
+    add(
+        "-v",
+        "--verbosity",
+        type=int,
+        choices=(1, 2, 3),
+        default=1,
+        help="1 warnings (default), 2 what is done, 3 everything",
+    )
+    add("-n", "--name", default="", help="name of the connector in ThreatQ, and of events without a source")
+    add("-d", "--no-differential", action="store_true", help="accepted; concerns exports, which are not used")
+    add(
+        "-ep",
+        "--external-proxy",
+        action="store_true",
+        help="accepted; a proxy towards the internet, never towards ThreatQ",
+    )
+    add(
+        "-p",
+        "--payload",
+        help="the payload as JSON, @FILE, or - for standard input; an array or one a line are several "
+        "(default: TQ_PAYLOAD). Better not JSON itself: a command line is visible to others",
+    )
+
+
+def _add_our_options(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--wait",
+        nargs="?",
+        type=seconds,
+        const=WAIT_S,
+        metavar="SECONDS",
+        help=f"wait for the outcome (default {WAIT_S:.0f}) and print the event's id and link",
+    )
+    add(
+        "--explain",
+        action="store_true",
+        help="show what would be created, call by call; touches neither Redis nor ThreatQ",
+    )
+    add("--json", action="store_true", help="print one JSON object for each payload")

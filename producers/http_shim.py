@@ -1,4 +1,4 @@
-"""`tq-http-shim`: the HTTP door as a process."""
+"""`tq-http-shim`: the HTTP entry point as a process."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ import structlog
 import uvicorn
 from msgspec.structs import replace
 
-from producers.console import DONE, guarded, note, write_ready
-from producers.http.application import create_app
-from producers.http.connection import DoorProtocol
-from producers.http.door import Door
-from producers.http.tls import tls_options
-from producers.http.tokens import Tokens, read_tokens
-from workers import logs
-from workers.config import Settings, load
-from workers.errors import ConfigError
-from workers.urls import is_loopback
+from producers.cli.console import DONE, guarded, note, write_ready
+from producers.http.app import create_app
+from producers.http.auth import ApiTokens, read_tokens
+from producers.http.context import HttpContext
+from producers.http.server import HttpProtocol, tls_options
+from workers.core.errors import ConfigError
+from workers.core.urls import is_loopback
+from workers.settings.loading import load
+from workers.settings.model import Settings
+from workers.telemetry import logs
 
 log = structlog.get_logger("tq.http")
 
@@ -33,7 +33,7 @@ log = structlog.get_logger("tq.http")
 KEEP_ALIVE_S = 310
 
 _NO_TOKENS = (
-    "no token is set, and this door is not open to everybody; make one with\n"
+    "no token is set, and this producer is not open to everybody; make one with\n"
     "  python3 -c 'import secrets; print(secrets.token_urlsafe(32))'\n"
     "and set TQ_HTTP_TOKENS=nifi:events+read:TOKEN (or --insecure-no-auth, on this machine alone)"
 )
@@ -54,10 +54,10 @@ def _run(options: argparse.Namespace) -> int:
         http_host=options.host or loaded.settings.http_host,
         http_port=loaded.settings.http_port if options.port is None else options.port,
     )
-    door = Door(settings, _tokens(settings, insecure=options.insecure_no_auth))
+    context = HttpContext(settings, _tokens(settings, insecure=options.insecure_no_auth))
     tls = tls_options(settings)
     _warn(settings, tls)
-    server = _server(door, tls)
+    server = _server(context, tls)
     with _bound(settings) as listening:
         url = f"{'https' if tls else 'http'}://{_named(settings.http_host)}:{listening.getsockname()[1]}"
         note(f"tq-http-shim listens on {url}")
@@ -67,14 +67,14 @@ def _run(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _tokens(settings: Settings, *, insecure: bool) -> Tokens:
+def _tokens(settings: Settings, *, insecure: bool) -> ApiTokens:
     if insecure:
         if not is_loopback(settings.http_host):
             raise ConfigError(
                 "--insecure-no-auth is for this machine alone; listen on 127.0.0.1, or set TQ_HTTP_TOKENS"
             )
-        log.warning("everybody on this machine may use this door (--insecure-no-auth)")
-        return Tokens({}, open_to_all=True)
+        log.warning("everybody on this machine may use this producer (--insecure-no-auth)")
+        return ApiTokens({}, open_to_all=True)
     tokens = read_tokens(settings.http_tokens)
     if not tokens.known:
         raise ConfigError(_NO_TOKENS, field="http_tokens (TQ_HTTP_TOKENS)")
@@ -113,20 +113,20 @@ def _bound(settings: Settings) -> socket.socket:
 class _Server(uvicorn.Server):
     """Says that it drains as soon as it is told to stop."""
 
-    def __init__(self, config: uvicorn.Config, door: Door) -> None:
+    def __init__(self, config: uvicorn.Config, context: HttpContext) -> None:
         super().__init__(config)
-        self.door = door
+        self.context = context
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop: requests in hand are finished, no new ones are taken."""
-        self.door.draining = True
+        self.context.draining = True
         super().handle_exit(sig, frame)
 
 
-def _server(door: Door, tls: dict[str, Any]) -> _Server:
+def _server(context: HttpContext, tls: dict[str, Any]) -> _Server:
     config = uvicorn.Config(
-        create_app(door),
-        http=DoorProtocol,
+        create_app(context),
+        http=HttpProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -135,11 +135,11 @@ def _server(door: Door, tls: dict[str, Any]) -> _Server:
         proxy_headers=False,
         backlog=2048,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=door.settings.http_drain_s,
+        timeout_graceful_shutdown=context.settings.http_drain_s,
         **tls,
     )
-    server = _Server(config, door)
-    # Until uvicorn listens for the signal, and when it raises it again once it has drained: a door that was
+    server = _Server(config, context)
+    # Until uvicorn listens for the signal, and when it raises it again once it has drained: a producer that was
     # asked to close has not failed.
     signal.signal(signal.SIGTERM, server.handle_exit)
     return server

@@ -1,4 +1,7 @@
-"""`tq-conn-logrhythm`: the sync of ThreatQ's data collections with LogRhythm's lists, now."""
+"""`tq-conn-logrhythm`: the sync of ThreatQ's data collections with LogRhythm's lists, now.
+
+The options of `tq-conn-logrhythm`: the guide's, as they stand there, and ours.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import logging
 import os
 import threading
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -14,29 +17,27 @@ from functools import partial
 import structlog
 from msgspec import structs
 
-from producers import remembered
-from producers.console import DONE, WRONG_INPUT, guarded, note
-from producers.first_run import CONFIGURED, FirstRun, is_configured
-from producers.follow import End, Follow
-from producers.hand_over import ledger_of
-from producers.logrhythm_options import parse
-from producers.sync_report import ALL, as_json, code_of, show
-from producers.threatq_setup import check, register
-from workers import logs
-from workers.config import Loaded, Settings, load, missing
-from workers.drain import Consumer, drain
-from workers.errors import InputError, ServiceAway
-from workers.jobs import Job
-from workers.ledger.desk import Desk
+from producers.cli import remembered
+from producers.cli.console import DONE, WRONG_INPUT, guarded, note
+from producers.cli.first_run import CONFIGURED, FirstRun, check, is_configured, register
+from producers.cli.follow import End, Follow
+from producers.cli.sync_report import ALL, as_json, code_of, show
+from producers.enqueue import ledger_of
+from workers.consumer import QueueHandler, consume
+from workers.core.errors import InputError, ServiceAway
+from workers.core.jobs import Job
+from workers.core.trace import trace_of
+from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
-from workers.listsync.options import collections_of
-from workers.pages import LOGRHYTHM, with_logrhythm_page
+from workers.listsync.plan.settings import NEEDED, collections_of, require_sync
+from workers.listsync.run.handler import work
 from workers.runtime import Runtime
-from workers.sync.setup import NEEDED, require_sync
-from workers.sync.work import work
+from workers.settings.loading import Loaded, load
+from workers.settings.model import Settings, missing
+from workers.settings.pages import LOGRHYTHM, with_logrhythm_page
+from workers.telemetry import logs
 from workers.threatq.client import Client
-from workers.threatq.connector import Connector, Page
-from workers.traceparent import trace_of
+from workers.threatq.connector import Connector, ConnectorPage
 
 log = structlog.get_logger("tq.logrhythm")
 
@@ -117,7 +118,7 @@ def _wanted(settings: Settings, only: str) -> list[str]:
     return _names(with_logrhythm_page(settings, page.fields), only) if page else []
 
 
-def _page(settings: Settings) -> Page | None:
+def _page(settings: Settings) -> ConnectorPage | None:
     """Return LogRhythm's page if it is enabled; one that is not there yet is registered."""
     client = Client.from_settings(settings)
     name = settings.logrhythm_connector_name
@@ -158,10 +159,10 @@ def _sync(names: list[str], loaded: Loaded, options: Namespace) -> int:
                 else f"started   {job_id}  {name or ALL}"
             )
         return DONE
-    desk = Desk(ledger.redis)
+    admin = LedgerAdmin(ledger.redis)
     try:
         with _worker(loaded.settings, options) if options.inline else nullcontext():
-            ends = _follow(desk, runs, options)
+            ends = _follow(admin, runs, options)
     except KeyboardInterrupt:
         note(
             "what was started is kept, and a worker goes on with it; tqctl sync history tells what became of it"
@@ -169,18 +170,18 @@ def _sync(names: list[str], loaded: Loaded, options: Namespace) -> int:
         raise
     for end in ends:
         if options.json:
-            print(as_json(desk, end))
+            print(as_json(admin, end))
         else:
-            show(desk, end)
+            show(admin, end)
     return max(map(code_of, ends))
 
 
-def _follow(desk: Desk, runs: Mapping[str, str], options: Namespace) -> list[End]:
+def _follow(admin: LedgerAdmin, runs: Mapping[str, str], options: Namespace) -> list[End]:
     """Return how the runs ended, and in place of those that led to others, how these did."""
-    ends = Follow(desk, runs, quiet=options.json).to_the_end()
+    ends = Follow(admin, runs, quiet=options.json).to_the_end()
     led_to = {end.job: _led_to(end, inline=options.inline) for end in ends}
     others = {name: job for jobs in led_to.values() for name, job in jobs.items()}
-    return [end for end in ends if not led_to[end.job]] + (_follow(desk, others, options) if others else [])
+    return [end for end in ends if not led_to[end.job]] + (_follow(admin, others, options) if others else [])
 
 
 def _led_to(end: End, *, inline: bool) -> dict[str, str]:
@@ -199,7 +200,7 @@ def _accept(ledger: Ledger, name: str, *, dry_run: bool) -> str:
     job = Job(
         "lists.sync",
         {"collection": name, "dry_run": dry_run},
-        door="cli",
+        producer="cli",
         title=f"sync {name or ALL}",
         trace=trace_of(os.environ),
         key=f"cli:{os.urandom(8).hex()}",
@@ -217,12 +218,12 @@ def _worker(settings: Settings, options: Namespace) -> Iterator[None]:
         # What is logged of a failure is what the report says at the end, in words.
         ours.setLevel(logging.CRITICAL)
     here, over = Runtime(settings), threading.Event()
-    consumer = Consumer("sync", lambda claims: [work(claim, here, over.is_set) for claim in claims], 1)
+    consumer = QueueHandler("sync", lambda claims: [work(claim, here, over.is_set) for claim in claims], 1)
 
     def serve() -> None:
         while not over.is_set():
             try:
-                drain(consumer, here.ledger, here.leases, stopping=over.is_set)
+                consume(consumer, here.ledger, here.leases, stopping=over.is_set)
             except ServiceAway as error:
                 log.warning("redis away", reason=str(error))
             over.wait(0.1)
@@ -235,3 +236,50 @@ def _worker(settings: Settings, options: Namespace) -> Iterator[None]:
         over.set()
         thread.join()
         ours.setLevel(logging.NOTSET)
+
+
+_EPILOG = """\
+examples:
+  tq-conn-logrhythm -c /etc/tq_labs -ll /var/log/tq -v3     first run: asks, checks, registers; then: sync now
+  tq-conn-logrhythm -c /etc/tq_labs --dry-run               show what would change, list by list
+  tq-conn-logrhythm -c /etc/tq_labs --inline                for cron on a machine without a worker
+
+exit codes: 0 without errors, 1 it failed or a run is under way, 2 wrong input or configuration, 3 a service is away or
+no worker runs; the job is kept and done later
+"""
+
+
+def parse(arguments: Sequence[str] | None = None) -> Namespace:
+    """Read the command line; ends the process with code 2 when it is wrong."""
+    parser = ArgumentParser(
+        prog="tq-conn-logrhythm",
+        description="Brings LogRhythm's lists in step with ThreatQ's data collections, now.",
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("-c", "--config", metavar="CONFIG", help="folder of tq.yaml (default: as the last time)")
+    add(
+        "-ll",
+        "--loglocation",
+        metavar="LOGLOCATION",
+        help="folder for the log, or 'stdout' for the console (default: as the last time, else the console)",
+    )
+    add(
+        "-v",
+        "--verbosity",
+        type=int,
+        choices=(1, 2, 3),
+        help="1 warnings (default), 2 what is done, 3 everything",
+    )
+    add("-n", "--name", default="", help="name of the connector in ThreatQ (default: LogRhythm)")
+    add("--collection", default="", help="only this data collection (default: all that are configured)")
+    add("--dry-run", action="store_true", help="read and plan, write nothing")
+    add("--json", action="store_true", help="print one JSON object for each collection")
+    add(
+        "--no-wait",
+        action="store_true",
+        help="start it and return; tqctl sync history tells what became of it",
+    )
+    add("--inline", action="store_true", help="do the work in this process instead of in a worker")
+    return parser.parse_args(arguments)

@@ -9,18 +9,18 @@ from typing import Any
 
 from msgspec import Struct
 
-from workers.errors import InputError
-from workers.jobs import Job
+from workers.core.errors import InputError
+from workers.core.jobs import Job
 from workers.payload.builder import plan_event
 from workers.payload.options import DialectOptions
+from workers.payload.plan import EventPlan
 from workers.payload.reading import Payload, read_payloads
-from workers.plan import EventPlan
 
 #: Bytes that are read of a file or of standard input, however many payloads it holds.
 MOST_BYTES = 512 * 1024 * 1024
 
 
-class Planned(Struct, frozen=True):
+class PlannedPayload(Struct, frozen=True):
     """A payload, what it becomes, and its job."""
 
     position: int
@@ -28,7 +28,7 @@ class Planned(Struct, frozen=True):
     job: Job
 
 
-class Refused(Struct, frozen=True):
+class RefusedPayload(Struct, frozen=True):
     """A payload that becomes nothing, and why."""
 
     position: int
@@ -60,7 +60,7 @@ def read_argument(argument: str) -> bytes | str:
 
 def plan_all(
     data: bytes | str, options: DialectOptions, *, max_bytes: int, source: str = "", trace: str = ""
-) -> list[Planned | Refused]:
+) -> list[PlannedPayload | RefusedPayload]:
     """Plan every payload in `data`; `source` is the source of events that name none (else the worker's).
 
     `trace` is the one that all their jobs belong to.
@@ -69,28 +69,28 @@ def plan_all(
     return [
         _plan(piece, options, now, source, trace)
         if isinstance(piece, Payload)
-        else Refused(piece.position, piece.reason)
+        else RefusedPayload(piece.position, piece.reason)
         for piece in read_payloads(data, max_bytes=max_bytes, lenient=True)
     ]
 
 
 def _plan(
     piece: Payload, options: DialectOptions, now: datetime, source: str, trace: str
-) -> Planned | Refused:
+) -> PlannedPayload | RefusedPayload:
     body: dict[str, Any] = piece.body
     if source and not body.get("event_source"):
         body = {**body, "event_source": source}
     try:
         plan = plan_event(body, received_at=now, options=options, warnings=piece.warnings)
     except InputError as error:
-        return Refused(piece.position, str(error))
-    return Planned(
+        return RefusedPayload(piece.position, str(error))
+    return PlannedPayload(
         piece.position,
         plan,
         Job(
             "events.create",
             {"payload": body},
-            door="cli",
+            producer="cli",
             title=plan.title,
             trace=trace,
             warnings=piece.warnings,

@@ -16,21 +16,27 @@ from pathlib import Path
 import structlog
 from redis import Redis
 
-from producers.bridge.channel import LOSSY, ChannelSource
-from producers.bridge.hand_over import HandOver, Stopped
-from producers.bridge.lists import OLDEST, ListSource
+from producers.bridge.forwarder import HandOver, Stopped
 from producers.bridge.presence import Presence
-from producers.bridge.source import Source, drain
-from producers.bridge.stream import StreamSource
-from producers.console import DONE, guarded, note, write_ready
-from workers import logs
-from workers.config import Settings, load
-from workers.errors import InputError
-from workers.intake import from_settings
+from producers.bridge.sources import (
+    LOSSY,
+    OLDEST,
+    ChannelSource,
+    ListSource,
+    MessageSource,
+    StreamSource,
+    drain,
+)
+from producers.cli.console import DONE, guarded, note, write_ready
+from workers.core.errors import InputError
 from workers.ledger import keys
-from workers.ledger.connect import connect
-from workers.ledger.opening import open_ledger
+from workers.ledger.connection import connect
+from workers.ledger.ledger import open_ledger
 from workers.ledger.quarantine import Quarantine
+from workers.payload.intake import from_settings
+from workers.settings.loading import load
+from workers.settings.model import Settings
+from workers.telemetry import logs
 
 log = structlog.get_logger("tq.bridge")
 
@@ -108,8 +114,8 @@ def _hand_over(settings: Settings, stopping: threading.Event) -> HandOver:
     return HandOver(from_settings(settings, "redis"), open_ledger(redis, settings), quarantine, stopping)
 
 
-def _sources(ingest: Redis, bridge_id: str, settings: Settings) -> list[Source]:
-    found: list[Source] = [ListSource(ingest, name, bridge_id) for name in OLDEST]
+def _sources(ingest: Redis, bridge_id: str, settings: Settings) -> list[MessageSource]:
+    found: list[MessageSource] = [ListSource(ingest, name, bridge_id) for name in OLDEST]
     found.append(StreamSource(ingest, bridge_id, takeover_s=settings.ingest_takeover_s))
     if settings.ingest_channel:
         log.warning("listening to a channel", key=keys.INGEST_CHANNEL, hazard=LOSSY)

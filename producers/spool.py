@@ -11,10 +11,10 @@ import json
 import os
 import time
 
-from workers.digests import sha256_hex
-from workers.errors import TqError
-from workers.files import write_whole
-from workers.jobs import Job
+from workers.core.errors import TqError
+from workers.core.files import write_whole
+from workers.core.hashing import sha256_hex
+from workers.core.jobs import Job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def encode(job: Job) -> bytes:
     fields = {
         "id": job.id,
         "kind": job.kind.name,
-        "door": job.door,
+        "door": job.producer,
         "title": job.title,
         "trace": job.trace,
         "key": job.key,
@@ -208,7 +208,8 @@ def decode(data: bytes) -> Job:
         raise ValueError("it is cut short or was changed after it was written")
     try:
         fields: dict[str, Any] = json.loads(text)
-        job_id = fields.pop("id")
+        # In a file and in a record, the producer stands under its first name.
+        job_id, fields["producer"] = fields.pop("id"), fields.pop("door")
         job = Job(**fields)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"it is not a job of this version ({type(error).__name__}: {error})") from error

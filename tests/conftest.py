@@ -11,18 +11,18 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from redis import Redis
 
+from sandbox.launch.redis_server import RedisServer
 from sandbox.logrhythm.config import LogRhythmConfig
-from sandbox.redis_server import RedisServer
 from sandbox.serving import Site, running
 from sandbox.threatq.app import create_app
-from sandbox.threatq.state import ThreatQ
-from tests.doors import Shim
-from tests.operator import Operator
-from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
-from tests.sandbox_threatq import SandboxThreatQ
-from tests.sync_stage import Stage
-from workers.ledger.connect import connect
-from workers.ledger.desk import Desk
+from sandbox.threatq.model.state import ThreatQ
+from tests.support.operator import Operator
+from tests.support.producers import Shim
+from tests.support.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
+from tests.support.sandbox_threatq import SandboxThreatQ
+from tests.support.sync_stage import Stage
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import connect
 from workers.ledger.ledger import Ledger
 
 # The same examples in every run, and no deadline: a busy machine is no fault of a parser.
@@ -73,14 +73,14 @@ def ledger(redis: Redis) -> Ledger:
 
 
 @pytest.fixture
-def desk(redis: Redis) -> Desk:
+def admin(redis: Redis) -> LedgerAdmin:
     """The operator's view of the same ledger."""
-    return Desk(redis)
+    return LedgerAdmin(redis)
 
 
 @pytest.fixture(scope="session")
 def shim_process(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shim]:
-    """One HTTP door for the whole run, with limits that a test can reach."""
+    """One HTTP entry point for the whole run, with limits that a test can reach."""
     shim = Shim(
         tmp_path_factory.mktemp("shim"),
         redis_server.url,
@@ -96,7 +96,7 @@ def shim_process(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def shim(shim_process: Shim, redis_url: str) -> Shim:
-    """The HTTP door before an empty ledger."""
+    """The HTTP entry point before an empty ledger."""
     return shim_process
 
 

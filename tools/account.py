@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from chaos.account import Account
-from chaos.run import SCENARIOS, Run
+from chaos.run import SCENARIOS, ChaosRun
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "chaos.md"
@@ -35,11 +35,11 @@ def main(argv: Sequence[str]) -> None:
 
 def replaced(page: str) -> str:
     """Return `page` with the account that is kept."""
-    run = msgspec.json.decode(KEPT.read_bytes(), type=Run)
+    run = msgspec.json.decode(KEPT.read_bytes(), type=ChaosRun)
     return PLACE.sub(lambda _: shown(run), page)
 
 
-def shown(run: Run) -> str:
+def shown(run: ChaosRun) -> str:
     """Return what was played, and a table with a row for each fault."""
     where = f"{run.machine['cores']} cores, Python {run.machine['python']}, {run.machine['system']}"
     head = "| fault | accepted | done | dead | lost | doubled | incomplete | calls | seconds | noted |"

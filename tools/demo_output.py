@@ -18,7 +18,7 @@ def main() -> None:
     """Run the demo and put what it printed into the README."""
     environ = {**os.environ, "NO_COLOR": "1", "TERM": "dumb"}
     done = subprocess.run(
-        [sys.executable, "-m", "sandbox.demo"], stdout=subprocess.PIPE, env=environ, check=True
+        [sys.executable, "-m", "sandbox.launch.demo"], stdout=subprocess.PIPE, env=environ, check=True
     )
     lines = [line.rstrip() for line in done.stdout.decode().splitlines()]
     text = "```text\n" + "\n".join(lines) + "\n```\n"

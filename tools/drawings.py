@@ -7,7 +7,7 @@ from tools.diagrams import IMAGES, Box, Drawing, Way, svg
 DATA_FLOW = Drawing(
     1015,
     470,
-    "Senders reach the doors; the doors write jobs into the ledger in Redis, which rings a bell; workers that hear it "
+    "Senders reach the producers; the producers write jobs into the ledger in Redis, which wakes the workers; they "
     "claim jobs, do them in ThreatQ and LogRhythm, and settle them; operators look at the ledger.",
     boxes=(
         Box(0, 0, 120, 50, "Detections", ("scripts, cron",)),
@@ -29,7 +29,7 @@ DATA_FLOW = Drawing(
             ("every job: state,", "result, history", "what is owed"),
             "kept",
         ),
-        Box(490, 250, 160, 60, "Bells in Redis", ("Celery's queues",), "kept"),
+        Box(490, 250, 160, 60, "Wake-ups in Redis", ("Celery's queues",), "kept"),
         Box(750, 0, 120, 60, "Worker", ("events",), "ours"),
         Box(750, 80, 120, 60, "Worker", ("enrichment",), "ours"),
         Box(750, 160, 120, 60, "Worker", ("sync",), "ours"),
@@ -56,7 +56,7 @@ DATA_FLOW = Drawing(
             (476, 364),
             "start",
         ),
-        Way(((810, 310), (810, 335), (625, 335), (625, 312)), ("rings for what is due",), (717, 327)),
+        Way(((810, 310), (810, 335), (625, 335), (625, 312)), ("wakes what is due",), (717, 327)),
     ),
 )
 
@@ -66,7 +66,7 @@ JOB_LIFE = Drawing(
     "A job is accepted, claimed and running, and then done, or waiting until its service is back, or dead until "
     "somebody replays it. A job whose worker dies is claimed again.",
     boxes=(
-        Box(0, 90, 110, 60, "a door", ("cli, http, …",)),
+        Box(0, 90, 110, 60, "a producer", ("cli, http, …",)),
         Box(210, 90, 130, 60, "accepted", ("in the ledger",), "kept"),
         Box(460, 90, 130, 60, "running", ("with a lease",), "ours"),
         Box(740, 90, 160, 60, "done", ("kept for 7 days",), "good"),
@@ -108,7 +108,7 @@ SYNC_RUN = Drawing(
     1030,
     290,
     "A sync run reads the collection and the list, compares them with what is ours, lets the guard judge the deletes, "
-    "and writes the difference; held deletes wait for an approval, and a source in doubt deletes nothing.",
+    "and writes the difference; pending deletes wait for an approval, and a source in doubt deletes nothing.",
     boxes=(
         Box(0, 0, 130, 60, "ThreatQ", ("data collection",)),
         Box(0, 100, 130, 60, "LogRhythm", ("the list as it is",)),

@@ -28,7 +28,7 @@ SENTENCES = {
         "{workers_1[cpu_ms_per_payload]:g} ms of processor time a payload",
     ),
     "accept": (
-        "a job is accepted: ledger, index and bell",
+        "a job is accepted: ledger, index and wake-up",
         "{accept_ms:g} ms, {ratio:g} times a bare LPUSH of the same body",
     ),
     "memory": (

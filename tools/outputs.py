@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sandbox.processes import ROOT
-from sandbox.system import System
+from sandbox.launch.processes import ROOT
+from sandbox.launch.system import System
 
 DOCS = ROOT / "docs"
 OUTPUTS = DOCS / "output"

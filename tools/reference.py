@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from workers.jobs import KINDS, QUEUES
+from workers.core.jobs import KINDS, QUEUES
 from workers.ledger import keys
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,7 +69,7 @@ def subcommands(name: str) -> list[str]:
 
 
 def jobs() -> str:
-    """Return the page of the jobs, the queues, the bell and the keys in Redis."""
+    """Return the page of the jobs, the queues, the wake-up and the keys in Redis."""
     rows = [f"| `{kind.name}` | {kind.queue} | {sameness(kind.window_s)} |" for kind in KINDS.values()]
     stored = [f"| `{name}` | {meaning} |" for name, meaning in documented_keys()]
     return "\n".join(
@@ -80,14 +80,14 @@ def jobs() -> str:
             "|---|---|---|",
             *rows,
             "\n## Messages\n",
-            "What Celery carries is a bell without content: it says that a queue has work, and any worker of the "
+            "What Celery carries is a wake-up without content: it says that a queue has work, and any worker of the "
             "queue then claims what is ready. There is one task a queue:\n",
             *(f"- `{queue}.work`" for queue in QUEUES),
             "\nWhoever speaks Celery and has nothing of ours may also send `jobs.accept`: see "
             "[Celery clients](../celery-clients.md).\n",
             "## Keys in Redis\n",
             "All lie under one hash tag, so that a script may touch several on a cluster too. Other programs must not "
-            "write them; to read them, use `tqctl` or the HTTP door.\n",
+            "write them; to read them, use `tqctl` or the HTTP entry point.\n",
             "| key | what it is |",
             "|---|---|",
             *stored,
@@ -146,8 +146,8 @@ def http_api() -> str:
     """Return the page of the HTTP API, from its OpenAPI description."""
     api = json.loads((ROOT / "docs" / "openapi.json").read_text())
     parts = [
-        "# HTTP API\n\nMade from [openapi.json](../openapi.json), which a running door also serves; how to start one "
-        "is in [The HTTP door](../http.md).\n"
+        "# HTTP API\n\nMade from [openapi.json](../openapi.json), which a running entry point serves; how to start "
+        "one is in [The HTTP entry point](../http.md).\n"
     ]
     for path, methods in api["paths"].items():
         parts += [operation(path, method, one) for method, one in methods.items()]

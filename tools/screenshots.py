@@ -15,13 +15,12 @@ from typing import Any
 import requests
 from playwright.sync_api import Browser, sync_playwright
 
-from sandbox.processes import ROOT
-from sandbox.redis_server import free_port
-from sandbox.rehearsal import Rehearsal
-from sandbox.system import System, running_system
+from sandbox.launch.processes import ROOT
+from sandbox.launch.redis_server import free_port
+from sandbox.launch.system import Rehearsal, System, running_system
 from tools.outputs import command, print_all
-from workers.ledger.connect import connect
-from workers.ledger.desk import Desk
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import connect
 
 #: Where pictures go.
 IMAGES = ROOT / "docs" / "images"
@@ -43,16 +42,16 @@ def main() -> None:
     # Low enough for the guard to hold something of a small collection.
     os.environ["TQ_SYNC_DELETE_MAX_COUNT"] = "100"
     with tempfile.TemporaryDirectory() as folder, running_system(Path(folder), scheduled=False) as system:
-        door, token = start_door(system, Path(folder))
+        producer, token = start_http(system, Path(folder))
         flower, login = start_flower(system)
-        give_work(system, door, token)
+        give_work(system, producer, token)
         sync_lists(system)
         print_all(system)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"]
             )
-            take_status_page(browser, door, token)
+            take_status_page(browser, producer, token)
             take(browser, "threatq-event.png", event_link(system))
             take(browser, "logrhythm-lists.png", system.logrhythm, height=640)
             take(
@@ -73,12 +72,12 @@ def chromium() -> str:
     return path
 
 
-def start_door(system: System, folder: Path) -> tuple[str, str]:
-    """Start the HTTP door; return its address and a token that may do everything."""
+def start_http(system: System, folder: Path) -> tuple[str, str]:
+    """Start the HTTP entry point; return its address and a token that may do everything."""
     token, ready = secrets.token_urlsafe(16), folder / "door.json"
     system.processes.environ |= {"TQ_HTTP_TOKENS": f"analyst:events+read+operate:{token}"}
     system.processes.start("door", BIN / "tq-http-shim", "--port", "0", "--ready-file", ready)
-    system.processes.wait_until(ready.exists, "the HTTP door")
+    system.processes.wait_until(ready.exists, "the HTTP entry point")
     return str(json.loads(ready.read_text())["url"]), token
 
 
@@ -99,7 +98,7 @@ def _answers(url: str, login: tuple[str, str]) -> bool:
         return False
 
 
-def give_work(system: System, door: str, token: str) -> None:
+def give_work(system: System, producer: str, token: str) -> None:
     """Send payloads, among them some that cannot be done or read, and wait for what becomes of them."""
     head = {"Authorization": f"Bearer {token}"}
     events: list[Any] = [
@@ -111,12 +110,12 @@ def give_work(system: System, door: str, token: str) -> None:
         for number in range(1, 60)
     ]
     _behave(system, ["*Impossible travel*(7)*"])
-    requests.post(f"{door}/v1/events", json=events, headers=head, timeout=60).raise_for_status()
+    requests.post(f"{producer}/v1/events", json=events, headers=head, timeout=60).raise_for_status()
     mixed: list[Any] = [{"event_name": "no type", "uri_source": "FQDN:bad.example"}, events[0]]
-    requests.post(f"{door}/v1/events", json=mixed, headers=head, timeout=60).raise_for_status()
+    requests.post(f"{producer}/v1/events", json=mixed, headers=head, timeout=60).raise_for_status()
     with connect(system.settings.redis_url) as redis:
-        desk, until = Desk(redis), time.monotonic() + 60
-        while sum(desk.open_jobs().values()) and time.monotonic() < until:
+        admin, until = LedgerAdmin(redis), time.monotonic() + 60
+        while sum(admin.open_jobs().values()) and time.monotonic() < until:
             time.sleep(0.1)
 
 
@@ -135,13 +134,13 @@ def _behave(system: System, poison: list[str]) -> None:
 def event_link(system: System) -> str:
     """Return the page of the newest event in the simulated ThreatQ."""
     with connect(system.settings.redis_url) as redis:
-        desk = Desk(redis)
+        admin = LedgerAdmin(redis)
         return next(
-            str(one.result["link"]) for one in desk.records(desk.ids("done")) if one.result.get("link")
+            str(one.result["link"]) for one in admin.records(admin.ids("done")) if one.result.get("link")
         )
 
 
-def take_status_page(browser: Browser, door: str, token: str) -> None:
+def take_status_page(browser: Browser, producer: str, token: str) -> None:
     """Take the status page in both colours, on a phone, and a job's page."""
     for name, scheme, width, height in (
         ("status-light.png", "light", 1200, 860),
@@ -151,7 +150,7 @@ def take_status_page(browser: Browser, door: str, token: str) -> None:
         options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": height}}
         context = browser.new_context(**options)
         page = context.new_page()
-        page.goto(door)
+        page.goto(producer)
         page.get_by_label("Token").fill(token)
         page.keyboard.press("Enter")
         page.locator("#chart").wait_for()
@@ -160,7 +159,7 @@ def take_status_page(browser: Browser, door: str, token: str) -> None:
             page.locator("#dead a, #latest a").first.click()
             page.locator("#history").wait_for()
             page.screenshot(path=IMAGES / "status-job.png")
-            page.goto(f"{door}/syncs")
+            page.goto(f"{producer}/syncs")
             page.get_by_role("button", name="Approve").first.click()
             page.get_by_role("status").wait_for()
             page.get_by_text("Some of what would go").nth(1).click()

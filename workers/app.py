@@ -19,11 +19,10 @@ from celery.signals import (
     worker_shutting_down,
 )
 
-from workers import logs
-from workers.ending import end_with
-from workers.errors import ConfigError, ServiceAway
-from workers.heartbeat import show_life
-from workers.runtime import runtime
+from workers.core.errors import ConfigError, ServiceAway, end_with
+from workers.core.files import show_life
+from workers.runtime import runtime, stopping
+from workers.telemetry import logs
 
 log = structlog.get_logger(__name__)
 
@@ -31,10 +30,8 @@ app = Celery(
     "workers",
     include=[f"workers.tasks.{name}" for name in ("accept", "events", "enrichment", "sync", "upkeep")],
 )
-app.config_from_object("celeryconfig")
 
-#: Set when this worker was told to stop: what it holds is finished, nothing more is claimed.
-stopping = threading.Event()
+app.config_from_object("celeryconfig")
 
 
 @worker_shutting_down.connect
@@ -54,7 +51,7 @@ def _end_in_time() -> None:
     time.sleep(here.settings.stop_within_s)
     try:
         jobs = here.leases.give_back("its worker was stopped", here.settings.threatq_read_timeout_s)
-        log.warning("stopped in the middle of work", given_back=jobs)
+        log.warning("stopped in the middle of work", released=jobs)
     except ServiceAway as error:
         log.warning("stopped in the middle of work, its leases run out", reason=str(error))
     os._exit(0)
@@ -86,7 +83,7 @@ def _tell_metrics(**_: Any) -> None:
     here.telemetry.serve(here.settings)
 
 
-# A worker sends its heartbeat from the loop that takes bells, beat publishes its tick each second: where either
+# A worker sends its heartbeat from the loop that takes wake-ups, beat publishes its tick each second: where either
 # is stuck, or Redis is away, the file grows old. Asking with `inspect ping` would start a Python and a broadcast.
 @heartbeat_sent.connect
 @after_task_publish.connect

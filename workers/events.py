@@ -9,24 +9,23 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from workers.errors import InputError
-from workers.ledger.ledger import MOST_STRIKES
-from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, done, held
+from workers.core.errors import InputError
+from workers.ledger.ledger import MOST_SOLO_FAILURES
+from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, deferred, done
 from workers.payload.builder import plan_event
 from workers.payload.options import DialectOptions
-from workers.plan import EventPlan
-from workers.sightings import sighting_plan
-from workers.threatq.carry_out import create_events
-from workers.threatq.connector import Page
-from workers.threatq.create import Confirm, assume_ours
-from workers.threatq.outcome import Done, EventRequest, Outcome
+from workers.payload.plan import EventPlan
+from workers.payload.sightings import sighting_plan
+from workers.threatq.connector import ConnectorPage
+from workers.threatq.event_creation import Confirm, assume_ours, create_events
+from workers.threatq.event_draft import Done, EventRequest, Outcome
 from workers.threatq.service import ThreatQ
 
 #: Makes the plan of one job of a kind from its arguments, the time it was accepted, and the dialect's options.
 Planner = Callable[[Mapping[str, Any], datetime, DialectOptions], EventPlan]
 
 
-class Planned(Struct, frozen=True):
+class PlannedEvent(Struct, frozen=True):
     """A claim and the plan of its event."""
 
     claim: Claim
@@ -52,7 +51,7 @@ PLANNERS: dict[str, Planner] = {"events.create": payload_plan, "sightings.add": 
 def make_or_hold(
     claims: Sequence[Claim],
     threatq: ThreatQ,
-    page: Page,
+    page: ConnectorPage,
     options: DialectOptions,
     still_ours: Confirm = assume_ours,
 ) -> list[Settlement]:
@@ -71,7 +70,7 @@ def make_or_hold(
     sightings = [claim for claim in claims if claim.kind != "events.create"]
     payloads = [claim for claim in claims if claim.kind == "events.create"]
     return make_events(sightings, threatq, options, still_ours) + [
-        held(claim, reason, RECHECK_S) for claim in payloads
+        deferred(claim, reason, RECHECK_S) for claim in payloads
     ]
 
 
@@ -83,11 +82,11 @@ def make_events(
     Raises ServiceAway when ThreatQ is away, after which every claim may be tried again, and whatever `still_ours`
     raises, which is asked just before events are made.
     """
-    planned: list[Planned] = []
+    planned: list[PlannedEvent] = []
     settlements: list[Settlement] = []
     for claim in claims:
         step = plan_of(claim, options)
-        if isinstance(step, Planned):
+        if isinstance(step, PlannedEvent):
             planned.append(step)
         else:
             settlements.append(step)
@@ -96,24 +95,27 @@ def make_events(
     return settlements + [settled(p, outcome) for p, outcome in zip(planned, outcomes, strict=True)]
 
 
-def plan_of(claim: Claim, options: DialectOptions) -> Planned | Settlement:
+def plan_of(claim: Claim, options: DialectOptions) -> PlannedEvent | Settlement:
     """Plan the event of a claim, or settle it as dead when its input cannot be used as it is."""
     accepted = datetime.fromtimestamp(claim.accepted_ms / 1000, UTC)
     try:
-        return Planned(claim, PLANNERS[claim.kind](claim.arguments, accepted, options))
+        return PlannedEvent(claim, PLANNERS[claim.kind](claim.arguments, accepted, options))
     except InputError as error:
         return dead(claim, str(error), field=error.field)
 
 
-def request_of(planned: Planned) -> EventRequest:
+def request_of(planned: PlannedEvent) -> EventRequest:
     """Return what is asked of ThreatQ for a claim; on its last try it is the claim's fault if ThreatQ fails."""
     claim = planned.claim
     return EventRequest(
-        claim.id, planned.plan, first_attempt=claim.attempts == 1, to_blame=claim.strikes >= MOST_STRIKES
+        claim.id,
+        planned.plan,
+        first_attempt=claim.attempts == 1,
+        blame_item=claim.solo_failures >= MOST_SOLO_FAILURES,
     )
 
 
-def settled(planned: Planned, outcome: Outcome) -> Settlement:
+def settled(planned: PlannedEvent, outcome: Outcome) -> Settlement:
     """Settle a claim with what became of its plan."""
     if not isinstance(outcome, Done):
         return dead(planned.claim, outcome.reason, field=outcome.field)

@@ -1,17 +1,21 @@
-"""Keeping what we claimed: one thread a process that renews the leases of whatever is being worked on."""
+"""Keeping what we claimed: one thread a process that renews the leases of whatever is being worked on.
+
+Waiting for Redis in the middle of work, where giving up would cost more than waiting.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import structlog
 
-from workers.errors import LeaseLost, ServiceAway
+from workers.core.errors import LeaseLost, ServiceAway
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, interrupted
-from workers.redis_retry import retry_while_redis_is_away
 
 log = structlog.get_logger(__name__)
 
@@ -75,3 +79,20 @@ class Leases:
             self.ledger.renew(claims)
         except ServiceAway as error:
             log.warning("leases not renewed", reason=str(error))
+
+
+T = TypeVar("T")
+
+#: Pauses in s between tries while Redis is away: about half a minute.
+AGAIN_S = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0)
+
+
+def retry_while_redis_is_away(call: Callable[[], T], event: str) -> T:
+    """Return what `call` returns; while it raises ServiceAway, log `event` and call again, for half a minute."""
+    for pause_s in AGAIN_S:
+        try:
+            return call()
+        except ServiceAway as error:
+            log.warning(event, reason=str(error), again_in_s=pause_s)
+            time.sleep(pause_s)
+    return call()

@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 from functools import cached_property, lru_cache, partial
 
-from workers.config import Settings, fields, load, require, threatq_needs
 from workers.leases import Leases
-from workers.ledger.connect import connect
-from workers.ledger.opening import open_ledger
+from workers.ledger.connection import connect
+from workers.ledger.ledger import open_ledger
+from workers.ledger.locks import turn
 from workers.logrhythm.client import LogRhythm
-from workers.pages import with_logrhythm_page, with_page
 from workers.payload.options import DialectOptions
 from workers.payload.options import from_settings as dialect_from
-from workers.sync.locks import turn
-from workers.telemetry import Telemetry
-from workers.threatq.connector import Connector, Page
+from workers.settings.loading import load
+from workers.settings.model import Settings, fields, require, threatq_needs
+from workers.settings.pages import with_logrhythm_page, with_page
+from workers.telemetry.exporter import Telemetry
+from workers.threatq.connector import Connector, ConnectorPage
 from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq
 
@@ -52,7 +53,7 @@ class Runtime:
         """The Events Builder's page in ThreatQ's UI."""
         return Connector(self.threatq.caller, self.settings.connector_name)
 
-    def page(self) -> Page:
+    def page(self) -> ConnectorPage:
         """Return what the Events Builder's page in ThreatQ says now.
 
         Where the settings alone count, it is enabled and says nothing; one that was never registered is
@@ -60,8 +61,8 @@ class Runtime:
         """
         name = self.settings.connector_name
         if self.settings.settings_from == "local":
-            return Page(0, name, True, {})
-        return self.events_connector.find() or Page(0, name, False, {})
+            return ConnectorPage(0, name, True, {})
+        return self.events_connector.find() or ConnectorPage(0, name, False, {})
 
     def dialect(self) -> DialectOptions:
         """Return how payloads, alarms and values are read now, private addresses above all.
@@ -95,3 +96,7 @@ class Runtime:
 def runtime() -> Runtime:
     """Return this process's runtime; raises ConfigError when the settings cannot be read."""
     return Runtime(load().settings)
+
+
+#: Set when this worker was told to stop: what it holds is finished, nothing more is claimed.
+stopping = threading.Event()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from chaos.faults.beat import lose_the_bells
+from chaos.faults.beat import lose_the_wake_ups
 from chaos.faults.poison import INSIDE
 from chaos.scenario import Scenarios, Size
 from chaos.scene import Scene
@@ -13,7 +13,7 @@ fault = Scenarios()
 
 
 def wrong_clock(scene: Scene, _chance: Random, size: Size) -> None:
-    """Kill a worker and lose bells, so that leases run out and beat must ring, while the worker's clock is wrong."""
+    """Kill a worker and lose wake-ups, so that leases run out and beat must ring, while the worker's clock is wrong."""
     scene.start_beat(environ={"CHAOS_CLOCK_S": "0"})
     scene.start_worker()
     scene.wait_for_worker()
@@ -23,7 +23,7 @@ def wrong_clock(scene: Scene, _chance: Random, size: Size) -> None:
     scene.start_worker()
     scene.wait_for_worker()
     scene.send(range(size.jobs // 2, size.jobs))
-    lose_the_bells(scene)
+    lose_the_wake_ups(scene)
 
 
 @fault("clock-fast", "the worker's clock is 5 minutes fast", PYTHONPATH=INSIDE, CHAOS_CLOCK_S="300")

@@ -6,7 +6,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from chaos.lists import Lists
+from chaos.lists import ListScene
 from chaos.scenario import Scenarios, Size
 from chaos.scene import Scene
 
@@ -20,9 +20,9 @@ ALWAYS = 10**9
 BUDGET = 60
 
 
-def start(scene: Scene, size: Size) -> Lists:
+def start(scene: Scene, size: Size) -> ListScene:
     """Start a worker for syncs, and a first sync."""
-    lists = Lists(scene, each=20 * size.jobs)
+    lists = ListScene(scene, each=20 * size.jobs)
     lists.lever("behaviour", {"write_ms": 30})
     scene.start_beat()
     scene.start_worker("sync", queues=("sync", "upkeep"))

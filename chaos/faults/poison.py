@@ -67,14 +67,14 @@ def all_bad(scene: Scene, _chance: Random, size: Size) -> None:
     scene.start_beat()
     scene.start_worker()
     scene.send(range(size.jobs))
-    scene.until(lambda: scene.desk.suspension("events"), "the queue stops by itself", within_s=60)
+    scene.until(lambda: scene.admin.suspension("events"), "the queue stops by itself", within_s=60)
     scene.pass_time(2)
-    died = len(scene.desk.ids("dead", most=10**6))
+    died = len(scene.admin.ids("dead", most=10**6))
     scene.expect(died <= 60, f"{died} jobs died before the queue stopped")
     scene.notes.append(f"the queue stopped after {died} deaths")
     scene.lever("behaviour", {"poison": []})
-    scene.desk.resume("events")
-    scene.desk.replay(scene.desk.ids("dead", most=10**6), note={"reason": "the cause is mended"})
+    scene.admin.resume("events")
+    scene.admin.replay(scene.admin.ids("dead", most=10**6), note={"reason": "the cause is mended"})
 
 
 @fault(
@@ -91,14 +91,14 @@ def fails_on_one(scene: Scene, _chance: Random, size: Size) -> None:
     scene.until(scene.waiting, "the bad one waits", within_s=30)
     scene.may_die = 1
     for number in range(1, size.jobs):
-        if scene.desk.ids("dead"):
+        if scene.admin.ids("dead"):
             break
         if size.hurry:
             scene.let_waiting_time_pass()
         scene.send([number])
         scene.until(lambda: scene.open_jobs() <= 1, "the good one is done", within_s=90)
         scene.pass_time(0.5)
-    record = scene.desk.record(scene.sent[0])
+    record = scene.admin.record(scene.sent[0])
     scene.expect(bool(record and "with 500" in record.result["reason"]), "the death is not named as such")
     if record:
         scene.notes.append(f"dead after {record.attempts} attempts")
@@ -117,8 +117,8 @@ def deadly_payload(scene: Scene, _chance: Random, size: Size) -> None:
     scene.send(range(min(size.jobs, 200)))
     scene.may_die = 1
     scene.finish(within_s=size.patience_s + 120, hurry=size.hurry)
-    (died,) = scene.desk.ids("dead") or [""]
-    record = scene.desk.record(died)
+    (died,) = scene.admin.ids("dead") or [""]
+    record = scene.admin.record(died)
     scene.expect(died == scene.sent[DEADLY], "another job than the deadly one died")
     scene.expect(
         bool(record and record.result.get("error") == "WorkerLost"), "the death is not named as such"

@@ -11,7 +11,7 @@ from random import Random
 from chaos.payloads import payload
 from chaos.scenario import Scenarios, Size
 from chaos.scene import Scene
-from producers.console import AWAY, DONE
+from producers.cli.console import AWAY, DONE
 from producers.spool import WAITING
 
 fault = Scenarios()

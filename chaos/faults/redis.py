@@ -11,7 +11,7 @@ from redis import Redis
 from chaos.scenario import Scenarios, Size
 from chaos.scene import BATCH, Scene
 from chaos.sentinels import Sentinels
-from sandbox.redis_server import RedisServer
+from sandbox.launch.redis_server import RedisServer
 
 fault = Scenarios()
 

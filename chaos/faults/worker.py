@@ -28,7 +28,7 @@ def worker_killed(scene: Scene, chance: Random, size: Size) -> None:
         scene.until_called()
         scene.pass_time(delay)
         scene.processes.kill("worker")
-    scene.say(f"killed {size.kills} times; {len(scene.desk.ids('done', most=10**6))} done so far")
+    scene.say(f"killed {size.kills} times; {len(scene.admin.ids('done', most=10**6))} done so far")
     scene.start_worker()
 
 
@@ -55,7 +55,7 @@ def rolling_restart(scene: Scene, chance: Random, size: Size) -> None:
         scene.expect(code == 0, f"{name} ended with code {code} when it was asked to stop")
         scene.start_worker(name)
     scene.finish(within_s=size.patience_s, hurry=False)
-    records = scene.desk.records(list(scene.sent.values()))
+    records = scene.admin.records(list(scene.sent.values()))
     again = sum(record.attempts > 1 for record in records)
     scene.expect(again == 0, f"{again} jobs were claimed more than once")
 
@@ -84,7 +84,7 @@ def stopped_in_hang(scene: Scene, _chance: Random, size: Size) -> None:
     scene.no_faults()
     scene.start_worker()
     scene.finish(within_s=size.patience_s, hurry=size.hurry)
-    lost = sum(record.lost for record in scene.desk.records(list(scene.sent.values())))
+    lost = sum(record.lost for record in scene.admin.records(list(scene.sent.values())))
     scene.expect(lost == 0, f"{lost} jobs count as having lost their worker")
 
 

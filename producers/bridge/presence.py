@@ -7,9 +7,9 @@ from typing import cast
 import structlog
 from redis import Redis
 
-from producers.bridge.lists import OLDEST, give_back
+from producers.bridge.sources import OLDEST, give_back
 from workers.ledger import keys
-from workers.ledger.ledger import answering
+from workers.ledger.connection import answering
 
 log = structlog.get_logger("tq.bridge")
 

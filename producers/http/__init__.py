@@ -1,1 +1,1 @@
-"""The HTTP door: what NiFi's InvokeHTTP and everything else that speaks HTTP sends becomes jobs."""
+"""The HTTP entry point: what NiFi's InvokeHTTP and everything else that speaks HTTP sends becomes jobs."""

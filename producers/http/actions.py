@@ -6,15 +6,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.body import read_body
-from producers.http.door import Door, answer, sender_key, trace
+from producers.http.auth import TokenHolder
+from producers.http.context import HttpContext, answer, sender_key, trace
 from producers.http.events import reused
 from producers.http.problems import Problem
-from producers.http.shapes import Outcome
-from producers.http.tokens import Caller
-from workers.action_arguments import fields_of, read_action, title
-from workers.errors import InputError
-from workers.jobs import Job
+from producers.http.request import read_body
+from producers.http.schemas import Outcome
+from workers.core.errors import InputError
+from workers.core.jobs import Job
+from workers.payload.actions import fields_of, read_action, title
 
 #: The last part of the path and the kind of job that it asks for.
 ACTIONS = {
@@ -32,17 +32,17 @@ LONGEST_WAIT_S = 60.0
 _MOST_BYTES = 65_536
 
 
-async def post_action(door: Door, request: Request, caller: Caller) -> Response:
+async def post_action(context: HttpContext, request: Request, caller: TokenHolder) -> Response:
     """Accept an action; with `?wait=SECONDS` answer its outcome where it comes in time."""
     kind = ACTIONS.get(request.path_params["action"])
     if kind is None:
         raise Problem(404, "not_found", f"there is no such action; there are {', '.join(ACTIONS)}")
     wait_s = _wait(request)
     job = await _job(kind, request, caller)
-    (accepted,) = await door.ledger.accept([job])
+    (accepted,) = await context.ledger.accept([job])
     if accepted.conflict:
         raise reused([job], accepted.id)
-    entry = await door.waiters.outcome(accepted.id, wait_s)
+    entry = await context.waiters.outcome(accepted.id, wait_s)
     body = Outcome(
         id=accepted.id,
         status="queued",
@@ -57,7 +57,7 @@ async def post_action(door: Door, request: Request, caller: Caller) -> Response:
     )
 
 
-async def _job(kind: str, request: Request, caller: Caller) -> Job:
+async def _job(kind: str, request: Request, caller: TokenHolder) -> Job:
     data = await read_body(request, most_bytes=_MOST_BYTES)
     if not data.strip():
         raise Problem(
@@ -72,7 +72,7 @@ async def _job(kind: str, request: Request, caller: Caller) -> Job:
     return Job(
         kind,
         arguments,
-        door="http",
+        producer="http",
         title=title(kind, arguments),
         trace=trace(request),
         key=sender_key(request, caller),

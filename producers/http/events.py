@@ -1,25 +1,29 @@
-"""`POST /v1/events`: payloads in whatever form they come become jobs, or are refused with the reason."""
+"""`POST /v1/events`: payloads in whatever form they come become jobs, or are refused with the reason.
+
+`POST /v1/events:validate`: what a payload would become, for whoever builds a flow; nothing is accepted.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.body import read_body
-from producers.http.door import Door, answer, flag, sender_key, trace
-from producers.http.headers import header
+from producers.http.auth import TokenHolder
+from producers.http.context import HttpContext, answer, flag, sender_key, trace
 from producers.http.problems import Problem
-from producers.http.shapes import BatchQueued, Item, ItemError, Queued
-from producers.http.tokens import Caller
-from workers.intake import Refused, accepted_only, refused_only
-from workers.jobs import Job, compact
+from producers.http.request import header, read_body
+from producers.http.schemas import BatchQueued, Checked, Item, ItemError, Queued, Validation
+from workers.core.jobs import Job, compact
 from workers.ledger.accept import Accepted
 from workers.ledger.quarantine import Unreadable
+from workers.payload.builder import plan_event
 from workers.payload.cloudevents import is_key, key_of
+from workers.payload.intake import PayloadItem, RejectedPayload, accepted_only, refused_only
 
 #: Bytes above which a body is read in a thread, so that reading it keeps nobody else waiting.
 _READ_ASIDE = 262_144
@@ -30,51 +34,51 @@ _STATUS = {"empty": 400, "not_json": 400, "too_large": 413}
 _KEY_REUSED = "key_reused"
 
 
-async def post_events(door: Door, request: Request, caller: Caller) -> Response:
+async def post_events(context: HttpContext, request: Request, caller: TokenHolder) -> Response:
     """Accept what can be accepted of the body; all or nothing with `?atomic=true`."""
     atomic = flag(request, "atomic")
-    data = await _body(door, request)
+    data = await _body(context, request)
     key = sender_key(request, caller) or _cloud_event_key(request)
-    found = await _read(door, data, key=key, trace=trace(request))
+    found = await _read(context, data, key=key, trace=trace(request))
     refused = refused_only(found)
     if len(refused) == len(found) or (atomic and refused):
         raise refusal(refused, alone=len(found) == 1)
     if len(found) == 1 and data.lstrip()[:1] != b"[":
-        return await _accept_one(door, caller, accepted_only(found)[0])
+        return await _accept_one(context, caller, accepted_only(found)[0])
     jobs = accepted_only(found)
-    answers = await (door.ledger.accept_whole(jobs) if atomic else door.ledger.accept(jobs))
+    answers = await (context.ledger.accept_whole(jobs) if atomic else context.ledger.accept(jobs))
     if atomic and answers[0].conflict:
         raise reused(jobs, answers[0].id)
-    return await _answer_many(door, caller, found, answers)
+    return await _answer_many(context, caller, found, answers)
 
 
-async def _body(door: Door, request: Request) -> bytes:
-    data = await read_body(request, most_bytes=door.settings.http_max_body_bytes)
-    door.meters.bytes.inc(len(data))
+async def _body(context: HttpContext, request: Request) -> bytes:
+    data = await read_body(request, most_bytes=context.settings.http_max_body_bytes)
+    context.metrics_.bytes.inc(len(data))
     return data
 
 
-async def _read(door: Door, data: bytes, *, key: str, trace: str) -> list[Job | Refused]:
+async def _read(context: HttpContext, data: bytes, *, key: str, trace: str) -> list[Job | RejectedPayload]:
     if len(data) > _READ_ASIDE:
-        found = await run_in_threadpool(door.intake.jobs, data, key=key, trace=trace)
+        found = await run_in_threadpool(context.intake.jobs, data, key=key, trace=trace)
     else:
-        found = door.intake.jobs(data, key=key, trace=trace)
-    check_count(door, len(found))
+        found = context.intake.jobs(data, key=key, trace=trace)
+    check_count(context, len(found))
     return found
 
 
-def check_count(door: Door, count: int) -> None:
+def check_count(context: HttpContext, count: int) -> None:
     """Raise Problem for more items than one request may hold."""
-    if count > door.settings.http_max_items:
+    if count > context.settings.http_max_items:
         raise Problem(
             413,
             "too_many_items",
-            f"{count} payloads in one request, the limit is {door.settings.http_max_items} "
+            f"{count} payloads in one request, the limit is {context.settings.http_max_items} "
             "(TQ_HTTP_MAX_ITEMS); send smaller batches",
         )
 
 
-def refusal(refused: Sequence[Refused], *, alone: bool) -> Problem:
+def refusal(refused: Sequence[RejectedPayload], *, alone: bool) -> Problem:
     """Return what is answered when nothing of a request is accepted; the first reason leads."""
     first = refused[0]
     status = 422 if any(one.code not in _STATUS for one in refused) else _STATUS[first.code]
@@ -86,11 +90,11 @@ def refusal(refused: Sequence[Refused], *, alone: bool) -> Problem:
     )
 
 
-async def _accept_one(door: Door, caller: Caller, job: Job) -> Response:
-    (accepted,) = await door.ledger.accept([job])
+async def _accept_one(context: HttpContext, caller: TokenHolder, job: Job) -> Response:
+    (accepted,) = await context.ledger.accept([job])
     if accepted.conflict:
         raise reused([job], accepted.id)
-    _count_duplicates(door, caller, [accepted])
+    _count_duplicates(context, caller, [accepted])
     return answer(queued(job, accepted), 202)
 
 
@@ -106,21 +110,24 @@ def queued(job: Job, accepted: Accepted) -> Queued:
 
 
 async def _answer_many(
-    door: Door, caller: Caller, found: Sequence[Job | Refused], answers: Sequence[Accepted]
+    context: HttpContext,
+    caller: TokenHolder,
+    found: Sequence[Job | RejectedPayload],
+    answers: Sequence[Accepted],
 ) -> Response:
     """Keep the bad ones, after the good are accepted: else a refusal by Redis would leave only the bad."""
     coming = iter(answers)
-    outcomes = [(one, None if isinstance(one, Refused) else next(coming)) for one in found]
+    outcomes = [(one, None if isinstance(one, RejectedPayload) else next(coming)) for one in found]
     good = [accepted for _, accepted in outcomes if accepted and not accepted.conflict]
     if not good:
         raise reused(accepted_only(found), answers[0].id)
     bad = [
         _unreadable(one, accepted, caller) for one, accepted in outcomes if not accepted or accepted.conflict
     ]
-    kept_ids = await door.ledger.keep(bad)
+    kept_ids = await context.ledger.keep(bad)
     batch_id = os.urandom(12).hex()
-    await door.ledger.note_batch(batch_id, [accepted.id for accepted in good], refused=kept_ids)
-    _count_duplicates(door, caller, good)
+    await context.ledger.note_batch(batch_id, [accepted.id for accepted in good], refused=kept_ids)
+    _count_duplicates(context, caller, good)
     kept = iter(zip(bad, kept_ids, strict=True))
     items = [
         _accepted_item(index, one, accepted)
@@ -146,13 +153,13 @@ def _accepted_item(index: int, job: Job, accepted: Accepted) -> Item:
     return Item(index, 202, id=accepted.id, duplicate=not accepted.created, warnings=job.warnings)
 
 
-def _refused_item(index: int, one: Job | Refused, kept: Unreadable, quarantine_id: str) -> Item:
-    field = one.field if isinstance(one, Refused) else ""
+def _refused_item(index: int, one: Job | RejectedPayload, kept: Unreadable, quarantine_id: str) -> Item:
+    field = one.field if isinstance(one, RejectedPayload) else ""
     return Item(index, 422, code=kept.code, detail=kept.reason, field=field, quarantine_id=quarantine_id)
 
 
-def _unreadable(one: Job | Refused, accepted: Accepted | None, caller: Caller) -> Unreadable:
-    if isinstance(one, Refused):
+def _unreadable(one: Job | RejectedPayload, accepted: Accepted | None, caller: TokenHolder) -> Unreadable:
+    if isinstance(one, RejectedPayload):
         return Unreadable("http", caller.name, one.code, one.detail, one.raw)
     reason = reused([one], accepted.id if accepted else "").detail
     return Unreadable("http", caller.name, _KEY_REUSED, reason, compact(one.arguments["payload"]))
@@ -173,6 +180,25 @@ def _cloud_event_key(request: Request) -> str:
     return key_of(source, event_id) if source and event_id else ""
 
 
-def _count_duplicates(door: Door, caller: Caller, accepted: Sequence[Accepted]) -> None:
+def _count_duplicates(context: HttpContext, caller: TokenHolder, accepted: Sequence[Accepted]) -> None:
     if duplicates := sum(not one.created for one in accepted):
-        door.meters.duplicates.labels(caller.name).inc(duplicates)
+        context.metrics_.duplicates.labels(caller.name).inc(duplicates)
+
+
+async def post_validate(context: HttpContext, request: Request, _caller: TokenHolder) -> Response:
+    """Answer the plan of each payload, or why there is none."""
+    data = await read_body(request, most_bytes=context.settings.http_max_body_bytes)
+    pieces = await run_in_threadpool(lambda: list(context.intake.pieces(data)))
+    check_count(context, len(pieces))
+    items = await run_in_threadpool(lambda: [_checked(context, piece) for piece in pieces])
+    return answer(Validation(all(item.valid for item in items), len(items), items))
+
+
+def _checked(context: HttpContext, piece: PayloadItem | RejectedPayload) -> Checked:
+    job = context.intake.job(piece) if isinstance(piece, PayloadItem) else piece
+    index = piece.position - 1
+    if isinstance(job, RejectedPayload):
+        return Checked(index, False, code=job.code, detail=job.detail, field=job.field)
+    payload = job.arguments["payload"]
+    plan = plan_event(payload, received_at=datetime.now(UTC), options=context.dialect, warnings=job.warnings)
+    return Checked(index, True, id=job.id, payload=payload, plan=plan)

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from producers.http import shapes
+from producers.http import schemas
 from producers.http.actions import ACTIONS, LONGEST_WAIT_S
 from producers.http.problems import PROBLEM_JSON
-from workers.action_arguments import SHAPES
+from workers.payload.actions import SHAPES
 
 #: Version of the API; paths begin with it.
 VERSION = "1"
@@ -60,11 +60,11 @@ _PAYLOAD: dict[str, Any] = {
 
 def document() -> dict[str, Any]:
     """Return the document (OpenAPI 3.1)."""
-    names = {name: struct for name, struct in vars(shapes).items() if _is_struct(struct)}
+    names = {name: struct for name, struct in vars(schemas).items() if _is_struct(struct)}
     actions = {SHAPES[kind].__name__: SHAPES[kind] for kind in ACTIONS.values()}
     structs = [*names.values(), *actions.values()]
-    _, schemas = msgspec.json.schema_components(structs, ref_template=_REF)
-    for schema in schemas.values():
+    _, components = msgspec.json.schema_components(structs, ref_template=_REF)
+    for schema in components.values():
         # Python 3.13 takes the indentation out of docstrings itself, earlier ones do not.
         schema["description"] = inspect.cleandoc(schema.get("description", ""))
     return {
@@ -76,7 +76,7 @@ def document() -> dict[str, Any]:
         },
         "paths": _paths(),
         "components": {
-            "schemas": {**schemas, "Payload": _PAYLOAD},
+            "schemas": {**components, "Payload": _PAYLOAD},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "basic": {"type": "http", "scheme": "basic", "description": "Any user; password: the token."},
@@ -87,7 +87,7 @@ def document() -> dict[str, Any]:
 
 
 def _is_struct(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, Struct) and value.__module__ == shapes.__name__
+    return isinstance(value, type) and issubclass(value, Struct) and value.__module__ == schemas.__name__
 
 
 def _paths() -> dict[str, Any]:

@@ -9,8 +9,8 @@ from math import ceil
 import msgspec
 from starlette.responses import Response
 
-from producers.http.shapes import ItemError, ProblemDetails
-from workers.errors import Busy, ServiceAway
+from producers.http.schemas import ItemError, ProblemDetails
+from workers.core.errors import Busy, ServiceAway
 
 #: Characters of a problem's first field, so that it survives where only the beginning is kept.
 MOST_DETAIL = 190

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from producers.smart_response.arguments import COMMON, Switch, Syntax, Word, read_pairs
-from workers.errors import InputError
-from workers.jobs import Job
+from producers.smart_response.syntax import COMMON, Switch, Syntax, Word, read_pairs
+from workers.core.errors import InputError
+from workers.core.jobs import Job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     #: Makes a job's arguments of the words and the switches' values; raises InputError.
     Build = Callable[[Sequence[str], dict[str, str]], dict[str, Any]]
 
-#: The door through which these jobs come.
-DOOR = "smart-response"
+#: The producer through which these jobs come.
+PRODUCER = "smart-response"
 
 #: Alarm fields that a sighting takes, by LogRhythm's own names, and what its console calls them.
 ALARM_FIELDS = {
@@ -54,7 +54,7 @@ class Action:
             raise InputError(f"is no option of {self.syntax.name}", field=unknown)
         arguments = self._build(words, values)
         title = " ".join(str(arguments[word.key]) for word in self.syntax.words[:2])
-        return Job(self.kind, arguments, door=DOOR, title=title[:200], trace=trace)
+        return Job(self.kind, arguments, producer=PRODUCER, title=title[:200], trace=trace)
 
 
 def _indicator(words: Sequence[str], _values: dict[str, str]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The way to the ledger: a bare socket where the URL is plain, else redis-py."""
+"""The way to the ledger: a bare socket where the URL is plain, else redis-py.
+
+Waiting for what becomes of a job, for as long as that makes sense.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import json
 import time
 from itertools import groupby
 
-from producers.smart_response.address import read_url
-from producers.smart_response.resp import Connection, Refused, away
+from producers.smart_response.redis_client import Connection, RedisError, away, read_url
+from workers.core.errors import ServiceAway
 from workers.ledger import keys
 from workers.ledger.accept import ACCEPT, Accepted, accept_command, read_answer
 
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
             """Hang up."""
 
     from producers.smart_response.settings import StubSettings
-    from workers.jobs import Job
+    from workers.core.jobs import Job
 
 #: Milliseconds of one blocking read: shorter than the socket's patience, or it would look like an outage.
 BLOCK_MS = 1000
@@ -97,7 +100,7 @@ class BareLink:
     def _call(self, *command: str | bytes | int) -> Any:
         try:
             return self._connection.call(*command)
-        except Refused as error:
+        except RedisError as error:
             raise away(error) from error
 
 
@@ -105,12 +108,12 @@ class WideLink:
     """The ledger through redis-py, for Sentinel and whatever else only it can reach."""
 
     def __init__(self, settings: StubSettings) -> None:
-        from workers.ledger.connect import connect as connect_redis
-        from workers.ledger.desk import Desk
+        from workers.ledger.admin import LedgerAdmin
+        from workers.ledger.connection import connect as connect_redis
         from workers.ledger.ledger import Ledger
 
         redis = connect_redis(settings.redis_url)
-        self._desk = Desk(redis)
+        self._admin = LedgerAdmin(redis)
         self._ledger = Ledger(
             redis,
             most_open=settings.max_open_jobs,
@@ -124,12 +127,12 @@ class WideLink:
 
     def outcome(self, job_id: str, wait_s: float) -> Outcome | None:
         """Wait for what becomes of a job."""
-        entry = self._desk.outcome(job_id, wait_s=wait_s)
+        entry = self._admin.outcome(job_id, wait_s=wait_s)
         return None if entry is None else (entry.state, entry.note)
 
     def away(self, service: str) -> str:
         """Return why a service is called by nobody now; "" while it is well."""
-        return self._desk.away(service).get("reason", "")
+        return self._admin.away(service).get("reason", "")
 
     def close(self) -> None:
         """Hang up."""
@@ -140,3 +143,34 @@ def connect(settings: StubSettings) -> Link:
     """Connect to the ledger; raises ServiceAway("redis"), and ConfigError for a URL that cannot be read."""
     address = read_url(settings.redis_url)
     return WideLink(settings) if address is None else BareLink(Connection(address), settings)
+
+
+#: Seconds after which we look whether waiting makes sense; an idle worker answers sooner.
+FIRST_LOOK_S = 1.0
+
+
+def outcome(link: Link, job_id: str, wait_s: float) -> Outcome:
+    """Return the state done, dead or waiting with what was noted; "waiting" has the reason for not knowing more."""
+    if wait_s <= 0:
+        return _not_known("nobody waited for the outcome")
+    try:
+        found = _awaited(link, job_id, wait_s)
+    except ServiceAway as error:
+        return _not_known(str(error))
+    except KeyboardInterrupt:
+        return _not_known("nobody waited any longer for the outcome")
+    return found or _not_known(f"the workers have not come to it within {wait_s:g} s")
+
+
+def _awaited(link: Link, job_id: str, wait_s: float) -> Outcome | None:
+    """Wait for the outcome; while ThreatQ is known to be away, only for a moment."""
+    found = link.outcome(job_id, min(wait_s, FIRST_LOOK_S))
+    if found is not None or wait_s <= FIRST_LOOK_S:
+        return found
+    if reason := link.away("threatq"):
+        return _not_known(reason)
+    return link.outcome(job_id, wait_s - FIRST_LOOK_S)
+
+
+def _not_known(reason: str) -> Outcome:
+    return "waiting", {"reason": reason}

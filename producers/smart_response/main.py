@@ -7,16 +7,15 @@ import os
 import sys
 import time
 
-from producers import output, remembered
+from producers.cli import output, remembered
 from producers.smart_response import report
-from producers.smart_response.arguments import seconds
 from producers.smart_response.commands import ACTIONS
-from producers.smart_response.link import connect
-from producers.smart_response.outcome import outcome
-from producers.smart_response.runlog import RunLog
+from producers.smart_response.link import connect, outcome
+from producers.smart_response.report import RunLog
 from producers.smart_response.settings import read_settings
-from workers.errors import ConfigError, InputError, ServiceAway, TqError
-from workers.traceparent import trace_of
+from workers.core.errors import ConfigError, InputError, ServiceAway, TqError
+from workers.core.text import seconds
+from workers.core.trace import trace_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,14 +25,14 @@ if TYPE_CHECKING:
     from producers.smart_response.commands import Action
     from producers.smart_response.link import Link
     from producers.smart_response.settings import StubSettings
-    from workers.jobs import Job
+    from workers.core.jobs import Job
 
 
 #: What a shell expects of a command that Ctrl-C ended.
 INTERRUPTED = 130
 
 
-class Answer:
+class ActionAnswer:
     """How a run ended: the exit code, the text, and the same for machines."""
 
     __slots__ = ("exit_code", "fields", "outcome", "text")
@@ -46,7 +45,7 @@ class Answer:
         return json.dumps({"outcome": self.outcome, "exit_code": self.exit_code, **self.fields})
 
 
-class Run:
+class ActionRun:
     """One call of one action."""
 
     def __init__(self, action: Action, argv: Sequence[str]) -> None:
@@ -56,7 +55,7 @@ class Run:
         self.places = _places(self.values)
         self.log = RunLog(self.places["loglocation"], 1, action.syntax.name)
 
-    def answer(self) -> Answer:
+    def answer(self) -> ActionAnswer:
         """Carry the call out; nothing that can go wrong here is raised."""
         try:
             self.log = RunLog(self.places["loglocation"], _verbosity(self.places), self.action.syntax.name)
@@ -73,19 +72,19 @@ class Run:
         except Exception as error:
             return self._unexpected(error)
 
-    def _unexpected(self, error: Exception) -> Answer:
+    def _unexpected(self, error: Exception) -> ActionAnswer:
         """Tell of a fault of ours in a line; the log has where it happened."""
         import traceback
 
         self.log.detail(traceback=traceback.format_exc())
         why = f"this should not happen ({type(error).__name__}: {error}); with -v3 -ll FOLDER the log has the details"
-        return Answer(1, "failed", report.dead(self.action.name, "", {"reason": why}), error=why)
+        return ActionAnswer(1, "failed", report.dead(self.action.name, "", {"reason": why}), error=why)
 
-    def _not_done(self, error: TqError, reason: str) -> Answer:
+    def _not_done(self, error: TqError, reason: str) -> ActionAnswer:
         text = report.failed(self.action.name, reason)
-        return Answer(error.exit_code, "refused", text, error=str(error))
+        return ActionAnswer(error.exit_code, "refused", text, error=str(error))
 
-    def _send(self, job: Job, settings: StubSettings, wait_s: float) -> Answer:
+    def _send(self, job: Job, settings: StubSettings, wait_s: float) -> ActionAnswer:
         try:
             link = connect(settings)
             (accepted,) = link.accept([job])
@@ -97,20 +96,20 @@ class Run:
         link.close()
         return self._told(accepted.id, state, note)
 
-    def _told(self, job_id: str, state: str, note: dict[str, Any]) -> Answer:
+    def _told(self, job_id: str, state: str, note: dict[str, Any]) -> ActionAnswer:
         name, reason = self.action.name, str(note.get("reason", ""))
         if state == "done":
-            return Answer(0, "done", report.done(name, job_id, note), job=job_id, result=note)
+            return ActionAnswer(0, "done", report.done(name, job_id, note), job=job_id, result=note)
         if state == "dead":
-            return Answer(1, "failed", report.dead(name, job_id, note), job=job_id, error=reason)
-        return Answer(0, "accepted", report.accepted(name, job_id, reason), job=job_id, why=reason)
+            return ActionAnswer(1, "failed", report.dead(name, job_id, note), job=job_id, error=reason)
+        return ActionAnswer(0, "accepted", report.accepted(name, job_id, reason), job=job_id, why=reason)
 
-    def _keep(self, job: Job, settings: StubSettings, error: ServiceAway) -> Answer:
+    def _keep(self, job: Job, settings: StubSettings, error: ServiceAway) -> ActionAnswer:
         """Keep the job on disk; raises NotKept where even that is impossible."""
         spool = self._spool(settings)
         spool.keep([job])
         text = report.kept(self.action.name, job.id, str(error), spool.folder)
-        return Answer(error.exit_code, "kept", text, job=job.id, error=str(error), spool=spool.folder)
+        return ActionAnswer(error.exit_code, "kept", text, job=job.id, error=str(error), spool=spool.folder)
 
     def _deliver_earlier(self, link: Link, settings: StubSettings) -> None:
         """Send what earlier runs kept; what goes wrong with that is no concern of this action."""
@@ -150,7 +149,7 @@ def run(action: Action, argv: Sequence[str]) -> int:
 
 
 def _carry_out(action: Action, argv: Sequence[str]) -> int:
-    here = Run(action, argv)
+    here = ActionRun(action, argv)
     if "help" in here.values:
         _print(action.syntax.help())
         return 0

@@ -1,6 +1,6 @@
 """The few settings of a stub, read without a YAML library wherever that says the same.
 
-What is not plain to read here is left to `workers.config`, which also has the words for what is wrong.
+What is not plain to read here is left to `workers.settings.model`, which also has the words for what is wrong.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import os
 
-from workers.errors import ConfigError
-from workers.ledger.replicas import NO_REPLICAS, Replicas
+from workers.core.errors import ConfigError
+from workers.ledger.accept import NO_REPLICAS, Replicas
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workers.config import Loaded
+    from workers.settings.loading import Loaded
 
 #: The settings that a stub needs, with their defaults as text; a test holds them against the model.
 DEFAULTS = {
@@ -68,7 +68,7 @@ def read_settings(folder: str, environ: Mapping[str, str]) -> StubSettings:
             return _checked(quick, path)
         except ValueError:
             pass
-    from workers.config import load
+    from workers.settings.loading import load
 
     return _of(load(folder or None, environ))
 

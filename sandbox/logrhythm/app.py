@@ -15,7 +15,7 @@ from sandbox.logrhythm.config import LogRhythmConfig
 from sandbox.logrhythm.control import ROUTES
 from sandbox.logrhythm.faults import BASE, FaultyGateway
 from sandbox.logrhythm.replies import Refused
-from sandbox.logrhythm.world import World
+from sandbox.logrhythm.store import World
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

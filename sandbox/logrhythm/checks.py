@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sandbox.logrhythm.config import ADMIN_ID, LogRhythmConfig, Person
+from sandbox.logrhythm.replies import ACCESS, DATA_TYPES, ITEM_TYPES, LIST_TYPES, STATUSES, use_contexts
 from sandbox.logrhythm.store import Item, StoredList
-from sandbox.logrhythm.vocabulary import ACCESS, DATA_TYPES, ITEM_TYPES, LIST_TYPES, STATUSES, use_contexts
 
 _FLAGS = ("restrictedRead", "needToNotify", "doesExpire")
 _REQUIRED = ("name", "listType", "autoImportOption", "readAccess", "writeAccess", "entityName", *_FLAGS)

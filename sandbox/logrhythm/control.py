@@ -12,9 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.logrhythm import faults
-from sandbox.logrhythm.store import StoredList
+from sandbox.logrhythm.store import StoredList, World, world_of
 from sandbox.logrhythm.tokens import mint
-from sandbox.logrhythm.world import World, world_of
 
 
 class Filling(Struct):

@@ -13,9 +13,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from sandbox.logrhythm.checks import item_problems
 from sandbox.logrhythm.replies import DEADLOCK, Refused, invalid
-from sandbox.logrhythm.store import Item, StoredList
+from sandbox.logrhythm.store import Item, StoredList, World, world_of
 from sandbox.logrhythm.wire import pieces
-from sandbox.logrhythm.world import World, world_of
 
 
 class Items(Struct):

@@ -11,11 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from sandbox.logrhythm.checks import owner_is_valid, summary_problems
-from sandbox.logrhythm.replies import BAD_OWNER, NAME_TAKEN, Refused, invalid, too_long
-from sandbox.logrhythm.store import StoredList
-from sandbox.logrhythm.vocabulary import LIST_TYPES
+from sandbox.logrhythm.replies import BAD_OWNER, LIST_TYPES, NAME_TAKEN, Refused, invalid, too_long
+from sandbox.logrhythm.store import StoredList, world_of
 from sandbox.logrhythm.wire import pieces
-from sandbox.logrhythm.world import world_of
 
 #: Lists on a page, and items of a list, for a caller that does not say.
 PAGE_SIZE, ITEMS_THRESHOLD = 100, 1000

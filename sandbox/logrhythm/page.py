@@ -8,8 +8,7 @@ from itertools import islice
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from sandbox.logrhythm.store import StoredList
-from sandbox.logrhythm.world import World, world_of
+from sandbox.logrhythm.store import StoredList, World, world_of
 
 #: Values shown of each list.
 SAMPLES = 3

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.logrhythm.config import Person
 from sandbox.logrhythm.replies import Refused, invalid
-from sandbox.logrhythm.world import World, world_of
+from sandbox.logrhythm.store import World, world_of
 
 #: When the records of the sandbox were last changed.
 _CHANGED = "2024-01-09T12:00:00Z"

@@ -12,7 +12,7 @@ import msgspec
 from sandbox.logrhythm.store import StoredList
 
 #: Items in one piece of the answer: about 500 kB, so a million items never stand in memory as JSON.
-ITEMS_A_PIECE = 2_000
+ITEMS_A_CHUNK = 2_000
 
 #: What JSON must escape; a block of values without it is written as it is.
 _SPECIAL = re.compile(r'["\\\x00-\x1f]')
@@ -41,9 +41,9 @@ def written(stored: StoredList) -> Iterator[bytes]:
         yield summary
         return
     yield summary[:-1] + b',"items":['
-    for start in range(0, len(values), ITEMS_A_PIECE):
+    for start in range(0, len(values), ITEMS_A_CHUNK):
         separator = "," if start else ""
-        yield (separator + ",".join(_texts(stored, values[start : start + ITEMS_A_PIECE]))).encode()
+        yield (separator + ",".join(_texts(stored, values[start : start + ITEMS_A_CHUNK]))).encode()
     yield b"]}"
 
 

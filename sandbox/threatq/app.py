@@ -6,11 +6,11 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from sandbox.threatq import children, connectors, control, library, lookups, objects, pages, searches
-from sandbox.threatq.call import Handler
-from sandbox.threatq.endpoint import endpoint, token_endpoint
-from sandbox.threatq.link import Link
-from sandbox.threatq.state import ThreatQ
+from sandbox.threatq import control, ui
+from sandbox.threatq.handlers import children, connectors, library, lookups, objects
+from sandbox.threatq.model.call import Handler
+from sandbox.threatq.model.state import ThreatQ
+from sandbox.threatq.serving import Link, endpoint, token_endpoint
 
 
 def create_app(threatq: ThreatQ) -> Starlette:
@@ -21,7 +21,7 @@ def create_app(threatq: ThreatQ) -> Starlette:
     ]
     token = Route("/api/token", token_endpoint(threatq), methods=["POST"])
     app = Starlette(
-        routes=[token, *api, *control.routes(threatq), *pages.routes(threatq)],
+        routes=[token, *api, *control.routes(threatq), *ui.routes(threatq)],
         middleware=[Middleware(Link, threatq=threatq)],
     )
     app.state.threatq = threatq
@@ -60,9 +60,9 @@ _ROUTES: list[_Entry] = [
     ("GET", "users/current", lookups.current_user, {}),
     ("GET", "configuration/proxy", lookups.proxy, {}),
     ("PUT", "indicator/{id:int}/scores", objects.set_score, {}),
-    ("GET", "search", searches.keywords, {}),
-    ("GET", "search/query", searches.index, {}),
-    ("POST", "search/query", searches.create, {}),
+    ("GET", "search", library.keywords, {}),
+    ("GET", "search/query", library.index, {}),
+    ("POST", "search/query", library.create, {}),
     ("GET", "connectors", connectors.index, {}),
     ("POST", "connectors", connectors.register, {}),
     ("GET", "connectors/{id:int}", connectors.show, {}),

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from sandbox.processes import Processes
-from sandbox.redis_server import RedisServer
-from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
-from tests.sandbox_threatq import SandboxThreatQ
+from sandbox.launch.processes import Processes
+from sandbox.launch.redis_server import RedisServer
+from sandbox.threatq.model.defaults import CLIENT_ID, EMAIL, PASSWORD
+from tests.support.sandbox_threatq import SandboxThreatQ
 
 #: Runs one of our commands with arguments, and text for its standard input.
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -1,4 +1,4 @@
-"""The doors before a running worker: one payload is one event whatever door it comes through; kills lose nothing."""
+"""The producers before a running worker: a payload is one event whichever it comes through; kills lose nothing."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from celery import Celery
 from redis import Redis
 
 from producers.redis_bridge import KEYS
-from sandbox.processes import Processes
+from sandbox.launch.processes import Processes
 from tests.acceptance.conftest import Command
-from tests.doors import Process, Shim
-from tests.sandbox_threatq import SandboxThreatQ
-from tests.waiting import until
+from tests.support.producers import Process, Shim
+from tests.support.sandbox_threatq import SandboxThreatQ
+from tests.support.waiting import until
 from workers.ledger import keys
-from workers.ledger.desk import Desk
+from workers.ledger.admin import LedgerAdmin
 
 pytestmark = pytest.mark.acceptance
 
@@ -41,13 +41,13 @@ def send_with_celery(redis_url: str, *payloads: dict[str, Any]) -> None:
 
 
 def test_a_celery_client_that_has_nothing_of_ours_gets_its_event(
-    working: Processes, redis_url: str, threatq_sandbox: SandboxThreatQ, desk: Desk
+    working: Processes, redis_url: str, threatq_sandbox: SandboxThreatQ, admin: LedgerAdmin
 ) -> None:
     send_with_celery(redis_url, event(1))
-    (job_id,) = until(lambda: desk.ids("done"), within_s=30)
-    record = desk.record(job_id)
+    (job_id,) = until(lambda: admin.ids("done"), within_s=30)
+    record = admin.record(job_id)
     assert record is not None
-    assert record.door == "celery"
+    assert record.producer == "celery"
     assert [row["title"] for row in threatq_sandbox.get("/api/events")["data"]] == ["event 1"]
 
 
@@ -93,7 +93,7 @@ class Sender(threading.Thread):
 
 
 def test_a_shim_that_is_killed_or_stopped_under_load_has_what_it_answered_202_in_the_ledger(
-    working: Processes, redis_url: str, redis: Redis, desk: Desk, tmp_path: Path
+    working: Processes, redis_url: str, redis: Redis, admin: LedgerAdmin, tmp_path: Path
 ) -> None:
     """Kill it three times hard and stop it twice politely, each time in the middle of eight senders."""
     chance = random.Random(7)
@@ -112,10 +112,10 @@ def test_a_shim_that_is_killed_or_stopped_under_load_has_what_it_answered_202_in
     assert shim.stop() == 0
     # Then every payload has one job, which is done once
     assert len(set(answered)) == len(answered) == 800
-    until(lambda: sum(desk.open_jobs().values()) == 0, within_s=60)
-    states = Counter(record.state for record in desk.records(answered))
+    until(lambda: sum(admin.open_jobs().values()) == 0, within_s=60)
+    states = Counter(record.state for record in admin.records(answered))
     assert states == {"done": 800}
-    assert desk.counts()["done:events.create:http"] == 800
+    assert admin.counts()["done:events.create:http"] == 800
 
 
 def test_one_payload_through_every_door_is_one_event(
@@ -123,7 +123,7 @@ def test_one_payload_through_every_door_is_one_event(
     command: Command,
     redis_url: str,
     redis: Redis,
-    desk: Desk,
+    admin: LedgerAdmin,
     threatq_sandbox: SandboxThreatQ,
     tmp_path: Path,
 ) -> None:
@@ -140,9 +140,9 @@ def test_one_payload_through_every_door_is_one_event(
     redis.xadd(KEYS["stream"], {"payload": text})
     send_with_celery(redis_url, event(1), event(2))
     # Then it is one job and one event; another payload, which came last, is another
-    until(lambda: len(desk.ids("done")) == 2, within_s=30)
+    until(lambda: len(admin.ids("done")) == 2, within_s=30)
     until(lambda: not redis.keys(keys.INGEST_PREFIX + "*push*") and not redis.xlen(KEYS["stream"]))
     assert (bridge.stop(), shim.stop()) == (0, 0)
     titles = sorted(row["title"] for row in threatq_sandbox.get("/api/events")["data"])
     assert titles == ["event 1", "event 2"]
-    assert desk.counts()["done:events.create:cli"] == desk.counts()["done:events.create:celery"] == 1
+    assert admin.counts()["done:events.create:cli"] == admin.counts()["done:events.create:celery"] == 1

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox_threatq import SandboxThreatQ
-from tests.terminal import Terminal
-from workers.config import load
+from tests.support.sandbox_threatq import SandboxThreatQ
+from tests.support.terminal import Terminal
+from workers.settings.loading import load
 
 pytestmark = pytest.mark.acceptance
 

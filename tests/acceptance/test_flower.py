@@ -14,13 +14,13 @@ import requests
 from playwright.sync_api import Error as BrowserError
 from playwright.sync_api import expect
 
-from sandbox.processes import Processes
-from sandbox.redis_server import free_port
+from sandbox.launch.processes import Processes
+from sandbox.launch.redis_server import free_port
 from tests.acceptance.conftest import Command, environment
-from tests.browser import WITHIN_MS, chromium
-from tests.waiting import until
-from workers.jobs import Job
-from workers.ledger.desk import Desk
+from tests.support.browser import WITHIN_MS, chromium
+from tests.support.waiting import until
+from workers.core.jobs import Job
+from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 
 pytestmark = pytest.mark.acceptance
@@ -59,7 +59,7 @@ def get(url: str, path: str) -> Any:
 
 
 def test_it_asks_for_the_password_and_shows_queues_and_finished_work(
-    flower: str, ledger: Ledger, desk: Desk
+    flower: str, ledger: Ledger, admin: LedgerAdmin
 ) -> None:
     # without the password nothing is shown
     for path in ("/", "/workers", "/api/workers", "/api/tasks"):
@@ -77,8 +77,8 @@ def test_it_asks_for_the_password_and_shows_queues_and_finished_work(
     def finished() -> list[dict[str, Any]]:
         # Flower begins to listen some time after it answers, so it is given work until it saw some.
         arguments = {"type": "FQDN", "value": f"{next(numbers)}.{secret}"}
-        (accepted,) = ledger.accept([Job("indicators.lookup", arguments, door="stub", title=secret)])
-        assert desk.outcome(accepted.id, wait_s=20) is not None
+        (accepted,) = ledger.accept([Job("indicators.lookup", arguments, producer="stub", title=secret)])
+        assert admin.outcome(accepted.id, wait_s=20) is not None
         tasks = get(flower, "/api/tasks").values()
         return [task for task in tasks if (task["name"], task["state"]) == ("enrichment.work", "SUCCESS")]
 
@@ -103,15 +103,15 @@ def test_without_a_login_it_does_not_start(command: Command, login: str, words: 
 
 
 def test_a_browser_is_asked_for_the_password_first_and_then_shows_queues_and_a_finished_task(
-    flower: str, ledger: Ledger, desk: Desk
+    flower: str, ledger: Ledger, admin: LedgerAdmin
 ) -> None:
     # Given work that was done while Flower listens, which begins some time after it answers
     values = iter(range(1_000))
 
     def seen() -> bool:
         arguments = {"type": "FQDN", "value": f"bad{next(values)}.example"}
-        (accepted,) = ledger.accept([Job("indicators.lookup", arguments, door="stub")])
-        assert desk.outcome(accepted.id, wait_s=20) is not None
+        (accepted,) = ledger.accept([Job("indicators.lookup", arguments, producer="stub")])
+        assert admin.outcome(accepted.id, wait_s=20) is not None
         # Of a task during which Flower began to listen it knows the end and no name.
         tasks = get(flower, "/api/tasks").values()
         return any((one["name"], one["state"]) == ("enrichment.work", "SUCCESS") for one in tasks)

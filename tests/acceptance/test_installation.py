@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployment import ROOT, our_services, words_of
-from tests.image import build
+from tests.support.deployment import ROOT, our_services, words_of
+from tests.support.image import build
 
 pytestmark = pytest.mark.acceptance
 

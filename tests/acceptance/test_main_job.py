@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from sandbox.processes import Processes
+from sandbox.launch.processes import Processes
 from tests.acceptance.conftest import Command
-from tests.sandbox_threatq import SandboxThreatQ
-from tests.waiting import until
-from workers.jobs import Job
+from tests.support.sandbox_threatq import SandboxThreatQ
+from tests.support.waiting import until
+from workers.core.jobs import Job
 from workers.ledger import keys
-from workers.ledger.desk import Desk
+from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 
 pytestmark = pytest.mark.acceptance
@@ -82,7 +82,7 @@ def test_the_same_payload_three_times_is_one_event(
 def test_an_event_whose_answer_was_lost_is_found_again_and_completed(
     working: Processes,
     command: Command,
-    desk: Desk,
+    admin: LedgerAdmin,
     threatq_sandbox: SandboxThreatQ,
     example_payload: Payload,
 ) -> None:
@@ -92,7 +92,7 @@ def test_an_event_whose_answer_was_lost_is_found_again_and_completed(
     # When the payload is sent and the job waits for ThreatQ to be well again
     sent = command("tq-conn-events-builder", "-p", "-", text=json.dumps(example_payload))
     assert sent.returncode == 0
-    until(lambda: desk.ids("done"), within_s=30)
+    until(lambda: admin.ids("done"), within_s=30)
     # Then there is one event, whole
     (event,) = threatq_sandbox.get("/api/events")["data"]
     assert threatq_sandbox.get(f"/api/events/{event['id']}/indicators")["total"] == 1
@@ -112,34 +112,38 @@ def test_a_private_address_becomes_an_asset_and_no_indicator(
 
 
 def test_while_threatq_is_away_payloads_wait_and_are_done_when_it_is_back(
-    working: Processes, ledger: Ledger, desk: Desk, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+    working: Processes,
+    ledger: Ledger,
+    admin: LedgerAdmin,
+    threatq_sandbox: SandboxThreatQ,
+    example_payload: Payload,
 ) -> None:
     # Given a ThreatQ that closes every connection
     away = threatq_sandbox.fault("drop_before")
     ids = [
-        ledger.accept([Job("events.create", {"payload": example_payload | {"n": n}}, door="cli")])[0].id
+        ledger.accept([Job("events.create", {"payload": example_payload | {"n": n}}, producer="cli")])[0].id
         for n in range(20)
     ]
-    until(lambda: desk.away("threatq"), within_s=30)
-    assert desk.ids("dead") == []
+    until(lambda: admin.away("threatq"), within_s=30)
+    assert admin.ids("dead") == []
     # When it is back
     threatq_sandbox.control(f"faults/{away['id']}", method="DELETE")
     # Then all are done
-    until(lambda: len(desk.ids("done")) == len(ids), within_s=60)
-    assert desk.away("threatq") == {}
+    until(lambda: len(admin.ids("done")) == len(ids), within_s=60)
+    assert admin.away("threatq") == {}
 
 
 def test_a_bell_that_was_lost_is_rung_again(
-    working: Processes, ledger: Ledger, desk: Desk, redis: Redis, example_payload: Payload
+    working: Processes, ledger: Ledger, admin: LedgerAdmin, redis: Redis, example_payload: Payload
 ) -> None:
-    # Given a paused queue whose bells are gone
-    desk.pause("events")
-    ledger.accept([Job("events.create", {"payload": example_payload}, door="cli")])
-    until(lambda: not redis.llen(keys.bells("events")))
+    # Given a paused queue whose wake-ups are gone
+    admin.pause("events")
+    ledger.accept([Job("events.create", {"payload": example_payload}, producer="cli")])
+    until(lambda: not redis.llen(keys.wake_ups("events")))
     # When work may go on
-    desk.resume("events")
-    # Then beat rings for what is due
-    until(lambda: desk.ids("done"), within_s=30)
+    admin.resume("events")
+    # Then beat wakes what is due
+    until(lambda: admin.ids("done"), within_s=30)
 
 
 def test_a_payload_that_threatq_refuses_is_dead_alone_and_the_command_says_why(

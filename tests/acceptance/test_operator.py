@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from sandbox.processes import Processes
+from sandbox.launch.processes import Processes
 from tests.acceptance.conftest import Command
-from tests.sandbox_threatq import SandboxThreatQ
-from tests.waiting import until
-from workers.ctl.control import remote_control
-from workers.ledger.desk import Desk
+from tests.support.sandbox_threatq import SandboxThreatQ
+from tests.support.waiting import until
+from tqctl.queues import remote_control
+from workers.ledger.admin import LedgerAdmin
 
 pytestmark = pytest.mark.acceptance
 
@@ -50,7 +50,7 @@ def test_check_finds_nothing_wrong_with_a_system_that_runs(working: Processes, c
 
 
 def test_a_paused_queue_keeps_its_jobs_until_it_is_resumed(
-    working: Processes, command: Command, desk: Desk, redis_url: str
+    working: Processes, command: Command, admin: LedgerAdmin, redis_url: str
 ) -> None:
     # given a paused queue
     (worker,) = told(command, "pause", "events")["workers"]
@@ -61,19 +61,19 @@ def test_a_paused_queue_keeps_its_jobs_until_it_is_resumed(
     active = remote_control(redis_url).inspect().active_queues()
     assert "events" not in [queue["name"] for queue in active[worker]]
     assert told(command, "status")["queues"][0]["paused"]
-    assert desk.outcome(job_id, wait_s=1.5) is None
+    assert admin.outcome(job_id, wait_s=1.5) is None
 
     # when it is resumed
     assert told(command, "resume", "events")["workers"] == [worker]
 
     # then all of it is done
-    assert all((entry := desk.outcome(one, wait_s=20)) and entry.state == "done" for one in (job_id, other))
+    assert all((entry := admin.outcome(one, wait_s=20)) and entry.state == "done" for one in (job_id, other))
     active = remote_control(redis_url).inspect().active_queues()
     assert "events" in [queue["name"] for queue in active[worker]]
 
 
 def test_a_worker_that_starts_while_a_queue_is_paused_leaves_it_alone(
-    working: Processes, command: Command, desk: Desk
+    working: Processes, command: Command, admin: LedgerAdmin
 ) -> None:
     # given
     told(command, "pause", "enrichment")
@@ -86,9 +86,9 @@ def test_a_worker_that_starts_while_a_queue_is_paused_leaves_it_alone(
         answer = command("tq-lookup", "FQDN", "bad.example", TQ_WAIT_S="1")
 
         # then
-        assert desk.open_jobs()["enrichment"] == 1, answer
+        assert admin.open_jobs()["enrichment"] == 1, answer
         told(command, "resume", "enrichment")
-        until(lambda: desk.open_jobs()["enrichment"] == 0, within_s=20)
+        until(lambda: admin.open_jobs()["enrichment"] == 0, within_s=20)
     finally:
         working.stop("late")
 

@@ -10,12 +10,12 @@ import sys
 
 import pytest
 
-from tests.sandbox_threatq import SandboxThreatQ
-from tests.waiting import until
+from tests.support.sandbox_threatq import SandboxThreatQ
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.acceptance
 
-COMMAND = (sys.executable, "-c", "import sys; from sandbox.cli import main; sys.exit(main())")
+COMMAND = (sys.executable, "-c", "import sys; from sandbox.launch.cli import main; sys.exit(main())")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.processes import Processes
+from sandbox.launch.processes import Processes
 from tests.acceptance.conftest import environment
-from tests.sandbox_threatq import SandboxThreatQ
-from tests.waiting import until
-from workers.jobs import Job
-from workers.ledger.desk import Desk
+from tests.support.sandbox_threatq import SandboxThreatQ
+from tests.support.waiting import until
+from workers.core.jobs import Job
+from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 
 pytestmark = pytest.mark.acceptance
@@ -25,7 +25,7 @@ def lines(file: Path) -> list[dict[str, Any]]:
 
 
 def test_a_worker_logs_into_its_own_file_and_tells_its_metrics(
-    threatq_sandbox: SandboxThreatQ, redis_url: str, ledger: Ledger, desk: Desk, tmp_path: Path
+    threatq_sandbox: SandboxThreatQ, redis_url: str, ledger: Ledger, admin: LedgerAdmin, tmp_path: Path
 ) -> None:
     # given
     logs = tmp_path / "logs"
@@ -45,9 +45,9 @@ def test_a_worker_logs_into_its_own_file_and_tells_its_metrics(
 
         # when a job dies
         (accepted,) = ledger.accept(
-            [Job("indicators.lookup", {"type": "No Such Type", "value": "x"}, door="stub")]
+            [Job("indicators.lookup", {"type": "No Such Type", "value": "x"}, producer="stub")]
         )
-        entry = desk.outcome(accepted.id, wait_s=20)
+        entry = admin.outcome(accepted.id, wait_s=20)
 
         # then its line says so, and so do the metrics
         assert entry is not None

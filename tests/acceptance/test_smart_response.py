@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from sandbox.processes import Processes
-from sandbox.redis_server import RedisServer, free_port
-from tests.sandbox_threatq import SandboxThreatQ
-from tests.waiting import until
-from workers.ledger.connect import connect
-from workers.ledger.desk import Desk
+from sandbox.launch.processes import Processes
+from sandbox.launch.redis_server import RedisServer, free_port
+from tests.support.sandbox_threatq import SandboxThreatQ
+from tests.support.waiting import until
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import connect
 
 pytestmark = pytest.mark.acceptance
 
@@ -76,10 +76,10 @@ def console(ledger_alone: RedisServer, tmp_path: Path) -> Console:
 
 
 @pytest.fixture
-def lonely_desk(ledger_alone: RedisServer) -> Iterator[Desk]:
+def lonely_desk(ledger_alone: RedisServer) -> Iterator[LedgerAdmin]:
     """The operator's view of the ledger on which nobody works."""
     with connect(ledger_alone.url) as client:
-        yield Desk(client)
+        yield LedgerAdmin(client)
 
 
 def test_an_indicator_is_added_looked_up_marked_and_whitelisted(
@@ -189,7 +189,7 @@ def test_while_threatq_is_away_the_action_is_accepted_and_done_later(
 
 
 def test_without_workers_the_action_is_accepted_when_the_time_is_over(
-    console: Console, lonely_desk: Desk
+    console: Console, lonely_desk: LedgerAdmin
 ) -> None:
     answer = console.run("tq-lookup", "FQDN", "bad.example", "--wait", "0.1")
     assert answer.returncode == 0
@@ -198,7 +198,7 @@ def test_without_workers_the_action_is_accepted_when_the_time_is_over(
 
 
 def test_while_redis_is_away_the_action_is_kept_and_the_next_one_delivers_it(
-    console: Console, lonely_desk: Desk
+    console: Console, lonely_desk: LedgerAdmin
 ) -> None:
     # Given no Redis where there should be one
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
@@ -221,7 +221,7 @@ def test_while_the_queue_is_full_the_action_is_kept_too(console: Console) -> Non
 
 
 def test_wrong_input_and_settings_are_answered_at_once(
-    console: Console, tmp_path: Path, lonely_desk: Desk
+    console: Console, tmp_path: Path, lonely_desk: LedgerAdmin
 ) -> None:
     assert console.run("tq-add-ioc", "FQDN", "bad.example", "--attribute", "Confidence").returncode == 2
     assert console.run("tq-sighting", "123").returncode == 2
@@ -249,7 +249,7 @@ def test_folders_are_taken_from_what_is_remembered(console: Console, tmp_path: P
     assert json.loads(line)["job"] == answer["job"]
 
 
-def test_many_clicks_at_once_are_all_accepted(console: Console, lonely_desk: Desk) -> None:
+def test_many_clicks_at_once_are_all_accepted(console: Console, lonely_desk: LedgerAdmin) -> None:
     # When many alarms start their stubs at the same time
     command = str(Path(sys.executable).with_name("tq-sighting"))
     stubs = [

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.processes import Processes
-from tests.sandbox_threatq import SandboxThreatQ
-from tests.srp import Plugin, read_plugin
+from sandbox.launch.processes import Processes
+from tests.support.sandbox_threatq import SandboxThreatQ
+from tests.support.srp import Plugin, read_plugin
 
 pytestmark = pytest.mark.acceptance
 

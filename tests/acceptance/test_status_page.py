@@ -10,16 +10,16 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from redis import Redis
 
-from sandbox.processes import Processes
-from sandbox.redis_server import RedisServer
-from tests.browser import WITHIN_MS, chromium, is_wider_than_the_window, sign_in
-from tests.doors import OPERATOR, READER, Shim
-from tests.sandbox_threatq import SandboxThreatQ
-from tests.waiting import until
+from sandbox.launch.processes import Processes
+from sandbox.launch.redis_server import RedisServer
+from tests.support.browser import WITHIN_MS, chromium, is_wider_than_the_window, sign_in
+from tests.support.producers import OPERATOR, READER, Shim
+from tests.support.sandbox_threatq import SandboxThreatQ
+from tests.support.waiting import until
 from workers.ledger import keys
-from workers.ledger.desk import Desk
+from workers.ledger.admin import LedgerAdmin
 from workers.ledger.quarantine import Quarantine, Unreadable
-from workers.sync.held import HeldDeletes, Hold
+from workers.ledger.sync_approvals import PendingDelete, PendingDeletes
 
 pytestmark = pytest.mark.acceptance
 
@@ -37,8 +37,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def door(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shim]:
-    """The HTTP door beside the worker."""
+def producer(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shim]:
+    """The HTTP entry point beside the worker."""
     with Shim(tmp_path_factory.mktemp("page"), redis_server.url) as shim:
         yield shim
         assert shim.stop() == 0
@@ -54,10 +54,10 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(working: Processes, door: Shim, context: BrowserContext) -> Page:
+def page(working: Processes, producer: Shim, context: BrowserContext) -> Page:
     """The status page of the running system, seen by somebody who may operate."""
     opened = context.new_page()
-    sign_in(opened, door.url, OPERATOR)
+    sign_in(opened, producer.url, OPERATOR)
     return opened
 
 
@@ -65,18 +65,18 @@ def event(name: str, **fields: Any) -> dict[str, Any]:
     return {"event_name": name, "event_type": "Sighting", **fields}
 
 
-def send(door: Shim, name: str, **fields: Any) -> str:
-    answer = door.post("/v1/events", event(name, **fields))
+def send(producer: Shim, name: str, **fields: Any) -> str:
+    answer = producer.post("/v1/events", event(name, **fields))
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
 
 
-def test_a_job_is_seen_going_through_without_a_reload(page: Page, door: Shim) -> None:
+def test_a_job_is_seen_going_through_without_a_reload(page: Page, producer: Shim) -> None:
     # Given an open page, on which a mark would not survive a reload
     expect(page.get_by_role("heading", name="Queues")).to_be_visible()
     page.evaluate("window.mark = true")
     # When a payload comes in
-    send(door, "CreateUser from 1.2.3.4")
+    send(producer, "CreateUser from 1.2.3.4")
     # Then the page shows it, done, and counts it
     row = page.locator("#latest tr").filter(has_text="CreateUser from 1.2.3.4")
     expect(row.locator(".state")).to_have_text("done")
@@ -88,11 +88,11 @@ def test_a_job_is_seen_going_through_without_a_reload(page: Page, door: Shim) ->
 
 
 def test_a_dead_letter_is_replayed_once_its_cause_is_gone(
-    page: Page, door: Shim, desk: Desk, threatq_sandbox: SandboxThreatQ
+    page: Page, producer: Shim, admin: LedgerAdmin, threatq_sandbox: SandboxThreatQ
 ) -> None:
     # Given a payload that ThreatQ refuses
     threatq_sandbox.behave(poison=["*unwanted*"])
-    job_id = send(door, "an unwanted title")
+    job_id = send(producer, "an unwanted title")
     button = page.get_by_role("button", name="Replay an unwanted title")
     expect(button).to_be_visible()
     # When ThreatQ takes it again and somebody presses the button
@@ -100,15 +100,17 @@ def test_a_dead_letter_is_replayed_once_its_cause_is_gone(
     button.click()
     # Then that is confirmed, and the job is done
     expect(page.get_by_role("status")).to_have_text("1 job will be tried again.")
-    until(lambda: job_id in desk.ids("done"), within_s=30)
-    page.goto(f"{door.url}/jobs/{job_id}")
+    until(lambda: job_id in admin.ids("done"), within_s=30)
+    page.goto(f"{producer.url}/jobs/{job_id}")
     expect(page.locator("#history")).to_contain_text("replayed by operator")
 
 
 def test_held_deletes_are_shown_and_approved(page: Page, redis: Redis) -> None:
     # Given deletes that the guard held
-    hold = Hold("aa11", "Very High", "TQ FQDN Very High", 2000, 5000, "40 % of the list", ("bad.example",), 1)
-    redis.hset(keys.SYNC_HELD, hold.id, msgspec.json.encode(hold))
+    pending = PendingDelete(
+        "aa11", "Very High", "TQ FQDN Very High", 2000, 5000, "40 % of the list", ("bad.example",), 1
+    )
+    redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
     # When somebody looks at some of them and approves
     page.reload()
     page.get_by_text("Some of what would go").click()
@@ -116,20 +118,22 @@ def test_held_deletes_are_shown_and_approved(page: Page, redis: Redis) -> None:
     page.get_by_role("button", name="Approve 2,000 deletes of TQ FQDN Very High").click()
     # Then the approval stands under his name
     expect(page.locator("#held .state")).to_have_text("approved")
-    (approved,) = HeldDeletes(redis).every()
+    (approved,) = PendingDeletes(redis).every()
     assert approved.approved_by == "operator"
 
 
-def test_deletes_that_nobody_may_approve_show_why_and_no_button(page: Page, door: Shim, redis: Redis) -> None:
+def test_deletes_that_nobody_may_approve_show_why_and_no_button(
+    page: Page, producer: Shim, redis: Redis
+) -> None:
     # Given deletes that somebody may approve, and others in doubt
     doubt = "ThreatQ's listing is not complete"
-    sound = Hold("aa11", "Very High", "TQ FQDN", 2000, 5000, "40 % of the list", (), 1)
-    doubted = Hold("bb22", "Very High", "TQ MD5", 900, 900, doubt, (), 2, doubt=doubt)
-    for hold in (sound, doubted):
-        redis.hset(keys.SYNC_HELD, hold.id, msgspec.json.encode(hold))
+    sound = PendingDelete("aa11", "Very High", "TQ FQDN", 2000, 5000, "40 % of the list", (), 1)
+    doubted = PendingDelete("bb22", "Very High", "TQ MD5", 900, 900, doubt, (), 2, doubt=doubt)
+    for pending in (sound, doubted):
+        redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
     # When both pages that show them are opened
     for path in ("/", "/syncs"):
-        page.goto(door.url + path)
+        page.goto(producer.url + path)
         # Then one has a button, the other the reason
         expect(page.get_by_role("button", name="Approve")).to_have_count(1)
         expect(page.locator(".hold", has_text="TQ MD5")).to_contain_text(doubt)
@@ -148,7 +152,9 @@ def test_a_service_that_is_not_configured_is_not_said_to_be_well(page: Page) -> 
     expect(logrhythm.locator(".dot")).to_have_class("dot none")
 
 
-def test_what_cannot_be_read_is_corrected_in_the_browser(page: Page, desk: Desk, redis: Redis) -> None:
+def test_what_cannot_be_read_is_corrected_in_the_browser(
+    page: Page, admin: LedgerAdmin, redis: Redis
+) -> None:
     Quarantine(redis).keep(
         [
             Unreadable(
@@ -161,22 +167,22 @@ def test_what_cannot_be_read_is_corrected_in_the_browser(page: Page, desk: Desk,
     page.get_by_label("Its text").fill('{"event_name": "mended", "event_type": "Sighting"}')
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("heading", name="mended")).to_be_visible()
-    until(lambda: desk.ids("done"), within_s=30)
+    until(lambda: admin.ids("done"), within_s=30)
 
 
 def test_script_in_an_event_or_its_syslog_message_stays_text(
-    page: Page, door: Shim, desk: Desk, redis: Redis
+    page: Page, producer: Shim, admin: LedgerAdmin, redis: Redis
 ) -> None:
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("dialog", lambda dialog: complaints.append(dialog.message))
     # Given a job whose every text is hostile, and an item of the quarantine
-    job_id = send(door, NASTY, syslog_message={NASTY: NASTY}, event_source=NASTY)
+    job_id = send(producer, NASTY, syslog_message={NASTY: NASTY}, event_source=NASTY)
     Quarantine(redis).keep([Unreadable("http", NASTY, "not_json", NASTY, NASTY.encode())])
-    until(lambda: job_id in desk.ids("done"), within_s=30)
+    until(lambda: job_id in admin.ids("done"), within_s=30)
     # When all pages that show it are opened
     for path in ("/", f"/jobs/{job_id}", "/jobs?list=done", "/jobs?q=script", "/quarantine"):
-        page.goto(door.url + path)
+        page.goto(producer.url + path)
         # Then it stands there as it came, and nothing ran or was even tried
         expect(page.get_by_text("<script>document.title").first).to_be_visible()
         assert "owned" not in page.title().replace(NASTY, "")
@@ -184,11 +190,13 @@ def test_script_in_an_event_or_its_syslog_message_stays_text(
     assert complaints == []
 
 
-def test_the_keyboard_is_enough(door: Shim, working: Processes, context: BrowserContext, desk: Desk) -> None:
-    job_id = send(door, "found by keyboard")
-    until(lambda: job_id in desk.ids("done"), within_s=30)
+def test_the_keyboard_is_enough(
+    producer: Shim, working: Processes, context: BrowserContext, admin: LedgerAdmin
+) -> None:
+    job_id = send(producer, "found by keyboard")
+    until(lambda: job_id in admin.ids("done"), within_s=30)
     page = context.new_page()
-    page.goto(door.url)
+    page.goto(producer.url)
     # The token's field has the focus by itself
     expect(page.get_by_label("Token")).to_be_focused()
     page.keyboard.type(READER)
@@ -212,28 +220,28 @@ def test_the_keyboard_is_enough(door: Shim, working: Processes, context: Browser
             break
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{door.url}/jobs/{job_id}")
+    expect(page).to_have_url(f"{producer.url}/jobs/{job_id}")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_it_without_scrolling_sideways_in_the_colours_that_were_asked_for(
-    browser: Browser, working: Processes, door: Shim, desk: Desk, redis: Redis, scheme: Any
+    browser: Browser, working: Processes, producer: Shim, admin: LedgerAdmin, redis: Redis, scheme: Any
 ) -> None:
     # Given long words everywhere
-    job_id = send(door, "x" * 180, syslog_message="y" * 500)
+    job_id = send(producer, "x" * 180, syslog_message="y" * 500)
     Quarantine(redis).keep([Unreadable("http", "z" * 90, "not_json", "r" * 150, b"q" * 500)])
-    until(lambda: job_id in desk.ids("done"), within_s=30)
+    until(lambda: job_id in admin.ids("done"), within_s=30)
     with browser.new_context(
         viewport={"width": 360, "height": 740}, color_scheme=scheme, device_scale_factor=2, has_touch=True
     ) as phone:
         page = phone.new_page()
-        page.goto(door.url)
+        page.goto(producer.url)
         assert not is_wider_than_the_window(page)
-        sign_in(page, door.url, OPERATOR)
+        sign_in(page, producer.url, OPERATOR)
         for path in ("/", "/jobs?list=done", f"/jobs/{job_id}", "/quarantine", "/syncs", "/jobs?q=none"):
-            page.goto(door.url + path)
+            page.goto(producer.url + path)
             assert not is_wider_than_the_window(page), path
-        page.goto(door.url)
+        page.goto(producer.url)
         label = page.locator("#chart text").first.bounding_box()
         assert label is not None
         assert label["height"] >= 11
@@ -241,15 +249,17 @@ def test_a_phone_shows_it_without_scrolling_sideways_in_the_colours_that_were_as
         assert red < 60 if scheme == "dark" else red > 200
 
 
-def test_it_works_without_scripts(browser: Browser, working: Processes, door: Shim, desk: Desk) -> None:
+def test_it_works_without_scripts(
+    browser: Browser, working: Processes, producer: Shim, admin: LedgerAdmin
+) -> None:
     with browser.new_context(java_script_enabled=False) as plain:
         page = plain.new_page()
-        sign_in(page, door.url, OPERATOR)
+        sign_in(page, producer.url, OPERATOR)
         page.get_by_role("button", name="Pause sync").click()
         expect(page.get_by_role("status")).to_contain_text("sync is paused")
-        assert desk.paused() == {"sync"}
+        assert admin.paused() == {"sync"}
         page.get_by_role("button", name="Resume sync").click()
         expect(page.get_by_role("status")).to_contain_text("goes on")
-        assert desk.paused() == set()
+        assert admin.paused() == set()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_label("Token")).to_be_visible()

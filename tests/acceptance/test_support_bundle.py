@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from sandbox.processes import Processes
-from sandbox.redis_server import RedisServer
-from sandbox.threatq.accounts import CLIENT_ID, EMAIL, PASSWORD
-from tests.waiting import until
-from workers import settings_file
-from workers.jobs import Job
-from workers.ledger.connect import connect
-from workers.ledger.desk import Desk
+from sandbox.launch.processes import Processes
+from sandbox.launch.redis_server import RedisServer
+from sandbox.threatq.model.defaults import CLIENT_ID, EMAIL, PASSWORD
+from tests.support.waiting import until
+from workers.core.jobs import Job
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import connect
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import dead
+from workers.settings import file as settings_file
 
 pytestmark = pytest.mark.acceptance
 
@@ -108,13 +108,13 @@ def test_no_secret_is_in_the_bundle_the_logs_or_redis(
 
     with connect(url) as redis, Processes(tmp_path / "output", environ) as processes:
         # and a job that died, and one that waits because ThreatQ refuses our secret
-        ledger, desk = Ledger(redis), Desk(redis)
+        ledger, admin = Ledger(redis), LedgerAdmin(redis)
         _bury(ledger)
         processes.worker("one", "enrichment", "upkeep", threads=1)
         processes.beat()
-        lookup = Job("indicators.lookup", {"type": "FQDN", "value": "bad.example"}, door="stub")
+        lookup = Job("indicators.lookup", {"type": "FQDN", "value": "bad.example"}, producer="stub")
         (accepted,) = ledger.accept([lookup])
-        assert desk.outcome(accepted.id, wait_s=30) is not None
+        assert admin.outcome(accepted.id, wait_s=30) is not None
 
         # when
         environ["TQ_THREATQ_PROXY"] = ENVIRONMENT["TQ_THREATQ_PROXY"]
@@ -188,7 +188,7 @@ def _bundle(*options: str, env: dict[str, str], cwd: Path | None = None) -> subp
 
 
 def _bury(ledger: Ledger) -> None:
-    ledger.accept([Job("events.create", ARGUMENTS, door="cli", title="x")])
+    ledger.accept([Job("events.create", ARGUMENTS, producer="cli", title="x")])
     (claim,) = ledger.claim("events", 1)
     ledger.settle([dead(claim, REASON)])
 

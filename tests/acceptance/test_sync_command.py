@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from sandbox.processes import Processes
-from sandbox.redis_server import free_port
-from tests.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
-from tests.sync_stage import COLLECTION, MAPPING, Stage, write_config
-from tests.terminal import Terminal
-from tests.waiting import until
-from workers.pages import LOGRHYTHM
-from workers.sync.journal import progress_of
+from sandbox.launch.processes import Processes
+from sandbox.launch.redis_server import free_port
+from tests.support.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
+from tests.support.sync_stage import COLLECTION, MAPPING, Stage, write_config
+from tests.support.terminal import Terminal
+from tests.support.waiting import until
+from workers.ledger.sync_runs import progress_of
+from workers.settings.pages import LOGRHYTHM
 
 pytestmark = pytest.mark.acceptance
 
@@ -126,7 +126,7 @@ def test_without_a_worker_it_says_so_and_keeps_the_job(tmp_path: Path, stage: St
     ran = run(tmp_path, configure(tmp_path, stage))
     assert ran.returncode == 3
     assert "no worker has taken the job" in ran.stderr
-    assert len(stage.desk.ids("accepted")) == 1
+    assert len(stage.admin.ids("accepted")) == 1
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path: Path, stage: Stage) -> None:
@@ -154,7 +154,7 @@ def test_while_threatq_is_away_the_sync_is_kept_although_its_page_cannot_be_read
     # then nothing is asked for that stands on the page, and the job is kept
     assert ran.returncode == 0, ran.stderr
     assert "ThreatQ cannot be reached" in ran.stderr
-    (job_id,) = stage.desk.ids("accepted")
+    (job_id,) = stage.admin.ids("accepted")
     assert ran.stdout == f"started   {job_id}  all collections\n"
 
     # when ThreatQ is back
@@ -181,7 +181,7 @@ def test_an_interrupted_command_says_what_becomes_of_the_run(tmp_path: Path, sta
         "a worker goes on with it; tqctl sync history tells what became of it\ninterrupted\n"
     )
     assert "Traceback" not in said
-    assert len(stage.desk.ids("accepted")) == 1
+    assert len(stage.admin.ids("accepted")) == 1
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_worker_killed_in_the_middle_of_the_writes_costs_a_call_and_no_entry(
     processes.beat()
     before = calls(stage)
     start_worker(processes, "another")
-    until(lambda: stage.desk.outcome(job_id), within_s=60)
+    until(lambda: stage.admin.outcome(job_id), within_s=60)
 
     # then the lists are those of an undisturbed run, and hardly anything was done twice
     assert stage.outcome(job_id).note["status"] == "done"

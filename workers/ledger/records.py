@@ -21,7 +21,7 @@ class Head(Struct, frozen=True):
     accepted_ms: int
     kind: str
     queue: str
-    door: str
+    producer: str
     trace: str
     title: str
     body: bytes
@@ -30,46 +30,46 @@ class Head(Struct, frozen=True):
     def read(cls, record: bytes) -> Self:
         """Take a record, or its beginning, apart."""
         at, *lines, body = record.split(b"\n", 6)
-        kind, queue, door, trace, title = (line.decode() for line in lines)
-        return cls(int(at), kind, queue, door, trace, title, body)
+        kind, queue, producer, trace, title = (line.decode() for line in lines)
+        return cls(int(at), kind, queue, producer, trace, title, body)
 
 
 class Claim(Struct, frozen=True):
     """A job that is ours until its lease ends.
 
     `accepted_ms` is Redis's clock; `attempts` counts this one; `lost` counts the workers that died with it;
-    `strikes` how often it failed by itself while others like it were done.
+    `solo_failures` how often it failed by itself while others like it were done.
     """
 
     id: str
     kind: str
     queue: str
-    door: str
+    producer: str
     title: str
     trace: str
     accepted_ms: int
     attempts: int
     lost: int
-    strikes: int
+    solo_failures: int
     token: str
     body: bytes
 
     @classmethod
     def from_row(cls, row: list[Any], queue: str, token: str) -> Self:
         """Read one row of the claim script's answer."""
-        job_id, record, attempts, lost, strikes = row
+        job_id, record, attempts, lost, solo_failures = row
         head = Head.read(record)
         return cls(
             id=job_id.decode(),
             kind=head.kind,
             queue=queue,
-            door=head.door,
+            producer=head.producer,
             title=head.title,
             trace=head.trace,
             accepted_ms=head.accepted_ms,
             attempts=attempts,
             lost=lost,
-            strikes=strikes,
+            solo_failures=solo_failures,
             token=token,
             body=head.body,
         )
@@ -83,12 +83,12 @@ class Claim(Struct, frozen=True):
 class Settlement(Struct, frozen=True):
     """What became of a claim: its new state, what to remember, and after how many seconds to look again.
 
-    "held" is waiting that counts as no attempt, "interrupted" waiting for something that is not the job's fault
-    after the work may have begun, "suspect" waiting for a service that failed on this job alone.
+    "deferred" is waiting that counts as no attempt, "interrupted" waiting for something that is not the job's fault
+    after the work may have begun, "suspected" waiting for a service that failed on this job alone.
     """
 
     claim: Claim
-    state: State | Literal["held", "interrupted", "suspect"]
+    state: State | Literal["deferred", "interrupted", "suspected"]
     entry: dict[str, Any] = field(default_factory=dict)
     delay_s: float = 0.0
 
@@ -110,14 +110,14 @@ def waiting(claim: Claim, reason: str, delay_s: float, **details: Any) -> Settle
     )
 
 
-def suspect(claim: Claim, reason: str, delay_s: float, **details: Any) -> Settlement:
+def suspected(claim: Claim, reason: str, delay_s: float, **details: Any) -> Settlement:
     """Let `claim` wait for a service that failed while it worked on nothing else."""
-    return replace(waiting(claim, reason, delay_s, **details), state="suspect")
+    return replace(waiting(claim, reason, delay_s, **details), state="suspected")
 
 
-def held(claim: Claim, reason: str, delay_s: float) -> Settlement:
+def deferred(claim: Claim, reason: str, delay_s: float) -> Settlement:
     """Let `claim`, on which no work has begun, wait for something else, without counting an attempt."""
-    return Settlement(claim, "held", {"reason": reason, "again_in_s": round(delay_s, 1)}, delay_s)
+    return Settlement(claim, "deferred", {"reason": reason, "again_in_s": round(delay_s, 1)}, delay_s)
 
 
 def interrupted(claim: Claim, reason: str, delay_s: float = 0.0) -> Settlement:
@@ -125,7 +125,7 @@ def interrupted(claim: Claim, reason: str, delay_s: float = 0.0) -> Settlement:
     return Settlement(claim, "interrupted", {"reason": reason, "again_in_s": round(delay_s, 1)}, delay_s)
 
 
-def given_back(claim: Claim, delay_s: float = 0.0) -> Settlement:
+def released(claim: Claim, delay_s: float = 0.0) -> Settlement:
     """Give `claim`, on which no work has begun, back as if it had not been claimed."""
     return Settlement(claim, "accepted", {}, delay_s)
 
@@ -147,7 +147,8 @@ class Record(Struct, frozen=True):
     id: str
     kind: str
     queue: str
-    door: str
+    #: As programs have always read it.
+    producer: str = field(name="door")
     state: State
     title: str
     trace: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from workers.digests import sha1_hex
+from workers.core.hashing import sha1_hex
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "lua")
 

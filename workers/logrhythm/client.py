@@ -8,17 +8,16 @@ from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
 
-from workers.config import Settings
-from workers.errors import ConfigError
+from workers.core.errors import ConfigError
+from workers.core.http_session import Observer, observe_nothing
 from workers.logrhythm.entries import Entries, Turn
-from workers.logrhythm.failure import InvalidOwner
-from workers.logrhythm.gateway import Gateway
+from workers.logrhythm.errors import InvalidOwner
 from workers.logrhythm.lists import Lists
 from workers.logrhythm.model import ListKind, ListSummary
-from workers.logrhythm.people import Person, as_number, fetch_people, find_owner
-from workers.logrhythm.retry import RetryPolicy
+from workers.logrhythm.owners import Person, as_number, fetch_people, find_owner
 from workers.logrhythm.token import Token, read_token
-from workers.remote import Observer, observe_nothing
+from workers.logrhythm.transport import LogRhythmTransport, RetryPolicy
+from workers.settings.model import Settings
 
 #: What the guide says must be true of the owner.
 OWNER_RULE = (
@@ -44,14 +43,14 @@ class LogRhythm:
         observe: Observer = observe_nothing,
     ) -> None:
         self.token: Token = read_token(settings.logrhythm_token)
-        self.gateway = Gateway(settings, retry=retry, sleep=sleep, observe=observe)
+        self.transport = LogRhythmTransport(settings, retry=retry, sleep=sleep, observe=observe)
         self.lists = Lists(
-            self.gateway,
+            self.transport,
             entity=settings.logrhythm_entity,
             read_access=settings.logrhythm_read_access,
             write_access=settings.logrhythm_write_access,
         )
-        self.entries = Entries(self.gateway, turn=turn)
+        self.entries = Entries(self.transport, turn=turn)
         self._owner_setting, self._v751 = settings.logrhythm_owner, settings.logrhythm_v751
 
     @cached_property
@@ -72,7 +71,7 @@ class LogRhythm:
         setting = self._owner_setting.strip()
         if not setting or as_number(setting) is not None:
             return None
-        return find_owner(fetch_people(self.gateway, v751=self._v751), setting)
+        return find_owner(fetch_people(self.transport, v751=self._v751), setting)
 
     def ensure_list(self, name: str, kind: ListKind) -> ListSummary:
         """Return the active list of this name, made if need be.
@@ -87,11 +86,11 @@ class LogRhythm:
 
     def permissions(self) -> Any:
         """Return what the token's user may do; the cheapest call that needs a valid token."""
-        return self.gateway.call("GET", "/permissions/")
+        return self.transport.call("GET", "/permissions/")
 
     def close(self) -> None:
         """Close every connection."""
-        self.gateway.close()
+        self.transport.close()
 
     def _owned(self, name: str, change: Callable[[int], ListSummary]) -> ListSummary:
         """Do `change` with our owner, then with the token's user if LogRhythm does not take ours."""

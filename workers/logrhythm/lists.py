@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from workers.errors import Rejected, ServiceAway
-from workers.logrhythm.failure import NameTaken
-from workers.logrhythm.gateway import Gateway
+from workers.core.errors import Rejected, ServiceAway
+from workers.logrhythm.errors import NameTaken
 from workers.logrhythm.model import ListKind, ListSummary, changed_list, new_list, summary
+from workers.logrhythm.transport import LogRhythmTransport
 
 #: Lists asked for in one page; what public clients use. A server may give fewer.
 PAGE_SIZE = 1000
@@ -26,8 +26,10 @@ MIN_FILTER_CHARS = 3
 class Lists:
     """The lists of one LogRhythm."""
 
-    def __init__(self, gateway: Gateway, *, entity: str, read_access: str, write_access: str) -> None:
-        self._gateway = gateway
+    def __init__(
+        self, transport: LogRhythmTransport, *, entity: str, read_access: str, write_access: str
+    ) -> None:
+        self._transport = transport
         self._entity, self._read_access, self._write_access = entity, read_access, write_access
 
     def every(self, *, name_part: str = "") -> Iterator[ListSummary]:
@@ -35,7 +37,7 @@ class Lists:
         seen: set[str] = set()
         headers = {"pageSize": str(PAGE_SIZE), **({"name": name_part} if name_part else {})}
         for number in range(1, 10_000):
-            page = self._gateway.call("GET", "/lists/", headers={**headers, "pageNumber": str(number)})
+            page = self._transport.call("GET", "/lists/", headers={**headers, "pageNumber": str(number)})
             new = [one for one in _summaries(page) if one.guid not in seen]
             yield from new
             seen.update(one.guid for one in new)
@@ -72,7 +74,7 @@ class Lists:
             read_access=self._read_access,
             write_access=self._write_access,
         )
-        return summary(self._gateway.call("POST", "/lists/", body=request))
+        return summary(self._transport.call("POST", "/lists/", body=request))
 
     def ensure(self, name: str, kind: ListKind, *, owner: int) -> ListSummary:
         """Return the active list of this name: found, brought back from retirement, or made.
@@ -101,7 +103,7 @@ class Lists:
         return self._change(one, status="Active", owner=owner)
 
     def _change(self, one: ListSummary, **changes: object) -> ListSummary:
-        return summary(self._gateway.call("POST", "/lists/", body=changed_list(one, **changes)))
+        return summary(self._transport.call("POST", "/lists/", body=changed_list(one, **changes)))
 
 
 def name_filter(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from workers.errors import ServiceAway
+from workers.core.errors import ServiceAway
 
 #: Data type and item type of an entry by the type of its list; every other list holds plain strings.
 _ENTRY_TYPES = {"IP": ("IP", "IP"), "IPRange": ("IPRange", "IPRange"), "Host": ("String", "HostName")}

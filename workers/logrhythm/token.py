@@ -8,8 +8,8 @@ import binascii
 import msgspec
 from msgspec import Struct
 
-from workers.config import Secret
-from workers.errors import ConfigError
+from workers.core.errors import ConfigError
+from workers.settings.model import Secret
 
 #: Where a new token is made; part of every message about one.
 HOW_TO_RENEW = "make a new one in the console: Deployment Manager > Third Party Applications"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from workers.plan import Attribute
+from workers.indicators.model import Attribute
 
 #: Name under which text is kept that stands where an attribute should, but is none.
 UNPARSED = "Unparsed Attribute"

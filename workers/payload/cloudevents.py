@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from workers.errors import InputError
-from workers.payload.reading import Refusal, read_payloads
+from workers.core.errors import InputError
+from workers.payload.reading import ReadingRefused, read_payloads
 
 #: What every key of a CloudEvent begins with.
 _KEY = "cloudevents:"
@@ -73,7 +73,7 @@ def _data(body: dict[str, Any], max_bytes: int) -> tuple[dict[str, Any], tuple[s
 def _read(text: bytes | str, field: str, max_bytes: int) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Read a payload that stands in an envelope as text, as carefully as one without."""
     first, *more = read_payloads(text, max_bytes=max_bytes)
-    if isinstance(first, Refusal):
+    if isinstance(first, ReadingRefused):
         raise InputError(first.reason, field=field)
     if more:
         raise InputError("holds more than one payload; give each an envelope of its own", field=field)

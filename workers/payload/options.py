@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
-from workers.config import Settings
-from workers.errors import ConfigError
-from workers.private import PrivateRanges, parse_private_ips
+from workers.core.errors import ConfigError
+from workers.indicators.addresses import PrivateRanges, parse_private_ips
+from workers.settings.model import Settings
 
 
 class DialectOptions(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Bytes from a door to payloads: one, an array, one a line, or several in a row."""
+"""Bytes from a producer to payloads: one, an array, one a line, or several in a row."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from workers.payload.shape import MAX_DEPTH, escape_unfit, is_too_deep
+from workers.payload.json_text import MAX_DEPTH, escape_unfit, is_too_deep
 
 #: Why a piece is no payload, for programs.
 Fault = Literal["empty", "not_json", "too_large", "too_deep", "not_an_object"]
 
 
 class Payload(Struct, frozen=True):
-    """A JSON object from a door, and what was odd about its text. `position` counts from 1."""
+    """A JSON object from a producer, and what was odd about its text. `position` counts from 1."""
 
     position: int
     body: dict[str, Any]
     warnings: tuple[str, ...] = ()
 
 
-class Refusal(Struct, frozen=True):
+class ReadingRefused(Struct, frozen=True):
     """A piece of the input that is no payload: where it stood, why, its text, and the reason in one word."""
 
     position: int
@@ -55,7 +55,9 @@ _NO_QUOTES = (
 )
 
 
-def read_payloads(data: bytes | str, *, max_bytes: int, lenient: bool = False) -> list[Payload | Refusal]:
+def read_payloads(
+    data: bytes | str, *, max_bytes: int, lenient: bool = False
+) -> list[Payload | ReadingRefused]:
     """Read all that `data` holds; a bad piece is refused alone and costs no good one.
 
     `max_bytes` is the limit of each payload. `lenient` also takes a Python literal, as the guide's
@@ -63,7 +65,7 @@ def read_payloads(data: bytes | str, *, max_bytes: int, lenient: bool = False) -
     """
     text, notes = _decode(data)
     if not text.strip():
-        return [Refusal(1, "the input is empty; send a JSON object", "", "empty")]
+        return [ReadingRefused(1, "the input is empty; send a JSON object", "", "empty")]
     if lenient and (literal := _read_literal(text)) is not None:
         text, note = literal
         notes.append(note)
@@ -100,7 +102,7 @@ class _Reader:
         self.strict = json.JSONDecoder(**hooks)
         self.tolerant = json.JSONDecoder(strict=False, **hooks)
 
-    def pieces(self) -> Iterator[Payload | Refusal]:
+    def pieces(self) -> Iterator[Payload | ReadingRefused]:
         """Yield each payload, and a refusal for each piece that is none."""
         text, between = self.text, _BETWEEN
         at = _end(between, text, 0)
@@ -147,7 +149,7 @@ class _Reader:
             return None, at, f"not JSON: {error}"
         return value, end, ""
 
-    def _items(self, value: Any, raw: str) -> Iterator[Payload | Refusal]:
+    def _items(self, value: Any, raw: str) -> Iterator[Payload | ReadingRefused]:
         if not isinstance(value, list):
             yield self._judge(value, raw)
             return
@@ -158,7 +160,7 @@ class _Reader:
             self.notes = list(notes)
             yield self._judge(item, raw if len(value) == 1 else None)
 
-    def _judge(self, value: Any, raw: str | None) -> Payload | Refusal:
+    def _judge(self, value: Any, raw: str | None) -> Payload | ReadingRefused:
         if not isinstance(value, dict):
             what = type(value).__name__ if value is not None else "null"
             reason = f"a payload is a JSON object, this is {_NAMES.get(what, what)}"
@@ -172,12 +174,12 @@ class _Reader:
         self.count += 1
         return Payload(self.count, value, self.general + tuple(dict.fromkeys(self.notes)))
 
-    def _refuse(self, reason: str, raw: str, code: Fault) -> Refusal:
+    def _refuse(self, reason: str, raw: str, code: Fault) -> ReadingRefused:
         self.count += 1
         self.refused += 1
-        return Refusal(self.count, reason, raw, code)
+        return ReadingRefused(self.count, reason, raw, code)
 
-    def _refuse_text(self, reason: str, raw: str) -> Refusal:
+    def _refuse_text(self, reason: str, raw: str) -> ReadingRefused:
         """Refuse text that could not be read, for the reason that helps most."""
         size = len(raw.encode("utf-8", "surrogatepass"))
         if size > self.max_bytes:

@@ -1,21 +1,29 @@
-"""`jobs.accept`: the door for whoever speaks Celery already and needs nothing of ours."""
+"""`jobs.accept`: the producer for whoever speaks Celery already and needs nothing of ours.
+
+What a Celery client asks for by name: accepted as through every other producer, or quarantined with the reason.
+"""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
-from celery import Task
+from celery import Task, shared_task
 
-from workers.app import app
-from workers.called import TASK, accept_call
-from workers.errors import ServiceAway
-from workers.intake import from_settings
-from workers.ledger.opening import open_ledger
-from workers.ledger.quarantine import Quarantine
+from workers.core.errors import InputError, ServiceAway
+from workers.core.jobs import Job
+from workers.ledger.ledger import Ledger, open_ledger
+from workers.ledger.quarantine import Quarantine, Unreadable
+from workers.payload.actions import read_action, title
+from workers.payload.intake import Intake, accepted_only, from_settings, refused_only
+from workers.payload.json_text import escape_all, escape_unfit
 from workers.runtime import runtime
 
-#: Open jobs above which this door would refuse. Its messages lie in Redis as it is; in the ledger they are safe
+#: The name of this producer in the ledger, and of its task.
+PRODUCER, TASK = "celery", "jobs.accept"
+
+#: Open jobs above which this producer would refuse. Its messages lie in Redis as it is; in the ledger they are safe
 #: and take less room.
 _NO_LIMIT = 2**31
 
@@ -23,7 +31,7 @@ _NO_LIMIT = 2**31
 _AGAIN_S = 5
 
 
-@app.task(name=TASK, bind=True, acks_late=True, max_retries=None)
+@shared_task(name=TASK, bind=True, acks_late=True, max_retries=None)
 def accept(self: Task, *positional: Any, **call: Any) -> list[str]:
     """Accept a job; return the ids, which Flower shows."""
     here = runtime()
@@ -38,3 +46,50 @@ def accept(self: Task, *positional: Any, **call: Any) -> list[str]:
         )
     except ServiceAway as error:
         raise self.retry(exc=error, countdown=_AGAIN_S) from error
+
+
+def accept_call(call: dict[str, Any], *, intake: Intake, ledger: Ledger, quarantine: Quarantine) -> list[str]:
+    """Accept `{"job": kind, "arguments": {…}, "key": …}`; return the ids of the jobs.
+
+    What cannot be accepted goes to the quarantine, since nobody waits for an answer. Repeating it does no harm.
+    """
+    try:
+        jobs, bad = _read(call, intake)
+    except InputError as error:
+        jobs, bad = [], [_unreadable("invalid_call", str(error), _text(call))]
+    ids = []
+    for answer in ledger.accept(jobs):
+        if answer.conflict:
+            bad.append(_unreadable("key_reused", "its key was used before for something else", _text(call)))
+        else:
+            ids.append(answer.id)
+    quarantine.keep(bad)
+    return ids
+
+
+def _read(call: dict[str, Any], intake: Intake) -> tuple[list[Job], list[Unreadable]]:
+    unknown = call.keys() - {"job", "arguments", "key"}
+    if unknown:
+        raise InputError(f"unknown: {', '.join(sorted(map(str, unknown)))}; there are job, arguments and key")
+    kind, arguments, key = call.get("job"), call.get("arguments"), call.get("key") or ""
+    if not isinstance(kind, str) or not isinstance(arguments, dict) or not isinstance(key, str):
+        raise InputError("needs job (a text) and arguments (an object); key is a text")
+    key = f"{PRODUCER}:{escape_unfit(key)}" if key else ""
+    if kind != "events.create":
+        checked = read_action(kind, escape_all(arguments))
+        return [Job(kind, checked, producer=PRODUCER, title=title(kind, checked), key=key)], []
+    if arguments.keys() != {"payload"}:
+        raise InputError('holds the payload and nothing else: {"payload": {…}}', field="arguments")
+    payload = arguments["payload"]
+    # Half a surrogate pair, which JSON can write, is refused as what is not UTF-8.
+    raw = payload.encode("utf-8", "surrogatepass") if isinstance(payload, str) else _text(payload)
+    found = intake.jobs(raw, key=key)
+    return accepted_only(found), [_unreadable(one.code, one.detail, one.raw) for one in refused_only(found)]
+
+
+def _unreadable(code: str, reason: str, raw: bytes) -> Unreadable:
+    return Unreadable(PRODUCER, TASK, code, escape_unfit(reason), raw)
+
+
+def _text(value: Any) -> bytes:
+    return json.dumps(value).encode()

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery.beat import ScheduleEntry, Scheduler
 
-from workers.heartbeat import show_life
+from workers.core.files import show_life
 from workers.runtime import runtime
 
 
@@ -14,7 +14,7 @@ class Ticks(Scheduler):
     """Keeps one tick of each entry waiting at most, so that none pile up while the workers are down.
 
     Celery's own means, an expiry, is computed with beat's clock and judged by the worker's: with the two some seconds
-    apart every tick would count as expired, and nothing would ever be rung for again.
+    apart every tick would count as expired, and nothing would ever be woken again.
     """
 
     def apply_async(
@@ -22,7 +22,7 @@ class Ticks(Scheduler):
     ) -> Any:
         """Send an entry's message unless its queue still holds the last one."""
         here = runtime()
-        if here.ledger.bells(entry.options["queue"]):
+        if here.ledger.wake_ups(entry.options["queue"]):
             show_life(here.settings.heartbeat_file)
             return self.reserve(entry) if advance else entry
         return super().apply_async(entry, producer=producer, advance=advance, **kwargs)

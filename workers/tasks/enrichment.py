@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workers.actions.carry_out import carry_out
-from workers.drain import Consumer
+from workers.actions.handler import carry_out
+from workers.consumer import QueueHandler
 from workers.ledger.records import Claim, Settlement
 from workers.runtime import runtime
 from workers.tasks.queue import task_for
@@ -18,4 +18,4 @@ def handle(claims: Sequence[Claim]) -> list[Settlement]:
 
 
 #: One action at a time, so that waiting analysts are served by all threads side by side.
-work = task_for(Consumer("enrichment", handle, 1))
+work = task_for(QueueHandler("enrichment", handle, 1))

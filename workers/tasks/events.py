@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from workers.drain import Consumer
+from workers.consumer import QueueHandler
 from workers.events import make_or_hold
 from workers.ledger.records import Claim, Settlement
 from workers.runtime import runtime
 from workers.tasks.queue import task_for
-from workers.threatq.failure import nothing_begun
+from workers.threatq.errors import nothing_begun
 
 #: Payloads in one bulk; ThreatQ's own integrations send up to 500 objects a call, and a payload has a few.
 BATCH = 100
@@ -24,4 +24,4 @@ def handle(claims: Sequence[Claim]) -> list[Settlement]:
     return make_or_hold(claims, here.threatq, page, dialect, partial(here.leases.prove, claims))
 
 
-work = task_for(Consumer("events", handle, BATCH))
+work = task_for(QueueHandler("events", handle, BATCH))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workers.app import stopping
-from workers.drain import Consumer
+from workers.consumer import QueueHandler
 from workers.ledger.records import Claim, Settlement
-from workers.runtime import runtime
-from workers.sync.helping import help_out
-from workers.sync.work import work as go_on
+from workers.listsync.run.assist import help_out
+from workers.listsync.run.handler import work as go_on
+from workers.runtime import runtime, stopping
 from workers.tasks.queue import task_for
 
 
@@ -23,4 +22,4 @@ def help_others() -> None:
     help_out(runtime(), stopping.is_set)
 
 
-work = task_for(Consumer("sync", handle, 1), afterwards=help_others)
+work = task_for(QueueHandler("sync", handle, 1), afterwards=help_others)

@@ -1,28 +1,27 @@
-"""The queue upkeep: once a second, ring for what is due, whoever forgot it."""
+"""The queue upkeep: once a second, wake what is due, whoever forgot it."""
 
 from __future__ import annotations
 
 from functools import cache
 
 import structlog
+from celery import shared_task
 
-from workers.app import app
-from workers.errors import ConfigError
-from workers.jobs import QUEUES
+from workers.core.errors import ConfigError
+from workers.core.jobs import QUEUES
+from workers.listsync.run.schedule import start_if_due, tell_setup
 from workers.runtime import runtime
-from workers.sync.schedule import start_if_due
-from workers.sync.setup import tell_setup
 
 log = structlog.get_logger(__name__)
 
 
 # Silent, or its ticks would drown the jobs in Flower.
-@app.task(name="upkeep.work", send_events=False)
+@shared_task(name="upkeep.work", send_events=False)
 def work() -> None:
-    """Ring for every queue that has ready jobs, forget the done jobs that have expired, and leave a sign of life."""
+    """Wake every queue that has ready jobs, forget the done jobs that have expired, and leave a sign of life."""
     ledger, settings = runtime().ledger, runtime().settings
     for queue in QUEUES:
-        ledger.ring(queue)
+        ledger.wake(queue)
     ledger.look_after()
     tell_setup(ledger.redis, settings)
     try:

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from workers.config import Settings
-from workers.errors import BadCredentials, ConfigError, ServiceAway
-from workers.threatq.failure import Refusal
+from workers.core.errors import BadCredentials, ConfigError, ServiceAway
+from workers.settings.model import Settings
+from workers.threatq.errors import ServiceRefusal
 from workers.threatq.transport import Transport
 
 LOGIN_PATH = "/api/token"
@@ -32,7 +32,7 @@ class Grant(msgspec.Struct, frozen=True):
         return f"Grant(expires_in={self.expires_in})"
 
 
-class Tokens:
+class AccessTokens:
     """Holds the current token; every thread asks it, one of them logs in."""
 
     def __init__(
@@ -74,13 +74,13 @@ class Tokens:
         headers = {"Authorization": f"Bearer {self._grant.access_token}"}
         try:
             return _grant(self._transport.send("POST", LOGIN_PATH, json=body, headers=headers))
-        except (Refusal, ConfigError):
+        except (ServiceRefusal, ConfigError):
             return None
 
     def _login(self) -> Grant:
         try:
             return _grant(self._ask())
-        except Refusal as error:
+        except ServiceRefusal as error:
             if error.status in (400, 401, 422):
                 raise self._not_accepted(error) from None
             # Never the fault of the job at hand, which waits until somebody has corrected the address.
@@ -115,7 +115,7 @@ class Tokens:
             },
         )
 
-    def _not_accepted(self, error: Refusal) -> BadCredentials:
+    def _not_accepted(self, error: ServiceRefusal) -> BadCredentials:
         """Return the error for a refused login; ThreatQ's words are kept out, as they may repeat ours."""
         if self._settings.threatq_client_secret:
             what, fields = "client id and secret", "threatq_client_id, threatq_client_secret"

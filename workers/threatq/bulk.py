@@ -2,6 +2,11 @@
 
 Calls POST /api/{collection}/consume (SPL2: at most 500 items). ThreatQ refuses a bulk as a whole when
 one item is bad, so a refused bulk is halved until exactly the bad items stand alone.
+
+Which row of a bulk answer belongs to which item of the request.
+
+ThreatQ may store another spelling than it was sent (a URL without its scheme), and may leave rows out,
+so a row is matched by its key first, and by its place only where the counts agree.
 """
 
 from __future__ import annotations
@@ -9,25 +14,29 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
-from workers.errors import MissingRights
+from workers.core.errors import MissingRights
 from workers.threatq.client import Caller, Json, rows
-from workers.threatq.failure import Refusal, ServerFault, item_error
-from workers.threatq.matching import key_field, match
+from workers.threatq.errors import ServerFault, ServiceRefusal, item_error
 
 #: Items in one call, as the vendor's own client sends them.
 MAX_ITEMS = 500
+
 #: Internal errors (500) in a row after which ThreatQ as a whole is taken to be broken, not one object.
 MAX_FAULTS = 8
 
 Sender = Callable[[Sequence[Json]], list[Json]]
+
 #: What became of one item: its row, its refusal, or None where the answer does not tell.
-Fate = Json | Refusal | None
+Fate = Json | ServiceRefusal | None
 
 
-def consume(caller: Caller, collection: str, items: Sequence[Json], *, to_blame: bool = False) -> list[Fate]:
+def consume(
+    caller: Caller, collection: str, items: Sequence[Json], *, blame_item: bool = False
+) -> list[Fate]:
     """Create `items` in bulk and return the fate of each, in their order; like `send_all`."""
-    return send_all(items, partial(post, caller, collection), key_field(collection), to_blame=to_blame)
+    return send_all(items, partial(post, caller, collection), key_field(collection), blame_item=blame_item)
 
 
 def post(caller: Caller, collection: str, items: Sequence[Json]) -> list[Json]:
@@ -41,11 +50,11 @@ def post(caller: Caller, collection: str, items: Sequence[Json]) -> list[Json]:
 
 
 def send_all(
-    items: Sequence[Json], send: Sender, field: str, *, size: int = MAX_ITEMS, to_blame: bool = False
+    items: Sequence[Json], send: Sender, field: str, *, size: int = MAX_ITEMS, blame_item: bool = False
 ) -> list[Fate]:
     """Send `items` in chunks, halving refused ones; raises Refusal if the call itself does not exist.
 
-    Raises ServerFault where ThreatQ fails on all of them, unless it is known that they are `to_blame` for it.
+    Raises ServerFault where ThreatQ fails on all of them, unless it is known that they are `blame_item` for it.
     """
     fates: list[Fate] = [None] * len(items)
     parts = deque(range(at, min(at + size, len(items))) for at in range(0, len(items), size))
@@ -55,23 +64,23 @@ def send_all(
         sent = [items[at] for at in part]
         try:
             answer = send(sent)
-        except Refusal as error:
+        except ServiceRefusal as error:
             if error.is_absent:
                 raise
             _halve(part, parts, fates, error)
         except ServerFault as error:
             faults += 1
-            if faults >= MAX_FAULTS or (len(items) == 1 and not to_blame):
+            if faults >= MAX_FAULTS or (len(items) == 1 and not blame_item):
                 raise
             _halve(part, parts, fates, Poison(error))
         else:
             faults = 0
             for at, fate in zip(part, _fates(sent, answer, field), strict=True):
                 fates[at] = fate
-    return fates if to_blame else _unless_all_fault(fates)
+    return fates if blame_item else _unless_all_fault(fates)
 
 
-def _halve(part: range, parts: deque[range], fates: list[Fate], error: Refusal) -> None:
+def _halve(part: range, parts: deque[range], fates: list[Fate], error: ServiceRefusal) -> None:
     """Put both halves at the end of the line, or blame the one item that is left."""
     if len(part) == 1:
         fates[part[0]] = error
@@ -87,11 +96,11 @@ def _fates(sent: Sequence[Json], answer: Sequence[Json], field: str) -> list[Fat
 
 def _judged(row: Json) -> Fate:
     if said := item_error(row):
-        return Refusal(f"ThreatQ refuses this item: {said}", status=200)
+        return ServiceRefusal(f"ThreatQ refuses this item: {said}", status=200)
     return row if "id" in row else None
 
 
-class Poison(Refusal):
+class Poison(ServiceRefusal):
     """ThreatQ fails inside (500) on this object each time, while it takes others."""
 
     def __init__(self, fault: ServerFault) -> None:
@@ -105,3 +114,73 @@ def _unless_all_fault(fates: list[Fate]) -> list[Fate]:
     if blamed and len(blamed) == len(fates):
         raise blamed[0].fault
     return fates
+
+
+#: The field that names an object, for the kinds that do not call it `value` (Siemplify, SPL2).
+KEY_FIELDS = {
+    "events": "title",
+    "attachments": "title",
+    "adversaries": "name",
+    "signatures": "name",
+    "tasks": "name",
+}
+
+
+def key_field(collection: str) -> str:
+    """Return the field by which objects of this collection are known."""
+    return KEY_FIELDS.get(collection, "value")
+
+
+def type_name(row: Json) -> str:
+    """Return the type's name of a row or an item, whose `type` is a name or an object, or ""."""
+    kind = row.get("type")
+    if isinstance(kind, dict):
+        kind = kind.get("name")
+    return kind if isinstance(kind, str) else ""
+
+
+def match(items: Sequence[Json], answer: Sequence[Json], field: str) -> list[Json | None]:
+    """Return for each item its row, or None where no row can be told to be its own."""
+    free = dict(enumerate(answer))
+    found: list[Json | None] = [None] * len(items)
+    for same in (_equal, _alike):
+        _take(items, found, free, field, same)
+    if len(items) == len(answer):
+        for place, row in enumerate(found):
+            if row is None:
+                found[place] = free.pop(place, None)
+    return found
+
+
+def _take(
+    items: Sequence[Json],
+    found: list[Json | None],
+    free: dict[int, Json],
+    field: str,
+    same: Callable[[Any], Any],
+) -> None:
+    """Give each item that has no row yet the first free row of the same key and type."""
+    places: dict[Any, list[int]] = {}
+    for place, row in free.items():
+        places.setdefault(same(row.get(field)), []).append(place)
+    for at, item in enumerate(items):
+        if found[at] is not None:
+            continue
+        fitting = [p for p in places.get(same(item.get(field)), ()) if p in free and _fits(item, free[p])]
+        if fitting:
+            # Its own place first: with equal keys the order of the answer is the best there is to go by.
+            found[at] = free.pop(at if at in fitting else fitting[0])
+
+
+def _fits(item: Json, row: Json) -> bool:
+    """Whether the types agree, as far as the row shows its own."""
+    wanted, shown = type_name(item), type_name(row)
+    return not wanted or not shown or wanted.casefold() == shown.casefold()
+
+
+def _equal(value: Any) -> Any:
+    return value
+
+
+def _alike(value: Any) -> Any:
+    return value.strip().casefold() if isinstance(value, str) else value

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from workers.config import Settings
-from workers.errors import BadCredentials
-from workers.remote import Observer, observe_nothing
-from workers.threatq.auth import Tokens
-from workers.threatq.failure import Refusal, ServerFault
+from workers.core.errors import BadCredentials
+from workers.core.http_session import Observer, observe_nothing
+from workers.settings.model import Settings
+from workers.threatq.auth import AccessTokens
+from workers.threatq.errors import ServerFault, ServiceRefusal
 from workers.threatq.transport import Transport
 
 #: Pauses in s before a call that met an internal error (500) is made again.
@@ -40,7 +40,7 @@ class Client:
     ten neither stops a batch of payloads nor throws suspicion on an object.
     """
 
-    def __init__(self, transport: Transport, tokens: Tokens) -> None:
+    def __init__(self, transport: Transport, tokens: AccessTokens) -> None:
         self._transport = transport
         self._tokens = tokens
 
@@ -48,7 +48,7 @@ class Client:
     def from_settings(cls, settings: Settings, *, observe: Observer = observe_nothing) -> Client:
         """Return a client for the ThreatQ that the settings name; nothing is called yet."""
         transport = Transport(settings, observe=observe)
-        return cls(transport, Tokens(transport, settings))
+        return cls(transport, AccessTokens(transport, settings))
 
     @property
     def base(self) -> str:
@@ -69,12 +69,12 @@ class Client:
     def _signed_in(self, method: str, path: str, params: Params | None, json: object, type: Any) -> Any:
         try:
             return self._once(method, path, params, json, type)
-        except Refusal as error:
+        except ServiceRefusal as error:
             if error.status != 401:
                 raise
         try:
             return self._once(method, path, params, json, type)
-        except Refusal as error:
+        except ServiceRefusal as error:
             if error.status != 401:
                 raise
             raise BadCredentials(
@@ -87,7 +87,7 @@ class Client:
         headers = {"Authorization": f"Bearer {token}"}
         try:
             return self._transport.send(method, path, params=params, json=json, headers=headers, type=type)
-        except Refusal as error:
+        except ServiceRefusal as error:
             if error.status == 401:
                 self._tokens.drop(token)
             raise

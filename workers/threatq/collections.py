@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from workers.errors import ConfigError, MissingRights, ServiceAway
-from workers.listsync.rows import Row
+from workers.core.errors import ConfigError, MissingRights, ServiceAway
 from workers.threatq.client import Caller, Json, rows, total
-from workers.threatq.failure import Refusal
+from workers.threatq.errors import ServiceRefusal
+from workers.threatq.rows import Row
 
 SEARCHES = "/api/search/query"
 #: Rows a page; the largest that public clients ask for (vendor's SDK, Elastic).
@@ -37,7 +37,7 @@ class Position(Struct, frozen=True):
 START = Position()
 
 
-class Page(Struct, frozen=True):
+class CollectionPage(Struct, frozen=True):
     """Some rows, how many ThreatQ declares in all (None where it does not say), and where the next page begins.
 
     A listing is complete only if all its pages together hold `total` rows.
@@ -64,7 +64,7 @@ def find_collection(caller: Caller, name: str) -> Collection:
     """
     try:
         found = rows(caller.call("GET", SEARCHES))
-    except Refusal as error:
+    except ServiceRefusal as error:
         if not error.is_absent:
             raise
         raise MissingRights("ThreatQ does not show its data collections to this account") from None
@@ -76,7 +76,7 @@ def find_collection(caller: Caller, name: str) -> Collection:
 
 def read_pages(
     caller: Caller, collection: Collection, *, size: int = PAGE_SIZE, start: Position = START
-) -> Iterator[Page]:
+) -> Iterator[CollectionPage]:
     """Yield the collection's indicators page by page, by cursor, or by offset where ThreatQ has no cursor.
 
     `start` goes on where an earlier reading stopped. `sort=id` ends in a unique key, as a cursor needs. Raises
@@ -99,21 +99,21 @@ def look_up(caller: Caller, collection: Collection | None, values: Sequence[str]
     return _page(caller, narrowed, len(values) * 10, Position(None)).rows
 
 
-def _page(caller: Caller, collection: Collection, size: int, position: Position) -> Page:
+def _page(caller: Caller, collection: Collection, size: int, position: Position) -> CollectionPage:
     """Read one page; the first is asked for by cursor, or without one where ThreatQ refuses the parameter."""
     if position != START:
         answer = _ask(caller, collection, size, position)
     else:
         try:
             answer = _ask(caller, collection, size, START)
-        except Refusal:
+        except ServiceRefusal:
             position = Position(None)
             answer = _ask(caller, collection, size, position)
     found = answer.data if isinstance(answer.data, list) else []
     if not all(row.id for row in found):
         raise ServiceAway("threatq", "ThreatQ gives an indicator without id; the listing is read again")
     declared = total({"total": answer.total})
-    return Page(found, declared, _following(position, answer, len(found), declared))
+    return CollectionPage(found, declared, _following(position, answer, len(found), declared))
 
 
 def _following(position: Position, answer: _Answer, read: int, declared: int | None) -> Position | None:

@@ -15,26 +15,18 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from workers.errors import ConfigError, MissingRights, ServiceAway
+from workers.core.errors import ConfigError, MissingRights, ServiceAway
+from workers.settings.pages import PageField
 from workers.threatq.client import Caller, Json, Params, rows
-from workers.threatq.failure import Refusal
+from workers.threatq.errors import ServiceRefusal
 
 PATH = "/api/connectors"
+
 #: Seconds for which the page is believed; a switch in the UI is obeyed no later than that.
 TTL_S = 60.0
 
 
-class Field(Struct, frozen=True):
-    """One setting on the connector's page; `kind` is how the page shows it: text, textarea, checkbox."""
-
-    name: str
-    label: str
-    kind: str = "text"
-    default: str = ""
-    help: str = ""
-
-
-class Page(Struct, frozen=True):
+class ConnectorPage(Struct, frozen=True):
     """What the connector's page says; `fields` maps a setting's name to its text."""
 
     id: int
@@ -49,10 +41,10 @@ class Connector:
     def __init__(self, caller: Caller, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._caller, self._name, self._clock = caller, name, clock
         self._lock = threading.Lock()
-        self._page: Page | None = None
+        self._page: ConnectorPage | None = None
         self._read_at = 0.0
 
-    def find(self) -> Page | None:
+    def find(self) -> ConnectorPage | None:
         """Return the page, or None if the connector was never registered.
 
         Raises ConfigError where the account may not use connectors, and ServiceAway.
@@ -63,7 +55,7 @@ class Connector:
                 self._read_at = self._clock()
             return self._page
 
-    def page(self) -> Page:
+    def page(self) -> ConnectorPage:
         """Return the page; raises ConfigError if the connector was never registered."""
         if page := self.find():
             return page
@@ -72,7 +64,7 @@ class Connector:
             field="connector_name",
         )
 
-    def register(self, fields: Sequence[Field]) -> Page:
+    def register(self, fields: Sequence[PageField]) -> ConnectorPage:
         """Return the page, creating it where there is none; a new connector is disabled, as in the guides."""
         with self._lock:
             self._page = self._read()
@@ -88,7 +80,7 @@ class Connector:
             self._read_at = self._clock()
         return self.page()
 
-    def _read(self) -> Page | None:
+    def _read(self) -> ConnectorPage | None:
         found = rows(self._call("GET", PATH, params={"name": self._name}))
         return next((_page(row) for row in found if row.get("name") == self._name), None)
 
@@ -96,14 +88,14 @@ class Connector:
         """Call ThreatQ; where it does not let us, say that the settings may come from a file instead."""
         try:
             return self._caller.call(method, path, params=params, json=json)
-        except (Refusal, MissingRights) as error:
+        except (ServiceRefusal, MissingRights) as error:
             raise ConfigError(
                 f"{error}; if this account may not use connectors, set settings_from to local",
                 field="settings_from",
             ) from error
 
 
-def _page(row: Json) -> Page:
+def _page(row: Json) -> ConnectorPage:
     name = str(row.get("name", ""))
     try:
         number = int(row["id"])
@@ -112,7 +104,7 @@ def _page(row: Json) -> Page:
             "threatq",
             f"ThreatQ describes the connector {name!r} in a way that we do not know (its id: {error})",
         ) from error
-    return Page(number, name, _truth(row.get("is_active")), _fields(row))
+    return ConnectorPage(number, name, _truth(row.get("is_active")), _fields(row))
 
 
 def _truth(flag: Any) -> bool:

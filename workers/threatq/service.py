@@ -1,11 +1,19 @@
-"""One ThreatQ as a worker knows it: who calls it, what its names mean, and what it has proved to do."""
+"""One ThreatQ as a worker knows it: who calls it, what its names mean, and what it has proved to do.
+
+Names to ids, as this ThreatQ has them: they differ between installations (Polarity, FortiSOAR).
+"""
 
 from __future__ import annotations
 
-from workers.config import Settings
-from workers.remote import Observer, observe_nothing
-from workers.threatq.client import Caller, Client
-from workers.threatq.lookups import Lookups
+import threading
+import time
+from collections.abc import Callable
+
+from workers.core.errors import ConfigError, MissingRights
+from workers.core.http_session import Observer, observe_nothing
+from workers.settings.model import Settings
+from workers.threatq.client import Caller, Client, Json, pages, rows
+from workers.threatq.errors import ServiceRefusal
 
 
 class ThreatQ:
@@ -31,3 +39,127 @@ class ThreatQ:
 def connect(settings: Settings, *, observe: Observer = observe_nothing) -> ThreatQ:
     """Return the ThreatQ that the settings name; nothing is called yet. `observe` is told of each call."""
     return ThreatQ(Client.from_settings(settings, observe=observe), settings)
+
+
+#: Seconds for which a table of names is used before it is read again.
+TTL_S = 3_600.0
+
+#: Seconds that must pass before an unknown name makes us read the table again.
+MISS_S = 15.0
+
+#: Rows asked for at once; the largest tables have about fifty.
+PAGE_SIZE = 500
+
+#: The asset's endpoint where the list of objects does not say (a guess: it is absent from the public tables).
+ASSET_COLLECTION = "asset"
+
+Clock = Callable[[], float]
+
+
+class Table:
+    """One list of names, read when first needed, again when old, and when a name is missing."""
+
+    def __init__(self, caller: Caller, path: str, what: str, clock: Clock) -> None:
+        self._caller, self._path, self._what, self._clock = caller, path, what, clock
+        self._lock = threading.Lock()
+        self._rows: dict[str, Json] = {}
+        self._read_at: float | None = None
+
+    def find(self, name: str, *, miss_s: float = MISS_S) -> Json | None:
+        """Return the row of this name, whatever its case, or None; a table of `miss_s` is read again before that."""
+        with self._lock:
+            if self._age() >= TTL_S:
+                self._read()
+            row = self._rows.get(name.casefold())
+            if row is None and self._age() >= miss_s:
+                self._read()
+                row = self._rows.get(name.casefold())
+            return row
+
+    def names(self) -> list[str]:
+        """Return every name, as ThreatQ spells it."""
+        with self._lock:
+            if self._age() >= TTL_S:
+                self._read()
+            return sorted(str(row["name"]) for row in self._rows.values())
+
+    def add(self, row: Json) -> None:
+        """Remember a row that has just been created."""
+        with self._lock:
+            self._rows[str(row["name"]).casefold()] = row
+
+    def _age(self) -> float:
+        return float("inf") if self._read_at is None else self._clock() - self._read_at
+
+    def _read(self) -> None:
+        found = [row for page in pages(self._caller, self._path, {}, size=PAGE_SIZE) for row in page]
+        self._rows = {str(row["name"]).casefold(): row for row in found if "name" in row and "id" in row}
+        if not self._rows:
+            # ThreatQ answers a bare {} where the account lacks the right (Polarity).
+            raise MissingRights(f"ThreatQ shows no {self._what}; give the account the right to read them")
+        self._read_at = self._clock()
+
+
+class Lookups:
+    """The names that this ThreatQ knows: indicator types and statuses, event types, object kinds."""
+
+    def __init__(self, caller: Caller, *, clock: Clock = time.monotonic) -> None:
+        self._caller = caller
+        self._types = Table(caller, "/api/indicator/types", "indicator types", clock)
+        self._statuses = Table(caller, "/api/indicator/statuses", "indicator statuses", clock)
+        self._event_types = Table(caller, "/api/event/types", "event types", clock)
+        self._asset: str | None = None
+
+    def indicator_type(self, name: str) -> int | None:
+        """Return the id of an indicator type, or None if this ThreatQ has none of that name."""
+        return _id(self._types.find(name))
+
+    def indicator_type_names(self) -> list[str]:
+        """Return every indicator type of this ThreatQ."""
+        return self._types.names()
+
+    def status(self, name: str) -> int:
+        """Return the id of an indicator status; raises ConfigError that lists the known ones."""
+        found = _id(self._statuses.find(name))
+        if found is None:
+            known = ", ".join(self._statuses.names())
+            raise ConfigError(
+                f"ThreatQ has no indicator status {name!r}; it has {known}", field="threatq_status"
+            )
+        return found
+
+    def event_type(self, name: str) -> int | None:
+        """Return the id of an event type, or None."""
+        return _id(self._event_types.find(name))
+
+    def create_event_type(self, name: str) -> int:
+        """Create an event type and return its id (POST /api/event/types, SPL2)."""
+        try:
+            created = rows(self._caller.call("POST", "/api/event/types", json={"name": name}))
+        except ServiceRefusal:
+            # Another worker may have made it since we looked.
+            found = _id(self._event_types.find(name, miss_s=0))
+            if found is None:
+                raise
+            return found
+        row = next((row for row in created if "id" in row), None)
+        if row is None:
+            raise MissingRights(f"ThreatQ did not create the event type {name!r}; create it in ThreatQ")
+        self._event_types.add({"name": name, **row})
+        return int(row["id"])
+
+    def asset_collection(self) -> str:
+        """Return the endpoint of assets, from GET /api/objects by display name, else the usual one."""
+        if self._asset is None:
+            kinds = rows(self._caller.call("GET", "/api/objects"))
+            self._asset = next(filter(None, map(_asset_endpoint, kinds)), ASSET_COLLECTION)
+        return self._asset
+
+
+def _asset_endpoint(kind: Json) -> str:
+    called = {str(kind.get(key, "")).casefold() for key in ("display_name", "name", "display_name_plural")}
+    return str(kind.get("collection") or kind.get("name") or "") if called & {"asset", "assets"} else ""
+
+
+def _id(row: Json | None) -> int | None:
+    return None if row is None else int(row["id"])

@@ -1,23 +1,28 @@
-"""HTTP to ThreatQ: one pool of connections that all threads share, and one error for each way to fail."""
+"""HTTP to ThreatQ: one pool of connections that all threads share, and one error for each way to fail.
+
+ThreatQ's clock, as any answer of its tells it.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 import requests
 
-from workers.cause import cause
-from workers.config import Settings
-from workers.errors import ConfigError, ServiceAway, TqError
-from workers.remote import Observer, existing_file, observe_nothing, session_for
-from workers.threatq.failure import failure
-from workers.urls import service_url
+from workers.core.errors import ConfigError, ServiceAway, TqError
+from workers.core.http_session import Observer, cause, existing_file, observe_nothing, session_for
+from workers.core.urls import service_url
+from workers.settings.model import Settings
+from workers.threatq.errors import failure
 
 #: Connections kept open; a worker with more threads opens further ones and closes them after use.
 POOL_SIZE = 32
+
 #: Bytes that are read at once of an answer that is decoded into a type: a page of rows in one go.
 PAGE_BYTES = 1 << 20
 
@@ -155,3 +160,15 @@ def _tls_failed(error: Exception) -> TqError:
     return ServiceAway(
         "threatq", f"TLS with ThreatQ fails{cause(error)}; is that the host and port of threatq_url?"
     )
+
+
+def skew_s(settings: Settings) -> float | None:
+    """Return by how many seconds ThreatQ's clock is ahead of ours, to the second; None where it does not tell."""
+    timeout = (settings.threatq_connect_timeout_s, settings.threatq_read_timeout_s)
+    try:
+        with threatq_session(settings) as session:
+            answer = session.head(settings.threatq_url, timeout=timeout, allow_redirects=False)
+        told = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except (requests.RequestException, ValueError):
+        return None
+    return told - time.time()

@@ -1,13 +1,13 @@
--- Accept jobs of one queue: record, index and bell at once, or nothing at all.
--- KEYS: due, bells, counts, memory
--- ARGV: prefix, most open jobs, most bells, bell, most memory in thousandths of maxmemory,
+-- Accept jobs of one queue: record, index and wake-up at once, or nothing at all.
+-- KEYS: due, wake-ups, counts, memory
+-- ARGV: prefix, most open jobs, most wake-ups, wake-up, most memory in thousandths of maxmemory,
 --       1: nothing at all where a key was used for something else, then for each job:
 --       id, record, name of its counter, digest, key, window in ms
 -- Answers {"busy", open}, {"full", thousandths of maxmemory in use}, {"reused", id} where nothing was accepted for it,
 --       or one for each job that is not new: {place from 0, id, 0 known | -1 the key was used for something else}.
 -- Reads no job's content, so that a user who may only accept needs no right to read.
-local due, bells, counts, memory = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local prefix, most_open, most_bells, bell = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local due, wake_ups, counts, memory = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local prefix, most_open, most_wake_ups, wake_up = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local most_memory, atomic = tonumber(ARGV[5]), ARGV[6] == '1'
 local FIRST, WIDTH = 7, 6
 local MEMORY_BELIEVED_MS = 2000
@@ -111,7 +111,7 @@ for at = FIRST, #ARGV, WIDTH do
 end
 
 -- Nearly always all are new, and one call keeps them; else each is tried alone.
-local rung
+local woken_for
 local function keep(from, to)
   if redis.call('MSETNX', unpack(records, 2 * from - 1, 2 * to)) == 1 then
     local entries = {}
@@ -121,7 +121,7 @@ local function keep(from, to)
       added[counter] = added[counter] + 1
     end
     redis.call('ZADD', due, unpack(entries))
-    rung = ARGV[fresh[to]]
+    woken_for = ARGV[fresh[to]]
   elseif from == to then
     known(fresh[from], ARGV[fresh[from]], 0)
   else
@@ -139,7 +139,7 @@ for counter, count in pairs(added) do
   redis.call('HINCRBY', counts, counter, count)
 end
 
-if rung and redis.call('LLEN', bells) < most_bells then
-  redis.call('LPUSH', bells, (string.gsub(bell, '@bell@', rung)))
+if woken_for and redis.call('LLEN', wake_ups) < most_wake_ups then
+  redis.call('LPUSH', wake_ups, (string.gsub(wake_up, '@wake_up@', woken_for)))
 end
 return answers

@@ -2,7 +2,7 @@
 -- KEYS: due, paused, dead, counts, then the breakers of the services that the queue's work needs
 -- ARGV: prefix, queue, most jobs, lease in ms, token, how often a job may lose its worker, how long it waits in ms
 --       before the last of these
--- Answers a row for each job: id, record, attempts, lost, strikes.
+-- Answers a row for each job: id, record, attempts, lost, solo failures.
 local due, paused, dead, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, queue, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local lease, token, most_lost = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
@@ -21,9 +21,9 @@ local before = redis.call('GET', prefix .. 'claimed:' .. token)
 if before then
   local still_his = {}
   for _, one in ipairs(cjson.decode(before)) do
-    local id, attempts, lost, strikes = unpack(one)
+    local id, attempts, lost, solo_failures = unpack(one)
     if redis.call('HGET', prefix .. 'progress:' .. id, 'lease') == token then
-      still_his[#still_his + 1] = {id, redis.call('GET', prefix .. 'job:' .. id), attempts, lost, strikes}
+      still_his[#still_his + 1] = {id, redis.call('GET', prefix .. 'job:' .. id), attempts, lost, solo_failures}
     end
   end
   return still_his
@@ -119,9 +119,9 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, mo
       attempts = tonumber(string.match(record, '^%d+')) < began and 2 or 1
     end
     redis.call('ZADD', due, now + lease, id)
-    local strikes = tonumber(progress[4] or 0)
-    claimed[#claimed + 1] = {id, record, attempts, lost, strikes}
-    noted[#noted + 1] = {id, attempts, lost, strikes}
+    local solo_failures = tonumber(progress[4] or 0)
+    claimed[#claimed + 1] = {id, record, attempts, lost, solo_failures}
+    noted[#noted + 1] = {id, attempts, lost, solo_failures}
     if alone then
       break
     end

@@ -1,6 +1,6 @@
--- Keep what a door could not read, all of it or nothing.
+-- Keep what a producer could not read, all of it or nothing.
 -- KEYS: quarantine, counts
--- ARGV: prefix, most items, then for each item: id, door, source, code, reason, raw
+-- ARGV: prefix, most items, then for each item: id, producer, source, code, reason, raw
 -- Answers {"busy", how many are kept} or the ids, in order.
 local prefix, most = ARGV[1], tonumber(ARGV[2])
 local FIRST, WIDTH = 3, 6

@@ -1,7 +1,7 @@
--- Settle claimed jobs: done, dead, waiting for another try (also as a suspect), held or interrupted without counting a
+-- Settle claimed jobs: done, dead, waiting for another try (also as a suspect), deferred or interrupted without counting a
 -- try, or given back.
 -- KEYS: due, done, dead, counts, paused, then the breakers of the services that just proved to be well
--- ARGV: prefix, queue, token, how long done jobs are kept in ms, then for each job: id, kind:door,
+-- ARGV: prefix, queue, token, how long done jobs are kept in ms, then for each job: id, kind:producer,
 --       what it shows when it is done, state, delay in ms, entry
 -- Answers 1 for each job that was ours to settle, 0 where the lease had gone to somebody else.
 local due, done, dead, counts, paused = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -42,7 +42,7 @@ end
 
 -- The service failed while it worked on this one alone. That counts against the job where another one was done since it
 -- counted last that shows the same: then the service was well. In an outage nothing is done, and nothing counts.
-function settle.suspect(id, key, delay, shows)
+function settle.suspected(id, key, delay, shows)
   -- How many were ever done: unlike a clock it tells whether one was done since, however short ago.
   local ever = redis.call('HGET', recent, 'ever:' .. shows) or '0'
   if redis.call('HGET', key, 'struck') ~= ever then
@@ -60,7 +60,7 @@ function settle.accepted(id, key, delay)
   redis.call('ZADD', due, now + delay, id)
 end
 
-function settle.held(id, key, delay)
+function settle.deferred(id, key, delay)
   settle.accepted(id, key, delay)
   return 'waiting'
 end

@@ -1,0 +1,89 @@
+"""From raw messages to the ledger, for as long as that takes; what is no payload goes to the quarantine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import structlog
+from msgspec.structs import replace
+
+from workers.core.errors import Busy, ServiceAway
+from workers.core.jobs import Job, compact
+from workers.ledger.ledger import Ledger
+from workers.ledger.quarantine import Quarantine, Unreadable
+from workers.payload.intake import Intake, RejectedPayload, accepted_only, refused_only
+
+log = structlog.get_logger("tq.bridge")
+
+#: Jobs in one call to the ledger; a call holds Redis for about 10 us a job.
+JOBS_A_CALL = 200
+
+#: First and longest wait in seconds while the ledger takes nothing, or a source cannot be reached.
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
+
+
+class Stopped(Exception):
+    """The bridge was told to stop while something still had to wait."""
+
+
+class HandOver:
+    """Puts messages into the ledger; while it is full or away, nothing more is taken from any source."""
+
+    def __init__(
+        self, intake: Intake, ledger: Ledger, quarantine: Quarantine, stopping: threading.Event
+    ) -> None:
+        self.intake = intake
+        self.ledger = ledger
+        self.quarantine = quarantine
+        self.stopping = stopping
+
+    def __call__(self, messages: Sequence[bytes], *, source: str) -> None:
+        """Return once every message is accepted or quarantined; repeating it does no harm.
+
+        Raises Stopped when the bridge is stopped before that.
+        """
+        found = [one for message in messages for one in self._read(message)]
+        self.until_done(lambda: self._put(found, source))
+
+    def until_done(self, act: Callable[[], None]) -> None:
+        """Do `act`, again and again while Redis is away or full; raises Stopped."""
+        wait_s = FIRST_WAIT_S
+        while True:
+            try:
+                act()
+                return
+            except ServiceAway as error:
+                log.warning("waiting", busy=isinstance(error, Busy), reason=str(error), again_in_s=wait_s)
+            if self.stopping.wait(wait_s):
+                raise Stopped
+            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+
+    def _read(self, message: bytes) -> list[Job | RejectedPayload]:
+        """Read a message; one that holds nothing but faults is refused whole, with the bytes that came."""
+        found = self.intake.jobs(message)
+        refused = refused_only(found)
+        return [replace(refused[0], raw=message)] if len(refused) == len(found) else found
+
+    def _put(self, found: Sequence[Job | RejectedPayload], source: str) -> None:
+        jobs, unreadable = accepted_only(found), [_unreadable(one, source) for one in refused_only(found)]
+        for start in range(0, len(jobs), JOBS_A_CALL):
+            part = jobs[start : start + JOBS_A_CALL]
+            answers = self.ledger.accept(part)
+            unreadable += [
+                _conflicting(job, source)
+                for job, answer in zip(part, answers, strict=True)
+                if answer.conflict
+            ]
+        for item in unreadable:
+            log.warning("unreadable", source=source, item=item.id, reason=item.reason)
+        self.quarantine.keep(unreadable)
+
+
+def _unreadable(refused: RejectedPayload, source: str) -> Unreadable:
+    return Unreadable("redis", source, refused.code, refused.detail, refused.raw)
+
+
+def _conflicting(job: Job, source: str) -> Unreadable:
+    reason = "its CloudEvents source and id were used before for another payload"
+    return Unreadable("redis", source, "key_reused", reason, compact(job.arguments["payload"]))

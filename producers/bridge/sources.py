@@ -1,0 +1,261 @@
+"""What every source of the bridge has: a name, messages by the batch, and a way to say that they are done.
+
+The pub/sub channel: what is published while no bridge listens, or faster than it listens, is lost.
+
+Lists, pushed at either end: each message goes to a list of our own in one step, and is dropped when done.
+
+The stream, our preferred form: Redis itself remembers who has taken what.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol, cast
+
+import redis as redis_client
+import structlog
+from msgspec import Struct
+from redis import Redis
+
+from producers.bridge.forwarder import HandOver, Stopped
+from workers.ledger import keys
+from workers.ledger.connection import answering
+
+#: Messages that are taken at a time under load.
+MOST_MESSAGES = 200
+
+#: Seconds that a source may let us wait for its first message, so that a stop is heard soon.
+BLOCK_S = 1
+
+
+class Taken(Struct, frozen=True):
+    """Messages of one source, and the names by which the source knows them."""
+
+    messages: Sequence[bytes]
+    ids: Sequence[bytes] = ()
+
+
+class MessageSource(Protocol):
+    """Something that messages come from; its methods raise ServiceAway("redis")."""
+
+    name: str
+
+    def take(self) -> Taken:
+        """Return the next messages, those that were not done yet first; none after BLOCK_S without one."""
+
+    def done(self, taken: Taken) -> None:
+        """Forget messages that are in the ledger or the quarantine."""
+
+    def close(self) -> None:
+        """Give back what was taken and is not done."""
+
+
+def drain(source: MessageSource, hand_over: HandOver, stopping: threading.Event) -> None:
+    """Hand over what `source` holds until the bridge is stopped; take no more while the ledger takes none."""
+    try:
+        while not stopping.is_set():
+            hand_over.until_done(lambda: _step(source, hand_over))
+    except Stopped:
+        pass
+    source.close()
+
+
+def _step(source: MessageSource, hand_over: HandOver) -> None:
+    taken = source.take()
+    if taken.messages:
+        hand_over(taken.messages, source=source.name)
+    if taken.messages or taken.ids:
+        source.done(taken)
+
+
+log = structlog.get_logger("tq.bridge")
+
+#: Said wherever the channel is in use.
+LOSSY = "a channel loses what nobody hears; use RPUSH, LPUSH or the stream instead"
+
+
+class ChannelSource:
+    """A subscription. Every bridge hears every message; in the ledger they are one job."""
+
+    name = keys.INGEST_CHANNEL
+
+    def __init__(self, redis: Redis) -> None:
+        untyped: Any = redis
+        self.subscription = untyped.pubsub(ignore_subscribe_messages=True)
+        self.waiting: list[bytes] = []
+        self.heard = False
+
+    def take(self) -> Taken:
+        """Return what was published since, or wait for the first message."""
+        with answering():
+            if not self.subscription.subscribed:
+                self.subscription.subscribe(self.name)
+            while len(self.waiting) < MOST_MESSAGES:
+                message = self.subscription.get_message(timeout=0 if self.waiting else BLOCK_S)
+                if message is None:
+                    break
+                self.waiting.append(message["data"])
+        if self.waiting and not self.heard:
+            log.warning("payloads come by the channel", key=self.name, hazard=LOSSY)
+            self.heard = True
+        return Taken(list(self.waiting))
+
+    def done(self, taken: Taken) -> None:
+        """Forget what was handed over."""
+        del self.waiting[: len(taken.messages)]
+
+    def close(self) -> None:
+        """End the subscription."""
+        with answering():
+            self.subscription.close()
+
+
+#: Bytes of messages that are taken at a time; the rest stays where it is.
+_MOST_BYTES = 8_388_608
+
+End = Literal["LEFT", "RIGHT"]
+
+#: The lists, and the end at which each has its oldest message.
+OLDEST: dict[str, End] = {keys.INGEST_RPUSH: "LEFT", keys.INGEST_LPUSH: "RIGHT"}
+
+
+class ListSource:
+    """One list. What lies in its list of taken messages was not done: it comes again, from here or elsewhere."""
+
+    def __init__(self, redis: Redis, name: str, bridge_id: str) -> None:
+        self.redis = redis
+        self.name = name
+        self.taken = keys.ingest_taken(name, bridge_id)
+
+    def take(self) -> Taken:
+        """Take what a failed attempt left, else what is there, else wait for the first message."""
+        with answering():
+            left = cast("list[bytes]", self.redis.lrange(self.taken, 0, -1))
+            if left:
+                return Taken(left)
+            first = self._wait()
+            return Taken([first, *self._more(len(first))] if first is not None else [])
+
+    def done(self, taken: Taken) -> None:
+        """Drop messages from the list of taken ones."""
+        with answering():
+            self.redis.ltrim(self.taken, len(taken.messages), -1)
+
+    def close(self) -> None:
+        """Put back what was taken and is not done, in its old order."""
+        with answering():
+            give_back(self.redis, self.name, self.taken)
+
+    def _wait(self) -> bytes | None:
+        found = self.redis.blmove(self.name, self.taken, BLOCK_S, OLDEST[self.name], "RIGHT")
+        return cast("bytes | None", found)
+
+    def _more(self, size: int) -> list[bytes]:
+        """Take further messages, in steps, so that large ones do not fill our memory."""
+        found: list[bytes] = []
+        while len(found) + 1 < MOST_MESSAGES and size < _MOST_BYTES:
+            pipe = self.redis.pipeline(transaction=False)
+            for _ in range(min(50, MOST_MESSAGES - 1 - len(found))):
+                pipe.lmove(self.name, self.taken, OLDEST[self.name], "RIGHT")
+            step = [message for message in pipe.execute() if message is not None]
+            if not step:
+                break
+            found += step
+            size += sum(map(len, step))
+        return found
+
+
+def give_back(redis: Redis, name: str, taken: str) -> int:
+    """Put the messages of the list `taken` back to the old end of the list `name`; return how many."""
+    count = 0
+    while redis.lmove(taken, name, "RIGHT", OLDEST[name]) is not None:
+        count += 1
+    return count
+
+
+#: The field of an entry that holds the raw payload.
+FIELD = b"payload"
+
+
+class StreamSource:
+    """Our place in the consumer group; entries of bridges that fell silent are taken over."""
+
+    name = keys.INGEST_STREAM
+
+    def __init__(self, redis: Redis, bridge_id: str, *, takeover_s: float) -> None:
+        self.redis = redis
+        self.bridge_id = bridge_id
+        self.takeover_ms = int(takeover_s * 1000)
+
+    def take(self) -> Taken:
+        """Take what a failed attempt left, else what a silent bridge left, else what is new."""
+        with answering():
+            try:
+                return _taken(self._own() or self._left_behind() or self._new())
+            except redis_client.exceptions.ResponseError as error:
+                if not str(error).startswith("NOGROUP"):
+                    raise
+                self._make_group()
+                return Taken([])
+
+    def done(self, taken: Taken) -> None:
+        """Acknowledge entries and delete them, so that the stream is as long as what is left to do."""
+        with answering():
+            pipe = self.redis.pipeline()
+            pipe.xack(self.name, keys.INGEST_GROUP, *taken.ids)
+            pipe.xdel(self.name, *taken.ids)
+            pipe.execute()
+
+    def close(self) -> None:
+        """Leave the group if nothing of ours is open in it; what is open is taken over by another bridge."""
+        with answering():
+            if not self._own():
+                self.redis.xgroup_delconsumer(self.name, keys.INGEST_GROUP, self.bridge_id)
+
+    def _own(self) -> list[Any]:
+        return self._read("0", block=None)
+
+    def _new(self) -> list[Any]:
+        return self._read(">", block=BLOCK_S * 1000)
+
+    def _read(self, after: str, *, block: int | None) -> list[Any]:
+        answer = cast(
+            "list[Any]",
+            self.redis.xreadgroup(
+                keys.INGEST_GROUP, self.bridge_id, {self.name: after}, count=MOST_MESSAGES, block=block
+            ),
+        )
+        return answer[0][1] if answer else []
+
+    def _left_behind(self) -> list[Any]:
+        answer: Any = self.redis.xautoclaim(
+            self.name, keys.INGEST_GROUP, self.bridge_id, self.takeover_ms, "0", count=MOST_MESSAGES
+        )
+        entries: list[Any] = answer[1]
+        return entries
+
+    def _make_group(self) -> None:
+        try:
+            self.redis.xgroup_create(self.name, keys.INGEST_GROUP, id="0", mkstream=True)
+        except redis_client.exceptions.ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+
+
+def _taken(entries: list[Any]) -> Taken:
+    # An entry that was deleted while it was open has no fields left.
+    present = [(entry_id, fields) for entry_id, fields in entries if fields]
+    gone = [entry_id for entry_id, fields in entries if not fields]
+    return Taken([_message(fields) for _, fields in present], [entry_id for entry_id, _ in present] + gone)
+
+
+def _message(fields: dict[bytes, bytes]) -> bytes:
+    """Return the raw payload; of an entry without one, all that it holds, which no producer can read."""
+    if FIELD in fields:
+        return fields[FIELD]
+    text = {
+        name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in fields.items()
+    }
+    return json.dumps([f"the entry has no field {FIELD.decode()}", text]).encode()

@@ -1,0 +1,168 @@
+"""Following runs to their end: progress bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
+from producers.cli.console import note
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.ledger import NEEDS
+from workers.ledger.records import Record
+from workers.ledger.sync_runs import Step, progress_of
+
+#: Seconds between two looks.
+EVERY_S = 0.2
+
+#: Seconds after which a job that nobody takes, or that waits for a service, is left to the workers.
+PATIENCE_S = 15.0
+
+STAGES = {
+    "gather": "reading ThreatQ",
+    "read": "reading the list",
+    "write": "writing",
+    "done": "done",
+    "failed": "failed",
+}
+
+
+class End(Struct, frozen=True):
+    """How the following of one run ended.
+
+    `state`: done, dead, waiting (for a service), held (for a corrected setting), open (nobody took it). `note` is what
+    the ledger noted last.
+    """
+
+    collection: str
+    job: str
+    state: Literal["done", "dead", "waiting", "held", "open"]
+    note: dict[str, Any]
+
+
+class Display(Protocol):
+    """Shows how far a list is."""
+
+    def update(self, name: str, step: Step) -> None:
+        """Show a step."""
+
+
+class Follow:
+    """Looks after some runs; `runs` maps the collection's name to its job."""
+
+    def __init__(self, admin: LedgerAdmin, runs: Mapping[str, str], *, quiet: bool = False) -> None:
+        self._admin, self._runs, self._quiet = admin, dict(runs), quiet
+        self._began = time.monotonic()
+        self._waits: dict[str, float] = {}
+        self._has_begun = False
+
+    def to_the_end(self) -> list[End]:
+        """Return how each run ended, or why it is not waited for any longer."""
+        ends: dict[str, End] = {}
+        with _display(self._quiet) as display:
+            while len(ends) < len(self._runs):
+                for name, job_id in self._runs.items():
+                    if name not in ends:
+                        self._show(display, name, job_id)
+                        end = self._end(name, job_id)
+                        if end:
+                            ends[name] = end
+                time.sleep(EVERY_S)
+        return [ends[name] for name in self._runs]
+
+    def _show(self, display: Display, collection: str, job_id: str) -> None:
+        for name, step in progress_of(self._admin.redis, job_id).items():
+            self._has_begun = True
+            display.update(name or collection, step)
+
+    def _end(self, name: str, job_id: str) -> End | None:
+        record = self._admin.record(job_id)
+        if record is None:
+            return End(name, job_id, "dead", {"reason": "the ledger does not know the job any more"})
+        if record.state in ("done", "dead"):
+            return End(name, job_id, "done" if record.state == "done" else "dead", record.result)
+        if record.state == "waiting":
+            return self._waiting(name, record)
+        self._waits.pop(job_id, None)
+        if record.state == "accepted" and not self._has_begun and self._waited(self._began):
+            return self._not_taken(name, record)
+        return None
+
+    def _not_taken(self, name: str, record: Record) -> End:
+        """Say why a job was not begun: a service is known to be away, or nobody is there who would do it."""
+        for service in NEEDS[record.queue]:
+            if away := self._admin.away(service):
+                return End(name, record.id, "waiting", {"service": service, "reason": away["reason"]})
+        return End(name, record.id, "open", {})
+
+    def _waiting(self, name: str, record: Record) -> End | None:
+        if "service" not in record.result:
+            return End(name, record.id, "held", record.result)
+        since = self._waits.setdefault(record.id, time.monotonic())
+        return End(name, record.id, "waiting", record.result) if self._waited(since) else None
+
+    def _waited(self, since: float) -> bool:
+        return time.monotonic() - since > PATIENCE_S
+
+
+class Lines:
+    """A line for each new stage, for logs and cron's mails."""
+
+    def __init__(self) -> None:
+        self._stages: dict[str, str] = {}
+
+    def update(self, name: str, step: Step) -> None:
+        """Print the stage if it is a new one."""
+        if self._stages.get(name) != step.stage:
+            self._stages[name] = step.stage
+            count = f", {step.total:,} entries" if step.stage == "write" and step.total else ""
+            note(f"{name}: {STAGES.get(step.stage, step.stage)}{count}")
+
+
+class Bars:
+    """A bar for each list."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def update(self, name: str, step: Step) -> None:
+        """Move the bar."""
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=None, stage="")
+        done, total = step.done, step.total
+        if step.stage == "done":
+            done = total = max(total or 0, 1)
+        stage = STAGES.get(step.stage, step.stage)
+        self._progress.update(self._tasks[name], completed=done, total=total, stage=stage)
+
+
+class Silence:
+    """Shows nothing."""
+
+    def update(self, name: str, step: Step) -> None:
+        """Do nothing."""
+
+
+@contextmanager
+def _display(quiet: bool) -> Iterator[Display]:
+    if quiet:
+        yield Silence()
+    elif not sys.stderr.isatty():
+        yield Lines()
+    else:
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[stage]}"),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            yield Bars(progress)

@@ -1,0 +1,131 @@
+"""What is said of a run at its end: a table for people, JSON for programs, and the exit code."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from producers.cli.console import AWAY, DONE, FAILED, WRONG_INPUT, note
+from producers.cli.follow import End
+from workers.core.text import printable
+from workers.ledger.admin import LedgerAdmin
+from workers.listsync.plan import render
+from workers.listsync.plan.plan import SyncPlan
+from workers.listsync.run.stored_plans import plan_of
+
+#: Exit code by how the following ended, where the run did not come to its end.
+CODES = {"dead": FAILED, "waiting": AWAY, "held": WRONG_INPUT, "open": AWAY}
+
+#: Exit code by the status of a run that came to its end.
+STATUS_CODES = {"done": DONE, "planned": DONE, "errors": FAILED, "overlap": FAILED, "skipped": WRONG_INPUT}
+
+#: What a job without a collection's name is for.
+ALL = "all collections"
+
+NO_WORKER = (
+    "no worker has taken the job; start one (celery -A workers.app worker -P threads -Q sync), or use --inline. "
+    "The job is kept"
+)
+
+
+def code_of(end: End) -> int:
+    """Return the exit code of one run."""
+    if end.state == "done":
+        return STATUS_CODES.get(str(end.note.get("status")), FAILED)
+    return CODES[end.state]
+
+
+def show(admin: LedgerAdmin, end: End) -> None:
+    """Print what a run did or would do; what keeps it from that goes to standard error."""
+    if end.state != "done" or "lists" not in end.note:
+        note(f"{end.collection or ALL}: {printable(reason(end))}")
+        return
+    console = Console()
+    plan = plan_of(admin.redis, end.job)
+    if end.note["status"] == "planned" and plan:
+        console.print(_plan_table(plan))
+        lines = [*render.notes(plan), *_samples(plan)]
+    else:
+        console.print(_result_table(end.note))
+        lines = end.note["notes"]
+    for line in lines:
+        # As it is: a value that is to be copied, or found by grep, must not be broken over two lines.
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def as_json(admin: LedgerAdmin, end: End) -> str:
+    """Return all that is known of a run as one line of JSON."""
+    known: dict[str, Any] = {"collection": end.collection, "job": end.job, "state": end.state}
+    plan = plan_of(admin.redis, end.job) if end.state == "done" else None
+    if plan:
+        known["plan"] = json.loads(render.as_json(plan))
+    if end.state != "done":
+        known["reason"] = reason(end)
+    return json.dumps({**end.note, **known})
+
+
+def reason(end: End) -> str:
+    """Say why a run did not do its work, and what becomes of it."""
+    why = str(end.note.get("reason", ""))
+    whole = why if why.endswith(("?", ".")) else f"{why}."
+    if end.state == "open":
+        return NO_WORKER
+    if end.state == "held":
+        return f"{whole} The job is kept and goes on once this is corrected"
+    if end.state == "waiting":
+        return f"{whole} The job is kept and goes on once that is over"
+    return why
+
+
+def _plan_table(plan: SyncPlan) -> Table:
+    grid = _grid(
+        f"{plan.collection} · {plan.method} · plan {plan.id}",
+        ("Now", "Add", "Delete", "After", "Held", "Foreign", "Left out"),
+    )
+    for one in plan.lists:
+        held = one.held.count if one.held else 0
+        counts = (
+            one.now,
+            one.adds.count,
+            one.released.count,
+            one.after,
+            held,
+            one.foreign.count,
+            one.left_out,
+        )
+        grid.add_row(Text(printable(one.name)), *map(_number, counts))
+    return grid
+
+
+def _samples(plan: SyncPlan) -> list[str]:
+    return [f"  {one.name}  {line}" for one in plan.lists for line in render.samples(one)]
+
+
+def _result_table(result: dict[str, Any]) -> Table:
+    grid = _grid(
+        f"{result['collection']} · {result['method']} · {result['status']} · {result['seconds']:g} s",
+        ("Before", "Added", "Deleted", "After", "Held"),
+    )
+    for one in result["lists"]:
+        counts = (one["now"], one["adds"], one["deletes"], one["after"], one["held"])
+        if one["error"]:
+            grid.add_row(Text(printable(one["name"])), Text(printable(one["error"]), style="red"))
+        else:
+            grid.add_row(Text(printable(one["name"])), *map(_number, counts))
+    return grid
+
+
+def _grid(title: str, counts: tuple[str, ...]) -> Table:
+    grid = Table(title=Text(printable(title)), title_justify="left")
+    grid.add_column("List")
+    for column in counts:
+        grid.add_column(column, justify="right")
+    return grid
+
+
+def _number(count: int) -> str:
+    return f"{count:,}" if count else "·"

@@ -1,0 +1,105 @@
+"""Handing jobs over: to the ledger, or to the spool while Redis is away; what was spooled before goes first.
+
+Out of the quarantine into the ledger: what was kept is read again, as it came or repaired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from producers.spool import BATCH, Delivery, Spool, default_folder
+from workers.core.errors import InputError, ServiceAway
+from workers.core.jobs import Job
+from workers.ledger.accept import Accepted
+from workers.ledger.connection import connect
+from workers.ledger.ledger import Ledger, open_ledger
+from workers.ledger.quarantine import Quarantine
+from workers.payload.intake import Intake, accepted_only, refused_only
+from workers.settings.loading import Loaded
+
+#: Seconds that Redis may take to answer a person at a terminal, who else waits for the spool.
+ANSWER_TIMEOUT_S = 2.0
+
+#: accepted: new; known: the ledger had it; conflict: its key was used before for something else; spooled: on disk.
+Status = Literal["accepted", "known", "conflict", "spooled"]
+
+
+class Handed(Struct, frozen=True):
+    """One job, the id under which it is known, and where it is now."""
+
+    job: Job
+    id: str
+    status: Status
+
+
+class HandedOver(Struct, frozen=True):
+    """What became of each job in order, why some were spooled (None: none was), and what was delivered before."""
+
+    handed: list[Handed]
+    away: ServiceAway | None
+    earlier: Delivery
+
+
+def ledger_of(loaded: Loaded) -> Ledger:
+    """Return the ledger that the settings name, with the patience of a command; nothing is called yet."""
+    settings = loaded.settings
+    return open_ledger(connect(settings.redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0), settings)
+
+
+def spool_of(loaded: Loaded) -> Spool:
+    """Return the spool that the settings name."""
+    folder = str(loaded.path.parent) if loaded.has_file else ""
+    return Spool(default_folder(loaded.settings.spool_dir, folder))
+
+
+def hand_over(jobs: Sequence[Job], ledger: Ledger, spool: Spool) -> HandedOver:
+    """Have the ledger accept what is spooled and then `jobs`; spool what it does not take because Redis is away.
+
+    Raises NotKept when neither took them.
+    """
+    handed: list[Handed] = []
+    earlier = Delivery()
+    try:
+        earlier = spool.deliver(ledger.accept)
+        for start in range(0, len(jobs), BATCH):
+            batch = jobs[start : start + BATCH]
+            handed += map(_handed, batch, ledger.accept(batch))
+    except ServiceAway as error:
+        rest = jobs[len(handed) :]
+        spool.keep(rest)
+        return HandedOver([*handed, *(Handed(job, job.id, "spooled") for job in rest)], error, earlier)
+    return HandedOver(handed, None, earlier)
+
+
+def _handed(job: Job, answer: Accepted) -> Handed:
+    if answer.conflict:
+        return Handed(job, answer.id, "conflict")
+    return Handed(job, answer.id, "accepted" if answer.created else "known")
+
+
+def release(
+    item_id: str, *, quarantine: Quarantine, ledger: Ledger, intake: Intake, repaired: bytes | None = None
+) -> list[Accepted]:
+    """Accept what is in a quarantined item, or `repaired` in its place, and drop the item.
+
+    The jobs keep the producer that the item came through. Raises InputError, and keeps the item, while a part of it
+    cannot be read or is not accepted.
+    """
+    item = quarantine.item(item_id)
+    if item is None:
+        raise InputError(f"no item {item_id} is in the quarantine; it may have been released before")
+    found = replace(intake, producer=item.producer).jobs(item.raw if repaired is None else repaired)
+    if refused := refused_only(found):
+        raise InputError(f"item {item_id} is still refused: {refused[0].detail}")
+    answers = ledger.accept(accepted_only(found))
+    if conflict := next((answer for answer in answers if answer.conflict), None):
+        raise InputError(
+            f"item {item_id} is still refused: job {conflict.id} has its CloudEvents source and id and another "
+            "payload; correct the id, or drop the item"
+        )
+    quarantine.drop([item_id])
+    return answers

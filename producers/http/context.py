@@ -1,0 +1,183 @@
+"""What the HTTP entry point holds while it is open, and what every handler needs of it.
+
+Waiting for outcomes on behalf of requests, so many at a time and no more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from functools import cache, partial
+from typing import Any
+
+import msgspec
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+from prometheus_client import CollectorRegistry
+from starlette.requests import Request
+from starlette.responses import Response
+
+from producers.http.auth import ApiTokens, Attempts, Buckets, TokenHolder, permitted
+from producers.http.problems import Problem, come_later
+from producers.http.request import header
+from workers.core.trace import read_traceparent
+from workers.ledger.accept import Replicas
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.async_ledger import AsyncLedger
+from workers.ledger.connection import connect, connect_async
+from workers.ledger.quarantine import Quarantine
+from workers.ledger.records import Entry
+from workers.payload.intake import Intake, from_settings
+from workers.payload.options import DialectOptions
+from workers.payload.options import from_settings as dialect_from
+from workers.settings.model import Settings
+from workers.telemetry import metrics
+from workers.telemetry.collector import LedgerCollector
+
+#: Seconds that Redis gets for one answer; NiFi waits 15.
+REDIS_WITHIN_S = 2.0
+
+#: Characters of an Idempotency-Key.
+_MOST_KEY = 255
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+_encoder = msgspec.json.Encoder()
+
+
+class HttpContext:
+    """Made once from the settings; connections are made when they are first used."""
+
+    def __init__(self, settings: Settings, tokens: ApiTokens) -> None:
+        self.settings = settings
+        self.tokens = tokens
+        self.intake: Intake = from_settings(settings, "http")
+        self.dialect: DialectOptions = dialect_from(settings)
+        self.ledger = AsyncLedger(
+            connect_async(settings.redis_url, answer_timeout_s=REDIS_WITHIN_S),
+            most_open=settings.max_open_jobs,
+            most_memory_percent=settings.memory_percent,
+            most_quarantined=settings.max_quarantined,
+            keep_s=settings.keep_done_s,
+            replicas=Replicas(settings.accept_replicas, settings.accept_wait_ms),
+        )
+        reading = connect(settings.redis_url, answer_timeout_s=REDIS_WITHIN_S)
+        self.admin = LedgerAdmin(reading)
+        self.metrics_ = HttpMetrics(LedgerCollector(self.admin, Quarantine(reading)))
+        self.waiters = Waiters(self.admin)
+        per_s = settings.http_requests_per_s
+        self.rates = Buckets(per_s=per_s, burst=2 * per_s)
+        self.attempts = Attempts()
+        self.draining = False
+        self.in_hand = 0
+        self.metrics_.in_hand.set_function(lambda: self.in_hand)
+
+
+class HttpMetrics:
+    """The producer's own metrics."""
+
+    def __init__(self, ledger: LedgerCollector) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(ledger)
+        self.requests = metrics.counter(self.registry, metrics.HTTP_REQUESTS)
+        self.seconds = metrics.histogram(self.registry, metrics.HTTP_SECONDS)
+        self.in_hand = metrics.gauge(self.registry, metrics.HTTP_IN_HAND)
+        self.bytes = metrics.counter(self.registry, metrics.HTTP_BYTES)
+        self.duplicates = metrics.counter(self.registry, metrics.HTTP_DUPLICATES)
+        # Finding a metric by its labels costs more than counting.
+        self.counting = cache(lambda *labels: self.requests.labels(*labels).inc)
+        self.timing = cache(lambda route: self.seconds.labels(route).observe)
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count and time a request."""
+        self.counting(method, route, str(status))()
+        self.timing(route)(seconds)
+
+
+#: Answers a request of somebody who may make it.
+Handle = Callable[[HttpContext, Request, TokenHolder], Awaitable[Response]]
+
+
+def only_for(scope: str, handle: Handle) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that lets only callers with `scope` through to `handle`."""
+
+    async def endpoint(request: Request) -> Response:
+        context: HttpContext = request.app.state.context
+        caller = permitted(_caller(context, request), scope)
+        if wait_s := context.rates.take(caller.name):
+            text = f"the token {caller.name} is used too often (TQ_HTTP_REQUESTS_PER_S); send this again"
+            raise come_later("too_fast", text, wait_s, status=context.settings.http_busy_status)
+        return await handle(context, request, caller)
+
+    return endpoint
+
+
+def _caller(context: HttpContext, request: Request) -> TokenHolder | None:
+    shown, address = header(request, b"authorization"), peer(request)
+    caller = context.tokens.find(shown)
+    # Many clients show their token only once they were asked for it.
+    if not shown or context.attempts.is_proven(address, caller):
+        return caller
+    if wait_s := context.attempts.take(address, caller):
+        text = "too many wrong tokens came from this address; send this again"
+        raise come_later("too_many_attempts", text, wait_s, status=context.settings.http_busy_status)
+    return caller
+
+
+def peer(request: Request) -> str:
+    """Return the address that a request came from."""
+    return request.client.host if request.client else "?"
+
+
+def answer(body: Any, status: int = 200) -> Response:
+    """Return `body`, a struct, as JSON."""
+    return Response(_encoder.encode(body), status, media_type="application/json")
+
+
+def flag(request: Request, name: str) -> bool:
+    """Return a switch in the query; raises Problem for anything but true and false."""
+    if not request.scope["query_string"]:
+        return False
+    value = request.query_params.get(name, "false").lower()
+    if value not in ("true", "false", "1", "0", ""):
+        raise Problem(400, "bad_query", f"{name} must be true or false")
+    return value in ("true", "1")
+
+
+def sender_key(request: Request, caller: TokenHolder) -> str:
+    """Return what the sender calls this request, apart from what other senders call theirs; "" for nothing."""
+    text = header(request, b"idempotency-key").strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    if len(text) > _MOST_KEY or not text.isascii() or not text.isprintable():
+        raise Problem(400, "bad_key", f"Idempotency-Key must be ASCII text of at most {_MOST_KEY} characters")
+    return f"http:{caller.name}:{text}" if text else ""
+
+
+def trace(request: Request) -> str:
+    """Return the W3C trace context of a request, or "" for none that can be read."""
+    return read_traceparent(header(request, b"traceparent"))
+
+
+def request_id(request: Request) -> str:
+    """Return the sender's X-Request-Id if it is one that may stand in a log, else ""."""
+    text = header(request, b"x-request-id")
+    return text if _REQUEST_ID.fullmatch(text) else ""
+
+
+#: Requests that may wait at a time; each keeps a thread. Further ones are answered at once.
+MOST_WAITING = 32
+
+
+class Waiters:
+    """Lets a bounded number of requests wait for what becomes of their jobs."""
+
+    def __init__(self, admin: LedgerAdmin) -> None:
+        self.admin = admin
+        self.places = CapacityLimiter(MOST_WAITING)
+
+    async def outcome(self, job_id: str, wait_s: float) -> Entry | None:
+        """Return what became of a job within `wait_s` seconds; None at once when too many wait already."""
+        if not wait_s or self.places.available_tokens < 1:
+            return None
+        return await run_sync(partial(self.admin.outcome, job_id, wait_s=wait_s), limiter=self.places)

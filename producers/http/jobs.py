@@ -1,0 +1,76 @@
+"""`GET /v1/jobs/{id}` and `/v1/batches/{id}`: what became of what was sent."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import UTC, datetime
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from producers.http.auth import TokenHolder
+from producers.http.context import HttpContext, answer
+from producers.http.problems import Problem
+from producers.http.schemas import BatchItem, BatchStatus, JobStatus
+from workers.ledger.records import Record
+
+_ID = re.compile(r"[0-9a-f]{24}")
+
+
+async def get_job(context: HttpContext, request: Request, _caller: TokenHolder) -> Response:
+    """Answer one job's state and result."""
+    job_id = _id(request)
+    record = await run_in_threadpool(context.admin.record, job_id)
+    if record is None:
+        raise Problem(404, "not_found", f"no job {job_id} is known; done jobs are forgotten after some days")
+    return answer(_status(record))
+
+
+async def get_batch(context: HttpContext, request: Request, _caller: TokenHolder) -> Response:
+    """Answer the state of each job of one request."""
+    batch_id = _id(request)
+    states = await run_in_threadpool(context.admin.batch_states, batch_id)
+    if states is None:
+        raise Problem(
+            404, "not_found", f"no batch {batch_id} is known; batches are forgotten after some days"
+        )
+    counts = Counter(state for _, state in states)
+    pending = counts["accepted"] + counts["running"] + counts["waiting"]
+    return answer(
+        BatchStatus(
+            id=batch_id,
+            status="pending" if pending else "complete",
+            total_count=len(states),
+            success_count=counts["done"] + counts["forgotten"],
+            failure_count=counts["dead"] + counts["refused"],
+            pending_count=pending,
+            items=[BatchItem(job_id, state) for job_id, state in states],
+        )
+    )
+
+
+def _id(request: Request) -> str:
+    text: str = request.path_params["id"]
+    if not _ID.fullmatch(text):
+        raise Problem(404, "not_found", "an id is 24 hexadecimal digits, as the answer to a POST gave it")
+    return text
+
+
+def _status(record: Record) -> JobStatus:
+    return JobStatus(
+        id=record.id,
+        kind=record.kind,
+        state=record.state,
+        title=record.title,
+        door=record.producer,
+        attempts=record.attempts,
+        accepted_at=_time(record.accepted_ms),
+        next_try_at=_time(record.due_ms) if record.state == "waiting" and record.due_ms else "",
+        result=record.result,
+    )
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,115 @@
+"""A request's body, whole, inflated and within its limits.
+
+A request's headers, sorted out once: Starlette walks through all of them for each that is asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+
+from starlette.requests import ClientDisconnect, Request
+
+from producers.http.problems import Problem, come_later
+
+#: Bytes beyond the limit that are still read, so that the sender gets to see the answer.
+_DISCARDED = 64 * 1024 * 1024
+
+#: Seconds in which a body must have arrived.
+_ARRIVES_WITHIN_S = 60.0
+
+#: How often a body may be gzip in gzip: by the writer, and by InvokeHTTP on top.
+_MOST_WRAPPINGS = 2
+
+_GZIP = b"\x1f\x8b"
+
+#: Content codings that are understood; the body itself says whether it is gzip.
+_CODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
+
+
+async def read_body(request: Request, *, most_bytes: int) -> bytes:
+    """Return the body as the sender had it before compressing; raises Problem.
+
+    Content-Type is not looked at, since NiFi sends what an attribute happens to hold, except to recognise
+    the two forms that hold no JSON.
+    """
+    _refuse_wrapped(request)
+    if header(request, b"content-encoding").strip().lower() not in _CODINGS:
+        raise Problem(415, "unsupported_encoding", "Content-Encoding must be gzip or absent")
+    try:
+        async with asyncio.timeout(_ARRIVES_WITHIN_S):
+            data = await _received(request, most_bytes)
+    except TimeoutError as error:
+        raise come_later(
+            "slow_body", f"the body did not arrive within {_ARRIVES_WITHIN_S:.0f} s", 1
+        ) from error
+    for _ in range(_MOST_WRAPPINGS):
+        if data.startswith(_GZIP):
+            data = inflate(data, most_bytes=most_bytes)
+    return data
+
+
+def inflate(data: bytes, *, most_bytes: int) -> bytes:
+    """Inflate gzip, several members too; never makes more than `most_bytes`. Raises Problem."""
+    whole = bytearray()
+    while data:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            whole += member.decompress(data, most_bytes - len(whole) + 1)
+        except zlib.error as error:
+            raise Problem(
+                400, "bad_gzip", f"the body begins like gzip but cannot be inflated ({error})"
+            ) from error
+        if len(whole) > most_bytes:
+            raise _too_large(f"more than {most_bytes} bytes when inflated", most_bytes)
+        if not member.eof:
+            raise Problem(400, "bad_gzip", "the gzip body is cut short")
+        data = member.unused_data.lstrip(b"\0")
+    return bytes(whole)
+
+
+async def _received(request: Request, most_bytes: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        size += len(chunk)
+        if size <= most_bytes:
+            chunks.append(chunk)
+        elif size > most_bytes + _DISCARDED:
+            break
+    if size > most_bytes:
+        raise _too_large(f"{size} bytes", most_bytes)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large(size: str, most_bytes: int) -> Problem:
+    return Problem(
+        413,
+        "body_too_large",
+        f"the body has {size}, the limit is {most_bytes} (TQ_HTTP_MAX_BODY_BYTES); send smaller batches",
+    )
+
+
+def _refuse_wrapped(request: Request) -> None:
+    kind = header(request, b"content-type").lower()
+    if kind.startswith("multipart/"):
+        raise Problem(
+            415,
+            "multipart",
+            "multipart is not read; clear Request Multipart Form-Data Name and send plain JSON",
+        )
+    if kind.startswith("application/flowfile"):
+        raise Problem(415, "flowfile", "FlowFile packages are not read; turn Send as FlowFile off")
+
+
+def header(request: Request, name: bytes) -> str:
+    """Return a header by its name in small letters, or "" where there is none."""
+    found: dict[bytes, bytes] | None = request.scope.get("tq.headers")
+    if found is None:
+        found = request.scope["tq.headers"] = dict(request.scope["headers"])
+    return found.get(name, b"").decode("latin-1")

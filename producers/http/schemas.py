@@ -1,0 +1,142 @@
+"""What goes over the wire, as structs: the OpenAPI document is made from them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+from msgspec import field as filled
+
+from workers.payload.plan import EventPlan
+
+Warnings = Annotated[list[str], Meta(description="What was odd and was taken all the same.")]
+
+
+class ItemError(Struct, omit_defaults=True):
+    """What is wrong with one item of a request; `index` counts from 0."""
+
+    index: int
+    code: str
+    detail: str
+    field: str = ""
+
+
+class ProblemDetails(Struct, omit_defaults=True):
+    """A refusal (RFC 9457). `detail` comes first and is below 200 bytes."""
+
+    detail: str
+    code: str
+    status: int
+    title: str
+    type: str
+    request_id: str
+    errors: list[ItemError] = filled(default_factory=list)
+
+
+class Queued(Struct, omit_defaults=True):
+    """One accepted job. `duplicate`: the same was accepted before, under the id given here."""
+
+    id: str
+    status: Literal["queued"]
+    duplicate: bool
+    status_url: str
+    warnings: Warnings = filled(default_factory=list)
+
+
+class Item(Struct, omit_defaults=True):
+    """What became of one item: accepted with 202, or refused with 422 and kept in the quarantine."""
+
+    index: int
+    status: Literal[202, 422]
+    id: str = ""
+    duplicate: bool = False
+    code: str = ""
+    detail: str = ""
+    field: str = ""
+    quarantine_id: str = ""
+    warnings: Warnings = filled(default_factory=list)
+
+
+class BatchQueued(Struct):
+    """What became of a request with several items, in their order."""
+
+    batch_id: str
+    errors: bool
+    total_count: int
+    success_count: int
+    failure_count: int
+    items: list[Item]
+    status_url: str
+
+
+class Checked(Struct, omit_defaults=True):
+    """What a payload would become; nothing was accepted. `id` is the one that its job would have."""
+
+    index: int
+    valid: bool
+    id: str = ""
+    payload: dict[str, Any] | None = None
+    plan: EventPlan | None = None
+    code: str = ""
+    detail: str = ""
+    field: str = ""
+
+
+class Validation(Struct):
+    """The verdict on each item of a request."""
+
+    valid: bool
+    total_count: int
+    items: list[Checked]
+
+
+class JobStatus(Struct, omit_defaults=True):
+    """A job and what became of it. `result` is what its last step noted."""
+
+    id: str
+    kind: str
+    state: Literal["accepted", "running", "waiting", "done", "dead"]
+    title: str
+    door: str
+    attempts: int
+    accepted_at: str
+    next_try_at: str = ""
+    result: dict[str, Any] = filled(default_factory=dict)
+
+
+class BatchItem(Struct):
+    """One job of a batch; `state` is "forgotten" when the ledger no longer knows it.
+
+    "refused": what no job came of; `id` is the one under which it was put into the quarantine.
+    """
+
+    id: str
+    state: Literal["accepted", "running", "waiting", "done", "dead", "forgotten", "refused"]
+
+
+class BatchStatus(Struct):
+    """A request with several items as a TAXII status: complete once nothing is pending."""
+
+    id: str
+    status: Literal["pending", "complete"]
+    total_count: int
+    success_count: int
+    failure_count: int
+    pending_count: int
+    items: list[BatchItem]
+
+
+class Outcome(Struct, omit_defaults=True):
+    """An action that was accepted, and its outcome if it came within the time asked for."""
+
+    id: str
+    status: Literal["queued", "done", "dead", "waiting"]
+    duplicate: bool
+    status_url: str
+    result: dict[str, Any] = filled(default_factory=dict)
+
+
+class Health(Struct):
+    """A sign of life."""
+
+    status: Literal["ok"]

@@ -1,0 +1,221 @@
+"""The first page: queues, services, the last hour, and what waits for somebody.
+
+The last hour as bars of an SVG: pure arithmetic, drawn by a template.
+
+The list sync: its last runs, and pending deletes that somebody may let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import structlog
+from msgspec import Struct
+from starlette.responses import Response
+
+from producers.http.problems import Problem
+from producers.http.ui.render import count
+from producers.http.ui.session import PageRequest
+from workers.core.jobs import QUEUES
+from workers.ledger.ledger import Ledger
+from workers.ledger.quarantine import Quarantine
+from workers.ledger.status import SERVICES, Minute, Overview, last_minutes, overview
+from workers.ledger.sync_approvals import PendingDeletes
+from workers.ledger.sync_runs import history, now_ms, waiting_runs
+
+#: Jobs and items of each kind on the first page; the lists show more.
+SHOWN = 8
+
+#: Seconds of silence after which beat or the worker of upkeep is taken for dead: it is due every second.
+SILENT_S = 30.0
+
+#: The queues that can be paused. Without upkeep nothing would be woken again.
+PAUSABLE = tuple(queue for queue in QUEUES if queue != "upkeep")
+
+#: The dot before a service: it is well, it is not, or there is nothing to say of it.
+Dot = Literal["good", "bad", "none"]
+
+
+class Service(Struct, frozen=True):
+    """How something is that we depend on: a word, the dot before it, and the reason."""
+
+    name: str
+    state: str
+    dot: Dot
+    detail: str
+
+
+def home(page_request: PageRequest) -> Response:
+    """Answer the state of the whole system."""
+    admin, quarantine = page_request.context.admin, Quarantine(page_request.context.admin.redis)
+    now = overview(admin.redis)
+    latest = [*admin.ids("accepted", most=SHOWN), *admin.ids("done", most=SHOWN)]
+    items = [quarantine.item(item_id) for item_id in quarantine.ids(SHOWN)]
+    return page_request.html(
+        "home.html",
+        now=now,
+        services=services(now),
+        pausable=PAUSABLE,
+        chart=chart(last_minutes(admin.redis)),
+        chart_size=(WIDTH, HEIGHT),
+        latest=list(admin.records(latest))[: 2 * SHOWN],
+        dead=list(admin.records(admin.ids("dead", most=SHOWN))),
+        waits=waiting_runs(admin.redis),
+        pending=PendingDeletes(admin.redis).every(),
+        runs=history(admin.redis, most=SHOWN),
+        quarantined=quarantine.count(),
+        kept=[item for item in items if item],
+    )
+
+
+def services(now: Overview) -> list[Service]:
+    """Return how the services are, and whether upkeep lives."""
+    found = [_service(now, service, name) for service, name in SERVICES.items()]
+    silent = now.upkeep_s is None or now.upkeep_s > SILENT_S
+    if silent:
+        advice = "start celery beat and a worker for the queue upkeep"
+        return [*found, Service("Upkeep", "silent", "bad", advice)]
+    return [*found, Service("Upkeep", "well", "good", "beat and a worker are alive")]
+
+
+def _service(now: Overview, service: str, name: str) -> Service:
+    reason = next((one.reason for one in now.away if one.service == service), None)
+    if reason is not None:
+        return Service(name, "away", "bad", reason)
+    lacking = now.lacking.get(service)
+    if lacking is None:
+        return Service(name, "not known", "none", "no worker has told yet whether it is configured")
+    if lacking:
+        return Service(name, "not configured", "none", lacking)
+    return Service(name, "well", "good", "no call has failed")
+
+
+def pause(page_request: PageRequest) -> Response:
+    """Let nobody claim from a queue."""
+    queue = _queue(page_request)
+    page_request.context.admin.pause(queue)
+    return page_request.done(f"The queue {queue} is paused: jobs are accepted and wait.", "/")
+
+
+def resume(page_request: PageRequest) -> Response:
+    """Let workers claim from a queue again."""
+    queue, admin = _queue(page_request), page_request.context.admin
+    if admin.stopped_workers(queue):
+        # `tqctl pause` made these workers stop consuming; only `tqctl resume` makes them start again.
+        raise Problem(
+            409, "paused_by_tqctl", f"this queue was paused by tqctl; tqctl resume {queue} goes on with it"
+        )
+    admin.resume(queue)
+    Ledger(page_request.context.admin.redis).wake(queue)
+    return page_request.done(f"The queue {queue} goes on.", "/")
+
+
+def _queue(page_request: PageRequest) -> str:
+    queue: str = page_request.request.path_params["queue"]
+    if queue not in PAUSABLE:
+        raise Problem(404, "not_found", f"there is no such queue; there are {', '.join(PAUSABLE)}")
+    return queue
+
+
+#: The drawing's units; the browser scales it to the width that there is.
+WIDTH, HEIGHT = 720, 150
+
+#: Units between two bars.
+_GAP = 2
+
+
+class Bar(Struct, frozen=True):
+    """A minute: where its bar stands and how high the done and, on top, the dead ones are."""
+
+    x: float
+    width: float
+    done_y: float
+    done_height: float
+    dead_y: float
+    dead_height: float
+    minute: Minute
+
+
+class Chart(Struct, frozen=True):
+    """The bars, the count that the full height stands for, and the sums."""
+
+    bars: list[Bar]
+    top: int
+    done: int
+    dead: int
+    busiest: int
+
+    @property
+    def lines(self) -> list[tuple[float, int]]:
+        """Where the horizontal lines are, and the counts that they stand for."""
+        return [(0.0, self.top), (HEIGHT / 2, self.top // 2)]
+
+
+def chart(minutes: Sequence[Minute]) -> Chart:
+    """Return the drawing of `minutes`, the oldest at the left."""
+    busiest = max((minute.done + minute.dead for minute in minutes), default=0)
+    top = round_up(busiest)
+    step = WIDTH / max(len(minutes), 1)
+    return Chart(
+        bars=[_bar(minute, at * step, step, top) for at, minute in enumerate(minutes)],
+        top=top,
+        done=sum(minute.done for minute in minutes),
+        dead=sum(minute.dead for minute in minutes),
+        busiest=busiest,
+    )
+
+
+def round_up(count: int) -> int:
+    """Return the next even number of the form 2, 4, 10, 20, 40, 100 …, so that half of it is whole."""
+    power = 1
+    while 20 * power < count:
+        power *= 10
+    return next(step * power for step in (2, 4, 10, 20) if step * power >= count)
+
+
+def _bar(minute: Minute, x: float, step: float, top: int) -> Bar:
+    done, dead = minute.done * HEIGHT / top, minute.dead * HEIGHT / top
+    return Bar(
+        x=round(x + _GAP / 2, 2),
+        width=round(step - _GAP, 2),
+        done_y=round(HEIGHT - done, 2),
+        done_height=round(done, 2),
+        dead_y=round(HEIGHT - done - dead, 2),
+        dead_height=round(dead, 2),
+        minute=minute,
+    )
+
+
+log = structlog.get_logger("tq.http.page")
+
+#: Runs on the page.
+RUNS_SHOWN = 50
+
+
+def listing(page_request: PageRequest) -> Response:
+    """Answer what is held and the last runs, list by list."""
+    redis = page_request.context.admin.redis
+    return page_request.html(
+        "syncs.html",
+        waits=waiting_runs(redis),
+        pending=PendingDeletes(redis).every(),
+        runs=history(redis, most=RUNS_SHOWN),
+    )
+
+
+def approve(page_request: PageRequest) -> Response:
+    """Let the next run carry out pending deletes; raises InputError when they are no longer held."""
+    redis, caller = page_request.context.admin.redis, page_request.session.caller.name
+    pending = PendingDeletes(redis).approve(
+        page_request.request.path_params["id"], by=caller, now_ms=now_ms(redis)
+    )
+    log.info(
+        "approved pending deletes",
+        caller=caller,
+        pending=pending.id,
+        list=pending.list,
+        count=pending.count,
+    )
+    said = f"{count(pending.count, 'delete')} of {pending.list} approved; the next run carries them out."
+    return page_request.done(said, "/" if page_request.field("from") == "home" else "/syncs")

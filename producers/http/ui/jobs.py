@@ -1,0 +1,120 @@
+"""Jobs: found, shown with their history, replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import structlog
+from starlette.responses import Response
+
+from producers.http.problems import Problem
+from producers.http.ui import render
+from producers.http.ui.render import count
+from producers.http.ui.session import PageRequest
+from workers.ledger.admin import search
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import Record, State
+
+log = structlog.get_logger("tq.http.page")
+
+#: Jobs on one page of a list.
+SHOWN = 100
+
+#: The lists of jobs: the address's word, its title, and the state that it lists.
+LISTS: dict[str, tuple[str, State]] = {
+    "open": ("Open jobs", "accepted"),
+    "dead": ("Dead letters", "dead"),
+    "done": ("Done jobs", "done"),
+}
+
+
+def find(page_request: PageRequest) -> Response:
+    """Answer the jobs that say something, or those of one state."""
+    text = page_request.asked("q").strip()
+    if text:
+        return _found(page_request, text)
+    name = page_request.asked("list")
+    title, state = LISTS.get(name, LISTS["open"])
+    admin = page_request.context.admin
+    return page_request.html(
+        "jobs.html",
+        title=title,
+        name=name if name in LISTS else "open",
+        jobs=list(admin.records(admin.ids(state, most=SHOWN))),
+        note="",
+        shown=SHOWN,
+    )
+
+
+def _found(page_request: PageRequest, text: str) -> Response:
+    found = search(page_request.context.admin.redis, text, most=SHOWN)
+    if found.ids == [text]:
+        return render.go_to(f"/jobs/{text}")
+    note = f"{count(found.scanned, 'job')} looked at"
+    if found.more:
+        note += "; there may be more: say more of it"
+    return page_request.html(
+        "jobs.html",
+        title=f"Jobs that say “{text}”",
+        name="",
+        jobs=list(page_request.context.admin.records(found.ids)),
+        note=note,
+        shown=SHOWN,
+        query=text,
+    )
+
+
+def show(page_request: PageRequest) -> Response:
+    """Answer all that is known of one job."""
+    admin, job_id = page_request.context.admin, page_request.request.path_params["id"]
+    record = admin.record(job_id)
+    if record is None:
+        raise Problem(404, "not_found", "no such job is known; done jobs are forgotten after some days")
+    return page_request.html(
+        "job.html",
+        job=record,
+        arguments=admin.arguments(job_id),
+        link=link_of(record),
+        entries=entries(record),
+    )
+
+
+def replay(page_request: PageRequest) -> Response:
+    """Open the ticked dead letters again, or all of them."""
+    admin = page_request.context.admin
+    ids = admin.ids("dead", most=SHOWN) if page_request.field("all") else page_request.fields("id")
+    opened = (
+        admin.replay(ids, note={"reason": f"replayed by {page_request.session.caller.name}"}) if ids else []
+    )
+    for queue in {record.queue for record in admin.records(opened)}:
+        Ledger(admin.redis).wake(queue)
+    log.info("replayed", caller=page_request.session.caller.name, jobs=opened)
+    said = (
+        f"{count(len(opened), 'job')} will be tried again."
+        if opened
+        else "Nothing was ticked that can be replayed."
+    )
+    return page_request.done(said, _back(page_request))
+
+
+def entries(record: Record) -> Iterator[tuple[int, str, list[tuple[str, Any]], str]]:
+    """Yield the history for the page: when, the state, what was noted, and the traceback."""
+    for entry in record.history:
+        note = {name: value for name, value in entry.note.items() if value not in ("", None)}
+        traceback = str(note.pop("traceback", ""))
+        yield entry.at_ms, entry.state, list(note.items()), traceback
+
+
+def link_of(record: Record) -> str:
+    """Return where the outcome is in ThreatQ; "" for nowhere, and for what is no web address."""
+    link = record.result.get("link")
+    return link if isinstance(link, str) and urlsplit(link).scheme in ("http", "https") else ""
+
+
+def _back(page_request: PageRequest) -> str:
+    """Return the page that the form was sent from."""
+    if page_request.field("from") == "job":
+        return "/jobs/" + quote(page_request.field("id"), safe="")
+    return "/" if page_request.field("from") == "home" else "/jobs?list=dead"

@@ -1,0 +1,261 @@
+"""Who is signed in: a random cookie, and behind its digest in Redis the token that it stands for.
+
+What every page passes: a session, and for each form proof that it came from a page of ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from msgspec import Struct
+from redis import Redis
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from producers.http.auth import ANYBODY, ApiTokens, TokenHolder
+from producers.http.context import HttpContext
+from producers.http.problems import Problem
+from producers.http.request import read_body
+from producers.http.ui import render
+from workers.core.errors import InputError, ServiceAway
+from workers.ledger import keys
+from workers.ledger.connection import answering
+
+#: Seconds after which everybody signs in again: a working day.
+SESSION_S = 8 * 3600
+
+
+class Session(Struct, frozen=True):
+    """Somebody signed in: the name of the session in Redis, who it is, and what each of his forms must carry."""
+
+    id: str
+    caller: TokenHolder
+    csrf: str
+
+    def may(self, scope: str) -> bool:
+        """Tell whether this person may do what needs `scope`."""
+        return scope in self.caller.scopes
+
+
+class Sessions:
+    """Sessions in Redis; raises ServiceAway("redis"). A token that is taken out of the settings ends its sessions."""
+
+    def __init__(self, redis: Redis, tokens: ApiTokens) -> None:
+        self.redis = redis
+        self.tokens = tokens
+
+    def open(self, token: str) -> str:
+        """Open a session for a token that was found good; return the text of its cookie."""
+        cookie = secrets.token_urlsafe(32)
+        key = keys.session(_digest(cookie))
+        with answering():
+            pipe = self.redis.pipeline()
+            pipe.hset(key, mapping={"token": _digest(token), "csrf": secrets.token_urlsafe(32)})
+            pipe.expire(key, SESSION_S)
+            pipe.execute()
+        return cookie
+
+    def find(self, cookie: str) -> Session | None:
+        """Return the session of a cookie while it and its token are good."""
+        if not cookie:
+            return None
+        session_id = _digest(cookie)
+        with answering():
+            token, csrf = cast(
+                "list[bytes | None]", self.redis.hmget(keys.session(session_id), "token", "csrf")
+            )
+        if token is None or csrf is None:
+            return None
+        caller = self._holder(token.decode())
+        return Session(session_id, caller, csrf.decode()) if caller and "read" in caller.scopes else None
+
+    def close(self, session: Session) -> None:
+        """Forget a session."""
+        with answering():
+            self.redis.delete(keys.session(session.id))
+
+    def say(self, session: Session, text: str) -> None:
+        """Leave a sentence for the next page that this person sees."""
+        with answering():
+            # A session that ended meanwhile must not come back as a hash that never expires.
+            if self.redis.exists(keys.session(session.id)):
+                self.redis.hset(keys.session(session.id), "said", text)
+
+    def said(self, session: Session) -> str:
+        """Return the sentence that was left, once."""
+        with answering():
+            pipe = self.redis.pipeline()
+            pipe.hget(keys.session(session.id), "said")
+            pipe.hdel(keys.session(session.id), "said")
+            text = pipe.execute()[0]
+        return text.decode() if text else ""
+
+    def _holder(self, token_digest: str) -> TokenHolder | None:
+        if self.tokens.open_to_all:
+            return ANYBODY
+        return self.tokens.known.get(bytes.fromhex(token_digest))
+
+
+def same(one: str, other: str) -> bool:
+    """Compare two texts that nobody may guess, in constant time; empty ones are never the same."""
+    return bool(one) and hmac.compare_digest(one.encode(), other.encode())
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+#: Bytes of a form: an item of the quarantine that is corrected, with every character escaped.
+_MOST_FORM_BYTES = 400_000
+
+#: Fields of a form: a whole list of jobs with a tick each.
+_MOST_FIELDS = 1_000
+
+
+class PageRequest(Struct, frozen=True):
+    """A request to the page by somebody who is signed in."""
+
+    context: HttpContext
+    sessions: Sessions
+    session: Session
+    request: Request
+    form: list[tuple[str, str]]
+
+    def field(self, name: str) -> str:
+        """Return a field of the form, or ""."""
+        return next((value for key, value in self.form if key == name), "")
+
+    def fields(self, name: str) -> list[str]:
+        """Return every value of a field."""
+        return [value for key, value in self.form if key == name]
+
+    def asked(self, name: str) -> str:
+        """Return a parameter of the query, or ""."""
+        return self.request.query_params.get(name, "")
+
+    def html(self, template: str, **values: Any) -> Response:
+        """Return a page with what every page shows."""
+        frame = {
+            "session": self.session,
+            "may_operate": self.session.may("operate"),
+            "said": self.sessions.said(self.session),
+            "path": self.request.url.path,
+            "query": "",
+        }
+        return render.html(template, frame | values)
+
+    def done(self, said: str, path: str) -> Response:
+        """Go on to `path`, which shows what was done."""
+        self.sessions.say(self.session, said)
+        return render.go_to(path)
+
+
+Handle = Callable[[PageRequest], Response]
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def view(handle: Handle) -> Endpoint:
+    """Return an endpoint for whoever is signed in."""
+    return _endpoint(handle, scope="read")
+
+
+def action(handle: Handle) -> Endpoint:
+    """Return an endpoint for forms of somebody who may operate."""
+    return _endpoint(handle, scope="operate")
+
+
+def _endpoint(handle: Handle, *, scope: str) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        context: HttpContext = request.app.state.context
+        try:
+            form = await read_form(request) if request.method == "POST" else []
+            return secured(
+                context, request, await run_in_threadpool(_answer, context, request, form, handle, scope)
+            )
+        except (Problem, InputError, ServiceAway) as error:
+            return secured(context, request, refusal(error))
+
+    return endpoint
+
+
+def _answer(
+    context: HttpContext, request: Request, form: list[tuple[str, str]], handle: Handle, scope: str
+) -> Response:
+    sessions = Sessions(context.admin.redis, context.tokens)
+    session = sessions.find(request.cookies.get(cookie_name(context, request), ""))
+    if session is None:
+        return _sign_in_first(request)
+    page_request = PageRequest(context, sessions, session, request, form)
+    if request.method == "POST" and not same(page_request.field("csrf"), session.csrf):
+        raise Problem(
+            403, "forged", "this form is not from a page of this session; go back, reload and try again"
+        )
+    if not session.may(scope):
+        raise Problem(
+            403, "forbidden", f"the token {session.caller.name} may look but not touch: it lacks {scope}"
+        )
+    return handle(page_request)
+
+
+def _sign_in_first(request: Request) -> Response:
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if request.method != "GET":
+        return render.go_to("/sign-in")
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        # Somebody followed a link from a chat or a mail, and a strict cookie stays away the first time.
+        return render.html("again.html", {"target": path})
+    return render.go_to("/sign-in" + (f"?next={quote(path, safe='')}" if path != "/" else ""))
+
+
+async def read_form(request: Request) -> list[tuple[str, str]]:
+    """Return the fields of a form that a page of ours sent; raises Problem."""
+    refuse_foreign(request)
+    data = await read_body(request, most_bytes=_MOST_FORM_BYTES)
+    try:
+        return parse_qsl(
+            data.decode(), keep_blank_values=True, strict_parsing=bool(data), max_num_fields=_MOST_FIELDS
+        )
+    except ValueError as error:
+        raise Problem(400, "bad_form", "the form cannot be read; go back, reload and try again") from error
+
+
+def refuse_foreign(request: Request) -> None:
+    """Raise Problem for a form that another site's page sent."""
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    origin = request.headers.get("origin")
+    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")
+    if site not in ("same-origin", "none") or foreign:
+        raise Problem(403, "forged", "this form was sent by another site's page")
+
+
+def is_secure(context: HttpContext, request: Request) -> bool:
+    """Tell whether the browser speaks TLS, with us or with the proxy before us."""
+    return request.url.scheme == "https" or context.settings.http_behind_tls
+
+
+def cookie_name(context: HttpContext, request: Request) -> str:
+    """Return the session cookie's name; the prefix makes browsers refuse one that was not set over TLS by this host."""
+    return "__Host-tq" if is_secure(context, request) else "tq"
+
+
+def secured(context: HttpContext, request: Request, response: Response) -> Response:
+    """Return `response` with what holds browsers to TLS, where TLS is spoken."""
+    if is_secure(context, request):
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    return response
+
+
+def refusal(error: Problem | InputError | ServiceAway) -> Response:
+    """Return a page that says what went wrong."""
+    status = error.status if isinstance(error, Problem) else 503 if isinstance(error, ServiceAway) else 409
+    response = render.html("problem.html", {"status": status, "problem": str(error)}, status=status)
+    if isinstance(error, Problem):
+        response.headers.update(error.headers)
+    return response

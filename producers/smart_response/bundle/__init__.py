@@ -1,1 +1,0 @@
-"""The SmartResponse plugin: LogRhythm's description of the six actions, packed as its console imports it."""

@@ -1,0 +1,249 @@
+"""Redis's protocol over a bare socket: a stub asks two questions and is gone.
+
+`import redis` alone takes ten times as long as everything that a stub does. Even `socket` is left alone: what it adds
+to the C module below it (selectors, enum and more) is not needed here and takes 4 ms, a third of Python's own start.
+
+Redis URLs that need no library: redis:// and rediss:// with the usual options.
+"""
+
+from __future__ import annotations
+
+import _socket
+
+from workers.core.errors import ServiceAway
+from workers.ledger.accept import OUT_OF_MEMORY, READ_ONLY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+#: Seconds to connect, and to wait for an answer; the same as in workers/ledger/connection.py.
+CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 1.0, 5.0
+
+#: Bytes that are read at once.
+CHUNK = 65_536
+
+
+class RedisError(Exception):
+    """Redis answers a command with an error; `code` is its first word, such as NOPERM."""
+
+    def __init__(self, text: str) -> None:
+        self.code = text.partition(" ")[0]
+        super().__init__(text)
+
+
+class Connection:
+    """One connection, signed in; every wait on it is bounded. Raises ServiceAway("redis")."""
+
+    def __init__(self, address: Address) -> None:
+        self._place = f"{address.host}:{address.port}"
+        try:
+            self._socket = _connected(address.host, address.port)
+            if address.tls is not None:
+                self._socket = _secured(self._socket, address.host, address.tls)
+        except (OSError, ValueError) as error:
+            raise self._away(error) from error
+        self._socket.settimeout(ANSWER_TIMEOUT_S)
+        self._read_ahead = b""
+        self._greeting: list[Sequence[str | bytes | int]] = []
+        if address.password:
+            self._greeting.append(("AUTH", *filter(None, (address.user,)), address.password))
+        if address.db.strip("0"):
+            self._greeting.append(("SELECT", address.db))
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+    def call(self, *command: str | bytes | int) -> Any:
+        """Return Redis's answer to one command; raises Refused when that is an error."""
+        # Not in one go with the command, which would run as nobody or in the wrong database if this is refused.
+        while self._greeting:
+            self._ask(self._greeting[0])
+            self._greeting.pop(0)
+        return self._ask(command)
+
+    def _ask(self, command: Sequence[str | bytes | int]) -> Any:
+        try:
+            self._socket.sendall(_packed(command))
+            answer = self._read()
+        except (OSError, ValueError) as error:
+            raise self._away(error) from error
+        if isinstance(answer, RedisError):
+            raise answer
+        return answer
+
+    def _away(self, error: OSError | ValueError) -> ServiceAway:
+        why = getattr(error, "strerror", "") or str(error).rstrip(".")
+        return ServiceAway(
+            "redis",
+            f"Redis at {self._place} cannot be reached: {why}. Is it running, and is TQ_REDIS_URL right?",
+        )
+
+    def _read(self) -> Any:
+        line = self._line()
+        mark, rest = line[:1], line[1:]
+        if mark == b"$":
+            size = int(rest)
+            return None if size < 0 else self._take(size, 2)
+        if mark == b"*":
+            size = int(rest)
+            return None if size < 0 else [self._read() for _ in range(size)]
+        if mark == b":":
+            return int(rest)
+        if mark == b"-":
+            return RedisError(rest.decode(errors="replace"))
+        if mark == b"+":
+            return rest
+        raise ValueError("what answers there is no Redis")
+
+    def _line(self) -> bytes:
+        while (end := self._read_ahead.find(b"\r\n")) < 0:
+            self._receive()
+        return self._take(end, 2)
+
+    def _take(self, size: int, ending: int) -> bytes:
+        """Return the next `size` bytes and drop the `ending` that follows them."""
+        while len(self._read_ahead) < size + ending:
+            self._receive()
+        taken, self._read_ahead = self._read_ahead[:size], self._read_ahead[size + ending :]
+        return taken
+
+    def _receive(self) -> None:
+        data = self._socket.recv(CHUNK)
+        if not data:
+            raise ConnectionResetError("the connection was closed")
+        self._read_ahead += data
+
+
+def away(error: RedisError) -> ServiceAway:
+    """Return the error for a Redis that refuses a command now."""
+    if error.code in ("NOAUTH", "WRONGPASS", "NOPERM"):
+        return ServiceAway("redis", f"Redis refuses our user: {error}; correct TQ_REDIS_URL or the ACL.")
+    meant = {"OOM": OUT_OF_MEMORY, "READONLY": READ_ONLY}.get(error.code)
+    return ServiceAway(
+        "redis",
+        meant
+        or f"Redis refuses this: {str(error).rstrip('.')}. Is TQ_REDIS_URL right? tqctl check says more",
+    )
+
+
+def _connected(host: str, port: int) -> _socket.socket:
+    """Return a connection to the first address of `host` that takes one."""
+    # As bytes: Python would import its IDNA tables for a name that needs none.
+    name = host.encode() if host.isascii() else host
+    problem = OSError(f"{host} has no address")
+    for family, kind, protocol, _, place in _socket.getaddrinfo(name, port, type=_socket.SOCK_STREAM):
+        candidate = _socket.socket(family, kind, protocol)
+        candidate.settimeout(CONNECT_TIMEOUT_S)
+        try:
+            candidate.connect(place)
+        except OSError as error:
+            candidate.close()
+            problem = error
+        else:
+            return candidate
+    raise problem
+
+
+def _packed(command: Sequence[str | bytes | int]) -> bytes:
+    parts = [
+        part if isinstance(part, bytes) else str(part).encode(errors="surrogateescape") for part in command
+    ]
+    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
+
+
+def _secured(plain: _socket.socket, host: str, options: dict[str, str]) -> _socket.socket:
+    """Wrap a connection in TLS; certificates are verified unless the URL says otherwise."""
+    import socket
+    import ssl
+
+    whole = socket.socket(fileno=plain.detach())
+    whole.settimeout(CONNECT_TIMEOUT_S)
+    try:
+        secured: _socket.socket = _context(ssl, options).wrap_socket(whole, server_hostname=host)
+    except OSError:
+        whole.close()
+        raise
+    return secured
+
+
+def _context(ssl: Any, options: dict[str, str]) -> Any:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    required = options.get("ssl_cert_reqs", "required") == "required"
+    context.check_hostname = required and options.get("ssl_check_hostname", "true").lower() in ("true", "1")
+    context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_NONE
+    if "ssl_ca_certs" in options:
+        context.load_verify_locations(options["ssl_ca_certs"])
+    elif required:
+        context.load_default_certs()
+    if "ssl_certfile" in options:
+        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+    return context
+
+
+#: The schemes, and the options in the query that are understood.
+_OPTIONS: dict[str, set[str]] = {
+    "redis": set(),
+    "rediss": {"ssl_ca_certs", "ssl_cert_reqs", "ssl_check_hostname", "ssl_certfile", "ssl_keyfile"},
+}
+
+
+class Address:
+    """Where Redis is and how one signs in there."""
+
+    __slots__ = ("db", "host", "password", "port", "tls", "user")
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        db: str = "",
+        user: str = "",
+        password: str = "",
+        tls: dict[str, str] | None = None,
+    ) -> None:
+        self.host, self.port, self.db = host, port, db
+        self.user, self.password, self.tls = user, password, tls
+
+
+def read_url(url: str) -> Address | None:
+    """Read a plain redis:// or rediss:// URL; None for every other, which redis-py reads."""
+    scheme, separator, rest = url.partition("://")
+    rest, _, query = rest.partition("?")
+    options = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair)
+    if not separator or scheme not in _OPTIONS or not set(options) <= _OPTIONS[scheme]:
+        return None
+    netloc, _, db = rest.partition("/")
+    login, _, place = netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    host, port = _split_host(place)
+    if not port.isdecimal() or (db and not db.isdecimal()):
+        return None
+    return Address(
+        host or "localhost",
+        int(port),
+        db=db,
+        user=_decoded(user),
+        password=_decoded(password),
+        tls={name: _decoded(value) for name, value in options.items()} if scheme == "rediss" else None,
+    )
+
+
+def _split_host(place: str) -> tuple[str, str]:
+    if place[:1] == "[":
+        host, _, port = place[1:].partition("]")
+        return host, port.removeprefix(":") or "6379"
+    host, _, port = place.partition(":")
+    return host, port or "6379"
+
+
+def _decoded(text: str) -> str:
+    """Undo %-escapes; urllib costs 8 ms."""
+    head, *rest = text.encode().split(b"%")
+    try:
+        return b"".join([head, *(bytes.fromhex(part[:2].decode()) + part[2:] for part in rest)]).decode()
+    except ValueError:
+        return text

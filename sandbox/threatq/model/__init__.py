@@ -1,0 +1,1 @@
+"""What the simulated ThreatQ holds: its store, rows, accounts and behaviour."""

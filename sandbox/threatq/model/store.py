@@ -1,0 +1,177 @@
+"""The tables behind the simulated ThreatQ: SQLite in memory, one connection, used by one event loop."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sandbox.threatq.model import defaults
+from sandbox.threatq.model.defaults import ACCOUNTS
+from sandbox.threatq.model.kinds import KINDS
+
+Row = dict[str, Any]
+
+# Every kind of object has the same table: unused columns cost a byte a row, special cases cost a reader.
+# Times are seconds and scores are numbers here; rows.py gives them ThreatQ's spelling.
+_OBJECTS = """
+CREATE TABLE {0} (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, type_id INTEGER, status_id INTEGER,
+    description TEXT, happened_at INTEGER, generated_score REAL, manual_score REAL, score REAL,
+    published_at INTEGER, last_detected_at INTEGER, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+    touched_at INTEGER NOT NULL
+);
+CREATE INDEX {0}_key ON {0} (key, type_id);
+CREATE INDEX {0}_updated ON {0} (updated_at);
+"""
+
+_REST = """
+CREATE TABLE indicator_types (id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE, class TEXT);
+CREATE TABLE event_types (id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE);
+CREATE TABLE statuses (id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE, protected TEXT);
+CREATE TABLE sources (id INTEGER PRIMARY KEY, name TEXT UNIQUE, type TEXT, reference_id INTEGER);
+CREATE TABLE object_sources (
+    id INTEGER PRIMARY KEY, kind INTEGER, object_id INTEGER, source_id INTEGER, creator_source_id INTEGER,
+    tlp_id INTEGER, published_at INTEGER, created_at INTEGER, updated_at INTEGER,
+    UNIQUE (kind, object_id, source_id)
+);
+CREATE TABLE attribute_names (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
+CREATE TABLE attributes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER, object_id INTEGER, attribute_id INTEGER, value TEXT,
+    published_at INTEGER, created_at INTEGER, updated_at INTEGER,
+    UNIQUE (kind, object_id, attribute_id, value)
+);
+CREATE TABLE attribute_sources (attribute_row INTEGER, source_id INTEGER, UNIQUE (attribute_row, source_id));
+CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
+CREATE TABLE object_tags (kind INTEGER, object_id INTEGER, tag_id INTEGER, UNIQUE (kind, object_id, tag_id));
+CREATE TABLE comments (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER, object_id INTEGER, value TEXT, source_id INTEGER,
+    created_at INTEGER, updated_at INTEGER
+);
+CREATE INDEX comments_of ON comments (kind, object_id);
+CREATE TABLE relations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, a_kind INTEGER, a_id INTEGER, b_kind INTEGER, b_id INTEGER,
+    created_at INTEGER, updated_at INTEGER, UNIQUE (a_kind, a_id, b_kind, b_id)
+);
+CREATE INDEX relations_back ON relations (b_kind, b_id, a_kind);
+CREATE TABLE searches (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT UNIQUE, name TEXT, json TEXT, owner_id INTEGER,
+    shared INTEGER, created_at INTEGER
+);
+CREATE TABLE connectors (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, custom_fields TEXT, definitions TEXT,
+    is_active INTEGER, last_import_at TEXT, last_import_count INTEGER, created_at INTEGER, updated_at INTEGER
+);
+"""
+
+
+class Store:
+    """A thin hand on the SQLite connection; `reset` brings back a fresh ThreatQ."""
+
+    def __init__(self, layout: defaults.IdLayout = "first") -> None:
+        self.reset(layout)
+
+    def close(self) -> None:
+        """Let go of the database; `reset` brings another."""
+        if hasattr(self, "db"):
+            self.db.close()
+
+    # Python 3.13 warns of a database that nobody closed.
+    __del__ = close
+
+    def reset(self, layout: defaults.IdLayout) -> None:
+        """Throw everything away and fill in what a fresh installation holds."""
+        self.close()
+        # The server's thread is not the one that made the store; only one of them ever uses it at a time.
+        self.db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self.db.row_factory = _as_dict
+        self.db.create_function("digest", 3, digest, deterministic=True)
+        self.db.executescript("PRAGMA synchronous = OFF; PRAGMA case_sensitive_like = OFF;" + _REST)
+        for collection in KINDS:
+            self.db.executescript(_OBJECTS.format(collection))
+        self._memo: dict[tuple[str, Any], Row] = {}
+        self._counts: dict[tuple[str, tuple[Any, ...]], int] = {}
+        self._counted_at = -1
+        _fill(self.db, layout)
+
+    def all(self, sql: str, *values: Any) -> list[Row]:
+        """Every row of a query."""
+        return self.db.execute(sql, values).fetchall()
+
+    def one(self, sql: str, *values: Any) -> Row | None:
+        """The first row of a query."""
+        row: Row | None = self.db.execute(sql, values).fetchone()
+        return row
+
+    def tuples(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Every row of a query as a tuple: for pages of a thousand rows, where dicts would cost."""
+        cursor = self.db.cursor()
+        cursor.row_factory = None
+        return cursor.execute(sql, values).fetchall()
+
+    def need(self, sql: str, *values: Any) -> Row:
+        """The one row of a query that always has one."""
+        row: Row = self.db.execute(sql, values).fetchone()
+        return row
+
+    def run(self, sql: str, *values: Any) -> int:
+        """Run one statement; the id of the row that it inserted."""
+        return self.db.execute(sql, values).lastrowid or 0
+
+    def many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run one statement for many rows."""
+        self.db.executemany(sql, rows)
+
+    def recall(self, sql: str, value: Any) -> Row | None:
+        """Like `one`, remembered: for names and types, which are only ever added."""
+        if (sql, value) not in self._memo:
+            row = self.one(sql, value)
+            if row is None:
+                return None
+            self._memo[sql, value] = row
+        return self._memo[sql, value]
+
+    def count(self, sql: str, *values: Any) -> int:
+        """A count, remembered until something is written: paging asks for the same total a thousand times."""
+        if self._counted_at != self.db.total_changes:
+            self._counts.clear()
+            self._counted_at = self.db.total_changes
+        key = (sql, values)
+        if key not in self._counts:
+            row = self.one(sql, *values)
+            self._counts[key] = next(iter(row.values())) if row else 0
+        return self._counts[key]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing for what one call writes."""
+        self.db.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            self._memo.clear()
+            raise
+        self.db.execute("COMMIT")
+
+
+def digest(key: str, type_id: int | None, happened_at: int | None) -> str:
+    """The 32 hex digits that ThreatQ shows as an object's hash; over what is a guess."""
+    text = f"{key}|{type_id}|{happened_at}"
+    return hashlib.md5(text.encode(errors="replace"), usedforsecurity=False).hexdigest()
+
+
+def _as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Row:
+    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
+
+
+def _fill(db: sqlite3.Connection, layout: defaults.IdLayout) -> None:
+    types = [(id, name, defaults.class_of(name)) for id, name in defaults.indicator_types(layout)]
+    db.executemany("INSERT INTO indicator_types VALUES (?, ?, ?)", types)
+    db.executemany("INSERT INTO event_types VALUES (?, ?)", defaults.event_types(layout))
+    statuses = [(id, name, "Y") for id, name in enumerate(defaults.STATUSES, start=1)]
+    db.executemany("INSERT INTO statuses VALUES (?, ?, ?)", [*statuses, (6, defaults.CUSTOM_STATUS, "N")])
+    people = [(account.source_id, account.name, "users", account.id) for account in ACCOUNTS]
+    db.executemany("INSERT INTO sources VALUES (?, ?, ?, ?)", people)

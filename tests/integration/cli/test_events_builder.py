@@ -1,0 +1,276 @@
+"""`tq-conn-events-builder` as a process: into the ledger, into the spool, and out again with the right code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.launch.redis_server import RedisServer
+from tests.support.waiting import until
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import dead, done, waiting
+
+pytestmark = pytest.mark.integration
+
+COMMAND = str(Path(sys.executable).with_name("tq-conn-events-builder"))
+
+#: A port of this machine on which nothing listens.
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+def payload(name: str = "one", **more: Any) -> dict[str, Any]:
+    return {
+        "event_name": name,
+        "event_type": "Sighting",
+        "event_happened_at": "2021-10-05T19:01:02Z",
+        "uri_source": "IP Address:1.2.3.4",
+        **more,
+    }
+
+
+class Shell:
+    """Runs the command in a folder of its own with nothing but the given environment."""
+
+    def __init__(self, folder: Path, redis_url: str) -> None:
+        self.folder = folder
+        self.environ = {"PATH": os.environ["PATH"], "TQ_REDIS_URL": redis_url, "XDG_STATE_HOME": str(folder)}
+
+    def __call__(self, *arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [COMMAND, *arguments],
+            cwd=self.folder,
+            env=self.environ | environ,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    @property
+    def spooled(self) -> list[Path]:
+        return sorted(self.folder.glob("tq-workers/spool/*.job"))
+
+
+@pytest.fixture
+def shell(tmp_path: Path, redis_url: str) -> Shell:
+    return Shell(tmp_path, redis_url)
+
+
+def test_a_payload_is_accepted_once_however_often_it_is_sent(shell: Shell, admin: LedgerAdmin) -> None:
+    # when
+    first = shell("-p", json.dumps(payload()))
+    again = shell("-v3", "-p", "-", stdin=json.dumps(payload()))
+
+    # then
+    (job_id,) = admin.ids("accepted")
+    assert (first.returncode, again.returncode) == (0, 0)
+    assert first.stdout == f"accepted  {job_id}  one\n"
+    assert again.stdout == f"known     {job_id}  one\n"
+    assert admin.arguments(job_id) == {"payload": payload()}
+
+
+def test_the_payload_comes_from_a_file_the_environment_or_several_from_an_array_or_lines(
+    shell: Shell, admin: LedgerAdmin
+) -> None:
+    (shell.folder / "payload.json").write_text(json.dumps(payload("file")))
+
+    assert shell("-p", "@payload.json").returncode == 0
+    assert shell(TQ_PAYLOAD=json.dumps(payload("environment"))).returncode == 0
+    assert shell("--payload", json.dumps([payload("a"), payload("b")])).returncode == 0
+    assert shell("-p", "-", stdin="\n".join(json.dumps(payload(name)) for name in "cd")).returncode == 0
+
+    titles = {record.title for record in admin.records(admin.ids("accepted"))}
+    assert titles == {"file", "environment", "a", "b", "c", "d"}
+
+
+def test_of_several_the_good_ones_are_accepted_and_the_bad_one_is_named(
+    shell: Shell, admin: LedgerAdmin
+) -> None:
+    result = shell("--json", "-p", json.dumps([payload("a"), {"event_name": "b"}, payload("c")]))
+
+    assert result.returncode == 2
+    assert "payload 2: event_type: is missing" in result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["status"] for line in lines] == ["accepted", "accepted"]
+    assert len(admin.ids("accepted")) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("{", "not JSON"),
+        ("", "nothing"),
+        ("[1]", "a payload is a JSON object"),
+        ("{event_name: x, event_type: y}", "your shell has removed them"),
+        (json.dumps(payload("", event_name=" ")), "event_name"),
+        (json.dumps(payload(event_happened_at="yesterday")), "event_happened_at"),
+        (json.dumps(payload(syslog_message="x" * 1_100_000)), "1048576"),
+        (json.dumps(payload()).replace('"one"', "[" * 70 + "]" * 70), "64"),
+    ],
+)
+def test_bad_input_is_refused_with_its_field_and_nothing_is_enqueued(
+    shell: Shell, admin: LedgerAdmin, text: str, named: str
+) -> None:
+    (shell.folder / "bad.json").write_text(text)
+
+    result = shell("-p", "@bad.json") if text else shell("--explain")
+
+    assert result.returncode == 2
+    assert named in result.stderr
+    assert "Traceback" not in result.stderr
+    assert admin.ids("accepted") == []
+
+
+def test_an_empty_payload_is_refused_not_taken_for_the_initial_run(shell: Shell) -> None:
+    assert "the input is empty" in shell("-p", "").stderr
+    assert shell("-p", "-").returncode == 2
+
+
+def test_while_redis_is_away_the_job_is_kept_and_the_next_run_delivers_it(
+    shell: Shell, admin: LedgerAdmin
+) -> None:
+    # when
+    away = shell("-p", json.dumps(payload("first")), TQ_REDIS_URL=NOWHERE)
+    spooled = len(shell.spooled)
+    back = shell("-p", json.dumps(payload("second")))
+
+    # then
+    assert away.returncode == 3
+    assert away.stdout.startswith("spooled ")
+    assert str(shell.folder / "tq-workers" / "spool") in away.stderr
+    assert spooled == 1
+    assert back.returncode == 0
+    assert "delivered 1 job" in back.stderr
+    assert shell.spooled == []
+    assert {record.title for record in admin.records(admin.ids("accepted"))} == {"first", "second"}
+
+
+def test_a_damaged_spool_file_is_reported_and_holds_nothing_up(shell: Shell, admin: LedgerAdmin) -> None:
+    shell("-p", json.dumps([payload("a"), payload("b")]), TQ_REDIS_URL=NOWHERE)
+    shell.spooled[0].write_bytes(b"")
+
+    result = shell("-p", json.dumps(payload("c")))
+
+    assert result.returncode == 0
+    assert "unreadable" in result.stderr
+    assert len(admin.ids("accepted")) == 2
+
+
+def test_a_spool_that_cannot_be_written_says_that_nothing_was_kept(shell: Shell) -> None:
+    (shell.folder / "file").write_text("")
+
+    result = shell(
+        "-p", json.dumps(payload()), TQ_REDIS_URL=NOWHERE, TQ_SPOOL_DIR=str(shell.folder / "file" / "x")
+    )
+
+    assert result.returncode == 1
+    assert "nothing was kept" in result.stderr
+
+
+def test_a_redis_that_hangs_holds_nobody(shell: Shell, tmp_path: Path) -> None:
+    server = RedisServer(tmp_path / "hung").start()
+    try:
+        assert server.process
+        server.process.send_signal(signal.SIGSTOP)
+        result = shell("-p", json.dumps(payload()), TQ_REDIS_URL=server.url)
+    finally:
+        server.kill()
+
+    assert result.returncode == 3
+    assert len(shell.spooled) == 1
+
+
+@pytest.mark.parametrize(
+    ("settle", "code", "shown"),
+    [
+        (
+            lambda claim: done(claim, {"event_id": 7, "link": "https://tq/events/7/details"}),
+            0,
+            "event 7 https://tq/events/7/details",
+        ),
+        (lambda claim: dead(claim, "ThreatQ refuses the title"), 1, "ThreatQ refuses the title"),
+        (lambda claim: waiting(claim, "ThreatQ is away", 60), 3, "ThreatQ is away"),
+    ],
+)
+def test_waiting_shows_the_outcome(shell: Shell, ledger: Ledger, settle: Any, code: int, shown: str) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(shell, "-p", json.dumps(payload()), "--wait", "30")
+        claims = until(lambda: ledger.claim("events", 1), within_s=30)
+        ledger.settle([settle(claims[0])])
+        result = running.result(timeout=60)
+
+    assert result.returncode == code
+    assert shown in result.stdout
+
+
+def test_waiting_without_a_worker_ends_and_says_that_the_job_is_kept(shell: Shell) -> None:
+    result = shell("-p", json.dumps(payload()), "--wait", "0.2")
+
+    assert result.returncode == 3
+    assert "is a worker running?" in result.stdout
+
+
+def test_explaining_needs_no_configuration_and_touches_nothing(shell: Shell, admin: LedgerAdmin) -> None:
+    text = json.dumps(payload(uri_target="FQDN:bad.example", identity="user@example.com", malware="Emotet"))
+
+    words = shell("--explain", "-p", text, TQ_REDIS_URL="")
+    lines = shell("--explain", "--json", "-p", text)
+
+    assert (words.returncode, lines.returncode) == (0, 0)
+    for part in (
+        "FQDN: bad.example",
+        "user@example.com",
+        "Emotet",
+        "POST /api/events/consume",
+        "created if unknown",
+    ):
+        assert part in words.stdout
+    explained = json.loads(lines.stdout)
+    assert explained["plan"]["title"] == "one"
+    assert [call["path"] for call in explained["calls"]][-1] == "/api/events/consume"
+    assert admin.ids("accepted") == []
+
+
+def test_the_log_folder_gets_one_json_object_a_line_without_what_a_terminal_obeys(shell: Shell) -> None:
+    (shell.folder / "log").mkdir()
+
+    result = shell("-v3", "-ll", "log", "-p", json.dumps(payload("red \x1b[31m\u202e")))
+
+    assert result.returncode == 0
+    assert "\x1b" not in result.stdout + result.stderr
+    text = (shell.folder / "log" / "tq-conn-events-builder.log").read_text()
+    assert "\x1b" not in text
+    assert any(json.loads(line)["event"] == "handed over" for line in text.splitlines())
+
+
+def test_a_log_folder_that_is_not_there_is_wrong_input(shell: Shell) -> None:
+    result = shell("-ll", "nowhere", "-p", json.dumps(payload()))
+
+    assert result.returncode == 2
+    assert "mkdir -p nowhere" in result.stderr
+
+
+def test_options_without_effect_are_accepted_and_say_so(shell: Shell) -> None:
+    result = shell("-d", "-ep", "-n", "Mine", "-p", json.dumps(payload()), "--explain")
+
+    assert result.returncode == 0
+    assert "-d concerns exports" in result.stderr
+    assert "-ep is a proxy towards the internet" in result.stderr
+    assert "source     Mine" in result.stdout
+
+
+def test_without_configuration_and_terminal_what_is_missing_is_listed(shell: Shell) -> None:
+    result = shell(TQ_REDIS_URL="")
+
+    assert result.returncode == 2
+    assert "TQ_THREATQ_PASSWORD" in result.stderr

@@ -1,0 +1,159 @@
+"""From claims to settlements: the connector's page, refusals and left-outs, against the simulated ThreatQ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from tests.support.sandbox_threatq import SandboxThreatQ
+from workers.core.errors import ConfigError
+from workers.core.jobs import Job
+from workers.events import make_or_hold
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import Claim, Settlement
+from workers.runtime import Runtime
+from workers.settings.pages import EVENTS_BUILDER
+from workers.threatq.connector import PATH
+
+pytestmark = pytest.mark.integration
+
+Payload = dict[str, Any]
+
+
+@pytest.fixture
+def here(threatq_sandbox: SandboxThreatQ) -> Runtime:
+    """A worker's runtime whose settings come from ThreatQ's UI, where the connector is registered."""
+    runtime = Runtime(threatq_sandbox.settings())
+    runtime.events_connector.register(EVENTS_BUILDER)
+    return runtime
+
+
+def set_page(here: Runtime, *, enabled: bool, private_ips: str = "") -> None:
+    """Change the connector's page as somebody in the UI would, and forget what was read of it."""
+    page = here.events_connector.page()
+    change = {"is_active": enabled, "custom_fields": {"private_ips": private_ips}}
+    here.threatq.caller.call("PUT", f"{PATH}/{page.id}", json=change)
+    del here.events_connector
+
+
+def claims_of(ledger: Ledger, *payloads: Payload) -> list[Claim]:
+    ledger.accept([Job("events.create", {"payload": payload}, producer="cli") for payload in payloads])
+    return ledger.claim("events", 100)
+
+
+def handle(here: Runtime, claims: list[Claim]) -> list[Settlement]:
+    return make_or_hold(claims, here.threatq, here.page(), here.dialect())
+
+
+def test_while_the_connector_is_disabled_payloads_wait_and_nothing_is_made(
+    here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+) -> None:
+    (settlement,) = handle(here, claims_of(ledger, example_payload))
+    assert settlement.state == "deferred"
+    assert "disabled in ThreatQ" in settlement.entry["reason"]
+    assert threatq_sandbox.get("/api/events")["total"] == 0
+
+
+def test_while_the_connector_is_disabled_a_sighting_of_logrhythm_goes_on(
+    here: Runtime, ledger: Ledger, example_payload: Payload
+) -> None:
+    ledger.accept([Job("sightings.add", {"alarm_id": "1", "alarm_name": "Rule"}, producer="test")])
+    states = {one.claim.kind: one.state for one in handle(here, claims_of(ledger, example_payload))}
+    assert states == {"sightings.add": "done", "events.create": "deferred"}
+
+
+def test_the_next_attempt_finds_the_event_of_the_one_before(
+    here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+) -> None:
+    # Given a ThreatQ that makes a new event each time, and an answer that got lost
+    threatq_sandbox.behave(event_key="none")
+    set_page(here, enabled=True)
+    (claim,) = claims_of(ledger, example_payload)
+    (first,) = handle(here, [claim])
+    # When the job is tried again
+    (second,) = handle(here, [structs.replace(claim, attempts=2)])
+    # Then it is the same event
+    assert second.entry["event_id"] == first.entry["event_id"]
+    assert threatq_sandbox.get("/api/events")["total"] == 1
+
+
+def test_a_payload_without_a_time_happened_when_it_was_accepted(
+    here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+) -> None:
+    set_page(here, enabled=True)
+    del example_payload["event_happened_at"]
+    (claim,) = claims_of(ledger, example_payload)
+    # When it is done only a day after
+    handle(here, [structs.replace(claim, accepted_ms=1_633_460_462_000)])
+    (event,) = threatq_sandbox.get("/api/events")["data"]
+    assert event["happened_at"] == "2021-10-05 19:01:02"
+
+
+def test_when_the_connector_is_enabled_they_are_done(
+    here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+) -> None:
+    set_page(here, enabled=True)
+    (settlement,) = handle(here, claims_of(ledger, example_payload))
+    assert settlement.state == "done"
+    assert threatq_sandbox.get("/api/events")["total"] == 1
+
+
+def test_private_addresses_of_the_page_count_at_once(
+    here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+) -> None:
+    set_page(here, enabled=True, private_ips="1.2.3.0-1.2.3.255")
+    (settlement,) = handle(here, claims_of(ledger, example_payload))
+    assert settlement.entry["left_out"][0]["what"] == "1.2.3.4"
+    assert threatq_sandbox.get("/api/indicators")["total"] == 0
+
+
+def test_private_addresses_that_cannot_be_read_let_nothing_through(
+    here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+) -> None:
+    set_page(here, enabled=True, private_ips="10.0.0.0/8, 1.2.3.999")
+    with pytest.raises(ConfigError, match=r"1\.2\.3\.999"):
+        handle(here, claims_of(ledger, example_payload))
+    assert threatq_sandbox.get("/api/events")["total"] == 0
+
+
+def test_a_status_that_threatq_does_not_have_is_a_wrong_setting_and_nothing_is_made(
+    here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+) -> None:
+    set_page(here, enabled=True)
+    wrong = Runtime(structs.replace(here.settings, threatq_status="Nonsense"))
+    with pytest.raises(ConfigError, match="no indicator status 'Nonsense'; it has Active"):
+        handle(wrong, claims_of(ledger, example_payload))
+    assert threatq_sandbox.get("/api/events")["total"] == 0
+
+
+def test_one_bad_payload_among_a_hundred_dies_alone(
+    here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+) -> None:
+    set_page(here, enabled=True)
+    payloads = [example_payload | {"event_name": f"detection {number}"} for number in range(99)]
+    claims = claims_of(ledger, *payloads, example_payload | {"event_name": ""})
+    settlements = handle(here, claims)
+    (dead,) = [settlement for settlement in settlements if settlement.state == "dead"]
+    assert dead.entry["field"] == "event_name"
+    assert sum(settlement.state == "done" for settlement in settlements) == 99
+    assert threatq_sandbox.get("/api/events", limit=1)["total"] == 99
+
+
+def test_a_doors_warnings_are_in_the_outcome(here: Runtime, ledger: Ledger, example_payload: Payload) -> None:
+    set_page(here, enabled=True)
+    ledger.accept(
+        [Job("events.create", {"payload": example_payload}, producer="cli", warnings=["read leniently"])]
+    )
+    (settlement,) = handle(here, ledger.claim("events", 1))
+    assert "read leniently" in settlement.entry["warnings"]
+
+
+def test_a_connector_that_nobody_registered_holds_payloads_and_says_how_to_register(
+    here: Runtime, ledger: Ledger, example_payload: Payload
+) -> None:
+    nobody = Runtime(structs.replace(here.settings, connector_name="Nobody's"))
+    (settlement,) = handle(nobody, claims_of(ledger, example_payload))
+    assert settlement.state == "deferred"
+    assert "tq-conn-events-builder" in settlement.entry["reason"]

@@ -1,0 +1,103 @@
+"""Actions at the HTTP entry point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.producers import Shim
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import done
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "kind"),
+    [
+        ("lookup", {"type": "FQDN", "value": "bad.example"}, "indicators.lookup"),
+        ("add", {"type": "FQDN", "value": "bad.example", "attributes": [["a", "b"]]}, "indicators.add"),
+        ("mark", {"type": "FQDN", "value": "bad.example", "verdict": "true positive"}, "indicators.mark"),
+        ("whitelist", {"type": "FQDN", "value": "bad.example"}, "indicators.whitelist"),
+        (
+            "sighting",
+            {"alarm_id": "7", "alarm_name": "a", "observed": {"SIP": "1.2.3.4"}},
+            "sightings.add",
+        ),
+    ],
+)
+def test_an_action_becomes_its_job(
+    shim: Shim, admin: LedgerAdmin, action: str, body: dict[str, Any], kind: str
+) -> None:
+    answer = shim.post(f"/v1/actions/{action}", body)
+    assert answer.status_code == 202
+    record = admin.record(answer.json()["id"])
+    assert record is not None
+    assert record.kind == kind
+    assert admin.arguments(record.id) == body
+
+
+def test_whoever_waits_gets_the_outcome(shim: Shim, ledger: Ledger) -> None:
+    body = {"type": "FQDN", "value": "bad.example"}
+    job_id = shim.post("/v1/actions/lookup", body).json()["id"]
+    (claim,) = ledger.claim("enrichment", 1)
+    ledger.settle([done(claim, {"said": "Found in ThreatQ"})])
+    answer = shim.post("/v1/actions/lookup?wait=10", body)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "id": job_id,
+        "status": "done",
+        "duplicate": True,
+        "status_url": f"/v1/jobs/{job_id}",
+        "result": {"said": "Found in ThreatQ"},
+    }
+
+
+def test_what_an_action_changed_since_is_seen_by_the_same_question_again(shim: Shim) -> None:
+    body = {"type": "FQDN", "value": "bad.example"}
+    verdict = {**body, "verdict": "true positive"}
+    first = shim.post("/v1/actions/mark", verdict).json()
+    assert shim.post("/v1/actions/mark", verdict).json()["id"] == first["id"]
+    # When he thinks better of it, and better still
+    second = shim.post("/v1/actions/mark", {**body, "verdict": "false positive"}).json()
+    third = shim.post("/v1/actions/mark", verdict).json()
+    # Then the last word is his last one
+    assert len({first["id"], second["id"], third["id"]}) == 3
+    assert not third["duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "status", "field"),
+    [
+        (
+            "mark",
+            {"type": "FQDN", "value": "x", "verdict": "maybe"},
+            422,
+            "verdict: must be one of: true positive, false positive",
+        ),
+        ("lookup", {"type": "FQDN"}, 422, "value: is missing; there are type, value"),
+        ("lookup", {"type": "FQDN", "value": ""}, 422, "value: is empty"),
+        ("lookup", {"type": "FQDN", "value": " "}, 422, "value: is blank"),
+        (
+            "lookup",
+            {"type": "FQDN", "value": "x", "vlaue": "x"},
+            422,
+            "vlaue: is not known here; there are type",
+        ),
+        ("lookup", {"type": "FQDN", "value": 7}, 422, "value: Expected str, got int"),
+        ("lookup", [], 422, "must be one JSON object with type, value"),
+        ("lookup", b"", 400, "the body is empty; send a JSON object with type, value"),
+        ("delete", {"type": "FQDN", "value": "x"}, 404, "whitelist"),
+        ("lookup", b"{", 400, "JSON"),
+        ("lookup?wait=soon", {"type": "FQDN", "value": "x"}, 400, "wait"),
+    ],
+)
+def test_a_wrong_action_is_refused_by_its_field(
+    shim: Shim, admin: LedgerAdmin, action: str, body: Any, status: int, field: str
+) -> None:
+    answer = shim.post(f"/v1/actions/{action}", body)
+    assert answer.status_code == status
+    assert field in answer.json()["detail"]
+    assert admin.open_jobs()["enrichment"] == 0

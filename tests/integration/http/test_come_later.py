@@ -1,0 +1,50 @@
+"""How the HTTP entry point asks to come later, for senders that know what a 429 means; and whoever tries tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+from redis import Redis
+
+from producers.http.auth import AT_ONCE
+from tests.support.producers import Shim, event
+from workers.ledger.admin import LedgerAdmin
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def polite(tmp_path_factory: pytest.TempPathFactory, redis_url: str, redis: Redis) -> Iterator[Shim]:
+    """A producer of its own that answers 429 and takes two jobs."""
+    with Shim(
+        tmp_path_factory.mktemp("polite"), redis_url, http_busy_status="429", max_open_jobs="2"
+    ) as shim:
+        yield shim
+
+
+def test_the_status_that_was_set_asks_to_come_later_and_says_when(polite: Shim, admin: LedgerAdmin) -> None:
+    # Given a producer whose queue is full
+    assert polite.post("/v1/events", [event(1), event(2)]).status_code == 202
+    # When another payload comes
+    answer = polite.post("/v1/events", event(3))
+    # Then it is refused as too many, and a load balancer is still told that the producer is not ready
+    assert (answer.status_code, answer.json()["code"]) == (429, "busy")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert polite.call("GET", "/readyz").status_code == 503
+    assert admin.open_jobs()["events"] == 2
+
+
+def test_an_address_that_tries_tokens_is_slowed_down_and_its_neighbour_is_not(polite: Shim) -> None:
+    # Given a sender who was let in, and somebody at the same address who tries tokens
+    assert polite.post("/v1/events", event(1)).status_code == 202
+    tried = [polite.post("/v1/events", event(2), token=f"try-{number}") for number in range(AT_ONCE + 1)]
+    # Then the eleventh is not looked at, nor a right one that was not shown from there before
+    assert [answer.status_code for answer in tried] == [401] * AT_ONCE + [429]
+    assert tried[-1].json()["code"] == "too_many_attempts"
+    assert int(tried[-1].headers["Retry-After"]) >= 1
+    assert polite.post("/v1/events", event(2), token="only-sends").status_code == 429
+    # But the sender goes on, and who shows no token is asked for one
+    assert polite.post("/v1/events", event(2)).status_code == 202
+    assert requests.post(f"{polite.url}/v1/events", json=event(2), timeout=30).status_code == 401

@@ -1,0 +1,164 @@
+"""`tq-conn-logrhythm --inline`, where this process is the worker: for cron on a machine without one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+
+from producers.cli import remembered
+from producers.cli.follow import Bars, End, Lines
+from producers.cli.sync_report import code_of, reason
+from producers.logrhythm import main
+from tests.support.sync_stage import Stage, write_config
+from workers.ledger import keys
+from workers.ledger.sync_runs import Step, now_ms
+
+pytestmark = pytest.mark.integration
+
+Sync = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def sync(stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Sync:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        config = write_config(tmp_path / "config", stage.here.settings)
+        capsys.readouterr()
+        code = main(["-c", str(config), "--inline", *arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def begun(stage: Stage) -> str:
+    """A run that its worker has given back when it had hardly begun."""
+    stops = iter([False, False, True])
+    job_id = stage.start()
+    stage.consume(stopping=lambda: next(stops, True))
+    return job_id
+
+
+def due_in(stage: Stage, job_id: str, seconds: float) -> None:
+    stage.redis.zadd(keys.due("sync"), {job_id: now_ms(stage.redis) + seconds * 1000})
+
+
+def test_a_run_that_nobody_works_on_is_taken_to_its_end(stage: Stage, sync: Sync) -> None:
+    # given a run that was begun, and that comes after the one that is asked for now
+    stage.seed(3_000)
+    first = begun(stage)
+    due_in(stage, first, 1)
+
+    # when
+    code, shown, said = sync()
+
+    # then it is that one whose end is awaited and told
+    assert code == 0, said
+    assert f"going on with the run that was begun earlier (job {first})" in said
+    assert "done" in shown
+    assert stage.outcome(first).note["adds"] == 3_000
+    assert stage.admin.ids("accepted") == []
+
+
+def test_a_run_at_which_somebody_else_is_is_left_to_him(stage: Stage, sync: Sync) -> None:
+    # given a run in another worker's hands
+    stage.seed(10)
+    first = begun(stage)
+    assert [claim.id for claim in stage.here.ledger.claim("sync", 1)] == [first]
+
+    # when, then
+    code, _, said = sync()
+    assert (code, f"is under way (job {first})" in said) == (1, True)
+
+
+def test_a_run_that_waits_for_a_setting_says_for_which(stage: Stage, sync: Sync) -> None:
+    stage.seed(10)
+    first = stage.start()
+    mapping = stage.here.settings.sync_collections
+    stage.set(sync_delete_max_percent=20.0, sync_score_bands="1,2")
+    stage.consume()
+    stage.set(sync_score_bands="10,9,7,5", sync_collections=mapping)
+    due_in(stage, first, 60)
+    code, _, said = sync()
+    assert code == 2
+    assert "sync_score_bands" in said
+    assert "goes on once this is corrected" in said
+
+
+def test_an_odd_verbosity_in_what_is_remembered_does_no_harm(stage: Stage, sync: Sync) -> None:
+    stage.seed(10)
+    remembered.memory().remember({"verbosity": "loud"})
+    code, shown, said = sync("--json")
+    assert (code, json.loads(shown)["adds"]) == (0, 10), said
+
+
+def test_what_somebody_else_put_into_a_list_is_shown_in_full_and_cannot_steer_the_terminal(
+    stage: Stage, sync: Sync
+) -> None:
+    stage.seed(10, types=["MD5"])
+    stage.sync()
+    long = "entry-" * 20
+    stage.logrhythm.fill("ThreatQ: MD5", "\x1b[2Jgone", long)
+    code, shown, _ = sync("--dry-run")
+    assert code == 0
+    assert "\\x1b[2Jgone" in shown
+    assert "\x1b" not in shown
+    assert f"? {long}\n" in shown
+
+
+def test_a_list_that_fails_makes_the_code_1_and_names_the_reason(
+    stage: Stage, sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.seed(10, types=["MD5"])
+    stage.sync()
+    monkeypatch.setenv("TQ_SYNC_MAX_ITEMS", "1")
+    code, shown, _ = sync()
+    assert code == 1
+    assert "errors" in shown
+    assert "sync_max_items" in shown
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "words"),
+    [
+        (End("C", "j", "dead", {"reason": "it is gone"}), 1, "it is gone"),
+        (End("C", "j", "open", {}), 3, "start one"),
+        (End("C", "j", "waiting", {"reason": "away; is it on?"}), 3, "is it on? The job is kept"),
+        (End("C", "j", "held", {"reason": "x: wrong"}), 2, "x: wrong. The job is kept"),
+        (End("C", "j", "done", {"status": "skipped", "reason": "disabled"}), 2, "disabled"),
+        (End("C", "j", "done", {"status": "overlap", "reason": "under way"}), 1, "under way"),
+        (End("C", "j", "done", {"status": "errors"}), 1, ""),
+        (End("C", "j", "done", {"status": "planned"}), 0, ""),
+        (End("C", "j", "done", {"status": "never heard of"}), 1, ""),
+    ],
+)
+def test_however_a_run_ends_a_script_can_tell(end: End, code: int, words: str) -> None:
+    assert code_of(end) == code
+    assert words in reason(end)
+
+
+def test_a_bar_is_full_when_its_list_is_done() -> None:
+    progress = Progress(console=Console(file=StringIO()))
+    bars = Bars(progress)
+    bars.update("ThreatQ: MD5", Step("write", 1, 3))
+    (task,) = progress.tasks
+    assert (task.completed, task.total, task.fields["stage"]) == (1, 3, "writing")
+    bars.update("ThreatQ: MD5", Step("done", 0, None))
+    assert (task.finished, task.fields["stage"]) == (True, "done")
+
+
+def test_without_a_terminal_each_stage_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    for step in (Step("read", 0, None), Step("write", 0, 3_000), Step("write", 1_000, 3_000)):
+        lines.update("ThreatQ: MD5", step)
+    assert capsys.readouterr().err == "ThreatQ: MD5: reading the list\nThreatQ: MD5: writing, 3,000 entries\n"
+
+
+def test_an_unknown_collection_is_answered_with_those_that_there_are(stage: Stage, sync: Sync) -> None:
+    code, _, said = sync("--collection", "Typo")
+    assert code == 2
+    assert "'Typo' is not configured; there are LogRhythm-IOCList" in said

@@ -1,0 +1,59 @@
+"""When the recurring sync starts: once, and never forgotten; and whether there is anything to start it for."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.sync_stage import Stage
+from workers.core.errors import ConfigError
+from workers.ledger.ledger import Ledger
+from workers.ledger.status import overview
+from workers.ledger.sync_runs import now_ms
+from workers.listsync.run.schedule import LAST, start_if_due, tell_setup
+from workers.settings.model import Secret, Settings
+
+pytestmark = pytest.mark.integration
+
+
+def test_two_upkeeps_at_once_start_one_sync_and_a_restart_misses_none(stage: Stage, ledger: Ledger) -> None:
+    settings = stage.here.settings
+    first = start_if_due(ledger, settings)
+    assert first
+    assert start_if_due(ledger, settings) is None
+    # an hour later, two upkeeps that both still see the old time
+    an_hour_ago = now_ms(stage.redis) - 3_600_000
+    started = []
+    for _ in range(2):
+        stage.redis.set(LAST, an_hour_ago)
+        started.append(start_if_due(ledger, settings))
+    assert started[0]
+    assert started[0] == started[1] != first
+
+
+def test_no_scheduled_sync_is_added_to_one_that_still_waits(stage: Stage, ledger: Ledger) -> None:
+    first = start_if_due(ledger, stage.here.settings)
+    stage.redis.set(LAST, f"{now_ms(stage.redis) - 7_200_000} {first}")
+    assert start_if_due(ledger, stage.here.settings) is None
+    while stage.consume():
+        pass
+    assert start_if_due(ledger, stage.here.settings)
+
+
+def test_an_interval_below_an_hour_is_refused(stage: Stage, ledger: Ledger) -> None:
+    with pytest.raises(ConfigError, match="once an hour"):
+        start_if_due(ledger, stage.set(sync_interval_s=60))
+    assert start_if_due(ledger, stage.set(sync_interval_s=60, sync_interval_floor_s=60))
+
+
+def test_workers_tell_whether_logrhythm_is_configured(stage: Stage) -> None:
+    stage.seed(5, types=["FQDN"])
+    stage.sync()
+    assert overview(stage.redis).lacking == {"logrhythm": ""}
+    stage.set(settings_from="threatq")
+    stage.sync()
+    assert overview(stage.redis).lacking == {"logrhythm": "the connector LogRhythm is not enabled in ThreatQ"}
+    tell_setup(stage.redis, Settings(settings_from="local", threatq_client_secret=Secret("x")))
+    assert overview(stage.redis).lacking == {
+        "threatq": "not set: TQ_THREATQ_URL, TQ_THREATQ_CLIENT_ID",
+        "logrhythm": "not set: TQ_LOGRHYTHM_URL, TQ_LOGRHYTHM_TOKEN, TQ_SYNC_COLLECTIONS",
+    }

@@ -1,0 +1,32 @@
+"""Who looks at the status page: somebody who is not signed in, a reader and an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.browsing import Visitor
+from tests.support.producers import OPERATOR, READER, Shim
+
+
+@pytest.fixture
+def visitor(shim: Shim) -> Iterator[Visitor]:
+    """Somebody who is not signed in."""
+    somebody = Visitor(shim.url)
+    yield somebody
+    somebody.http.close()
+
+
+@pytest.fixture
+def operator(visitor: Visitor) -> Visitor:
+    """Somebody who may do everything."""
+    assert visitor.sign_in(OPERATOR).url.endswith("/")
+    return visitor
+
+
+@pytest.fixture
+def reader(visitor: Visitor) -> Visitor:
+    """Somebody who may only look."""
+    visitor.sign_in(READER)
+    return visitor

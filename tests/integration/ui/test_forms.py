@@ -1,0 +1,60 @@
+"""Forms of the status page: none of another site, none without the right to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.ui.letters import bury
+from tests.support.browsing import Forms, Visitor
+from tests.support.producers import READER
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.ledger import Ledger
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_form_without_the_sessions_secret_does_nothing(operator: Visitor, admin: LedgerAdmin) -> None:
+    for csrf in ("", "guess"):
+        assert operator.post("/queues/events/pause", csrf=csrf).status_code == 403
+    assert admin.paused() == set()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_form_of_another_site_does_nothing(
+    operator: Visitor, admin: LedgerAdmin, headers: dict[str, str]
+) -> None:
+    hidden = Forms(operator.get("/").text).found["/queues/events/pause"]
+    operator.http.headers.update(headers)
+    assert operator.post("/queues/events/pause", **hidden).status_code == 403
+    assert admin.paused() == set()
+
+
+def test_another_site_cannot_sign_somebody_in(visitor: Visitor) -> None:
+    refused = visitor.post("/sign-in", token=READER, csrf="x")
+    assert refused.status_code == 403
+
+
+def test_whoever_may_only_read_sees_no_buttons_and_cannot_press_them(
+    reader: Visitor, ledger: Ledger, admin: LedgerAdmin
+) -> None:
+    job_id = bury(ledger)
+    page = reader.get("/").text
+    assert set(Forms(page).found) == {"/jobs", "/sign-out"}
+    csrf = Forms(page).found["/sign-out"]["csrf"]
+    refused = reader.post("/replay", csrf=csrf, id=job_id)
+    assert (refused.status_code, "lacks operate" in refused.text) == (403, True)
+    assert admin.ids("dead") == [job_id]
+
+
+def test_a_form_that_is_too_large_or_no_form_is_refused(operator: Visitor) -> None:
+    assert operator.post("/replay", id="x" * 500_000).status_code == 413
+    answer = operator.http.post(operator.url + "/replay", data="nonsense", timeout=30)
+    assert answer.status_code == 400

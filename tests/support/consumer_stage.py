@@ -1,0 +1,50 @@
+"""Ways to handle claims, for tests of the draining of a queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from workers.consumer import Handle
+from workers.core.errors import ServiceAway
+from workers.core.jobs import Job
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import Claim, Settlement, dead, done
+
+Work = Callable[[Handle], int]
+
+
+class Tries:
+    """Handles claims and notes which attempt each one is; the first rounds meet `errors`, in their order."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.attempts: list[list[int]] = []
+
+    def __call__(self, claims: Sequence[Claim]) -> list[Settlement]:
+        self.attempts.append([claim.attempts for claim in claims])
+        if self.errors:
+            raise self.errors.pop(0)
+        return do(claims)
+
+
+def nothing_made() -> ServiceAway:
+    error = ServiceAway("threatq", "503")
+    error.begun = False
+    return error
+
+
+def accept(ledger: Ledger, count: int) -> list[str]:
+    jobs = [Job("events.create", {"payload": {"number": number}}, producer="cli") for number in range(count)]
+    return [answer.id for answer in ledger.accept(jobs)]
+
+
+def number(claim: Claim) -> int:
+    return int(claim.arguments["payload"]["number"])
+
+
+def do(claims: Sequence[Claim]) -> list[Settlement]:
+    return [done(claim, {}) for claim in claims]
+
+
+def refuse(claims: Sequence[Claim]) -> list[Settlement]:
+    return [dead(claim, "event_type: ThreatQ has no event type Sightnig") for claim in claims]

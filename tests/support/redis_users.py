@@ -1,0 +1,50 @@
+"""A Redis with the users of `deploy/redis/users.acl.template`, made as the guide for production says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from sandbox.launch.redis_server import RedisServer, free_port
+from sandbox.launch.tls import tls_front
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Guarded(Struct, frozen=True):
+    """A running server and the folder of its secrets."""
+
+    server: RedisServer
+    secrets: Path
+
+    def url(self, user: str) -> str:
+        """Return the URL with which `user` signs in."""
+        return (self.secrets / f"redis-{user}").read_text()
+
+
+@contextmanager
+def guarded_redis(folder: Path, *, tls: bool = False) -> Iterator[Guarded]:
+    """Make the secrets and run a server that knows the users; with `tls`, behind a front that speaks it."""
+    port, made = free_port(), folder / "secrets"
+    with ExitStack() as stack:
+        if tls:
+            folder.mkdir(exist_ok=True)
+            front, ca = stack.enter_context(tls_front(folder, port))
+            make_secrets(made, "--redis", f"127.0.0.1:{front}", "--ca", ca)
+        else:
+            make_secrets(made, "--redis", f"127.0.0.1:{port}")
+        options = ("--aclfile", str(made / "users.acl"))
+        server = RedisServer(folder / "redis", port=port, options=options).start()
+        stack.callback(server.stop)
+        yield Guarded(server, made)
+
+
+def make_secrets(*words: str | Path) -> None:
+    """Run the script that the guide for production names."""
+    command = (sys.executable, ROOT / "deploy/make_secrets.py", *words)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

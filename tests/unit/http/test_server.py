@@ -1,0 +1,137 @@
+"""A connection whose request does not come is closed, and whoever sent one gets his answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import pytest
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from producers.http import server as http_server
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes]]
+
+
+async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
+    body = await Request(scope, receive).body()
+    # As long as Redis may take: whatever else the sender has to say is here by then.
+    await asyncio.sleep(0.05)
+    await PlainTextResponse(body + b" well")(scope, receive, send)
+
+
+async def _serve(talk: Talk) -> bytes:
+    config = uvicorn.Config(_echo, port=0, http=http_server.HttpProtocol, lifespan="off", log_config=None)
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        answer = await asyncio.wait_for(talk(reader, writer), 10)
+        writer.close()
+        return answer
+    finally:
+        await server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a request's head take a fifth of a second."""
+    monkeypatch.setattr(http_server, "HEAD_WITHIN_S", 0.2)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: tq\r\n"])
+def test_who_does_not_finish_his_first_request_is_closed(said: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(said)
+        return await reader.read()
+
+    assert asyncio.run(_serve(talk)) == b""
+
+
+def test_a_slow_body_and_a_quiet_connection_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a busy machine even a head takes more than the tenths of a second of the other tests.
+    monkeypatch.setattr(http_server, "HEAD_WITHIN_S", 1.0)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(b"POST / HTTP/1.1\r\nHost: tq\r\nContent-Length: 4\r\n\r\nab")
+        await asyncio.sleep(1.2)
+        writer.write(b"cd")
+        await reader.readuntil(b"well")
+        await asyncio.sleep(1.2)
+        writer.write(b"GET / HTTP/1.1\r\nHost: tq\r\nConnection: close\r\n\r\n")
+        return await reader.read()
+
+    assert asyncio.run(_serve(talk)).endswith(b"well")
+
+
+def test_a_later_request_that_comes_byte_by_byte_is_closed() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(b"GET / HTTP/1.1\r\nHost: tq\r\n\r\n")
+        await reader.readuntil(b"well")
+        writer.write(b"GET / HT")
+        return await reader.read()
+
+    assert asyncio.run(_serve(talk)) == b""
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+        b"connection: upgrade\r\nupgrade: TLS/1.3\r\n",
+    ],
+)
+def test_an_offer_to_change_the_protocol_costs_no_body_and_no_later_request(offer: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        # As Java's client sends it: the head, then the body.
+        writer.write(b"POST / HTTP/1.1\r\nHost: tq\r\n" + offer + b"Content-Length: 23\r\n\r\n")
+        await asyncio.sleep(0)
+        writer.write(b"upgrade: no\r\nupgrade: x")
+        await reader.readuntil(b"upgrade: no\r\nupgrade: x well")
+        writer.write(
+            b"POST / HTTP/1.1\r\nHost: tq\r\n" + offer + b"Content-Length: 11\r\nConnection: close\r\n\r\n"
+        )
+        writer.write(b"upgrade: me")
+        return await reader.read()
+
+    assert asyncio.run(_serve(talk)).endswith(b"upgrade: me well")
+
+
+def test_who_has_said_all_and_only_listens_gets_his_answer() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(b"POST / HTTP/1.1\r\nHost: tq\r\nContent-Length: 2\r\n\r\nab")
+        writer.write_eof()
+        return await reader.read()
+
+    assert asyncio.run(_serve(talk)).endswith(b"ab well")
+
+
+@pytest.mark.parametrize("said", [b"", b"POST / HTTP/1.1\r\nHost: tq\r\nContent-Length: 9\r\n\r\nab"])
+def test_who_hangs_up_before_he_has_said_all_gets_none(said: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(said)
+        writer.write_eof()
+        return await reader.read()
+
+    assert asyncio.run(_serve(talk)) == b""
+
+
+@pytest.mark.parametrize(
+    "said", [b"nonsense\r\n\r\n", bytes.fromhex("160301020001"), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
+)
+def test_what_is_no_http_is_told_so_like_everything_else(said: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(said)
+        return await reader.read()
+
+    head, _, body = asyncio.run(_serve(talk)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in head
+    assert msgspec.json.decode(body)["code"] == "not_http"

@@ -1,0 +1,23 @@
+"""Requests that wait for an outcome: each keeps a thread, so only so many do."""
+
+from __future__ import annotations
+
+import asyncio
+
+from anyio import CapacityLimiter
+from redis import Redis
+
+from producers.http.context import Waiters
+from workers.ledger.admin import LedgerAdmin
+
+
+def test_who_finds_every_place_taken_is_answered_at_once() -> None:
+    # Given a admin that nobody may ask, and no place left
+    waiters = Waiters(LedgerAdmin(Redis(port=1)))
+
+    async def ask() -> object:
+        waiters.places = CapacityLimiter(1)
+        async with waiters.places:
+            return await waiters.outcome("0" * 24, 60)
+
+    assert asyncio.run(ask()) is None

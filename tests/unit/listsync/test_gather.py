@@ -1,0 +1,77 @@
+"""From ThreatQ's rows to the wanted entries of each list."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workers.listsync.plan.gather import Gathering
+from workers.listsync.plan.mapping import ListFamily
+from workers.listsync.plan.naming import ScoreBands
+from workers.listsync.plan.spill import PARTS, Spill
+from workers.listsync.plan.types import TypeTable
+from workers.threatq.rows import Row
+
+#: For properties that write files: the disk of a busy machine is slow.
+FILES = settings(max_examples=30)
+
+
+def gathering(folder: Path, split: str = "tqtype") -> Gathering:
+    collection = msgspec.convert({"name": "c", "base_name": "T: ", "split_by": split}, ListFamily)
+    return Gathering(collection, TypeTable(), ScoreBands(), folder)
+
+
+def entries(spill: Spill) -> set[str]:
+    return {value for part in range(PARTS) for value in spill.values(part)}
+
+
+def test_rows_are_sorted_into_lists_by_type_and_score(tmp_path: Path) -> None:
+    # given rows as ThreatQ's library sends them with and without `fields`, and one that has everything odd
+    rows = msgspec.json.decode(
+        b"""[
+        {"id": 1, "value": "Bad.example", "type": "FQDN", "score": 9, "status": "Active"},
+        {"id": 2, "value": "bad.example.", "type": {"id": 11, "name": "FQDN"}, "score": "9.00"},
+        {"id": 3, "value": "192.0.2.1", "type": "ip address", "score": {"generated_score": "5.00"}},
+        {"id": 4, "value": "192.0.2.2", "type": "IP Address", "attributes": [], "created_at": null},
+        {"id": 5, "value": "CVE-2024-1", "type": "CVE", "score": 10},
+        {"id": 6, "value": "not a hash", "type": "MD5", "score": 10},
+        {"id": 7, "value": "x"}]""",
+        type=list[Row],
+    )
+    gather = gathering(tmp_path, "scoreRange")
+
+    gather.take(rows)
+    gather.close()
+
+    assert {name: entries(spill) for name, spill in gather.wanted.items()} == {
+        "T: FQDN: High": {"bad.example"},
+        "T: IP Address: Low": {"192.0.2.1"},
+        "T: IP Address: Not Scored": {"192.0.2.2"},
+    }
+    assert (gather.read, gather.usable) == (7, 4)
+    assert gather.unsupported == {"CVE": 1, "(no type)": 1}
+    assert gather.unusable == {"MD5": 1}
+    assert gather.samples == ["MD5: not a hash"]
+
+
+TYPES = st.text() | st.sampled_from([*TypeTable(), "CVE"])
+
+
+@FILES
+@given(
+    st.lists(st.builds(Row, st.text(), TYPES, st.none() | st.integers() | st.text(), st.none() | st.text()))
+)
+def test_no_row_stops_the_sync_and_each_is_counted_once(rows: list[Row]) -> None:
+    with tempfile.TemporaryDirectory() as tmp:
+        gather = gathering(Path(tmp), "score")
+
+        gather.take(rows)
+        gather.close()
+
+        counted = gather.usable + gather.unsupported.total() + gather.unusable.total()
+        assert gather.read == counted == len(rows)
+        assert sum(spill.count for spill in gather.wanted.values()) == gather.usable

@@ -1,0 +1,101 @@
+"""The fields that name indicators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.indicators.model import Attribute, Indicator
+from workers.payload.indicator_fields import Unread, read_uris
+
+IP, IP6, URL, FQDN = "IP Address", "IPv6 Address", "URL", "FQDN"
+
+
+def read(value: Any) -> list[tuple[str, str]]:
+    return [("?", one.text) if isinstance(one, Unread) else (one.type, one.value) for one in read_uris(value)]
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        # none
+        (None, []),
+        ("", []),
+        (" \n ", []),
+        ([], []),
+        ({}, []),
+        ("URL:", []),
+        # one with its type
+        ("IP Address:1.2.3.4", [(IP, "1.2.3.4")]),
+        ("ip_address : 1.2.3.4", [(IP, "1.2.3.4")]),
+        ("SHA-256:" + "A" * 64, [("SHA-256", "a" * 64)]),
+        ("URL:http://bad.example:8080/a:b?c=d,e;f", [(URL, "http://bad.example:8080/a:b?c=d,e;f")]),
+        ("IP Address:2001:DB8::1", [(IP6, "2001:db8::1")]),
+        ("Email Address:Joe@Bad.Example", [("Email Address", "Joe@bad.example")]),
+        ("User-agent:Mozilla/5.0 (X11; Linux), like Gecko", [("User-agent", "Mozilla/5.0 (X11; Linux), like Gecko")]),
+        ("Registry Key:HKLM\\Software\\A,B", [("Registry Key", "HKLM\\Software\\A,B")]),
+        # one without
+        ("2001:db8::1", [(IP6, "2001:db8::1")]),
+        ("[2001:db8::1]:443", [(IP6, "2001:db8::1")]),
+        ("1.2.3.4:8080", [(IP, "1.2.3.4")]),
+        ("http://bad.example/x", [(URL, "http://bad.example/x")]),
+        ("hxxps://bad[.]example/x", [(URL, "https://bad.example/x")]),
+        ("bad.example/x?y=1", [(URL, "bad.example/x?y=1")]),
+        ("Bad.Example.", [(FQDN, "bad.example")]),
+        ("1.2.3.0/24", [("CIDR Block", "1.2.3.0/24")]),
+        ("d41d8cd98f00b204e9800998ecf8427e", [("MD5", "d41d8cd98f00b204e9800998ecf8427e")]),
+        ("CVE-2021-44228", [("CVE", "CVE-2021-44228")]),
+        ("file://server/share", [(URL, "file://server/share")]),  # `file` is a type's other name, `file://` is not
+        # several
+        ("1.2.3.4~|bad.example\nMD5:" + "a" * 32, [(IP, "1.2.3.4"), (FQDN, "bad.example"), ("MD5", "a" * 32)]),
+        ("IP Address:1.2.3.4, 5.6.7.8;9.9.9.9 8.8.8.8",
+         [(IP, "1.2.3.4"), (IP, "5.6.7.8"), (IP, "9.9.9.9"), (IP, "8.8.8.8")]),
+        ("1.2.3.4, bad.example", [(IP, "1.2.3.4"), (FQDN, "bad.example")]),
+        ("IP Address:1.2.3.4,URL:http://a.example/,b;FQDN:b.example",
+         [(IP, "1.2.3.4"), (URL, "http://a.example/,b"), (FQDN, "b.example")]),
+        ("URL:http://a.example/,http://b.example/", [(URL, "http://a.example/,http://b.example/")]),
+        (["1.2.3.4", "FQDN:a.example", {"type": "ip", "value": "5.6.7.8"}, None],
+         [(IP, "1.2.3.4"), (FQDN, "a.example"), (IP, "5.6.7.8")]),
+        ('[{"type": "IP Address", "value": "1.2.3.4"}]', [(IP, "1.2.3.4")]),  # NiFi's ESCAPED strategy
+        ({"type": None, "value": "1.2.3.4"}, [(IP, "1.2.3.4")]),
+        # what is no indicator stays whole
+        ("web01", [("?", "web01")]),
+        ("Wombat:1", [("?", "Wombat:1")]),
+        ("IP Address:unknown", [("?", "IP Address:unknown")]),
+        ("some words, and more", [("?", "some words, and more")]),
+        ("1.2.3.4 and more", [("?", "1.2.3.4 and more")]),
+        ("1.2.3.4 http://bad.example/x", [("?", "1.2.3.4 http://bad.example/x")]),
+        ("IP Address:1.2.3.4, broken", [(IP, "1.2.3.4"), ("?", "broken")]),
+        ({"ip": "1.2.3.4"}, [("?", '{"ip": "1.2.3.4"}')]),
+    ],
+)  # fmt: skip
+def test_indicators_are_read(value: Any, found: list[tuple[str, str]]) -> None:
+    assert read(value) == found
+
+
+@pytest.mark.parametrize("value", ["1.2.3.4:8080", "IP Address:1.2.3.4:8080", "ip:1.2.3[.]4:8080"])
+def test_the_port_of_an_address_becomes_an_attribute(value: str) -> None:
+    assert read_uris(value) == [Indicator(IP, "1.2.3.4", (Attribute("Port", "8080"),))]
+
+
+@given(st.lists(st.ip_addresses().filter(lambda ip: ip.version == 4 or ip.ipv4_mapped is None), min_size=1, max_size=5),
+       st.sampled_from(["~|", "\n", ", ", ",", ";", " ", ", IP Address:", "~|ip:"]))  # fmt: skip
+def test_addresses_are_told_apart_whatever_stands_between_them(addresses: list[Any], gap: str) -> None:
+    found = read("IP Address:" + gap.join(map(str, addresses)))
+    assert found == [(IP if one.version == 4 else IP6, str(one)) for one in addresses]
+
+
+@given(st.text(st.sampled_from("aAz09.:/[]()@~|,;<>\\ \n-_%💀") | st.characters(), max_size=60))
+def test_any_text_is_read_and_no_letter_gets_lost(text: str) -> None:
+    joined = "".join(one.text if isinstance(one, Unread) else repr(one) for one in read_uris(text)).lower()
+    assert "a" not in text or "a" in joined
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=9), lambda inner: st.lists(inner)
+       | st.dictionaries(st.sampled_from(["type", "value", "x"]), inner), max_leaves=6))  # fmt: skip
+def test_any_json_is_read(value: Any) -> None:
+    for one in read_uris(value):
+        assert one.text if isinstance(one, Unread) else one.value

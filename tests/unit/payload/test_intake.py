@@ -1,0 +1,143 @@
+"""What every producer makes of bytes: jobs and refusals."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.payload.test_json_text import values
+from workers.core.errors import InputError
+from workers.core.jobs import Job
+from workers.payload.builder import plan_event
+from workers.payload.intake import Intake, RejectedPayload, accepted_only, refused_only
+from workers.payload.options import DialectOptions
+
+INTAKE = Intake("http", 1_000_000)
+
+GOOD = {"event_name": "a name", "event_type": "Sighting", "event_happened_at": "2021-10-05T19:01:02Z"}
+ENVELOPE = {"specversion": "1.0", "id": "7", "source": "/siem", "type": "detection"}
+
+
+def jobs(*bodies: Any, key: str = "") -> list[Job | RejectedPayload]:
+    return INTAKE.jobs("\n".join(json.dumps(body) for body in bodies).encode(), key=key)
+
+
+def job(body: Any, key: str = "") -> Job:
+    (found,) = jobs(body, key=key)
+    assert isinstance(found, Job)
+    return found
+
+
+def test_the_same_payload_is_the_same_job_however_it_is_written() -> None:
+    ids = {INTAKE.jobs(text)[0].id for text in (
+        json.dumps(GOOD).encode(),
+        json.dumps(GOOD, indent=2).encode(),
+        json.dumps(dict(reversed(GOOD.items()))).encode(),
+        json.dumps([GOOD]).encode("utf-16"),
+    )}  # fmt: skip
+    assert ids == {Job("events.create", {"payload": GOOD}, producer="cli").id}
+
+
+def test_a_bad_piece_costs_no_good_one_and_says_which_field() -> None:
+    found = jobs(GOOD, {"event_name": "x"}, {**GOOD, "event_happened_at": "yesterday"}, 5)
+    assert [one.position for one in refused_only(found)] == [2, 3, 4]
+    assert [one.field for one in refused_only(found)] == ["event_type", "event_happened_at", ""]
+    assert [one.code for one in refused_only(found)] == ["invalid_event", "invalid_event", "not_an_object"]
+    assert len(accepted_only(found)) == 1
+
+
+def test_a_key_names_the_whole_and_of_several_pieces_each_by_its_place() -> None:
+    assert job(GOOD, key="k").key == "k"
+    assert [one.key for one in accepted_only(jobs(GOOD, {**GOOD, "identity": "x"}, key="k"))] == [
+        "k#0",
+        "k#1",
+    ]
+
+
+def test_a_missing_time_is_taken_with_a_warning_that_makes_it_no_other_job() -> None:
+    body = {"event_name": "a", "event_type": "b"}
+    found = job(body)
+    assert "time of receipt" in found.warnings[0]
+    assert found.id == Job("events.create", {"payload": body}, producer="cli").id
+
+
+class TestCloudEvents:
+    def test_the_envelope_comes_off_and_its_name_is_the_key(self) -> None:
+        one, other = job({**ENVELOPE, "data": GOOD}), job({**ENVELOPE, "data": GOOD | {"identity": "x"}})
+        assert one.arguments == {"payload": GOOD}
+        assert one.id == job(GOOD).id
+        assert one.key == other.key
+        assert one.key != job({**ENVELOPE, "id": "8", "data": GOOD}).key
+
+    def test_the_senders_own_key_goes_first(self) -> None:
+        assert job({**ENVELOPE, "data": GOOD}, key="mine").key == "mine"
+
+    def test_data_may_be_json_in_a_text_or_in_base64(self) -> None:
+        text = json.dumps(GOOD)
+        encoded = base64.b64encode(text.encode()).decode()
+        assert job({**ENVELOPE, "data": text}).id == job({**ENVELOPE, "data_base64": encoded}).id
+
+    def test_its_time_stands_in_for_a_missing_one(self) -> None:
+        found = job(
+            {**ENVELOPE, "time": "2021-10-05T19:01:02Z", "data": {"event_name": "a", "event_type": "b"}}
+        )
+        assert found.arguments["payload"]["event_happened_at"] == "2021-10-05T19:01:02Z"
+        assert found.warnings == []
+
+    def test_one_without_a_payload_is_refused(self) -> None:
+        for envelope in (ENVELOPE, {**ENVELOPE, "data": "text"}, {**ENVELOPE, "data_base64": "%"}):
+            (refused,) = jobs(envelope)
+            assert isinstance(refused, RejectedPayload)
+            assert refused.field.startswith("data")
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ('{"event_name": "a", "event_type": "b", "x": NaN}', "NaN is no JSON number"),
+            ('{"event_name": "a", "event_type": "b", "x": %s}' % ("[" * 65 + "]" * 65), "nested deeper"),
+            ('{"event_name": "a"} {"event_name": "b"}', "more than one payload"),
+            ("[]", "the array is empty"),
+        ],
+    )
+    def test_data_in_a_text_is_read_as_carefully_as_a_payload(self, text: str, reason: str) -> None:
+        encoded = base64.b64encode(text.encode()).decode()
+        for envelope in ({**ENVELOPE, "data": text}, {**ENVELOPE, "data_base64": encoded}):
+            (refused,) = jobs(envelope)
+            assert isinstance(refused, RejectedPayload)
+            assert reason in refused.detail
+            assert refused.field.startswith("data")
+
+    def test_odd_data_in_a_text_is_taken_with_the_same_warnings(self) -> None:
+        odd = b'{"event_name": "caf\xe9\n", "event_type": "b", "event_happened_at": 1633460462, "x": 1e999}'
+        plain, inside = INTAKE.jobs(odd)[0], job({**ENVELOPE, "data_base64": base64.b64encode(odd).decode()})
+        assert isinstance(plain, Job)
+        assert (inside.id, inside.warnings) == (plain.id, plain.warnings)
+        assert len(inside.warnings) == 3
+
+    def test_one_without_a_name_of_its_own_is_taken_and_says_so(self) -> None:
+        for missing in ({"id": None}, {"source": ""}, {"id": 7}):
+            found = job({**ENVELOPE, **missing, "data": GOOD})
+            assert found.arguments == {"payload": GOOD}
+            assert found.key == ""
+            assert found.warnings[0].startswith("id or source: missing")
+
+
+@given(
+    body=st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("event_name", "event_type", "event_happened_at", "other"), values)
+    )
+)
+def test_a_door_accepts_exactly_what_becomes_an_event(body: dict[str, Any]) -> None:
+    (found,) = INTAKE.jobs(json.dumps(body).encode())
+    try:
+        plan_event(body, received_at=datetime.now(UTC), options=DialectOptions())
+        reason = ""
+    except InputError as error:
+        reason = str(error)
+    assert (found.detail if isinstance(found, RejectedPayload) else "") == reason

@@ -1,0 +1,64 @@
+"""What a stub imports: nothing that Windows lacks, and nothing large."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+#: Modules of the standard library that exist on POSIX systems alone.
+POSIX_ONLY = (
+    "fcntl",
+    "grp",
+    "posix",
+    "pwd",
+    "pty",
+    "resource",
+    "syslog",
+    "termios",
+    "tty",
+    "readline",
+    "crypt",
+)
+
+#: What would make a stub slow.
+LARGE = ("argparse", "asyncio", "dataclasses", "hashlib", "logging", "msgspec", "pathlib", "redis", "socket", "ssl",
+         "subprocess", "typing", "urllib.parse", "yaml")  # fmt: skip
+
+STUBS = "import producers.smart_response.main, producers.spool"
+
+#: Refuses those modules to whatever of ours asks for them; libraries choose by the system themselves.
+GUARD = f"""
+import builtins
+real = builtins.__import__
+def guarded(name, globals=None, *rest):
+    asking = (globals or {{}}).get("__name__", "")
+    assert not (asking.startswith(("producers", "workers")) and name in {POSIX_ONLY!r}), (asking, name)
+    return real(name, globals, *rest)
+builtins.__import__ = guarded
+"""
+
+
+def python(code: str) -> str:
+    """What a fresh interpreter prints for `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_stubs_start_where_no_posix_module_exists() -> None:
+    # `os` is loaded by the interpreter itself; everybody who asks for `posix` afterwards is refused.
+    python(f"import sys\n[sys.modules.__setitem__(name, None) for name in {POSIX_ONLY!r}]\n{STUBS}")
+
+
+def test_nothing_of_ours_that_a_stub_may_need_imports_a_posix_module() -> None:
+    python(
+        f"{GUARD}\n{STUBS}, producers.smart_response.job, workers.settings.model, workers.ledger.admin, "
+        "workers.ledger.ledger"
+    )
+
+
+def test_the_stubs_import_nothing_large() -> None:
+    names = python(f"import sys\nbefore = set(sys.modules)\n{STUBS}\nprint(*(set(sys.modules) - before))")
+    assert set(LARGE) & set(names.split()) == set()

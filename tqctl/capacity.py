@@ -1,0 +1,112 @@
+"""`tqctl capacity`: where the limits are, how far it is to them, and what happens there."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct, to_builtins
+
+from producers.enqueue import spool_of
+from producers.spool import MOST_BYTES
+from tqctl.output import Grid, Shown, size
+from tqctl.shell import Shell
+from workers.ledger.quarantine import Quarantine
+from workers.ledger.status import memory, overview
+from workers.ledger.sync_runs import history
+
+#: Runs of the list sync that are looked through for the last size of each list.
+RUNS = 200
+
+
+class Limit(Struct, frozen=True):
+    """How much of something there is, how much there may be (None: no limit), and what happens then."""
+
+    what: str
+    used: int
+    limit: int | None
+    unit: str
+    then: str
+
+    @property
+    def percent(self) -> float | None:
+        """The share of the limit that is used."""
+        return None if not self.limit else 100 * self.used / self.limit
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare no arguments."""
+    parser.set_defaults(run=run)
+
+
+def run(shell: Shell, _options: Namespace) -> int:
+    """Show every limit."""
+    found = list(limits(shell))
+    value = [{**to_builtins(limit), "percent": limit.percent} for limit in found]
+    shell.show(value, _words)
+    return 0
+
+
+def limits(shell: Shell) -> Iterator[Limit]:
+    """Yield the limits; raises ServiceAway("redis")."""
+    settings = shell.settings
+    state = overview(shell.admin.redis)
+    for queue in state.queues:
+        yield Limit(
+            f"open jobs in {queue.name}",
+            queue.open,
+            settings.max_open_jobs,
+            "jobs",
+            "producers refuse or spool",
+        )
+    used, most = memory(shell.admin.redis)
+    refused_at = int(most * settings.memory_percent / 100) or None
+    yield Limit(
+        "Redis' memory until producers refuse",
+        used,
+        refused_at,
+        "bytes",
+        "producers refuse or spool (memory_percent)",
+    )
+    yield Limit("Redis' memory", used, most or None, "bytes", "Redis refuses to write (maxmemory)")
+    yield Limit("spool on this machine", spool_of(shell.loaded).size(), MOST_BYTES, "bytes", "commands fail")
+    yield Limit("dead letters", state.dead, None, "jobs", "kept until somebody acts (tqctl dead list)")
+    yield Limit(
+        "quarantine",
+        Quarantine(shell.admin.redis).count(),
+        settings.max_quarantined,
+        "items",
+        "producers refuse",
+    )
+    for name, count in _lists(shell).items():
+        yield Limit(
+            f"list {name}", count, settings.sync_list_maximum, "entries", "the lowest scores are left out"
+        )
+    days = f"forgotten after {settings.keep_done_days:g} days (keep_done_days)"
+    yield Limit("done jobs", state.done, None, "jobs", days)
+
+
+def _lists(shell: Shell) -> dict[str, int]:
+    """Return the entries of each list after the last run that wrote it."""
+    runs = reversed(history(shell.admin.redis, most=RUNS))
+    return {
+        one.name: one.after if one.entry_count is None else one.entry_count
+        for run in runs
+        for one in run.lists
+        if run.status != "planned"
+    }
+
+
+def _words(value: list[dict[str, Any]]) -> Iterator[Shown]:
+    yield Grid("", ("what", "used", "limit", "share", "then"), [_row(limit) for limit in value])
+
+
+def _row(limit: dict[str, Any]) -> list[str]:
+    def shown(count: int | None) -> str:
+        if count is None:
+            return "none"
+        return size(count) if limit["unit"] == "bytes" else str(count)
+
+    share = "" if limit["percent"] is None else f"{limit['percent']:.1f} %"
+    return [limit["what"], shown(limit["used"]), shown(limit["limit"]), share, limit["then"]]

@@ -1,0 +1,70 @@
+"""This machine: the settings and their file, the versions of the libraries, what lies in the spool."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import requires, version
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from producers.enqueue import spool_of
+from tqctl.checks.line import CheckLine, failed, ok, warning
+from workers.settings.loading import Loaded
+from workers.settings.model import not_set, threatq_needs
+
+AREA = "here"
+
+#: The libraries whose versions decide whether the queue works; what we need of them is in our own package's data.
+LIBRARIES = ("celery", "kombu", "redis")
+
+
+def check_here(loaded: Loaded) -> Iterator[CheckLine]:
+    """Look at the settings, the libraries and the spool."""
+    yield _file(loaded)
+    yield from (warning(AREA, "settings", text, "correct the name") for text in loaded.warnings)
+    if absent := not_set(loaded.settings, threatq_needs(loaded.settings)):
+        yield failed(AREA, "settings", absent, "run tqctl setup, or set them", code=2)
+    yield from _versions()
+    yield from _spool(loaded)
+
+
+def _file(loaded: Loaded) -> CheckLine:
+    if not loaded.has_file:
+        return ok(AREA, "tq.yaml", f"none at {loaded.path}; the environment and the defaults count")
+    mode = loaded.path.stat().st_mode & 0o777
+    return ok(AREA, "tq.yaml", f"{loaded.path}, mode {mode:04o}")
+
+
+def _versions() -> Iterator[CheckLine]:
+    wanted = {one.name: one for one in map(Requirement, requires("tq-workers") or ())}
+    for name in LIBRARIES:
+        found = version(name)
+        if wanted[name].specifier.contains(found, prereleases=True):
+            yield ok(AREA, name, found)
+        else:
+            yield failed(AREA, name, f"{found}, but {wanted[name].specifier} is needed", "make install")
+    yield ok(AREA, "python", platform.python_version())
+
+
+def _spool(loaded: Loaded) -> Iterator[CheckLine]:
+    spool = spool_of(loaded)
+    folder = Path(spool.folder)
+    waiting, unreadable = spool.waiting(), spool.unreadable()
+    if waiting:
+        yield warning(
+            AREA,
+            "spool",
+            f"{waiting} jobs wait in {folder}",
+            "the next tq-conn-events-builder, or action, delivers them once Redis is there",
+        )
+    else:
+        yield ok(AREA, "spool", f"empty ({folder})")
+    if unreadable:
+        yield warning(
+            AREA,
+            "spool",
+            f"{unreadable} files in {folder / 'unreadable'} cannot be read",
+            "look at them, send again what is missing, delete them",
+        )

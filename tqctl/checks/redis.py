@@ -1,0 +1,181 @@
+"""Redis: does it keep what it was given, is there room, and does only our own lie in our keys?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from tqctl.checks.line import CheckLine, failed, ok, warning
+from tqctl.output import size
+from workers.core.urls import is_loopback
+from workers.ledger import keys
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.status import RedisHealth, health
+from workers.settings.model import Settings
+
+AREA = "redis"
+
+#: The oldest server whose scripts may read the clock and write, and that has ACL users.
+OLDEST = (6, 2)
+
+#: Seconds by which Redis' clock and ours may differ before times in logs mislead.
+MOST_SKEW_S = 2.0
+
+
+#: Options of a URL by which redis-py verifies less than it should.
+UNVERIFIED = {"ssl_cert_reqs": ("none", "optional"), "ssl_check_hostname": ("0", "f", "false", "n", "no")}
+
+
+def check_redis(admin: LedgerAdmin, settings: Settings) -> Iterator[CheckLine]:
+    """Look at one Redis; raises ServiceAway("redis") when it does not answer."""
+    return judge(health(admin.redis), settings)
+
+
+def judge(found: RedisHealth, settings: Settings) -> Iterator[CheckLine]:
+    """Judge what a Redis tells about itself."""
+    yield ok(AREA, "answers", f"in {found.took_s * 1000:.1f} ms")
+    yield _clock(found.ahead_s)
+    yield _version(found.info)
+    yield _role(found.info)
+    yield from _persistence(found)
+    yield _eviction(found.info)
+    yield _memory(found.info, settings)
+    yield transport(settings)
+    yield _user(found.user or "unknown", settings)
+    yield _strangers(found.strangers)
+
+
+def _clock(skew_s: float) -> CheckLine:
+    found = f"{abs(skew_s):.1f} s {'ahead of' if skew_s > 0 else 'behind'} this machine's"
+    if abs(skew_s) > MOST_SKEW_S:
+        return warning(AREA, "clock", found, "set both by NTP; leases hold, but times in logs mislead")
+    return ok(AREA, "clock", found)
+
+
+def _version(info: dict[str, Any]) -> CheckLine:
+    name = str(info.get("server_name", "redis"))
+    found = str(info.get(f"{name}_version", info["redis_version"]))
+    numbers = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
+    if numbers < OLDEST:
+        return failed(AREA, "version", f"{name} {found}", "Redis 6.2 or newer, or Valkey, is needed")
+    return ok(AREA, "version", f"{name} {found}")
+
+
+def _role(info: dict[str, Any]) -> CheckLine:
+    if info.get("role") not in ("master", None):
+        return failed(
+            AREA, "role", "a replica, which takes no writes", "name the primary, or sentinel://…?master=NAME"
+        )
+    return ok(AREA, "role", f"primary, {info.get('connected_slaves', 0)} replicas")
+
+
+def _persistence(found: RedisHealth) -> Iterator[CheckLine]:
+    if not found.info.get("aof_enabled"):
+        yield failed(
+            AREA,
+            "persistence",
+            "no AOF: a restart forgets accepted jobs",
+            "appendonly yes, appendfsync everysec (or always) in redis.conf",
+        )
+        return
+    if found.fsync == "no":
+        yield warning(
+            AREA,
+            "persistence",
+            "AOF, but the system decides when it is on disk",
+            "appendfsync everysec, or always",
+        )
+    else:
+        yield ok(AREA, "persistence", f"AOF, appendfsync {found.fsync or 'unknown'}")
+    for name in ("aof_last_write_status", "aof_last_bgrewrite_status"):
+        if found.info.get(name, "ok") != "ok":
+            yield failed(AREA, name, str(found.info[name]), "make room on Redis' disk and see its log")
+
+
+def _eviction(info: dict[str, Any]) -> CheckLine:
+    policy = str(info.get("maxmemory_policy", "unknown"))
+    if policy != "noeviction":
+        return failed(
+            AREA,
+            "eviction",
+            f"{policy}: an evicted key is a lost job",
+            "maxmemory-policy noeviction in redis.conf",
+        )
+    return ok(AREA, "eviction", policy)
+
+
+def _memory(info: dict[str, Any], settings: Settings) -> CheckLine:
+    used, most = int(info["used_memory"]), int(info.get("maxmemory", 0))
+    if not most:
+        return warning(
+            AREA,
+            "memory",
+            f"{size(used)} and no maxmemory: Redis grows until the system kills it",
+            "set maxmemory, so that producers refuse before that",
+        )
+    share = 100 * used / most
+    found = f"{size(used)} of {size(most)} ({share:.0f} %)"
+    if share > settings.memory_percent:
+        return failed(
+            AREA,
+            "memory",
+            f"{found}; producers refuse above {settings.memory_percent:g} %",
+            "raise maxmemory, drop dead jobs, lower keep_done_days",
+        )
+    return ok(AREA, "memory", found)
+
+
+def transport(settings: Settings) -> CheckLine:
+    """Judge the way to Redis that the URL names."""
+    if settings.redis_url.startswith("unix://"):
+        return ok(AREA, "transport", "a socket of this machine")
+    if settings.redis_url.startswith("rediss://"):
+        return _tls(settings.redis_url)
+    hosts = [urlsplit(f"//{part}").hostname or "" for part in urlsplit(settings.redis_url).netloc.split(",")]
+    if all(map(is_loopback, hosts)):
+        return ok(AREA, "transport", "this machine")
+    return warning(
+        AREA, "transport", f"without TLS to {', '.join(hosts)}", "rediss://, unless the network is trusted"
+    )
+
+
+def _tls(url: str) -> CheckLine:
+    """Judge what the URL says of the server's certificate, which is verified unless it says otherwise."""
+    asked = dict(parse_qsl(urlsplit(url).query))
+    off = [f"{name}={value}" for name, value in asked.items() if value.lower() in UNVERIFIED.get(name, ())]
+    if off:
+        found = f"TLS, but whoever is on the way can pose as Redis: the URL says {', '.join(off)}"
+        return warning(
+            AREA, "transport", found, "take that out, and name the authority with ssl_ca_certs=FILE"
+        )
+    return ok(
+        AREA,
+        "transport",
+        f"TLS, verified with {asked.get('ssl_ca_certs', 'the authorities of this machine')}",
+    )
+
+
+def _user(name: str, settings: Settings) -> CheckLine:
+    if "@" not in settings.redis_url:
+        return warning(
+            AREA,
+            "user",
+            f"{name}, without a password: whoever reaches Redis reads and writes jobs",
+            "give Redis users (deploy/redis) and name one in TQ_REDIS_URL",
+        )
+    return ok(AREA, "user", name)
+
+
+def _strangers(strangers: dict[str, int]) -> CheckLine:
+    """Judge payloads that somebody pushed where Celery's messages belong."""
+    if not strangers:
+        return ok(AREA, "queues", "hold nothing but our own messages")
+    shown = ", ".join(f"{name} ({count})" for name, count in strangers.items())
+    return failed(
+        AREA,
+        "queues",
+        f"raw payloads lie where no worker can read them: {shown}",
+        f"push payloads to {keys.INGEST_RPUSH} (RPUSH), {keys.INGEST_LPUSH} (LPUSH) or the stream "
+        f"{keys.INGEST_STREAM}, which tq-redis-bridge reads; move what lies there now with LMOVE",
+    )

@@ -1,0 +1,157 @@
+"""ThreatQ: may we log in, does it know the names that we use, is the connector enabled, are the collections there?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from tqctl.checks.line import CheckLine, failed, failed_with, ok, tried, warning
+from tqctl.shell import with_pages, with_short_timeouts
+from workers.core.errors import MissingRights, TqError
+from workers.indicators.addresses import parse_private_ips
+from workers.indicators.types import INDICATOR_TYPES
+from workers.listsync.plan.settings import collections_of, require_sync
+from workers.payload.sightings import EVENT_TYPE
+from workers.settings.loading import Loaded
+from workers.settings.model import Settings, missing, threatq_needs
+from workers.settings.pages import with_page
+from workers.threatq.client import Client
+from workers.threatq.collections import find_collection
+from workers.threatq.connector import Connector, ConnectorPage
+from workers.threatq.service import ThreatQ
+from workers.threatq.transport import skew_s
+
+AREA = "threatq"
+
+#: Seconds by which ThreatQ's clock may differ; its Date header has whole seconds.
+MOST_SKEW_S = 5.0
+
+
+def check_threatq(loaded: Loaded) -> Iterator[CheckLine]:
+    """Look at ThreatQ with calls that change nothing."""
+    settings = with_short_timeouts(loaded.settings)
+    if missing(settings, threatq_needs(settings)):
+        yield failed(AREA, "login", "not configured", "run tqctl setup", code=2)
+        return
+    client = Client.from_settings(settings)
+    threatq = ThreatQ(client, settings)
+    try:
+        threatq.lookups.indicator_type_names()
+        yield ok(AREA, "login", f"{settings.threatq_url}, client {settings.threatq_client_id[:8]}…")
+    except MissingRights as error:
+        yield failed_with(AREA, "rights", error, "give the account a role that may read and write objects")
+        return
+    except TqError as error:
+        yield failed_with(AREA, "login", error)
+        return
+    try:
+        yield from _names(threatq, settings)
+        yield from _connector(client, settings)
+        yield from _list_sync(client, loaded)
+        yield _clock(settings)
+    finally:
+        client.close()
+
+
+def _names(threatq: ThreatQ, settings: Settings) -> Iterator[CheckLine]:
+    known = {name.casefold() for name in threatq.lookups.indicator_type_names()}
+    absent = [name for name in INDICATOR_TYPES if name.casefold() not in known]
+    if absent:
+        yield warning(
+            AREA,
+            "indicator types",
+            f"ThreatQ has no {', '.join(absent)}",
+            "values of these types are left out of events; create the types if you need them",
+        )
+    else:
+        yield ok(AREA, "indicator types", f"all {len(INDICATOR_TYPES)} are there")
+    find_status = partial(threatq.lookups.status, settings.threatq_status)
+    yield tried(AREA, "status", find_status, settings.threatq_status)
+    if threatq.lookups.event_type(EVENT_TYPE) is None and settings.unknown_event_type == "reject":
+        yield warning(AREA, "event type", f"there is no {EVENT_TYPE}", "create it in ThreatQ")
+    else:
+        yield ok(AREA, "event type", EVENT_TYPE)
+
+
+def _connector(client: Client, settings: Settings) -> Iterator[CheckLine]:
+    if settings.settings_from == "local":
+        page = ConnectorPage(0, settings.connector_name, True, {})
+        yield ok(AREA, "connector", "its page is not asked (settings_from is local)")
+    else:
+        try:
+            found = Connector(client, settings.connector_name).find()
+        except TqError as error:
+            yield failed_with(AREA, "connector", error)
+            return
+        page = found or ConnectorPage(0, settings.connector_name, False, {})
+        yield _enabled(page)
+    source = "settings" if settings.settings_from == "local" or not page.fields else "the connector's page"
+    text = with_page(settings, page.fields).private_ips
+    yield tried(AREA, "private addresses", partial(parse_private_ips, text), f"can be read (from {source})")
+
+
+def _enabled(page: ConnectorPage) -> CheckLine:
+    if page.is_enabled:
+        return ok(AREA, "connector", f"{page.name} is enabled")
+    if page.id:
+        return failed(
+            AREA,
+            "connector",
+            f"{page.name} is disabled: its payloads wait",
+            "enable it in ThreatQ (Integrations, category Labs)",
+            code=2,
+        )
+    return failed(
+        AREA,
+        "connector",
+        f"{page.name} was never registered: its payloads wait",
+        "run tqctl setup",
+        code=2,
+    )
+
+
+def _list_sync(client: Client, loaded: Loaded) -> Iterator[CheckLine]:
+    """Look at LogRhythm's page, and at the collections that the settings, the page's included, name."""
+    try:
+        page = _logrhythm_page(client, loaded.settings)
+        if page is not None:
+            yield _sync_enabled(page)
+        settings = with_pages(loaded).settings
+        if page is not None and page.is_enabled:
+            require_sync(settings)
+        wanted = collections_of(settings) if settings.sync_collections.strip() else ()
+    except TqError as error:
+        yield failed_with(AREA, "list sync", error)
+        return
+    if not wanted:
+        yield ok(AREA, "collections", "none is to be synced (sync_collections is empty)")
+    for one in wanted:
+        yield tried(AREA, "collection", partial(find_collection, client, one.name), one.name)
+
+
+def _logrhythm_page(client: Client, settings: Settings) -> ConnectorPage | None:
+    """Return LogRhythm's page, of number 0 if it is not registered; None where the settings are local."""
+    if settings.settings_from == "local":
+        return None
+    name = settings.logrhythm_connector_name
+    return Connector(client, name).find() or ConnectorPage(0, name, False, {})
+
+
+def _sync_enabled(page: ConnectorPage) -> CheckLine:
+    if page.is_enabled:
+        return ok(AREA, "list sync", f"{page.name} is enabled")
+    if page.id:
+        return warning(
+            AREA, "list sync", f"{page.name} is disabled: no list is synced", "enable it in ThreatQ"
+        )
+    return ok(AREA, "list sync", f"{page.name} is not registered, so nothing is synced")
+
+
+def _clock(settings: Settings) -> CheckLine:
+    ahead_s = skew_s(settings)
+    if ahead_s is None:
+        return ok(AREA, "clock", "ThreatQ does not tell its time")
+    found = f"{abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine's"
+    if abs(ahead_s) > MOST_SKEW_S:
+        return warning(AREA, "clock", found, "set both by NTP; sightings get wrong times")
+    return ok(AREA, "clock", found)

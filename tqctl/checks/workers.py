@@ -1,0 +1,71 @@
+"""The workers and beat: is somebody there for each queue, and does upkeep look at what is due?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from tqctl.checks.line import CheckLine, failed, ok, warning
+from tqctl.output import age
+from tqctl.queues import queues_by_worker
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.status import Overview, overview
+
+AREA = "workers"
+
+#: Seconds of silence after which upkeep is taken for dead; it runs each second.
+SILENT_S = 15.0
+
+_START = "celery -A workers.app worker -P threads -Q {queue}"
+
+
+def check_workers(admin: LedgerAdmin, redis_url: str) -> Iterator[CheckLine]:
+    """Ask who works; raises ServiceAway("redis")."""
+    state = overview(admin.redis)
+    workers = queues_by_worker(redis_url)
+    yield from judge(state, workers)
+
+
+def judge(state: Overview, workers: Mapping[str, Sequence[str]]) -> Iterator[CheckLine]:
+    """Judge what was seen of the queues, and the queues that each worker consumes."""
+    for queue in state.queues:
+        names = sorted(name for name, queues in workers.items() if queue.name in queues)
+        if queue.paused:
+            yield warning(
+                AREA, queue.name, f"paused, {queue.open} jobs wait", f"tqctl resume {queue.name} goes on"
+            )
+        elif names:
+            yield ok(AREA, queue.name, f"{', '.join(names)}; {queue.open} open jobs")
+        else:
+            yield failed(
+                AREA, queue.name, f"no worker; {queue.open} jobs wait", _START.format(queue=queue.name)
+            )
+    yield _beat(state.upkeep_s, bool(workers))
+    if state.dead:
+        yield warning(
+            AREA,
+            "dead letters",
+            f"{state.dead} wait for somebody",
+            "tqctl dead list, then edit, replay or drop",
+        )
+    else:
+        yield ok(AREA, "dead letters", "none")
+    yield _quarantine(state.quarantined)
+
+
+def _quarantine(count: int) -> CheckLine:
+    if not count:
+        return ok(AREA, "quarantine", "empty")
+    return warning(
+        AREA,
+        "quarantine",
+        f"{count} that no producer could read wait for somebody",
+        "tqctl dead list, then edit, replay or drop",
+    )
+
+
+def _beat(silent_s: float | None, has_workers: bool) -> CheckLine:
+    if silent_s is not None and silent_s <= SILENT_S:
+        return ok(AREA, "beat", f"upkeep ran {age(silent_s)} ago")
+    found = "upkeep never ran" if silent_s is None else f"upkeep has been silent for {age(silent_s)}"
+    start = "celery -A workers.app beat" + ("" if has_workers else ", and a worker for upkeep")
+    return failed(AREA, "beat", f"{found}: what was put off is not tried again", f"start {start}")

@@ -1,0 +1,128 @@
+"""`tqctl`: one command for the operator; finds the subcommand in a table, reads its options and runs it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Collection, Sequence
+from functools import partial
+from importlib import import_module
+from importlib.metadata import version
+
+import argcomplete
+from msgspec import Struct
+
+from producers.cli.console import guarded
+from tqctl.shell import Shell, options_of_all
+from workers.telemetry import logs
+
+
+class Subcommand(Struct, frozen=True):
+    """What it is for, and `module:function`, which declares its arguments on a parser.
+
+    The function sets the parser's default `run`, or that of each action: `run(shell, options)` returns the exit code.
+    The module is imported when the subcommand is named, so that none pays for another one's libraries.
+    """
+
+    summary: str
+    declared_by: str
+
+    def declare(self, parser: ArgumentParser) -> None:
+        """Declare its arguments on `parser`."""
+        module, _, function = self.declared_by.partition(":")
+        getattr(import_module(module), function)(parser)
+
+
+#: Every subcommand; a new one is a line here and a function.
+SUBCOMMANDS = {
+    name: Subcommand(summary, declared_by)
+    for name, summary, declared_by in (
+        (
+            "check",
+            "is everything there and set up right? each line with its remedy",
+            "tqctl.check:add_arguments",
+        ),
+        (
+            "status",
+            "queues, workers, dead letters, services: what is going on now",
+            "tqctl.status:add_arguments",
+        ),
+        ("config", "the effective settings, and where each came from", "tqctl.config:add_arguments"),
+        ("jobs", "list and find jobs, show one with all its attempts", "tqctl.jobs:add_arguments"),
+        ("dead", "the dead letters: list, show, edit, replay, drop", "tqctl.dead:add_arguments"),
+        ("pause", "stop work on a queue until it is resumed", "tqctl.queues:pause_arguments"),
+        ("resume", "go on with a paused queue", "tqctl.queues:resume_arguments"),
+        ("sync", "the list sync: plan, pending deletes, approve, history", "tqctl.sync:add_arguments"),
+        ("explain", "where a value is and should be, and why it is not there", "tqctl.explain:add_arguments"),
+        ("lists", "our lists in LogRhythm: show, retire", "tqctl.lists:add_arguments"),
+        ("capacity", "where the limits are, and how far it is to them", "tqctl.capacity:add_arguments"),
+        (
+            "setup",
+            "ask what is not configured yet, check it, register the connector",
+            "tqctl.system:setup_arguments",
+        ),
+        ("up", "run the whole system on this machine, until Ctrl-C", "tqctl.system:up_arguments"),
+        ("demo", "the guide's payload through the whole system", "tqctl.system:demo_arguments"),
+        ("flower", "watch Celery in a browser, behind a password", "tqctl.system:flower_arguments"),
+        (
+            "support-bundle",
+            "one archive with all that support asks for, secrets masked",
+            "tqctl.bundle:add_arguments",
+        ),
+        (
+            "srp-bundle",
+            "write the SmartResponse plugin for LogRhythm",
+            "producers.smart_response.bundle:add_arguments",
+        ),
+        ("completion", "print the completion script for a shell", "tqctl.system:completion_arguments"),
+    )
+}
+
+_EPILOG = """\
+Every command takes -c and --json. Exit codes: 0 done, 1 it failed, 2 wrong input or configuration, 3 a service is away.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return guarded(partial(_run, sys.argv[1:] if arguments is None else arguments))
+
+
+def parser_of(named: Collection[str] = tuple(SUBCOMMANDS)) -> ArgumentParser:
+    """Return the parser; only the subcommands in `named` know their arguments."""
+    parser = ArgumentParser(
+        prog="tqctl",
+        description="Looks after the workers between detections, ThreatQ and LogRhythm.",
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+        parents=[options_of_all(top=True)],
+    )
+    parser.add_argument("--version", action="version", version=version("tq-workers"))
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    for name, one in SUBCOMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=one.summary,
+            description=f"{one.summary[0].upper()}{one.summary[1:]}.",
+            parents=[options_of_all()],
+            formatter_class=RawDescriptionHelpFormatter,
+        )
+        if name in named:
+            one.declare(command)
+    return parser
+
+
+def _run(arguments: Sequence[str]) -> int:
+    completing = "_ARGCOMPLETE" in os.environ
+    parser = parser_of() if completing else parser_of(arguments)
+    argcomplete.autocomplete(parser)
+    options = parser.parse_args(arguments)
+    logs.set_up(logging.WARNING)
+    code: int = options.run(Shell(options.config, as_json=options.json), options)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

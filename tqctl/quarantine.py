@@ -1,0 +1,91 @@
+"""Quarantined items at the operator's admin: what no producer could read is shown, mended, read again or dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from producers.enqueue import release
+from tqctl.output import Grid, Shown, moment, short
+from tqctl.shell import Shell
+from workers.ledger.quarantine import Quarantine, QuarantinedItem
+from workers.payload.intake import from_settings
+
+
+class QuarantineAdmin:
+    """The quarantine as the dead letters' commands use it."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self._quarantine = Quarantine(shell.admin.redis, most=shell.settings.max_quarantined)
+
+    def item(self, item_id: str) -> QuarantinedItem | None:
+        """Return an item, or None when none of this id is kept."""
+        return self._quarantine.item(item_id)
+
+    def ids(self, most: int) -> list[str]:
+        """Return ids of items, newest first."""
+        return self._quarantine.ids(most)
+
+    def listed(self, most: int) -> list[dict[str, Any]]:
+        """Return what a list says about the newest items."""
+        return [_summary(item) for item in map(self.item, self.ids(most)) if item]
+
+    def release(self, item_id: str, repaired: bytes | None = None) -> list[str]:
+        """Read an item again, or `repaired` in its place; return the ids of its jobs. Raises InputError."""
+        intake = from_settings(self._shell.settings, "tqctl")
+        answers = release(
+            item_id,
+            quarantine=self._quarantine,
+            ledger=self._shell.ledger,
+            intake=intake,
+            repaired=repaired,
+        )
+        return [answer.id for answer in answers]
+
+    def drop(self, item_ids: Sequence[str]) -> int:
+        """Forget items for good; return how many there were."""
+        return self._quarantine.drop(item_ids)
+
+    def show(self, item: QuarantinedItem) -> int:
+        """Show an item with its bytes."""
+        value = {**_summary(item), "raw": item.raw.decode("utf-8", "backslashreplace")}
+        self._shell.show(value, _words)
+        return 0
+
+
+def grid(items: Sequence[dict[str, Any]]) -> Grid:
+    """Return items as a table."""
+    columns = ("quarantined", "door", "source", "came (UTC)", "times", "reason")
+    rows = [
+        [
+            one["id"],
+            one["door"],
+            one["source"],
+            moment(one["at_ms"]),
+            str(one["times"]),
+            short(one["reason"]),
+        ]
+        for one in items
+    ]
+    return Grid("", columns, rows, "nothing is in the quarantine")
+
+
+def _summary(item: QuarantinedItem) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "door": item.producer,
+        "source": item.source,
+        "code": item.code,
+        "reason": item.reason,
+        "at_ms": item.at_ms,
+        "times": item.times,
+    }
+
+
+def _words(value: dict[str, Any]) -> Iterator[Shown]:
+    yield f"{value['id']}  quarantined: {value['reason']} ({value['code']})"
+    yield f"  producer  {value['door']}, from {value['source']}"
+    yield f"  came      {moment(value['at_ms'])} UTC, {value['times']} times"
+    yield "  as it came"
+    yield from (f"    {line}" for line in str(value["raw"]).splitlines())

@@ -1,0 +1,107 @@
+"""`tqctl status`: what is going on now."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from msgspec import to_builtins
+
+from tqctl.output import Grid, Shown, age, moment
+from tqctl.queues import queues_by_worker
+from tqctl.shell import Shell
+from workers.core.jobs import QUEUES
+from workers.ledger.status import SERVICES, overview
+from workers.ledger.sync_runs import RunResult, held_count, history, waiting_runs
+
+#: Runs of the list sync that are looked through for the last one of each collection.
+RUNS = 200
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--no-workers", action="store_true", help="do not ask the workers, which takes most of a second"
+    )
+
+
+def run(shell: Shell, options: Namespace) -> int:
+    """Show the state of everything that the ledger knows."""
+    value: dict[str, Any] = to_builtins(overview(shell.admin.redis))
+    value["suspended"] = {
+        name: to_builtins(why) for name in QUEUES if (why := shell.admin.suspension(name)) is not None
+    }
+    value["syncs"] = last_syncs(history(shell.admin.redis, most=RUNS))
+    value["waiting_syncs"] = [
+        {**to_builtins(one), "said": one.said} for one in waiting_runs(shell.admin.redis)
+    ]
+    value["held"] = held_count(shell.admin.redis)
+    value["workers"] = None if options.no_workers else queues_by_worker(shell.settings.redis_url)
+    shell.show(value, _words)
+    return 0
+
+
+def last_syncs(runs: Sequence[RunResult]) -> list[dict[str, Any]]:
+    """Return the last run of each collection; `runs` are newest first."""
+    last = {run.collection: run for run in reversed(runs)}
+    return [
+        {
+            "collection": run.collection,
+            "status": run.status,
+            "began_ms": run.began_ms,
+            "seconds": run.seconds,
+            "adds": run.adds,
+            "deletes": run.deletes,
+            "failed": [one.name for one in run.lists if one.error],
+        }
+        for run in last.values()
+    ]
+
+
+def _words(value: dict[str, Any]) -> Iterator[Shown]:
+    yield Grid("Queues", ("queue", "open", "ready", "oldest", "state"), [_queue(q) for q in value["queues"]])
+    yield (
+        f"done: {value['done_last_minute']} in the last minute, {value['done_last_hour']} in the last hour; "
+        f"{value['done']} are remembered"
+    )
+    yield f"dead: {value['dead']}" + (" (tqctl dead list)" if value["dead"] else "")
+    if value["quarantined"]:
+        yield f"in the quarantine, as no producer could read it: {value['quarantined']} (tqctl dead list)"
+    for queue, why in value["suspended"].items():
+        yield (
+            f"{queue} paused itself at {moment(why['since_ms'])} UTC, as {why['dead']} of the last {why['of']} jobs "
+            f"died; the last one: {why['reason']} (mend the cause, then tqctl resume {queue}; tqctl dead replay)"
+        )
+    for one in value["away"]:
+        yield (
+            f"{one['service']} is away since {moment(one['since_ms'])} UTC ({one['failures']} attempts, the next "
+            f"after {moment(one['until_ms'])}): {one['reason']}"
+        )
+    lacking = {name: why for name, why in value["lacking"].items() if why}
+    for name, why in lacking.items():
+        yield f"{SERVICES[name]} is not configured: {why}"
+    for one in value["waiting_syncs"]:
+        yield f"{one['said']} (until it ends, no other of this collection starts)"
+    if not value["away"] and not lacking and not value["waiting_syncs"]:
+        yield "ThreatQ and LogRhythm: nothing known against them"
+    if value["syncs"]:
+        columns = ("collection", "last sync (UTC)", "result", "added", "deleted", "failed lists")
+        yield Grid("List sync", columns, [_sync(run) for run in value["syncs"]])
+    if value["held"]:
+        yield f"deletes held back until somebody approves them: {value['held']} (tqctl sync held)"
+    if value["workers"] is not None:
+        rows = [[name, ", ".join(queues)] for name, queues in value["workers"].items()]
+        yield Grid("Workers", ("worker", "queues"), rows, "none answers; is one running?")
+
+
+def _sync(run: dict[str, Any]) -> list[str]:
+    counts = [str(run["adds"]), str(run["deletes"])]
+    return [run["collection"], moment(run["began_ms"]), run["status"], *counts, ", ".join(run["failed"])]
+
+
+def _queue(queue: dict[str, Any]) -> list[str]:
+    oldest = age(queue["oldest_s"]) if queue["open"] else ""
+    state = "paused" if queue["paused"] else ""
+    return [queue["name"], str(queue["open"]), str(queue["ready"]), oldest, state]

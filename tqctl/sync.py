@@ -1,0 +1,187 @@
+"""`tqctl sync`: plan a sync without writing, see what is held and approve it, see what runs did."""
+
+from __future__ import annotations
+
+import os
+import time
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from msgspec import to_builtins
+
+from producers.logrhythm import main as sync_now
+from tqctl.output import Grid, age, moment
+from tqctl.shell import Shell, above_zero, operator, options_of_all
+from workers.core.jobs import Job
+from workers.core.trace import trace_of
+from workers.ledger.sync_approvals import PendingDelete
+from workers.ledger.sync_runs import RunResult, history, now_ms
+from workers.listsync.run.approvals import Approvals
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+
+    planning = actions.add_parser(
+        "plan", help="what a sync would do, list by list; writes nothing", parents=[options_of_all()]
+    )
+    planning.add_argument("--collection", default="", help="only this data collection")
+    planning.add_argument("--inline", action="store_true", help="do the work in this process")
+    planning.set_defaults(run=show_plan)
+
+    holding = actions.add_parser(
+        "held", help="deletes that wait for somebody's approval", parents=[options_of_all()]
+    )
+    holding.set_defaults(run=show_pending)
+
+    approving = actions.add_parser(
+        "approve",
+        help="let through just what is held under this id, and sync now",
+        parents=[options_of_all()],
+    )
+    approving.add_argument("id")
+    approving.add_argument("--later", action="store_true", help="leave it to the next scheduled run")
+    approving.set_defaults(run=approve)
+
+    past = actions.add_parser(
+        "history", help="adds, deletes and duration of the last runs", parents=[options_of_all()]
+    )
+    past.add_argument("--limit", type=above_zero, default=20, metavar="N", help="default: 20")
+    past.add_argument("--collection", default="", help="only this data collection")
+    past.add_argument("--lists", action="store_true", help="list by list")
+    past.set_defaults(run=show_history)
+
+
+def show_plan(shell: Shell, options: Namespace) -> int:
+    """Do what tq-conn-logrhythm --dry-run does."""
+    arguments = ["--dry-run", "-c", str(shell.loaded.path.parent)]
+    arguments += ["--collection", options.collection] if options.collection else []
+    arguments += [
+        flag for flag, wanted in (("--json", shell.as_json), ("--inline", options.inline)) if wanted
+    ]
+    return sync_now(arguments)
+
+
+def show_pending(shell: Shell, _options: Namespace) -> int:
+    """Show pending deletes."""
+    holds = Approvals(shell.admin.redis).every()
+    shell.show(
+        [to_builtins(pending) for pending in holds],
+        lambda _: [_pending(holds), *_advice(holds)],
+    )
+    return 0
+
+
+def approve(shell: Shell, options: Namespace) -> int:
+    """Approve pending deletes."""
+    redis = shell.admin.redis
+    pending = Approvals(redis).approve(options.id, by=operator(), now_ms=now_ms(redis))
+    job_id = "" if options.later else _start(shell, pending)
+    told = f"job {job_id} carries them out" if job_id else "the next run carries them out"
+    shell.show(
+        {
+            "id": pending.id,
+            "list": pending.list,
+            "deletes": pending.count,
+            "job": job_id,
+        },
+        lambda v: [f"{v['deletes']:,} deletes of {v['list']} are approved; {told}"],
+    )
+    return 0
+
+
+def show_history(shell: Shell, options: Namespace) -> int:
+    """Show the last runs."""
+    runs = [
+        run for run in history(shell.admin.redis, most=1_000) if options.collection in ("", run.collection)
+    ]
+    runs = runs[: options.limit]
+    shell.show([_told(run) for run in runs], lambda _: [_by_list(runs) if options.lists else _runs(runs)])
+    return 0
+
+
+def _start(shell: Shell, pending: PendingDelete) -> str:
+    job = Job(
+        "lists.sync",
+        {"collection": pending.collection, "dry_run": False},
+        producer="tqctl",
+        title=f"sync {pending.collection}",
+        trace=trace_of(os.environ),
+        key=f"approve:{pending.id}:{pending.since_ms}",
+    )
+    (answer,) = shell.ledger.accept([job])
+    return answer.id
+
+
+def _pending(holds: list[PendingDelete]) -> Grid:
+    columns = ("Id", "List", "Deletes", "Of", "For", "Approved", "Why")
+    rows = [
+        [
+            pending.id,
+            pending.list,
+            f"{pending.count:,}",
+            f"{pending.now:,}",
+            _since(pending.since_ms),
+            pending.approved_by,
+            pending.doubt or pending.reason,
+        ]
+        for pending in holds
+    ]
+    return Grid("", columns, rows, "nothing is held")
+
+
+def _advice(holds: list[PendingDelete]) -> list[str]:
+    lines = [f"{pending.list}: for example {', '.join(pending.samples)}" for pending in holds]
+    lines += [
+        f"{pending.list}: may not be approved now: {pending.doubt}" for pending in holds if pending.doubt
+    ]
+    if any(not (pending.approved_ms or pending.doubt) for pending in holds):
+        lines.append("tqctl sync approve ID lets through just these deletes")
+    return lines
+
+
+def _runs(runs: list[RunResult]) -> Grid:
+    columns = ("Began", "Collection", "Status", "Method", "Read", "Added", "Deleted", "Held", "Took")
+    rows = [
+        [
+            _moment(run.began_ms),
+            run.collection,
+            run.status,
+            run.method,
+            f"{run.read:,}",
+            f"{run.adds:,}",
+            f"{run.deletes:,}",
+            f"{sum(one.held for one in run.lists):,}",
+            f"{run.seconds:g} s",
+        ]
+        for run in runs
+    ]
+    return Grid("", columns, rows, "no run is remembered")
+
+
+def _by_list(runs: list[RunResult]) -> Grid:
+    columns = ("Began", "List", "Before", "Added", "Deleted", "After", "Held", "Error")
+    rows = [
+        [
+            _moment(run.began_ms),
+            one.name,
+            *(f"{count:,}" for count in (one.now, one.adds, one.deletes, one.after, one.held)),
+            one.error,
+        ]
+        for run in runs
+        for one in run.lists
+    ]
+    return Grid("", columns, rows, "no run is remembered")
+
+
+def _told(run: RunResult) -> dict[str, Any]:
+    return {**to_builtins(run), "adds": run.adds, "deletes": run.deletes}
+
+
+def _since(at_ms: int) -> str:
+    return age(max(time.time() - at_ms / 1000, 0))
+
+
+def _moment(at_ms: int) -> str:
+    return f"{moment(at_ms)}Z"

@@ -1,0 +1,121 @@
+"""`tqctl flower`: Celery's own window, never open to everybody.
+
+`tqctl up`: Redis, a simulated ThreatQ unless one is configured, workers, beat and Flower, until Ctrl-C.
+
+`tqctl demo`: the guide's payload through the whole system, and what ThreatQ holds then.
+
+`tqctl setup`: the first run, as `tq-conn-events-builder` without a payload does it.
+
+`tqctl completion`: the script with which a shell completes commands, options and queues.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from argcomplete.shell_integration import shellcode
+
+from producers.events_builder import set_up
+from sandbox.launch import demo, up
+from tqctl.shell import Shell
+from workers.core.errors import ConfigError
+from workers.settings.model import Settings
+
+
+def flower_arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.set_defaults(run=run_flower)
+    parser.epilog = "Address, port and login are the settings flower_host, flower_port and flower_basic_auth."
+
+
+def run_flower(shell: Shell, _options: Namespace) -> NoReturn:
+    """Become Flower, so that signals reach it; raises ConfigError when no login is set."""
+    environ = {**os.environ, **environment(shell.settings)}
+    if shell.config:
+        environ["TQ_CONFIG"] = shell.config
+    command = [sys.executable, "-m", "celery", "-A", "workers.app", "flower"]
+    os.execve(sys.executable, command, environ)
+
+
+def environment(settings: Settings) -> Mapping[str, str]:
+    """Return what Flower reads of our settings; in the environment, because others can see a command line."""
+    login = settings.flower_basic_auth.reveal()
+    user, colon, password = login.partition(":")
+    if not (user and colon and password):
+        raise ConfigError(
+            "Flower shows and stops work, so it starts behind a login only; set user:password",
+            field="flower_basic_auth (TQ_FLOWER_BASIC_AUTH)",
+        )
+    if "," in login:
+        raise ConfigError(
+            "a comma separates several logins for Flower, so a password has none",
+            field="flower_basic_auth (TQ_FLOWER_BASIC_AUTH)",
+        )
+    return {
+        "FLOWER_BASIC_AUTH": login,
+        "FLOWER_ADDRESS": settings.flower_host,
+        "FLOWER_PORT": str(settings.flower_port),
+    }
+
+
+def up_arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.set_defaults(run=run_up)
+    parser.add_argument("--folder", type=Path, default=up.FOLDER, help="data, configuration and logs")
+    parser.add_argument("--threatq-port", type=int, help=up.PORT_HELP)
+
+
+def run_up(_shell: Shell, options: Namespace) -> int:
+    """Run it."""
+    port = [] if options.threatq_port is None else ["--threatq-port", str(options.threatq_port)]
+    return up.main(["--folder", str(options.folder), *port])
+
+
+def demo_arguments(parser: ArgumentParser) -> None:
+    """Declare no arguments."""
+    parser.set_defaults(run=run_demo)
+    parser.epilog = "Runs in a folder of its own and leaves nothing behind."
+
+
+def run_demo(_shell: Shell, _options: Namespace) -> int:
+    """Run it."""
+    return demo.main()
+
+
+def setup_arguments(parser: ArgumentParser) -> None:
+    """Declare no arguments."""
+    parser.set_defaults(run=run_setup)
+    parser.epilog = "What is set already is not asked for; then tqctl check tells whether all of it works."
+
+
+def run_setup(shell: Shell, _options: Namespace) -> int:
+    """Ask, check, register, write."""
+    set_up(shell.loaded)
+    return 0
+
+
+_HOW = """\
+bash:  tqctl completion bash > ~/.local/share/bash-completion/completions/tqctl
+zsh:   tqctl completion zsh > "${fpath[1]}/_tqctl"
+fish:  tqctl completion fish > ~/.config/fish/completions/tqctl.fish
+"""
+
+
+def completion_arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.set_defaults(run=run_completion)
+    parser.epilog = _HOW
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), nargs="?", help="default: that of SHELL")
+
+
+def run_completion(_shell: Shell, options: Namespace) -> int:
+    """Print the script."""
+    used = os.path.basename(os.environ.get("SHELL", ""))
+    name = options.shell or (used if used in ("zsh", "fish") else "bash")
+    print(shellcode(["tqctl"], shell=name))
+    return 0

@@ -1,0 +1,159 @@
+"""The four actions on one indicator; each may be repeated without doing anything twice.
+
+From claimed jobs to what analysts asked for: carry out each action, settle each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from workers.actions import library
+from workers.actions.library import Shown, attribute_name, rows_of
+from workers.actions.request import Request, read_request
+from workers.core.errors import InputError, Rejected
+from workers.indicators.addresses import PrivateRanges
+from workers.indicators.model import Attribute
+from workers.indicators.types import match_type
+from workers.ledger.records import Claim, Settlement, done
+from workers.payload.json_text import escape_all
+from workers.threatq.client import Json
+from workers.threatq.errors import suspecting
+from workers.threatq.service import ThreatQ
+
+#: The attribute that each verdict sets to "Yes"; scoring policies read it.
+VERDICTS = {"true positive": "True Positive", "false positive": "False Positive"}
+
+#: The status that takes an indicator out of detection.
+WHITELISTED = "Whitelisted"
+
+
+class Report(Struct, frozen=True, omit_defaults=True):
+    """What an action did, for the job's record and the analyst; `indicator` is absent where none was found."""
+
+    said: str
+    found: bool
+    asked: str
+    indicator: Shown | None = None
+    notes: tuple[str, ...] = ()
+
+    def as_note(self) -> dict[str, Any]:
+        """Return it as the ledger keeps it."""
+        note: dict[str, Any] = msgspec.to_builtins(self)
+        return note
+
+
+def act(kind: str, arguments: dict[str, Any], threatq: ThreatQ, private: PrivateRanges) -> Report:
+    """Carry out a job of `kind` (`indicators.add`, …) and say what was done.
+
+    Raises InputError or Rejected for what will never work as it is, ServiceAway while ThreatQ is away.
+    """
+    arguments = escape_all(arguments)
+    asked = str(arguments.get("type", ""))
+    # Asked for by name first: a type that an administrator has just added is looked for anew.
+    threatq.lookups.indicator_type(match_type(asked) or asked)
+    request = read_request(arguments, threatq.lookups.indicator_type_names())
+    return _ACTIONS[kind](request, arguments, threatq, private)
+
+
+def _add(request: Request, _arguments: Json, threatq: ThreatQ, private: PrivateRanges) -> Report:
+    row = library.find(threatq, request)
+    if row is None:
+        id_ = library.create(threatq, request, private, request.attributes)
+        return _report(request, f"Created with status {threatq.status}", library.show(threatq, id_))
+    id_ = int(row["id"])
+    said = "Was in ThreatQ already"
+    if library.SOURCE not in library.sources(row):
+        threatq.caller.call("POST", f"/api/indicators/{id_}/sources", json={"name": library.SOURCE})
+        said += f"; {library.SOURCE} was added as a source"
+    library.add_missing(threatq, row, request.attributes)
+    return _report(request, said, library.show(threatq, id_))
+
+
+def _look_up(request: Request, _arguments: Json, threatq: ThreatQ, _private: PrivateRanges) -> Report:
+    row = library.find(threatq, request)
+    if row is None:
+        return Report("Not in ThreatQ", False, _asked(request), notes=request.notes)
+    return _report(request, "Found in ThreatQ", library.present(threatq, row))
+
+
+def _mark(request: Request, arguments: Json, threatq: ThreatQ, private: PrivateRanges) -> Report:
+    name = VERDICTS.get(str(arguments.get("verdict", "")))
+    if name is None:
+        raise InputError(f"must be {' or '.join(VERDICTS)}", field="verdict")
+    verdict = Attribute(name, "Yes")
+    row = library.find(threatq, request)
+    if row is None:
+        id_ = library.create(threatq, request, private, (*request.indicator.attributes, verdict))
+        said = f"Created with status {threatq.status} and marked as {name}"
+        return _report(request, said, library.show(threatq, id_))
+    library.add_missing(threatq, row, (verdict,))
+    notes = _withdraw(threatq, row, next(other for other in VERDICTS.values() if other != name))
+    return _report(request, f"Marked as {name}", library.show(threatq, int(row["id"])), notes)
+
+
+def _withdraw(threatq: ThreatQ, row: Json, name: str) -> tuple[str, ...]:
+    """Take back the opposite verdict where it is ours alone, so that scores are not torn both ways.
+
+    A verdict that somebody else gave as well is theirs to withdraw; the analyst is told of it.
+    """
+    notes = []
+    for attribute in rows_of(row, "attributes"):
+        if attribute_name(attribute) != name or str(attribute.get("value")) != "Yes":
+            continue
+        if set(library.sources(attribute)) == {library.SOURCE}:
+            threatq.caller.call("DELETE", f"/api/indicators/{row['id']}/attributes/{attribute['id']}")
+            notes.append(f"the earlier verdict {name} from {library.SOURCE} was withdrawn")
+        else:
+            givers = ", ".join(library.sources(attribute)) or "somebody else"
+            notes.append(f"also marked as {name} by {givers}; that was left as it is")
+    return tuple(notes)
+
+
+def _whitelist(request: Request, _arguments: Json, threatq: ThreatQ, _private: PrivateRanges) -> Report:
+    row = library.find(threatq, request)
+    if row is None:
+        raise Rejected(
+            f"{_asked(request)} is not in ThreatQ, so nothing was whitelisted; check type and value, "
+            "or add it first (tq-add-ioc)"
+        )
+    id_ = int(row["id"])
+    before = library.present(threatq, row).status
+    # Sent even where the status looks right: what a feed brings in again never changes a protected status.
+    body = {"status_id": threatq.lookups.status(WHITELISTED)}
+    threatq.caller.call("PUT", f"/api/indicators/{id_}", json=body)
+    said = "Was whitelisted already" if before == WHITELISTED else f"Whitelisted; its status was {before}"
+    notes: tuple[str, ...] = ()
+    if request.indicator.type == "CIDR Block":
+        notes = (
+            "this changes the status of the network itself; for the addresses in it ThreatQ needs a whitelist rule",
+        )
+    return _report(request, said, library.show(threatq, id_), notes)
+
+
+_ACTIONS: dict[str, Callable[[Request, Json, ThreatQ, PrivateRanges], Report]] = {
+    "indicators.add": _add,
+    "indicators.lookup": _look_up,
+    "indicators.mark": _mark,
+    "indicators.whitelist": _whitelist,
+}
+
+
+def _report(request: Request, said: str, indicator: Shown, notes: Sequence[str] = ()) -> Report:
+    return Report(said, True, _asked(request), indicator, (*request.notes, *notes))
+
+
+def _asked(request: Request) -> str:
+    return f"{request.indicator.type} {request.indicator.value}"
+
+
+def carry_out(claims: Sequence[Claim], threatq: ThreatQ, private: PrivateRanges) -> list[Settlement]:
+    """Carry out each action; what one of them raises is the drain's to judge.
+
+    An action that is alone when ThreatQ fails is suspected to be the cause, as an event is.
+    """
+    with suspecting([claim.id for claim in claims]):
+        return [done(claim, act(claim.kind, claim.arguments, threatq, private).as_note()) for claim in claims]

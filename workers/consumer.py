@@ -1,0 +1,233 @@
+"""Working on a queue: claim what is ready, handle it, settle it, until nothing is ready.
+
+Knows neither Celery nor ThreatQ; `handle` does the work and says what became of each claim.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+import structlog
+from msgspec import Struct, structs
+
+from workers.core.errors import BadCredentials, ConfigError, LeaseLost, ServiceAway, TqError
+from workers.core.trace import current_trace, read_traceparent
+from workers.leases import Leases, retry_while_redis_is_away
+from workers.ledger.ledger import LONGEST_WAIT_MS, MOST_SOLO_FAILURES, NEEDS, Ledger
+from workers.ledger.records import (
+    RECHECK_S,
+    Claim,
+    Settlement,
+    dead,
+    deferred,
+    interrupted,
+    suspected,
+    waiting,
+)
+
+log = structlog.get_logger(__name__)
+
+#: Carries out claims of one queue and settles each of them.
+Handle = Callable[[Sequence[Claim]], list[Settlement]]
+
+#: Told of each round of work: what was claimed together, and how many seconds it took until it was settled.
+Observer = Callable[[Sequence[Claim], float], None]
+
+#: Seconds after which a wake-up's work ends and the next wake-up goes on, so that a task stays short and is seen.
+WAKE_UP_S = 5.0
+
+
+def observe_nothing(_claims: Sequence[Claim], _seconds: float) -> None:
+    """Observe nothing."""
+
+
+class QueueHandler(Struct, frozen=True):
+    """Who works on a queue: how its claims are handled, and how many at a time."""
+
+    queue: str
+    handle: Handle
+    batch: int
+
+
+def consume(
+    consumer: QueueHandler,
+    ledger: Ledger,
+    leases: Leases,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    observe: Observer = observe_nothing,
+) -> int:
+    """Work until nothing is ready, the wake-up's time is over or the worker stops; return how many were settled.
+
+    `observe` is told of each round of work.
+    """
+    settled, ends = 0, time.monotonic() + WAKE_UP_S
+    while not stopping() and time.monotonic() < ends:
+        claims = ledger.claim(consumer.queue, consumer.batch)
+        if not claims:
+            return settled
+        began = time.monotonic()
+        with leases.kept(claims), working_on(claims):
+            settlements, well = attempt(consumer, ledger, claims)
+            # The work is done but not recorded yet; without the record each job would count as having lost its worker.
+            stale = retry_while_redis_is_away(
+                partial(ledger.settle, settlements, well=well), "not settled yet"
+            )
+        _tell(settlements, stale)
+        observe(claims, time.monotonic() - began)
+        if any(settlement.state == "dead" for settlement in settlements) and ledger.is_suspended(
+            consumer.queue
+        ):
+            log.error("nearly all jobs die, the queue is paused", queue=consumer.queue, next="tqctl status")
+        settled += len(settlements)
+    ledger.wake(consumer.queue)
+    return settled
+
+
+def _tell(settlements: Sequence[Settlement], stale: Sequence[Settlement]) -> None:
+    for settlement in stale:
+        with working_on([settlement.claim]):
+            log.warning("lease lost", state=settlement.state)
+    # What went well is in the ledger; a line for each of ten thousand jobs a second would cost more than the jobs.
+    for settlement in settlements:
+        if settlement.state == "dead":
+            with working_on([settlement.claim]):
+                log.warning("job is dead", reason=settlement.entry.get("reason"))
+
+
+def attempt(
+    consumer: QueueHandler, ledger: Ledger, claims: Sequence[Claim]
+) -> tuple[list[Settlement], Sequence[str]]:
+    """Handle `claims`; return what became of them, and the services that proved to be well."""
+    try:
+        return consumer.handle(claims), NEEDS[consumer.queue]
+    except (ServiceAway, ConfigError, LeaseLost) as error:
+        return put_off(ledger, claims, error), ()
+    except Exception as error:
+        if len(claims) > 1:
+            return one_by_one(consumer, ledger, claims)
+        return [given_up(claims[0], error)], ()
+
+
+def put_off(
+    ledger: Ledger, claims: Sequence[Claim], error: ServiceAway | ConfigError | LeaseLost
+) -> list[Settlement]:
+    """Let claims wait for something that is not their own fault; raises ServiceAway again if Redis itself is away."""
+    if isinstance(error, LeaseLost):
+        # Those that are still ours are tried anew, and look for what was made before.
+        return [interrupted(claim, str(error)) for claim in claims]
+    if isinstance(error, BadCredentials):
+        # Behind the breaker: a wrong password that is tried again and again locks the account.
+        error = ServiceAway(_whose(error), str(error), after=RECHECK_S)
+    if isinstance(error, ConfigError):
+        # They wait until somebody has corrected the setting that is named.
+        log.error("wrong setting", reason=str(error))
+        return [interrupted(claim, str(error), RECHECK_S) for claim in claims]
+    if error.service == "redis":
+        raise error
+    return await_service(ledger, claims, error)
+
+
+def _whose(error: BadCredentials) -> str:
+    return "logrhythm" if error.field.startswith("logrhythm") else "threatq"
+
+
+def one_by_one(
+    consumer: QueueHandler, ledger: Ledger, claims: Sequence[Claim]
+) -> tuple[list[Settlement], Sequence[str]]:
+    """Handle each claim alone, so that what one of them breaks costs the others nothing.
+
+    The batch may have been done in part, so each claim counts one attempt more and looks for what exists already.
+    """
+    settlements: list[Settlement] = []
+    well: Sequence[str] = ()
+    again = [structs.replace(claim, attempts=claim.attempts + 1) for claim in claims]
+    for index, claim in enumerate(again):
+        with working_on([claim]):
+            (settlement,), well = attempt(consumer, ledger, [claim])
+        if settlement.state == "deferred":
+            settlement = structs.replace(settlement, state="interrupted")
+        settlements.append(settlement)
+        if settlement.state in ("waiting", "interrupted", "suspected"):
+            # The rest was not tried alone, so nothing speaks against any of it.
+            rest = structs.replace(settlement, state="interrupted")
+            return settlements + [structs.replace(rest, claim=one) for one in again[index + 1 :]], ()
+    return settlements, well
+
+
+def given_up(claim: Claim, error: Exception) -> Settlement:
+    """Settle a claim as dead, with a traceback where the fault is ours and not the job's."""
+    if isinstance(error, TqError):
+        return dead(claim, str(error), error=type(error).__name__)
+    log.exception("work failed")
+    return dead(
+        claim,
+        f"{type(error).__name__}: {error}",
+        error=type(error).__name__,
+        traceback=traceback.format_exc(),
+    )
+
+
+def await_service(ledger: Ledger, claims: Sequence[Claim], error: ServiceAway) -> list[Settlement]:
+    """Let claims wait until the service that is away may be called again."""
+    pause_s = ledger.service_away(error.service, str(error), after=error.after)
+    log.warning("service away", service=error.service, reason=str(error), again_in_s=round(pause_s, 1))
+    return [waits(claim, error, pause_s) for claim in claims]
+
+
+def waits(claim: Claim, error: ServiceAway, pause_s: float) -> Settlement:
+    """Let a claim wait for at least `pause_s`; one on which the service keeps failing while it does others is dead.
+
+    Where nothing was begun, no attempt is counted, since there is nothing that the next one would have to look for. A
+    slow service gets time to finish what it was asked, so that the next attempt finds it.
+    """
+    reason, is_suspected = str(error), claim.id == error.suspect
+    if is_suspected and claim.solo_failures >= MOST_SOLO_FAILURES:
+        return dead(
+            claim,
+            f"{reason}; so {claim.solo_failures + 1} times, while others were done. Edit or drop what it fails on, "
+            "then replay it (tqctl dead replay)",
+            error="AlwaysFails",
+        )
+    delay_s = max(pause_s, error.busy_s, backoff_s(max(claim.attempts, claim.solo_failures)))
+    if is_suspected:
+        return suspected(claim, reason, delay_s, service=error.service)
+    if not error.begun:
+        return deferred(claim, reason, delay_s)
+    return waiting(claim, reason, delay_s, service=error.service)
+
+
+def backoff_s(attempts: int) -> float:
+    """Return how long a job waits after its n-th attempt: 0.5 s, doubled each time, up to a minute."""
+    return float(min(0.5 * 2 ** min(attempts - 1, 10), LONGEST_WAIT_MS / 1000))
+
+
+@contextmanager
+def working_on(claims: Sequence[Claim]) -> Iterator[None]:
+    """Let lines and calls inside the block say which jobs they are for.
+
+    A call can carry one trace only: one that serves several jobs carries that of the first that has any.
+    """
+    token = current_trace.set(next(filter(None, (read_traceparent(claim.trace) for claim in claims)), ""))
+    try:
+        with structlog.contextvars.bound_contextvars(**fields(claims)):
+            yield
+    finally:
+        current_trace.reset(token)
+
+
+def fields(claims: Sequence[Claim]) -> dict[str, str]:
+    """Return what a line says about the jobs that it is for; of several, each field holds all that differ."""
+    parts = {
+        "job": (claim.id for claim in claims),
+        "kind": (claim.kind for claim in claims),
+        "queue": (claim.queue for claim in claims),
+        "door": (claim.producer for claim in claims),
+        "trace": (claim.trace for claim in claims if claim.trace),
+    }
+    joined = {name: " ".join(dict.fromkeys(values)) for name, values in parts.items()}
+    return {name: text for name, text in joined.items() if text}

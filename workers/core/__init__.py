@@ -1,0 +1,1 @@
+"""Errors, the job contract and small helpers, each importable alone."""

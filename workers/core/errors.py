@@ -1,0 +1,90 @@
+"""One error tree, split by what the caller must do next.
+
+Every message is written for a tired person: which field or service, why, and what to do.
+
+How a process of Celery's ends over an error of ours: a line, where Celery would show a traceback of twenty.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+class TqError(Exception):
+    """Something went wrong; see the message for what to do."""
+
+    #: What a command exits with when this error ends it.
+    exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class InputError(TqError):
+    """The input cannot be used as it is; correct the field that is named."""
+
+    exit_code = 2
+
+    def __init__(self, message: str = "", *, field: str = "") -> None:
+        self.field = field
+        super().__init__(f"{field}: {message}" if field else message)
+
+
+class ConfigError(InputError):
+    """The configuration is incomplete or contradictory; correct the setting that is named."""
+
+
+class BadCredentials(ConfigError):
+    """The service does not accept our credentials; correct the client id, e-mail, password or secret."""
+
+
+class MissingRights(ConfigError):
+    """The service's account lacks a right that this needs; ask its administrator to grant it."""
+
+
+class Rejected(TqError):
+    """A service refuses this very thing and will refuse it again; correct it and replay the job."""
+
+
+class LeaseLost(TqError):
+    """Somebody else has the job by now; nothing more is done with it here."""
+
+
+class ServiceAway(TqError):
+    """A service cannot be used now; the job is kept and tried again.
+
+    `service` is "threatq", "logrhythm" or "redis"; `after` is how many seconds the service asked us to
+    wait, or None when it did not say; `busy_s` is for how long it may still be at work on what it was asked.
+    `begun` is False where it is sure that nothing has been made yet. `suspect` is the id of the one job that may
+    itself be what makes the service fail, "" where there is none.
+    """
+
+    exit_code = 3
+
+    def __init__(
+        self, service: str, message: str, *, after: float | None = None, busy_s: float = 0.0
+    ) -> None:
+        self.service = service
+        self.after = after
+        self.busy_s = busy_s
+        self.begun = True
+        self.suspect = ""
+        super().__init__(message)
+
+
+class Throttled(ServiceAway):
+    """A service asks for fewer calls; the job is kept and tried again."""
+
+
+class Busy(ServiceAway):
+    """The ledger holds as many open jobs as it may; send the job again later."""
+
+
+def end_with(error: TqError) -> NoReturn:
+    """Say what is wrong on standard error and end the process with the error's exit code."""
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)

@@ -1,0 +1,181 @@
+"""How both platforms are called: sessions that trust nothing around them, each call observed and tied to a trace.
+
+Why a connection failed, in the operating system's words.
+
+What a service says about when to come back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from requests import PreparedRequest, Response, Session
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from workers.core import trace
+from workers.core.errors import ConfigError
+
+#: Told of each call: method, path without parameters, status (0: no answer), seconds until the head of the answer.
+Observer = Callable[[str, str, int, float], None]
+
+
+def observe_nothing(_method: str, _path: str, _status: int, _seconds: float) -> None:
+    """Observe nothing."""
+
+
+class Adapter(HTTPAdapter):
+    """A pool of connections that does both."""
+
+    def __init__(self, observe: Observer, *, pool_connections: int, pool_maxsize: int) -> None:
+        super().__init__(pool_connections=pool_connections, pool_maxsize=pool_maxsize)
+        self._tell = observe
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Make the pools, with connections that know `meanwhile`."""
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
+        """Send a request; raises what requests raises."""
+        request.headers.update(trace.headers())
+        began, status = time.monotonic(), 0
+        try:
+            response = super().send(request, *args, **options)
+            status = response.status_code
+            return response
+        finally:
+            path = request.path_url.partition("?")[0]
+            self._tell(str(request.method), path, status, time.monotonic() - began)
+
+
+def session_for(
+    *, ca_file: str, proxy: str, pool_size: int, observe: Observer, headers: Mapping[str, str] | None = None
+) -> Session:
+    """Return a session that trusts nothing of the environment and keeps no cookies.
+
+    Proxy variables meant for the internet and a .netrc must not reach the services. "" for `ca_file` means the
+    well-known authorities, for `proxy` none. `pool_size` is the number of connections that are kept open.
+    """
+    session = Session()
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    user_agent = f"tq-workers/{version('tq-workers')}"
+    ours = {"User-Agent": user_agent, "Accept": "application/json", "Content-Type": "application/json"}
+    session.headers.update({**ours, **(headers or {})})
+    session.verify = ca_file or True
+    session.proxies = {"http": proxy, "https": proxy} if proxy else {}
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, Adapter(observe, pool_connections=2, pool_maxsize=pool_size))
+    return session
+
+
+def existing_file(path: str, *, setting: str) -> str:
+    """Return the path of a PEM file, or ""; raises ConfigError where the file is not there."""
+    if path and not Path(path).is_file():
+        raise ConfigError(
+            f"{path} is not there or cannot be read; give the path of a PEM file", field=setting
+        )
+    return path
+
+
+@contextmanager
+def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+    """Do `act` once, while the service works on the first request that is made in the block; else at its end.
+
+    A thread beside would not do: it takes the interpreter between the head and the body of the request, so that the
+    service begins later. Raises what `act` raises, at the end of the block.
+    """
+    errand = _Errand(act)
+    token = _errand.set(errand)
+    try:
+        yield
+    finally:
+        _errand.reset(token)
+        errand.finish()
+
+
+class _Errand:
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act: Callable[[], None] | None = act
+        self._error: OSError | None = None
+
+    def run(self) -> None:
+        act, self._act = self._act, None
+        if act is None:
+            return
+        try:
+            act()
+        except OSError as error:
+            # Raised from here, a full disk would be taken for a broken connection.
+            self._error = error
+
+    def finish(self) -> None:
+        self.run()
+        if self._error:
+            raise self._error
+
+
+_errand: ContextVar[_Errand | None] = ContextVar("errand", default=None)
+
+
+class _Connection(HTTPConnection):
+    def getresponse(self) -> Any:
+        _run_errand()
+        return super().getresponse()
+
+
+class _TlsConnection(HTTPSConnection):
+    def getresponse(self) -> Any:
+        _run_errand()
+        return super().getresponse()
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+def _run_errand() -> None:
+    errand = _errand.get()
+    if errand:
+        errand.run()
+
+
+def cause(error: BaseException) -> str:
+    """Return the words at the bottom of an error, in brackets and without URLs; "" where there are none."""
+    seen: set[int] = set()
+    found = ""
+    at: object = error
+    while isinstance(at, BaseException) and id(at) not in seen:
+        seen.add(id(at))
+        if isinstance(at, OSError) and at.strerror:
+            found = f" ({at.strerror})"
+        at = at.__cause__ or at.__context__ or getattr(at, "reason", None)
+    return found
+
+
+def retry_after(value: str, now: dt.datetime | None = None) -> float | None:
+    """Return the seconds that a Retry-After header asks for, a number or an HTTP date; None if unreadable."""
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    return max(0.0, (moment - (now or dt.datetime.now(dt.UTC))).total_seconds())

@@ -1,0 +1,145 @@
+"""The contract: which jobs exist, on which queue they run, and how a job gets its id.
+
+Imports nothing but the standard library's smallest parts, because a Smart Response stub pays for every
+import each time an analyst clicks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from workers.core.hashing import sha256_hex
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+#: The queues, each with workers of its own, so that a long sync never makes an analyst wait.
+QUEUES = ("events", "enrichment", "sync", "upkeep")
+
+#: Seconds in which a repeated click answers the first click's job.
+REPEAT_WINDOW_S = 60
+
+
+class Kind:
+    """One kind of job: its name, its queue, and for how long an equal one counts as the same.
+
+    `window_s` None: equal arguments are the same job for as long as the ledger remembers it. `shows` is what its
+    service has shown to be able to do when one is done: kinds that show the same speak for one another.
+    """
+
+    __slots__ = ("name", "queue", "shows", "window_s")
+
+    def __init__(self, name: str, queue: str, window_s: int | None = None, *, shows: str = "") -> None:
+        self.name = name
+        self.queue = queue
+        self.window_s = window_s
+        self.shows = shows or queue
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("events.create", "events"),
+        Kind("sightings.add", "events"),
+        Kind("indicators.add", "enrichment", REPEAT_WINDOW_S),
+        # A ThreatQ that can be read may still take no change.
+        Kind("indicators.lookup", "enrichment", REPEAT_WINDOW_S, shows="lookups"),
+        Kind("indicators.mark", "enrichment", REPEAT_WINDOW_S),
+        Kind("indicators.whitelist", "enrichment", REPEAT_WINDOW_S),
+        Kind("lists.sync", "sync", REPEAT_WINDOW_S),
+    )
+}
+
+
+def shows(kind: str) -> str:
+    """Return what a done job of `kind` shows; one that a newer version left in the ledger speaks for itself alone."""
+    return KINDS[kind].shows if kind in KINDS else kind
+
+
+class Job:
+    """A request in the form in which the ledger takes it.
+
+    `id` is a digest of kind and arguments where equal arguments are always the same job, else random.
+    `digest` tells equal arguments apart from different ones. `key` is what the sender calls the request
+    (an Idempotency-Key, a CloudEvents source and id), or "". `warnings` are the producer's; they stay with the job
+    but make it no other job. `texts` are what `canonical` and `compact` make of the
+    arguments, where the caller has them already. Of the arguments only their text is kept: jobs come by the
+    hundred, and what they were read from is many times as large.
+    """
+
+    __slots__ = (
+        "body",
+        "digest",
+        "id",
+        "key",
+        "key_window_s",
+        "kind",
+        "producer",
+        "title",
+        "trace",
+        "warnings",
+    )
+
+    def __init__(
+        self,
+        kind: str,
+        arguments: dict[str, Any],
+        *,
+        producer: str,
+        title: str = "",
+        trace: str = "",
+        key: str = "",
+        key_window_s: int = 86_400,
+        warnings: Sequence[str] = (),
+        texts: tuple[bytes, bytes] | None = None,
+    ) -> None:
+        self.kind = KINDS[kind]
+        self.producer = producer
+        self.title = title
+        self.trace = trace
+        # The body is in the sender's order, which people read; the digest alone does not see it.
+        ordered, self.body = texts or (canonical(arguments), compact(arguments))
+        self.digest = digest(kind, ordered)
+        self.warnings = list(warnings)
+        if warnings:
+            self.body = b'%b,"warnings":%b}' % (self.body[:-1], compact(self.warnings))
+        self.key, self.key_window_s = key, key_window_s
+        if self.kind.window_s is None:
+            self.id = self.digest
+        else:
+            self.id = os.urandom(12).hex()
+            if not key:
+                self.key, self.key_window_s = self._subject(arguments), self.kind.window_s
+
+    def _subject(self, arguments: dict[str, Any]) -> str:
+        """Return what the last action on the same indicator is kept under, so that only that one is repeated."""
+        if not self.kind.name.startswith("indicators."):
+            return self.digest
+        about = {name: arguments.get(name) for name in ("type", "value")}
+        return "about:" + digest("about", canonical(about))
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments, read anew at each call."""
+        arguments: dict[str, Any] = json.loads(self.body)
+        if self.warnings:
+            del arguments["warnings"]
+        return arguments
+
+
+def compact(value: Any) -> bytes:
+    """Write `value` as JSON text in ASCII, without blanks, its keys in their own order."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def canonical(arguments: dict[str, Any]) -> bytes:
+    """Write `arguments` as the one JSON text that equal arguments share: sorted, compact, ASCII."""
+    return json.dumps(arguments, sort_keys=True, separators=(",", ":")).encode()
+
+
+def digest(kind: str, body: bytes) -> str:
+    """Return 24 hex characters that name this kind with this body."""
+    return sha256_hex(kind.encode() + b"\n" + body)[:24]

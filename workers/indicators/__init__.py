@@ -1,0 +1,1 @@
+"""From text to an indicator: types, normal forms, private addresses."""

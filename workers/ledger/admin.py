@@ -1,0 +1,317 @@
+"""The operator's side of the ledger: look a job up, wait for it, replay the dead, pause a queue.
+
+Finding jobs by what people know of them: an id, an alarm id, an event's name, an indicator's value.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, cast
+
+import msgspec
+from msgspec import Struct
+from redis import Redis
+
+from workers.core.jobs import QUEUES
+from workers.indicators.refang import refang
+from workers.ledger import keys
+from workers.ledger.connection import answering, run
+from workers.ledger.records import Entry, Head, Record, State, Suspension, read_body
+from workers.ledger.scripts import Script
+
+#: What became of one part of a request: of a job, whether it is still known or not, or of what no job came of.
+BatchState = State | Literal["forgotten", "refused"]
+
+REPLAY, DROP = Script("replay"), Script("drop")
+
+#: Bytes within which the six lines of a record end, whatever its title.
+HEAD_BYTES = 2_047
+
+#: Jobs that are read in one round trip when many are listed.
+PAGE = 200
+
+
+class LedgerAdmin:
+    """Reads and mends what the ledger holds; raises ServiceAway("redis") like the ledger itself."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+
+    def record(self, job_id: str) -> Record | None:
+        """Return what is known of a job, or None when the ledger does not (or no longer) know it."""
+        return next(self.records([job_id]), None)
+
+    def records(self, job_ids: Sequence[str]) -> Iterator[Record]:
+        """Yield the records of those jobs that the ledger knows, in the order given."""
+        for start in range(0, len(job_ids), PAGE):
+            page = job_ids[start : start + PAGE]
+            with answering():
+                pipe = self.redis.pipeline(transaction=False)
+                for job_id in page:
+                    pipe.getrange(keys.job(job_id), 0, HEAD_BYTES)
+                    pipe.hgetall(keys.progress(job_id))
+                    pipe.xrange(keys.history(job_id))
+                    for queue in QUEUES:
+                        pipe.zscore(keys.due(queue), job_id)
+                answers = pipe.execute()
+            width = 3 + len(QUEUES)
+            for index, job_id in enumerate(page):
+                head, progress, history, *scores = answers[index * width : (index + 1) * width]
+                if head:
+                    yield _record(job_id, Head.read(head), progress, history, scores)
+
+    def arguments(self, job_id: str) -> dict[str, Any] | None:
+        """Return a job's arguments, or None when the ledger does not hold them."""
+        with answering():
+            record = cast("bytes | None", self.redis.get(keys.job(job_id)))
+        return read_body(Head.read(record).body) if record else None
+
+    def outcome(self, job_id: str, *, wait_s: float = 0.0) -> Entry | None:
+        """Return the entry with which a job became done or dead, waiting up to `wait_s` seconds for it.
+
+        A job that was put off ends the wait too, since it may wait for hours: its entry has the state
+        "waiting". None: nothing happened within the time.
+        """
+        stream, last = keys.history(job_id), "0"
+        deadline = time.monotonic() + wait_s
+        while True:
+            left_ms = int((deadline - time.monotonic()) * 1000)
+            with answering():
+                # A block of 0 would be for ever; a longer one than the socket's timeout would look like an outage.
+                block = min(left_ms, 1000) if left_ms > 0 else None
+                answer = cast("list[Any]", self.redis.xread({stream: last}, block=block))
+            entries = answer[0][1] if answer else []
+            if entries:
+                entry = _entry(*entries[-1])
+                last = entries[-1][0]
+                if entry.state in ("done", "dead", "waiting"):
+                    return entry
+            if left_ms <= 0:
+                return None
+
+    def ids(self, state: State, *, most: int = PAGE, queue: str = "") -> list[str]:
+        """Return ids of jobs, newest first for done and dead ones, next due first for open ones."""
+        with answering():
+            if state in ("done", "dead"):
+                key = keys.DONE if state == "done" else keys.DEAD
+                found = cast("list[bytes]", self.redis.zrevrange(key, 0, most - 1))
+            else:
+                found = []
+                for name in (queue,) if queue else QUEUES:
+                    found += cast("list[bytes]", self.redis.zrange(keys.due(name), 0, most - 1))
+        return [job_id.decode() for job_id in found]
+
+    def replay(self, job_ids: Sequence[str], *, note: dict[str, Any], body: bytes = b"") -> list[str]:
+        """Open dead or done jobs again, with a new compressed `body` if one is given; return their ids."""
+        arguments: list[Any] = [keys.PREFIX, msgspec.json.encode(note)]
+        for job_id in job_ids:
+            arguments += (job_id, body)
+        opened = run(self.redis, REPLAY, [keys.DEAD, keys.DONE], arguments)
+        return [job_id.decode() for job_id in opened]
+
+    def drop(self, job_ids: Sequence[str]) -> int:
+        """Forget dead jobs for good; return how many there were. What is no longer dead stays."""
+        return int(run(self.redis, DROP, [keys.DEAD], [keys.PREFIX, *job_ids]))
+
+    def counts(self) -> dict[str, int]:
+        """Return the counters, `<event>:<kind>:<producer>` -> how often since the ledger began."""
+        with answering():
+            counts = cast("dict[bytes, bytes]", self.redis.hgetall(keys.COUNTS))
+        return {name.decode(): int(count) for name, count in counts.items()}
+
+    def open_jobs(self) -> dict[str, int]:
+        """Return how many jobs are open in each queue."""
+        with answering():
+            pipe = self.redis.pipeline(transaction=False)
+            for queue in QUEUES:
+                pipe.zcard(keys.due(queue))
+            return dict(zip(QUEUES, pipe.execute(), strict=True))
+
+    def batch_states(self, batch_id: str) -> list[tuple[str, BatchState]] | None:
+        """Return the jobs of one request and their states, or None when the batch is not (or no longer) known.
+
+        What was refused of it follows, by the ids that it has in the quarantine.
+        """
+        with answering():
+            text = cast("bytes | None", self.redis.get(keys.batch(batch_id)))
+            if text is None:
+                return None
+            words = text.decode().split()
+            ids = [word for word in words if not word.startswith(keys.REFUSED)]
+            pipe = self.redis.pipeline(transaction=False)
+            for job_id in ids:
+                pipe.exists(keys.job(job_id))
+                pipe.hget(keys.progress(job_id), "state")
+            answers = pipe.execute()
+        states: list[tuple[str, BatchState]] = [
+            (job_id, cast("State", (state or b"accepted").decode()) if known else "forgotten")
+            for job_id, known, state in zip(ids, answers[::2], answers[1::2], strict=True)
+        ]
+        return states + [(word.removeprefix(keys.REFUSED), "refused") for word in words[len(ids) :]]
+
+    def dead_count(self) -> int:
+        """Return how many jobs are dead."""
+        with answering():
+            return self.redis.zcard(keys.DEAD)
+
+    def dead_records(self) -> Iterator[Record]:
+        """Yield every dead letter, the newest first; the list is taken at the beginning."""
+        with answering():
+            ids = cast("list[bytes]", self.redis.zrevrange(keys.DEAD, 0, -1))
+        return self.records([job_id.decode() for job_id in ids])
+
+    def away(self, service: str) -> dict[str, str]:
+        """Return the state of a service's breaker (until, since, failures, reason); empty while it is well."""
+        with answering():
+            fields = cast("dict[bytes, bytes]", self.redis.hgetall(keys.away(service)))
+        return {name.decode(): text.decode() for name, text in fields.items()}
+
+    def pause(self, queue: str, *, workers: Sequence[str] = ()) -> None:
+        """Let nobody claim from `queue` until it is resumed; remember the `workers` that stop consuming it."""
+        with answering():
+            self.redis.sadd(keys.PAUSED, queue)
+            if workers:
+                self.redis.sadd(keys.paused_workers(queue), *workers)
+
+    def resume(self, queue: str) -> list[str]:
+        """Let workers claim from `queue` again, and judge anew how many of its jobs die.
+
+        Returns the workers that stopped consuming it when it was paused.
+        """
+        with answering():
+            pipe = self.redis.pipeline()
+            pipe.smembers(keys.paused_workers(queue))
+            pipe.delete(keys.paused_workers(queue), keys.suspended(queue), keys.recent(queue))
+            pipe.srem(keys.PAUSED, queue)
+            return sorted(name.decode() for name in pipe.execute()[0])
+
+    def stopped_workers(self, queue: str) -> list[str]:
+        """Return the workers that stopped consuming `queue` when it was paused."""
+        with answering():
+            names = cast("set[bytes]", self.redis.smembers(keys.paused_workers(queue)))
+        return sorted(name.decode() for name in names)
+
+    def suspension(self, queue: str) -> Suspension | None:
+        """Return why the ledger paused `queue` by itself, None when it did not."""
+        with answering():
+            fields = cast("dict[bytes, bytes]", self.redis.hgetall(keys.suspended(queue)))
+        if not fields:
+            return None
+        reason = str(msgspec.json.decode(fields[b"entry"]).get("reason", ""))
+        return Suspension(int(fields[b"since"]), int(fields[b"dead"]), int(fields[b"of"]), reason)
+
+    def paused(self) -> set[str]:
+        """Return the queues that are paused."""
+        with answering():
+            return {name.decode() for name in cast("set[bytes]", self.redis.smembers(keys.PAUSED))}
+
+
+def _record(
+    job_id: str,
+    head: Head,
+    progress: dict[bytes, bytes],
+    history: list[Any],
+    scores: list[float | None],
+) -> Record:
+    due = next((score for score in scores if score is not None), None)
+    since = progress.get(b"since")
+    return Record(
+        id=job_id,
+        kind=head.kind,
+        queue=head.queue,
+        producer=head.producer,
+        state=cast("State", progress.get(b"state", b"accepted").decode()),
+        title=head.title,
+        trace=head.trace,
+        accepted_ms=head.accepted_ms,
+        attempts=int(progress.get(b"attempts", 0)),
+        lost=int(progress.get(b"lost", 0)),
+        due_ms=None if due is None else int(due),
+        since_ms=None if since is None else int(since),
+        history=[_entry(*entry) for entry in history],
+    )
+
+
+def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
+    return Entry(
+        at_ms=int(entry_id.partition(b"-")[0]),
+        state=cast("State", fields[b"state"].decode()),
+        note=msgspec.json.decode(fields[b"entry"]),
+    )
+
+
+#: Jobs that one search reads at most: a few seconds of work.
+MOST_SCANNED = 20_000
+
+
+class Found(Struct, frozen=True):
+    """The ids that match, how many jobs were looked at, and whether there are more that were not."""
+
+    ids: list[str]
+    scanned: int
+    more: bool
+
+
+def search(redis: Redis, text: str, *, most: int = 50, scan: int = MOST_SCANNED) -> Found:
+    """Find up to `most` jobs that say `text` in id, title or arguments, whatever its case and however defanged.
+
+    Looks at open jobs, then dead ones, then done ones newest first, at `scan` of them at most. Raises
+    ServiceAway("redis").
+    """
+    wanted = _plain(text)
+    found: list[str] = []
+    scanned = 0
+    pages = _pages(redis, scan + 1)
+    for page in pages:
+        room = page[: scan - scanned]
+        scanned += len(room)
+        found += _matching(redis, room, text, wanted)
+        if len(found) >= most or len(room) < len(page):
+            return Found(found[:most], scanned, more=True)
+    return Found(found, scanned, more=False)
+
+
+def matches(wanted: str, title: str, arguments: Any) -> bool:
+    """Tell whether `wanted` (refanged, without case) stands in a title or in a text of the arguments."""
+    return wanted in _plain(title) or any(wanted in _plain(text) for text in _texts(arguments))
+
+
+def _matching(redis: Redis, ids: list[str], text: str, wanted: str) -> Iterator[str]:
+    with answering():
+        pipe = redis.pipeline(transaction=False)
+        for job_id in ids:
+            pipe.get(keys.job(job_id))
+        records = pipe.execute()
+    for job_id, record in zip(ids, records, strict=True):
+        if not record:
+            continue
+        head = Head.read(record)
+        if job_id.startswith(text) or matches(wanted, head.title, read_body(head.body)):
+            yield job_id
+
+
+def _pages(redis: Redis, most: int) -> Iterator[list[str]]:
+    """Yield ids by the page: open, dead, done; the newest first."""
+    for key in (*map(keys.due, QUEUES), keys.DEAD, keys.DONE):
+        for start in range(0, most, PAGE):
+            with answering():
+                page = cast("list[bytes]", redis.zrevrange(key, start, start + PAGE - 1))
+            if page:
+                yield [job_id.decode() for job_id in page]
+            if len(page) < PAGE:
+                break
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+    elif value is not None:
+        yield str(value)
+
+
+def _plain(text: str) -> str:
+    return refang(text).casefold()

@@ -1,0 +1,158 @@
+"""A connection to the ledger's Redis in which nothing blocks for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import hiredis
+import redis as redis_client
+from redis import Redis, Sentinel
+from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio import Sentinel as AsyncSentinel
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+
+from workers.core.errors import ConfigError, ServiceAway
+from workers.core.urls import shown_url
+from workers.ledger.accept import OUT_OF_MEMORY, READ_ONLY
+from workers.ledger.scripts import Script
+
+#: Seconds to connect, and to wait for an answer. Without them a half-open link holds a process for ever.
+CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 1.0, 5.0
+
+#: Where a Sentinel listens unless the URL names a port.
+SENTINEL_PORT = 26379
+
+
+def connect(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S, retries: int = 1) -> Redis:
+    """Return a client for `url`: redis://, rediss://, unix:// or sentinel://host:port,host:port/db?master=name.
+
+    It connects when it is first used. A repeated call is safe, since every script of the ledger may be run twice.
+    Raises ConfigError for a URL that cannot be read.
+    """
+    options = _options(url, answer_timeout_s, Retry(ConstantBackoff(0.1), retries))
+    with _readable(url):
+        if url.startswith("sentinel://"):
+            through: Redis = _through_sentinel(Sentinel, url, options)
+            return through
+        return Redis.from_url(url, **options)
+
+
+def connect_async(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> AsyncRedis:
+    """Return an asyncio client for `url`, with the same bounds as `connect`."""
+    options = _options(url, answer_timeout_s, AsyncRetry(ConstantBackoff(0.1), 1))
+    with _readable(url):
+        if url.startswith("sentinel://"):
+            client: AsyncRedis = _through_sentinel(AsyncSentinel, url, options)
+        else:
+            client = AsyncRedis.from_url(url, **options)
+    pool = client.connection_pool
+    pool.connection_class = type("Packing", (_Packing, pool.connection_class), {})
+    return client
+
+
+class _Packing:
+    """Writes commands in C, as the client itself does where it blocks: a fifth of the time for a batch of jobs."""
+
+    def pack_command(self, *words: Any) -> list[bytes]:
+        return [hiredis.pack_command((*words[0].split(), *words[1:]))]
+
+
+def _options(url: str, answer_timeout_s: float, retry: Retry | AsyncRetry) -> dict[str, Any]:
+    # A socket of this machine has no half-open links, and redis-py no such options for it.
+    over_network = {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
+    return {
+        "socket_timeout": answer_timeout_s,
+        "health_check_interval": 10,
+        "retry": retry,
+        "retry_on_error": [redis_client.exceptions.ConnectionError],
+        **({} if url.startswith("unix://") else over_network),
+    }
+
+
+@contextmanager
+def _readable(url: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        # An error of parsing may quote a part of the password, and so does its chain.
+        why = "in a password, / ? # and @ are written as %2F %3F %23 and %40" if "@" in url else str(error)
+        raise ConfigError(
+            f"{shown_url(url)} is no Redis URL ({why}); write redis://host:6379/0, "
+            "or sentinel://host:26379,host:26379/0?master=name",
+            field="redis_url",
+        ) from None
+
+
+def for_celery(url: str) -> tuple[str, dict[str, object]]:
+    """Return `url` as kombu spells it, and the transport options that belong to it.
+
+    Raises ConfigError for a URL that cannot be read, over which kombu would show a traceback.
+    """
+    connect(url)
+    if url.startswith("unix://"):
+        return url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1), {}
+    if not url.startswith("sentinel://"):
+        return url, {}
+    parts = urlsplit(url)
+    login, at, hosts = parts.netloc.rpartition("@")
+    nodes = (f"sentinel://{login}{at}{host}{parts.path}" for host in hosts.split(","))
+    return ";".join(nodes), {"master_name": _master(parts.query)}
+
+
+def _master(query: str) -> str:
+    return parse_qs(query).get("master", ["mymaster"])[0]
+
+
+def _through_sentinel(kind: Any, url: str, options: dict[str, Any]) -> Any:
+    parts = urlsplit(url)
+    login, _, hosts = parts.netloc.rpartition("@")
+    username, _, password = (unquote(part) for part in login.partition(":"))
+    nodes = [urlsplit(f"//{host}") for host in hosts.split(",")]
+    sentinel = kind(
+        [(node.hostname, node.port or SENTINEL_PORT) for node in nodes],
+        sentinel_kwargs={"socket_timeout": CONNECT_TIMEOUT_S},
+        username=username or None,
+        password=password or None,
+        db=int(parts.path.strip("/") or 0),
+        **options,
+    )
+    return sentinel.master_for(_master(parts.query))
+
+
+def run(redis: Redis, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
+    """Run a script by its digest, and by its text where Redis does not know it yet (or no longer, after a restart)."""
+    with answering():
+        try:
+            return redis.evalsha(script.sha, len(names), *names, *arguments)
+        except redis_client.exceptions.NoScriptError:
+            return redis.eval(script.text, len(names), *names, *arguments)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn what redis-py raises into ServiceAway("redis") with the remedy."""
+    try:
+        yield
+    except redis_client.exceptions.OutOfMemoryError as error:
+        raise ServiceAway("redis", OUT_OF_MEMORY) from error
+    except (redis_client.exceptions.AuthenticationError, redis_client.exceptions.NoPermissionError) as error:
+        raise ServiceAway(
+            "redis", f"Redis refuses our user: {str(error).rstrip('.')}; correct TQ_REDIS_URL or the ACL"
+        ) from error
+    except redis_client.exceptions.ReadOnlyError as error:
+        raise ServiceAway("redis", READ_ONLY) from error
+    except redis_client.exceptions.ResponseError as error:
+        raise ServiceAway(
+            "redis",
+            f"Redis refuses this: {str(error).rstrip('.')}. Is TQ_REDIS_URL right? tqctl check says more",
+        ) from error
+    except redis_client.exceptions.RedisError as error:
+        raise ServiceAway(
+            "redis",
+            f"Redis cannot be reached: {str(error).rstrip('.')}. Is it running, and is TQ_REDIS_URL right?",
+        ) from error

@@ -1,0 +1,76 @@
+"""Who may sync a collection, and whose turn it is to write to a LogRhythm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from redis import Redis
+from redis.exceptions import LockError, LockNotOwnedError
+
+from workers.core.errors import ServiceAway
+from workers.core.text import short
+from workers.ledger import keys
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import answering, run
+from workers.ledger.scripts import Script
+
+LOCK, UNLOCK = Script("lock"), Script("unlock")
+
+#: Seconds for which a collection stays with its job; a job that waits is looked at once a minute.
+HOLD_S = 300
+
+#: Seconds that a writer waits for its turn before the run is put off.
+TURN_WAIT_S = 120.0
+
+#: Seconds between two looks at whether it is our turn; a call takes longer than that.
+LOOK_EVERY_S = 0.01
+
+
+def hold(redis: Redis, collection: str, job_id: str) -> str:
+    """Reserve a collection for a job, or extend that; return the id of the job that has it then.
+
+    Another job loses it when it has ended.
+    """
+    names = [keys.sync_lock(short(collection))]
+    holder = run(redis, LOCK, names, [job_id, HOLD_S, ""]).decode()
+    if holder == job_id or is_open(redis, holder):
+        return str(holder)
+    # Of several jobs that find its holder ended, one takes it over.
+    return str(run(redis, LOCK, names, [job_id, HOLD_S, holder]).decode())
+
+
+def release(redis: Redis, collection: str, job_id: str) -> None:
+    """Let others sync a collection again; without effect where another job has it."""
+    run(redis, UNLOCK, [keys.sync_lock(short(collection))], [job_id])
+
+
+@contextmanager
+def turn(redis: Redis, host: str, lease_s: float) -> Iterator[None]:
+    """Be the only one who writes to a LogRhythm; two writers would deadlock in its database.
+
+    A turn ends by itself after half of a job's lease: who takes a dead worker's job finds its turn ended.
+    """
+    lock = redis.lock(
+        keys.sync_turn(short(host)), timeout=lease_s / 2, sleep=LOOK_EVERY_S, blocking_timeout=TURN_WAIT_S
+    )
+    with answering():
+        try:
+            lock.acquire()
+            mine = lock.owned()
+        except LockError:
+            mine = False
+    if not mine:
+        raise ServiceAway("logrhythm", f"others have been writing to LogRhythm for {TURN_WAIT_S:.0f} s")
+    try:
+        yield
+    finally:
+        # A call that took longer than the turn has lost it; LogRhythm then sorts the writers out with a deadlock.
+        with answering(), suppress(LockNotOwnedError):
+            lock.release()
+
+
+def is_open(redis: Redis, job_id: str) -> bool:
+    """Tell whether a job is still to be done."""
+    record = LedgerAdmin(redis).record(job_id)
+    return record is not None and record.state not in ("done", "dead")

@@ -1,0 +1,22 @@
+-- Wake a queue that has ready jobs, unless enough wake-ups wait or the queue may not be worked on.
+-- KEYS: due, wake-ups, paused, then the breakers of the services that the queue's work needs
+-- ARGV: queue, most wake-ups, jobs a wake-up, wake-up
+-- Answers how many wake-ups were woken_for.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if redis.call('SISMEMBER', KEYS[3], ARGV[1]) == 1 then
+  return 0
+end
+for i = 4, #KEYS do
+  local till = redis.call('HGET', KEYS[i], 'until')
+  if till and tonumber(till) > now then
+    return 0
+  end
+end
+local ready = redis.call('ZCOUNT', KEYS[1], '-inf', now)
+local wanted = math.min(tonumber(ARGV[2]), math.ceil(ready / ARGV[3])) - redis.call('LLEN', KEYS[2])
+for i = 1, wanted do
+  local id = 'ring-' .. ARGV[1] .. '-' .. string.format('%d', now) .. '-' .. i
+  redis.call('LPUSH', KEYS[2], (string.gsub(ARGV[4], '@wake_up@', id)))
+end
+return math.max(wanted, 0)

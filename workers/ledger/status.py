@@ -1,0 +1,240 @@
+"""The ledger at a glance: each queue, each breaker, the dead, the done, the unreadable, read in two round trips.
+
+How many jobs came to an end in each of the last minutes.
+
+What a Redis tells about itself, and what lies in its queues: facts, judged elsewhere.
+
+Whether ThreatQ and LogRhythm are set up at all: told by the workers, since a producer does not have their settings.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, cast
+
+from msgspec import Struct
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from workers.core.jobs import QUEUES
+from workers.ledger import keys
+from workers.ledger.connection import answering
+
+#: The services that have a breaker, and their names as people use them.
+SERVICES = {"threatq": "ThreatQ", "logrhythm": "LogRhythm"}
+
+#: Milliseconds in a minute and an hour.
+MINUTE_MS, HOUR_MS = 60_000, 3_600_000
+
+#: Bytes within which the first line of a record, its time of acceptance, ends.
+ACCEPTED_BYTES = 20
+
+
+class Queue(Struct, frozen=True):
+    """One queue: open jobs, those that are ready now, seconds since its next job was accepted, and if it is paused.
+
+    What is open and not ready is being worked on or put off. `wake_ups` wait in Celery's queue.
+    """
+
+    name: str
+    open: int
+    ready: int
+    oldest_s: float
+    wake_ups: int
+    paused: bool
+
+
+class Away(Struct, frozen=True):
+    """A service that is away: why, since when and until when nobody calls it (ms of Redis' clock)."""
+
+    service: str
+    reason: str
+    since_ms: int
+    until_ms: int
+    failures: int
+
+
+class Overview(Struct, frozen=True):
+    """All of it at `at_ms` of Redis' clock; `upkeep_s` is how long upkeep has been silent, None if it never ran.
+
+    `lacking` says by service what is not set up of it, "" for nothing; a service that no worker told about is absent.
+    """
+
+    at_ms: int
+    queues: list[Queue]
+    away: list[Away]
+    dead: int
+    done: int
+    done_last_minute: int
+    done_last_hour: int
+    upkeep_s: float | None
+    lacking: dict[str, str] = {}
+    quarantined: int = 0
+
+
+def overview(redis: Redis) -> Overview:
+    """Read the ledger; raises ServiceAway("redis")."""
+    with answering():
+        seconds, micros = redis.time()
+        now = seconds * 1000 + micros // 1000
+        pipe = redis.pipeline(transaction=False)
+        for queue in QUEUES:
+            pipe.zcard(keys.due(queue))
+            pipe.zcount(keys.due(queue), "-inf", now)
+            pipe.llen(keys.wake_ups(queue))
+            pipe.sismember(keys.PAUSED, queue)
+            pipe.zrange(keys.due(queue), 0, 0)
+        for service in SERVICES:
+            pipe.hgetall(keys.away(service))
+        for since in (now - MINUTE_MS, now - HOUR_MS):
+            pipe.zcount(keys.DONE, since, "+inf")
+        pipe.zcard(keys.DONE)
+        pipe.zcard(keys.DEAD)
+        pipe.zcard(keys.QUARANTINE)
+        pipe.get(keys.UPKEEP)
+        pipe.hgetall(keys.LACKING)
+        answers: list[Any] = pipe.execute()
+    per_queue = [answers[5 * at : 5 * at + 5] for at in range(len(QUEUES))]
+    *breakers, last_minute, last_hour, done, dead, quarantined, upkeep, lacking = answers[5 * len(QUEUES) :]
+    ages = _ages(redis, [first for *_, first in per_queue], now)
+    return Overview(
+        at_ms=now,
+        queues=[
+            Queue(name, open_, ready, age_s, wake_ups, bool(paused))
+            for name, (open_, ready, wake_ups, paused, _), age_s in zip(QUEUES, per_queue, ages, strict=True)
+        ],
+        away=[_away(name, one) for name, one in zip(SERVICES, breakers, strict=True) if one],
+        dead=dead,
+        done=done,
+        done_last_minute=last_minute,
+        done_last_hour=last_hour,
+        upkeep_s=None if upkeep is None else max(0.0, (now - int(upkeep)) / 1000),
+        lacking={name.decode(): why.decode() for name, why in lacking.items()},
+        quarantined=quarantined,
+    )
+
+
+def _ages(redis: Redis, firsts: list[list[bytes]], now: int) -> list[float]:
+    """Return the seconds since the job that is due first was accepted, 0 where there is none."""
+    with answering():
+        pipe = redis.pipeline(transaction=False)
+        for first in firsts:
+            pipe.getrange(keys.job(first[0].decode() if first else ""), 0, ACCEPTED_BYTES)
+        beginnings = [beginning.partition(b"\n")[0] for beginning in pipe.execute()]
+    return [max(0.0, (now - int(accepted)) / 1000) if accepted else 0.0 for accepted in beginnings]
+
+
+def _away(service: str, fields: dict[bytes, bytes]) -> Away:
+    def number(name: bytes) -> int:
+        return int(fields.get(name, b"0"))
+
+    reason = fields.get(b"reason", b"").decode(errors="replace")
+    return Away(service, reason, number(b"since"), number(b"until"), number(b"failures"))
+
+
+class Minute(Struct, frozen=True):
+    """One minute by Redis's clock: when it began (ms), and how many jobs were done, dead and put off in it."""
+
+    at_ms: int
+    done: int = 0
+    dead: int = 0
+    waiting: int = 0
+
+
+def last_minutes(redis: Redis, count: int = 60) -> list[Minute]:
+    """Return the last `count` minutes, the running one last; raises ServiceAway("redis")."""
+    with answering():
+        seconds, _ = redis.time()
+        numbers = range(seconds // 60 - count + 1, seconds // 60 + 1)
+        pipe = redis.pipeline(transaction=False)
+        for number in numbers:
+            pipe.hmget(keys.minute(number), "done", "dead", "waiting")
+        answers = pipe.execute()
+    return [
+        Minute(number * 60_000, *(int(value or 0) for value in values))
+        for number, values in zip(numbers, answers, strict=True)
+    ]
+
+
+#: Messages at each end of a queue that are looked at for strangers.
+LOOKED_AT = 50
+
+#: Names that people give to a list they push raw payloads to, beside the real queues.
+LIKELY_NAMES = (*QUEUES, "celery")
+
+
+class RedisHealth(Struct, frozen=True):
+    """INFO as Redis gives it, and what needs calls of its own.
+
+    `ahead_s` is by how much its clock is ahead of ours; `fsync` and `user` are "" where it does not tell;
+    `strangers` counts, by key, items of the queues that are no messages of Celery's.
+    """
+
+    took_s: float
+    ahead_s: float
+    info: dict[str, Any]
+    fsync: str
+    user: str
+    strangers: dict[str, int]
+
+
+def health(redis: Redis) -> RedisHealth:
+    """Ask Redis; raises ServiceAway("redis") when it does not answer."""
+    with answering():
+        began = time.time()
+        seconds, micros = redis.time()
+        took_s = time.time() - began
+        ahead_s = seconds + micros / 1e6 - (began + took_s / 2)
+        info: dict[str, Any] = redis.info()
+        raw = {name: _raw(redis, name) for name in (*map(keys.wake_ups, QUEUES), *LIKELY_NAMES)}
+        strangers = {name: count for name, count in raw.items() if count}
+        return RedisHealth(took_s, ahead_s, info, _fsync(redis), _user(redis), strangers)
+
+
+def memory(redis: Redis) -> tuple[int, int]:
+    """Return the bytes that Redis uses and the most that it may use, 0 for no limit; raises ServiceAway("redis")."""
+    with answering():
+        info: dict[str, Any] = redis.info("memory")
+    return int(info["used_memory"]), int(info.get("maxmemory", 0))
+
+
+def is_message(item: bytes) -> bool:
+    """Tell whether an item of a queue is a message of Celery's protocol."""
+    try:
+        message = json.loads(item)
+    except ValueError:
+        return False
+    return isinstance(message, dict) and {"body", "headers", "properties"} <= message.keys()
+
+
+def _raw(redis: Redis, name: str) -> int:
+    """Return how many of a list's items, of those looked at, are no messages of Celery's."""
+    try:
+        length = redis.llen(name)
+        ends = {*redis.lrange(name, 0, LOOKED_AT - 1), *redis.lrange(name, -LOOKED_AT, -1)} if length else ()
+    except ResponseError:
+        # Another type of key, or one that our user may not read, is somebody else's business.
+        return 0
+    return sum(not is_message(item) for item in cast("set[bytes]", ends))
+
+
+def _fsync(redis: Redis) -> str:
+    # A managed Redis, and a user with few rights, does not tell.
+    try:
+        return str(cast("dict[str, str]", redis.config_get("appendfsync")).get("appendfsync", ""))
+    except RedisError:
+        return ""
+
+
+def _user(redis: Redis) -> str:
+    try:
+        return str(cast("Any", redis).acl_whoami())
+    except RedisError:
+        return ""
+
+
+def tell(redis: Redis, service: str, lacking: str) -> None:
+    """Say what is not set up of a service, "" for nothing; raises ServiceAway("redis")."""
+    with answering():
+        redis.hset(keys.LACKING, service, lacking)

@@ -1,0 +1,179 @@
+"""What runs tell of themselves in Redis: how far they are, and what became of them.
+
+Runs of the list sync that wait, and what for: while one does, no other run of its collection starts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import msgspec
+from msgspec import Struct
+from redis import Redis
+
+from workers.ledger import keys
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import answering
+
+#: Runs that are remembered, and seconds for which a run's progress is.
+KEEP_RUNS, KEEP_S = 1_000, 7 * 86_400
+
+#: Seconds between two notes of one list's progress.
+EVERY_S = 0.2
+
+
+class Step(Struct, frozen=True):
+    """How far a run is with one list, or, under the name "", with the collection.
+
+    `stage`: gather (rows of ThreatQ), read (the list), write (entries put in and taken out), done, failed.
+    """
+
+    stage: str
+    done: int
+    total: int | None
+
+
+class ListResult(Struct, frozen=True, kw_only=True):
+    """What a run did to one list; `entry_count` is what LogRhythm told after the last write."""
+
+    name: str
+    now: int
+    adds: int
+    deletes: int
+    after: int
+    held: int = 0
+    foreign: int = 0
+    left_out: int = 0
+    entry_count: int | None = None
+    error: str = ""
+
+
+class RunResult(Struct, frozen=True, kw_only=True):
+    """What became of a run. `status`: done, errors (some lists failed), planned (a dry run)."""
+
+    job: str
+    collection: str
+    status: str
+    method: str
+    plan: str
+    began_ms: int
+    seconds: float
+    declared: int | None
+    read: int
+    unsupported: dict[str, int] = {}
+    lists: tuple[ListResult, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def adds(self) -> int:
+        """The entries that were added to all lists."""
+        return sum(one.adds for one in self.lists)
+
+    @property
+    def deletes(self) -> int:
+        """The entries that were deleted from all lists."""
+        return sum(one.deletes for one in self.lists)
+
+
+class Progress:
+    """Notes of one run, a few a second at most."""
+
+    def __init__(self, redis: Redis, job_id: str) -> None:
+        self._redis, self._key = redis, keys.sync_progress(job_id)
+        self._noted: dict[str, tuple[str, float]] = {}
+
+    def tell(self, name: str, stage: str, done: int, total: int | None) -> None:
+        """Note how far the run is; a new stage and a reached total are always noted."""
+        before, at = self._noted.get(name, ("", 0.0))
+        if stage == before and done != total and time.monotonic() - at < EVERY_S:
+            return
+        self._noted[name] = (stage, time.monotonic())
+        with answering():
+            self._redis.hset(self._key, name, msgspec.json.encode(Step(stage, done, total)))
+            self._redis.expire(self._key, KEEP_S)
+
+
+def progress_of(redis: Redis, job_id: str) -> dict[str, Step]:
+    """Return how far a run is, by list name, the collection first; empty before it began."""
+    with answering():
+        found = cast("dict[bytes, bytes]", redis.hgetall(keys.sync_progress(job_id)))
+    return {name.decode(): msgspec.json.decode(text, type=Step) for name, text in sorted(found.items())}
+
+
+def keep_result(redis: Redis, result: RunResult) -> None:
+    """Add a run to the history."""
+    with answering():
+        redis.xadd(keys.SYNC_HISTORY, {"run": msgspec.json.encode(result)}, maxlen=KEEP_RUNS)
+
+
+def history(redis: Redis, *, most: int = 50) -> list[RunResult]:
+    """Return the last runs, newest first."""
+    with answering():
+        entries = cast("list[Any]", redis.xrevrange(keys.SYNC_HISTORY, count=most))
+    return [msgspec.json.decode(fields[b"run"], type=RunResult) for _, fields in entries]
+
+
+def now_ms(redis: Redis) -> int:
+    """Return Redis' clock."""
+    with answering():
+        seconds, micros = redis.time()
+    return seconds * 1000 + micros // 1000
+
+
+def held_count(redis: Redis) -> int:
+    """Return how many pending deletes wait for somebody to approve them."""
+    with answering():
+        found = cast("list[bytes]", redis.hvals(keys.SYNC_HELD))
+    holds = [msgspec.json.decode(text, type=_Held) for text in found]
+    return sum(not (pending.approved_ms or pending.doubt) for pending in holds)
+
+
+class _Held(Struct, frozen=True):
+    """As much of a hold as is counted."""
+
+    approved_ms: int = 0
+    doubt: str = ""
+
+
+#: Open jobs of the queue sync that are looked at: there is one for each collection, and a few by hand.
+LOOKED_AT = 200
+
+
+class WaitingRun(Struct, frozen=True):
+    """A run that has not come further since `since_ms`; `reason` is what its last try met.
+
+    `collection` is "" for a job that shall sync all of them.
+    """
+
+    job: str
+    collection: str
+    since_ms: int
+    reason: str
+
+    @property
+    def said(self) -> str:
+        """The same as a sentence."""
+        since = datetime.fromtimestamp(self.since_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+        name = self.collection or "all collections"
+        return f"the sync of {name} waits since {since} UTC (job {self.job}): {self.reason}"
+
+
+def waiting_runs(redis: Redis) -> list[WaitingRun]:
+    """Return the runs that wait, the longest first; raises ServiceAway("redis")."""
+    return sorted(_waiting(LedgerAdmin(redis)), key=lambda run: run.since_ms)
+
+
+def _waiting(admin: LedgerAdmin) -> Iterator[WaitingRun]:
+    for record in admin.records(admin.ids("accepted", most=LOOKED_AT, queue="sync")):
+        # One that is being tried again waits until it comes further.
+        arguments = admin.arguments(record.id) if record.since_ms else None
+        if record.since_ms and arguments is not None and not arguments.get("dry_run"):
+            yield WaitingRun(
+                job=record.id,
+                collection=str(arguments.get("collection", "")),
+                since_ms=record.since_ms,
+                reason=str(record.result.get("reason", "")),
+            )

@@ -1,0 +1,1 @@
+"""Decides: from indicators and list items to a plan, as pure functions of values."""

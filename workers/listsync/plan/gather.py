@@ -1,0 +1,190 @@
+"""From the rows of a data collection to the wanted entries of its lists, spilled to disk.
+
+An indicator of a data collection, as ThreatQ sends it and as far as lists need it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from workers.listsync.plan.mapping import ListFamily
+from workers.listsync.plan.naming import ListKey, ScoreBands, bucket, list_name
+from workers.listsync.plan.spill import Spill
+from workers.listsync.plan.types import Form, TypeTable
+from workers.threatq.rows import Row, whole_score
+
+#: Unusable values that are remembered for people to look at.
+SAMPLES = 5
+
+
+class _Sink(NamedTuple):
+    """Where rows of one type and score go.
+
+    A thousand such pairs meet a million rows, so that each is looked up once. `add_value` and `add_rank` go to the
+    page's, which several scores may share.
+    """
+
+    type: str
+    normal: Form
+    rank: int
+    add_value: Callable[[str], None]
+    add_rank: Callable[[int], None]
+
+
+class Gathered(Struct, frozen=True):
+    """How far a gathering has come: with it another process goes on where this one stopped.
+
+    `lists` holds for each spill its type, bucket, count and size.
+    """
+
+    read: int = 0
+    usable: int = 0
+    unsupported: dict[str, int] = {}
+    unusable: dict[str, int] = {}
+    samples: tuple[str, ...] = ()
+    lists: tuple[tuple[str, str, int, int], ...] = ()
+
+
+class Gathering:
+    """Sorts rows into lists, page by page; what fits none is counted by type.
+
+    `wanted` holds a closed `Spill` for each list that has an entry, by the list's name. `since` continues what
+    another process left in the folder.
+    """
+
+    def __init__(
+        self,
+        collection: ListFamily,
+        types: TypeTable,
+        bands: ScoreBands,
+        folder: Path,
+        *,
+        since: Gathered | None = None,
+    ) -> None:
+        self._collection = collection
+        self._types = types
+        self._bands = bands
+        self._folder = folder
+        self._spills: dict[ListKey, Spill] = {}
+        self._pages: dict[ListKey, tuple[list[str], list[int]]] = {}
+        self._sinks: dict[tuple[object, object], _Sink | None] = {}
+        since = since or Gathered()
+        #: Rows taken.
+        self.read = since.read
+        #: Rows that became an entry.
+        self.usable = since.usable
+        #: Rows of types that no list takes, by type.
+        self.unsupported: Counter[str] = Counter(since.unsupported)
+        #: Rows whose value is not one of their type, by type, and the first of them.
+        self.unusable: Counter[str] = Counter(since.unusable)
+        self.samples: list[str] = list(since.samples)
+        for type_name, bucket_name, count, size in since.lists:
+            self._open(ListKey(type_name, bucket_name), count, size)
+
+    @property
+    def wanted(self) -> dict[str, Spill]:
+        """The lists that have an entry."""
+        base_name = self._collection.base_name
+        return {list_name(base_name, key): spill for key, spill in self._spills.items()}
+
+    def take(self, rows: Iterable[Row]) -> None:
+        """Sort one page of rows into lists."""
+        sinks = self._sinks
+        for row in rows:
+            try:
+                sink = sinks[row.type, row.score]
+            except (KeyError, TypeError):
+                sink = self._sink(row)
+            if sink is None:
+                self.unsupported[row.type_name or "(no type)"] += 1
+                self.read += 1
+                continue
+            type_name, normal, rank, add_value, add_rank = sink
+            value = normal(row.value)
+            if value is None:
+                self._refuse(type_name, row.value)
+                continue
+            add_value(value)
+            add_rank(rank + time_rank(row.created_at) if row.created_at else rank)
+        self._bring_in()
+
+    def close(self) -> None:
+        """Bring everything to disk; nothing can be taken afterwards."""
+        for spill in self._spills.values():
+            spill.close()
+
+    def pause(self) -> Gathered:
+        """Bring everything to disk and return how far it is; more can be taken afterwards."""
+        self.close()
+        return Gathered(
+            read=self.read,
+            usable=self.usable,
+            unsupported=dict(self.unsupported),
+            unusable=dict(self.unusable),
+            samples=tuple(self.samples),
+            lists=tuple(
+                (key.type, key.bucket, spill.count, spill.size) for key, spill in self._spills.items()
+            ),
+        )
+
+    def _open(self, key: ListKey, count: int = 0, size: int | None = None) -> None:
+        folder = self._folder / f"list-{len(self._spills):03}"
+        caseless = self._types[key.type].caseless
+        self._spills[key] = Spill(folder, caseless=caseless, count=count, size=size)
+
+    def _bring_in(self) -> None:
+        """Put what a page had for each list into its spill."""
+        for key, (values, ranks) in self._pages.items():
+            if not values:
+                continue
+            if key not in self._spills:
+                self._open(key)
+            self._spills[key].extend(values, ranks)
+            self.usable += len(values)
+            self.read += len(values)
+            values.clear()
+            ranks.clear()
+
+    def _sink(self, row: Row) -> _Sink | None:
+        """Return where rows of this type and score go; None where no list takes them."""
+        name, sink = self._types.canonical(row.type_name), None
+        if name:
+            score = whole_score(row.score)
+            key = ListKey(name, bucket(score, self._collection.split_by, self._bands))
+            values, ranks = self._pages.setdefault(key, ([], []))
+            sink = _Sink(name, self._types[name].normal, score_rank(score), values.append, ranks.append)
+        if not isinstance(row.score, dict):
+            self._sinks[row.type, row.score] = sink
+        return sink
+
+    def _refuse(self, type_name: str, value: str) -> None:
+        self.read += 1
+        self.unusable[type_name] += 1
+        if len(self.samples) < SAMPLES:
+            self.samples.append(f"{type_name}: {value[:200]}")
+
+
+#: A rank is a score (0-10) in front of a time of 14 digits, so that it is higher for a higher score, and among equal
+#: scores for a newer indicator; both fit into 8 bytes.
+_SCORE_STEP = 10**14
+
+
+def score_rank(score: int | None) -> int:
+    """Return the part of a rank that comes from the score."""
+    return (score or 0) * _SCORE_STEP
+
+
+# A feed brings many indicators in one second, so that most times are known already.
+@lru_cache(maxsize=4096)
+def time_rank(at: str) -> int:
+    """Return the part of a rank that comes from ThreatQ's UTC text, `YYYY-MM-DD HH:MM:SS` or ISO; unreadable is 0."""
+    try:
+        return int(at[:4] + at[5:7] + at[8:10] + at[11:13] + at[14:16] + at[17:19]) if len(at) >= 19 else 0
+    except ValueError:
+        return 0

@@ -1,0 +1,213 @@
+"""What a sync is going to do, list by list: decided, counted and shown before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Names
+from collections.abc import Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from workers.listsync.plan.batches import Batches
+from workers.listsync.plan.diff import diff, fullness, trim
+from workers.listsync.plan.guard import Approval, DeleteGuard, Held, Listing, within
+from workers.listsync.plan.manifest import Manifest
+from workers.listsync.plan.mapping import ListFamily
+from workers.listsync.plan.naming import ListKey, family
+from workers.listsync.plan.spill import Spill
+from workers.listsync.plan.types import TypeTable
+
+Method = Literal["add", "full"]
+
+_NOTHING = Batches()
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """What the settings say about every list."""
+
+    method: Method = "add"
+    guard: DeleteGuard = DeleteGuard()
+    capacity: int = 1_000_000
+    foreign_entries: Literal["keep", "delete"] = "keep"
+
+
+class CollectionSource(Struct, frozen=True):
+    """What was read of a collection: the listing, how many rows fit a list, and the rest by type."""
+
+    listing: Listing
+    usable: int
+    unsupported: dict[str, int] = {}
+    unusable: dict[str, int] = {}
+    samples: tuple[str, ...] = ()
+
+
+class ListTarget(Struct, frozen=True):
+    """A list as it is: its entries on disk and what its own listing proved; absent lists have none."""
+
+    name: str
+    key: ListKey
+    present: Spill
+    listing: Listing = Listing(0, 0)
+    exists: bool = False
+
+
+class ListPlan(Struct, frozen=True, kw_only=True):
+    """What happens to one list; `adds` and `released` are all that is carried out.
+
+    `deletes` is what should go, `held` why it may not yet, `released` what goes now. `stays` counts
+    entries that left the collection and stay because the method only adds. `foreign` are entries of
+    others (the drift), `adopted` those that the manifest takes over on a first run.
+    """
+
+    id: str
+    name: str
+    type: str
+    bucket: str
+    exists: bool
+    now: int
+    wanted: int
+    adds: Batches = _NOTHING
+    deletes: Batches = _NOTHING
+    released: Batches = _NOTHING
+    held: Held | None = None
+    stays: int = 0
+    foreign: Batches = _NOTHING
+    adopted: Batches = _NOTHING
+    left_out: int = 0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def pending_id(self) -> str:
+        """What the deletes are called for an approval: the same for as long as they are the same."""
+        return _id(self.name, self.deletes.digest)
+
+    @property
+    def after(self) -> int:
+        """How many entries the list has when the plan was carried out."""
+        return self.now + self.adds.count - self.released.count
+
+    @property
+    def calls(self) -> int:
+        """How many write calls the plan takes, creating the list included."""
+        return self.adds.calls + self.released.calls + (not self.exists and self.adds.count > 0)
+
+    def fits_before_deletes(self, capacity: int) -> bool:
+        """Return whether the list can take every addition before the first delete, so that none is missed."""
+        return self.now + self.adds.count <= capacity
+
+
+class SyncPlan(Struct, frozen=True, kw_only=True):
+    """What a sync of one collection does; the id is the digest of its content."""
+
+    id: str
+    collection: str
+    method: Method
+    source: CollectionSource
+    lists: tuple[ListPlan, ...]
+
+    @property
+    def held(self) -> tuple[ListPlan, ...]:
+        """The lists whose deletes wait."""
+        return tuple(plan for plan in self.lists if plan.held)
+
+
+def lists_to_plan(
+    collection: ListFamily, types: TypeTable, wanted: Names[str], existing: Names[str]
+) -> dict[str, ListKey]:
+    """Return the lists of a family that have an entry or exist, by name.
+
+    Existing lists that nothing is wanted in any more are among them: their entries have to go.
+    """
+    names = family(collection.base_name, collection.split_by, types)
+    return {name: key for name, key in names.items() if name in wanted or name in existing}
+
+
+def plan_list(
+    target: ListTarget,
+    wanted: Spill,
+    source: CollectionSource,
+    *,
+    manifest: Manifest | None,
+    rules: Rules,
+    folder: Path,
+) -> ListPlan:
+    """Decide what happens to one list; files with the entries go into `folder`.
+
+    A `manifest` of None means that we never wrote to the list: what is wanted and there becomes ours.
+    """
+    full = rules.method == "full"
+    changes = diff(
+        wanted,
+        target.present,
+        manifest,
+        folder,
+        capacity=rules.capacity if full else None,
+        delete_foreign=rules.foreign_entries == "delete",
+    )
+    now = target.listing.read
+    deletes = changes.gone if full else _NOTHING
+    held = rules.guard.judge(
+        deletes=deletes.count, now=now, source=source.listing, usable=source.usable, target=target.listing
+    )
+    released = _NOTHING if held else deletes
+    room = max(rules.capacity - now + released.count, 0)
+    adds = trim(changes.adds, room, folder / "trimmed")
+    left_out = changes.left_out + changes.adds.count - adds.count
+    return ListPlan(
+        id=_id(target.name, rules.method, adds.digest, deletes.digest),
+        name=target.name,
+        type=target.key.type,
+        bucket=target.key.bucket,
+        exists=target.exists,
+        now=now,
+        wanted=changes.wanted,
+        adds=adds,
+        deletes=deletes,
+        released=released,
+        held=held,
+        stays=0 if full else changes.gone.count,
+        foreign=changes.foreign,
+        adopted=changes.adopted,
+        left_out=left_out,
+        warnings=_warnings(now + adds.count - released.count, left_out, rules.capacity),
+    )
+
+
+def approve(plan: ListPlan, approval: Approval, path: Path, *, caseless: bool) -> ListPlan:
+    """Return a plan that also deletes what was held in an earlier plan of the same list and then approved.
+
+    Only deletes that both plans have are let through. What nobody may approve stays held.
+    """
+    if plan.name != approval.list or plan.held is None or not plan.held.approvable:
+        return plan
+    released = within(plan.deletes, approval.deletes, path, caseless=caseless)
+    waiting = plan.deletes.count - released.count
+    held = Held(waiting, "not among the deletes that were approved", approvable=True) if waiting else None
+    return msgspec.structs.replace(plan, released=released, held=held)
+
+
+def sync_plan(
+    collection: ListFamily, source: CollectionSource, method: Method, lists: Mapping[str, ListPlan]
+) -> SyncPlan:
+    """Put the plans of a collection's lists together, in the order of their names."""
+    ordered = tuple(lists[name] for name in sorted(lists))
+    return SyncPlan(
+        id=_id(collection.name, method, *(plan.id for plan in ordered)),
+        collection=collection.name,
+        method=method,
+        source=source,
+        lists=ordered,
+    )
+
+
+def _id(*parts: str) -> str:
+    return blake2b(msgspec.json.encode(parts), digest_size=8).hexdigest()
+
+
+def _warnings(after: int, left_out: int, capacity: int) -> tuple[str, ...]:
+    nearly_full = fullness(after, capacity)
+    cut = f"{left_out:,} entries are left out: the lowest scores, then the oldest" if left_out else ""
+    return tuple(text for text in (nearly_full, cut) if text)

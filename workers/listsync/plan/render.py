@@ -1,0 +1,73 @@
+"""A plan in sentences for people, and as JSON for programs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from workers.listsync.plan.plan import ListPlan, SyncPlan
+
+
+def notes(plan: SyncPlan) -> list[str]:
+    """Return in sentences what the numbers of a plan leave open."""
+    doubt = plan.source.listing.doubt()
+    lines = [f"Nothing is deleted: ThreatQ's listing is not complete, {doubt}"] if doubt else []
+    for item in plan.lists:
+        lines += [f"{item.name}: {warning}" for warning in item.warnings]
+        if item.held:
+            advice = f"; tqctl sync approve {item.pending_id}" if item.held.approvable else ""
+            lines.append(f"{item.name}: {item.held.count:,} deletes held: {item.held.reason}{advice}")
+        if item.stays:
+            lines.append(f"{item.name}: {item.stays:,} entries left the collection and stay (method add)")
+    lines += [f"No list takes {name}: {count:,} left out" for name, count in plan.source.unsupported.items()]
+    lines += [f"Not a valid {name}: {count:,} left out" for name, count in plan.source.unusable.items()]
+    return lines
+
+
+def samples(plan: ListPlan) -> list[str]:
+    """Return a few entries of each kind of change, marked as in a diff."""
+    kinds = (("+", plan.adds), ("-", plan.deletes), ("?", plan.foreign))
+    return [f"{mark} {value}" for mark, batches in kinds for value in batches.samples]
+
+
+def as_json(plan: SyncPlan) -> bytes:
+    """Return the plan as JSON for programs."""
+    source = plan.source
+    return msgspec.json.encode(
+        {
+            "id": plan.id,
+            "collection": plan.collection,
+            "method": plan.method,
+            "declared": source.listing.declared,
+            "read": source.listing.read,
+            "complete": source.listing.complete,
+            "unsupported": source.unsupported,
+            "unusable": source.unusable,
+            "lists": [_list(item) for item in plan.lists],
+        }
+    )
+
+
+def _list(plan: ListPlan) -> dict[str, object]:
+    return {
+        "id": plan.id,
+        "name": plan.name,
+        "type": plan.type,
+        "bucket": plan.bucket,
+        "exists": plan.exists,
+        "now": plan.now,
+        "add": plan.adds.count,
+        "delete": plan.released.count,
+        "after": plan.after,
+        "held": plan.held,
+        "held_id": plan.pending_id if plan.held else None,
+        "stays": plan.stays,
+        "foreign": plan.foreign.count,
+        "left_out": plan.left_out,
+        "calls": plan.calls,
+        "warnings": plan.warnings,
+        "samples": {
+            "add": plan.adds.samples,
+            "delete": plan.deletes.samples,
+            "foreign": plan.foreign.samples,
+        },
+    }

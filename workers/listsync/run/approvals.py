@@ -1,0 +1,85 @@
+"""Deletes that the guard held: remembered until somebody approves them or they are no longer due."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import msgspec
+
+from workers.ledger import keys
+from workers.ledger.connection import answering
+from workers.ledger.sync_approvals import PendingDelete, PendingDeletes
+from workers.listsync.plan.guard import Approval, Held
+from workers.listsync.plan.manifest import digests_of
+from workers.listsync.plan.plan import ListPlan
+
+#: Seconds for which pending deletes can be approved.
+KEEP_S = 30 * 86_400
+
+
+class Approvals(PendingDeletes):
+    """Pending deletes with what a run does to them."""
+
+    def approval(self, name: str) -> Approval | None:
+        """Return what was approved for a list and not yet carried out."""
+        approved = [pending for pending in self.every() if pending.list == name and pending.approved_ms]
+        if not approved:
+            return None
+        with answering():
+            packed = cast("dict[bytes, bytes]", self._redis.hgetall(keys.sync_held(approved[-1].id)))
+        return Approval(name, {int(part): digests for part, digests in packed.items()})
+
+    def keep(self, collection: str, plan: ListPlan, *, caseless: bool, now_ms: int) -> None:
+        """Remember the deletes that `plan` holds; those of an earlier plan that nobody approved are forgotten.
+
+        The same deletes keep their id, their age and their approval.
+        """
+        self.drop(plan.name, but=plan.pending_id)
+        if plan.held is None:
+            return
+        before = next((pending for pending in self.every() if pending.id == plan.pending_id), None)
+        self._keep_digests(plan, caseless)
+        if before is None or before.doubt:
+            pending = before or _pending_delete(collection, plan, plan.held, now_ms)
+            self._put(msgspec.structs.replace(pending, doubt=""))
+
+    def doubt(self, collection: str, plan: ListPlan, held: Held, *, now_ms: int) -> None:
+        """Remember that nobody may approve deletes of this list now, and why; what was held before waits with them."""
+        before = [pending for pending in self.every() if pending.list == plan.name]
+        for pending in before or [_pending_delete(collection, plan, held, now_ms)]:
+            self._put(msgspec.structs.replace(pending, doubt=held.reason))
+
+    def _keep_digests(self, plan: ListPlan, caseless: bool) -> None:
+        """Let the digests of the deletes live on, or write them."""
+        name = keys.sync_held(plan.pending_id)
+        with answering():
+            if self._redis.expire(name, KEEP_S):
+                return
+            for part, packed in digests_of(plan.deletes.read(), caseless=caseless).items():
+                self._redis.hset(name, str(part), packed)
+            self._redis.expire(name, KEEP_S)
+
+    def _put(self, pending: PendingDelete) -> None:
+        with answering():
+            self._redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
+
+    def drop(self, name: str, *, but: str = "", approved: bool = False) -> None:
+        """Forget what is held of a list, except `but`, and except what was approved unless that is told too."""
+        for pending in self.every():
+            if pending.list == name and pending.id != but and (approved or not pending.approved_ms):
+                with answering():
+                    self._redis.hdel(keys.SYNC_HELD, pending.id)
+                    self._redis.delete(keys.sync_held(pending.id))
+
+
+def _pending_delete(collection: str, plan: ListPlan, held: Held, now_ms: int) -> PendingDelete:
+    return PendingDelete(
+        id=plan.pending_id,
+        collection=collection,
+        list=plan.name,
+        count=plan.deletes.count,
+        now=plan.now,
+        reason=held.reason,
+        samples=plan.deletes.samples,
+        since_ms=now_ms,
+    )

@@ -1,0 +1,80 @@
+"""The manifests in Redis: what we put into each list, 16 bytes an entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import cast
+
+from redis import Redis
+
+from workers.core.text import short
+from workers.ledger import keys
+from workers.ledger.connection import answering
+from workers.listsync.plan.manifest import Manifest, with_added, with_removed
+from workers.listsync.plan.spill import PARTS
+
+#: Partitions that are changed in one round trip; of a list of a million entries they take 4 MB.
+AT_ONCE = 8
+
+#: The field that holds the list's name and makes a manifest of nothing exist.
+NAME = "list"
+
+
+class StoredManifest(Mapping[int, bytes]):
+    """A manifest that is fetched partition by partition, since a large list's takes 16 MB."""
+
+    def __init__(self, redis: Redis, key: str) -> None:
+        self._redis, self._key = redis, key
+
+    def __getitem__(self, part: int) -> bytes:
+        with answering():
+            packed = cast("bytes | None", self._redis.hget(self._key, str(part)))
+        if packed is None:
+            raise KeyError(part)
+        return packed
+
+    def __iter__(self) -> Iterator[int]:
+        return (part for part in range(PARTS) if part in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Manifests:
+    """What we put into the lists of one LogRhythm. Only the run of a list's collection changes its manifest."""
+
+    def __init__(self, redis: Redis, host: str) -> None:
+        self._redis, self._host = redis, short(host)
+
+    def of(self, guid: str) -> Manifest | None:
+        """Return a list's manifest; None when we never wrote to it."""
+        key = keys.sync_manifest(self._host, guid)
+        with answering():
+            return StoredManifest(self._redis, key) if self._redis.exists(key) else None
+
+    def added(self, guid: str, name: str, digests: Manifest) -> None:
+        """Note entries as ours; to be done before they are put into the list."""
+        self._change(guid, name, digests, with_added)
+
+    def removed(self, guid: str, name: str, digests: Manifest) -> None:
+        """Forget entries; to be done after they were taken out of the list."""
+        self._change(guid, name, digests, with_removed)
+
+    def forget(self, guid: str) -> None:
+        """Forget a list."""
+        with answering():
+            self._redis.delete(keys.sync_manifest(self._host, guid))
+
+    def _change(
+        self, guid: str, name: str, digests: Manifest, change: Callable[[bytes, bytes], bytes]
+    ) -> None:
+        key = keys.sync_manifest(self._host, guid)
+        parts = sorted(digests)
+        with answering():
+            self._redis.hset(key, NAME, name)
+            for some in (parts[at : at + AT_ONCE] for at in range(0, len(parts), AT_ONCE)):
+                before = cast("list[bytes | None]", self._redis.hmget(key, list(map(str, some))))
+                with self._redis.pipeline(transaction=False) as pipe:
+                    for part, packed in zip(some, before, strict=True):
+                        pipe.hset(key, str(part), change(packed or b"", digests[part]))
+                    pipe.execute()

@@ -1,0 +1,75 @@
+"""When the next sync is due: decided in the ledger, so that two beats start one run and a restart misses none."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import structlog
+from redis import Redis
+
+from workers.core.errors import ConfigError
+from workers.core.jobs import Job
+from workers.ledger import keys
+from workers.ledger.connection import answering
+from workers.ledger.ledger import Ledger
+from workers.ledger.locks import is_open
+from workers.ledger.status import tell
+from workers.ledger.sync_runs import now_ms
+from workers.listsync.plan.settings import NEEDED
+from workers.settings.model import Settings, not_set, threatq_needs
+
+log = structlog.get_logger(__name__)
+
+#: Under which name the ledger remembers when the last scheduled sync was started, in ms of Redis' clock, and its job.
+LAST = keys.value("sync:last")
+
+
+def interval_s(settings: Settings) -> float:
+    """Return the seconds between two scheduled syncs, 0 for none; raises ConfigError below the floor."""
+    wanted, floor = settings.sync_interval_s, settings.sync_interval_floor_s
+    if wanted and wanted < floor:
+        raise ConfigError(
+            f"{wanted:g} s is less than {floor:g} s; LogRhythm's lists are not to be synced more than once an hour",
+            field="sync_interval_s",
+        )
+    return wanted
+
+
+def start_if_due(ledger: Ledger, settings: Settings) -> str | None:
+    """Start the scheduled sync of every collection if its time has come; return the job's id then.
+
+    While the last one still waits for a service or a setting, none is added to it.
+    """
+    interval = interval_s(settings)
+    if not interval or (settings.settings_from == "local" and not settings.sync_collections):
+        return None
+    now, (last, last_job) = now_ms(ledger.redis), _last(ledger.redis)
+    if last is not None and (now - last < interval * 1000 or is_open(ledger.redis, last_job)):
+        return None
+    # Whoever comes at the same moment finds the same last time, and so the same key and the same job.
+    job = Job(
+        "lists.sync",
+        {"collection": "", "dry_run": False},
+        producer="beat",
+        title="scheduled sync",
+        key=f"sync:{last}",
+    )
+    (answer,) = ledger.accept([job])
+    with answering():
+        ledger.redis.set(LAST, f"{now} {answer.id}")
+    return answer.id
+
+
+def _last(redis: Redis) -> tuple[int | None, str]:
+    """Return when the last scheduled sync was started, and its job."""
+    with answering():
+        text = cast("bytes | None", redis.get(LAST))
+    at, _, job_id = (text or b"").decode().partition(" ")
+    return (int(at) if at else None), job_id
+
+
+def tell_setup(redis: Redis, settings: Settings) -> None:
+    """Tell what is known without asking anybody; what ThreatQ's page says of LogRhythm is told by the next run."""
+    tell(redis, "threatq", not_set(settings, threatq_needs(settings)))
+    if settings.settings_from == "local":
+        tell(redis, "logrhythm", not_set(settings, NEEDED))

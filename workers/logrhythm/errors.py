@@ -1,0 +1,117 @@
+"""Every way in which LogRhythm says no, as one of our errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from workers.core.errors import (
+    BadCredentials,
+    ConfigError,
+    MissingRights,
+    Rejected,
+    ServiceAway,
+    Throttled,
+    TqError,
+)
+from workers.core.http_session import retry_after
+from workers.logrhythm.token import HOW_TO_RENEW
+
+#: Characters of LogRhythm's own words that a message repeats.
+MAX_WORDS = 500
+
+
+class InvalidOwner(ConfigError):
+    """LogRhythm does not take this person as the owner of a list."""
+
+
+class NameTaken(Rejected):
+    """A public list of this name exists already; retired ones keep their names."""
+
+
+class ListGone(Rejected):
+    """LogRhythm knows no such list; it was removed, or belongs to another LogRhythm. The next sync makes it anew."""
+
+
+class ListTooLong(Rejected):
+    """The list holds more items than the setting allows to compare; raise `sync_max_items`."""
+
+
+class Deadlock(ServiceAway):
+    """LogRhythm's database let somebody else's write win; this passes."""
+
+
+class Fault(ServiceAway):
+    """LogRhythm met an error of its own (500): on every call, or on this one list alone."""
+
+
+class Dropped(ServiceAway):
+    """The connection broke while LogRhythm was answering; whether the work was done is not known."""
+
+
+#: What a call may simply be sent again for, because every call of ours may be repeated.
+PASSING = (Deadlock, Throttled, Dropped)
+
+
+def failure(status: int, body: bytes, headers: Mapping[str, str], call: str) -> TqError | None:
+    """Return the error that this answer means, or None; `call` is method and path."""
+    if 200 <= status < 300:
+        return None
+    said = words(body)
+    answer = f"LogRhythm answers {call} with {status}" + (f": {said}" if said else "")
+    if status == 429:
+        return Throttled("logrhythm", answer, after=retry_after(headers.get("Retry-After", "")))
+    if status >= 500 and "deadlock" in said.lower():
+        return Deadlock("logrhythm", answer)
+    if status == 500:
+        return Fault("logrhythm", answer, after=retry_after(headers.get("Retry-After", "")))
+    if status >= 500 or status == 408:
+        return ServiceAway("logrhythm", answer, after=retry_after(headers.get("Retry-After", "")))
+    return _refusal(status, said, answer)
+
+
+def words(body: bytes) -> str:
+    """Return what an answer says went wrong; every field of it is optional, and it may be no JSON at all."""
+    try:
+        told: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return body.decode(errors="replace").strip()[:MAX_WORDS]
+    if not isinstance(told, dict):
+        return str(told)[:MAX_WORDS]
+    faults = told.get("validationErrors")
+    parts = [told.get("message"), told.get("details"), *(faults if isinstance(faults, list) else [])]
+    return "; ".join(str(part) for part in parts if part)[:MAX_WORDS]
+
+
+def _refusal(status: int, said: str, answer: str) -> TqError:
+    if 300 <= status < 400:
+        return ConfigError(
+            f"{answer}; give LogRhythm's own address, redirects are not followed", field="logrhythm_url"
+        )
+    if status == 400:
+        return _bad_request(said, answer)
+    if status in (401, 403):
+        return _not_allowed(status, answer)
+    kind = {404: ListGone, 409: NameTaken}.get(status, Rejected)
+    return kind(answer)
+
+
+def _bad_request(said: str, answer: str) -> TqError:
+    lowered = said.lower()
+    if "invalid owner" in lowered:
+        return InvalidOwner(answer, field="logrhythm_owner")
+    if "maxitemsthreshold" in lowered:
+        return ListTooLong(f"{answer} Raise sync_max_items, or split the collection by score")
+    return Rejected(answer)
+
+
+def _not_allowed(status: int, answer: str) -> TqError:
+    if status == 401:
+        return BadCredentials(f"is not accepted ({answer}); {HOW_TO_RENEW}", field="logrhythm_token")
+    return MissingRights(
+        f"may not do this ({answer}); the API user needs write access Public Global Administrator, and the "
+        "token must be made by a Global Administrator",
+        field="logrhythm_token",
+    )

@@ -1,0 +1,40 @@
+"""What is to be made in ThreatQ, as values: the result of thinking, and all that acting needs."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from workers.indicators.model import Attribute, Indicator
+
+
+class LeftOut(Struct, frozen=True):
+    """Something that did not become what it was sent as: what, why, and where it is kept instead.
+
+    `kept_as` is "attribute", "asset", "job" (only in the job's record) or "nothing".
+    """
+
+    what: str
+    why: str
+    kept_as: str
+
+
+class EventPlan(Struct, frozen=True):
+    """One event and everything related to it, decided and ready to be carried out.
+
+    `happened_at` is UTC as ThreatQ takes it, `YYYY-MM-DD HH:MM:SS`. `overflow` is the part of the
+    description that ThreatQ has no room for. `warnings` stay with the job and are shown.
+    """
+
+    title: str
+    type: str
+    happened_at: str
+    source: str
+    description: str = ""
+    overflow: str = ""
+    attributes: tuple[Attribute, ...] = ()
+    indicators: tuple[Indicator, ...] = ()
+    assets: tuple[str, ...] = ()
+    identities: tuple[str, ...] = ()
+    malware: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()

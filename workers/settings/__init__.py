@@ -1,0 +1,1 @@
+"""The one settings model and where its values come from."""

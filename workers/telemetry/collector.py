@@ -1,0 +1,99 @@
+"""What Prometheus is told of the ledger and of the list sync: read whenever it asks, so nothing is counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from workers.core.errors import ServiceAway
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.quarantine import Quarantine
+from workers.ledger.status import SERVICES, Overview, memory, overview
+from workers.ledger.sync_runs import RunResult, WaitingRun, held_count, history, waiting_runs
+from workers.telemetry import metrics
+
+#: One value and its labels, in the order in which they are declared.
+Sample = tuple[metrics.Declared, tuple[str, ...], float]
+
+#: Runs of the list sync that are looked through for the last one of each collection.
+RUNS = 200
+
+
+class LedgerCollector(Collector):
+    """Reads the ledger each time somebody asks for metrics."""
+
+    def __init__(self, admin: LedgerAdmin, quarantine: Quarantine) -> None:
+        self.admin = admin
+        self.quarantine = quarantine
+
+    def describe(self) -> Iterator[Metric]:
+        """Name what is collected without asking Redis."""
+        yield from map(metrics.family, metrics.LEDGER)
+
+    def collect(self) -> Iterator[Metric]:
+        """Read all of it; of a ledger that is away, say that it is."""
+        families = {declared.name: metrics.family(declared) for declared in metrics.LEDGER}
+        try:
+            samples = list(self._read())
+        except ServiceAway:
+            samples = []
+        for declared, labels, value in samples:
+            families[declared.name].add_metric(labels, value)
+        families[metrics.LEDGER_UP.name].add_metric((), 1 if samples else 0)
+        yield from families.values()
+
+    def _read(self) -> Iterator[Sample]:
+        state = overview(self.admin.redis)
+        yield from _of_overview(state)
+        for name, count in self.admin.counts().items():
+            yield metrics.JOBS, tuple(name.split(":", 2)), count
+        yield metrics.QUARANTINED, (), self.quarantine.count()
+        used, most = memory(self.admin.redis)
+        if most:
+            yield metrics.MEMORY, (), used / most
+        yield metrics.SYNC_HELD, (), held_count(self.admin.redis)
+        yield from _of_waiting(waiting_runs(self.admin.redis), state.at_ms)
+        yield from of_runs(history(self.admin.redis, most=RUNS), state.at_ms)
+
+
+def _of_overview(state: Overview) -> Iterator[Sample]:
+    for queue in state.queues:
+        yield metrics.OPEN_JOBS, (queue.name,), queue.open
+        yield metrics.READY_JOBS, (queue.name,), queue.ready
+        yield metrics.OLDEST_JOB, (queue.name,), queue.oldest_s
+        yield metrics.PAUSED, (queue.name,), queue.paused
+    away = {one.service for one in state.away}
+    for service in SERVICES:
+        yield metrics.SERVICE_AWAY, (service,), service in away
+    yield metrics.DEAD_JOBS, (), state.dead
+    if state.upkeep_s is not None:
+        yield metrics.UPKEEP_SILENT, (), state.upkeep_s
+
+
+def _of_waiting(runs: list[WaitingRun], now_ms: int) -> Iterator[Sample]:
+    # The longest come first, and count where a collection has several.
+    for collection, run in {run.collection: run for run in reversed(runs)}.items():
+        yield metrics.SYNC_WAITS, (collection,), max(0.0, (now_ms - run.since_ms) / 1000)
+
+
+def of_runs(runs: list[RunResult], now_ms: int) -> Iterator[Sample]:
+    """Yield what the last run of each collection did, and how long ago one went well; `runs` are newest first."""
+    runs = [run for run in runs if run.status != "planned"]
+    last = {run.collection: run for run in reversed(runs)}
+    well = {run.collection: run for run in reversed(runs) if run.status == "done"}
+    for collection, run in well.items():
+        ended_ms = run.began_ms + run.seconds * 1000
+        yield metrics.SYNC_AGE, (collection,), max(0.0, (now_ms - ended_ms) / 1000)
+    for collection, run in last.items():
+        yield metrics.SYNC_FAILED, (collection,), sum(1 for one in run.lists if one.error)
+        for one in run.lists:
+            yield metrics.SYNC_ENTRIES, (collection, one.name), _entries(one.entry_count, one.after)
+            changes = {"adds": one.adds, "deletes": one.deletes, "held": one.held, "left_out": one.left_out}
+            for change, count in changes.items():
+                yield metrics.SYNC_CHANGES, (collection, one.name, change), count
+
+
+def _entries(told: int | None, counted: int) -> int:
+    return counted if told is None else told

@@ -1,0 +1,79 @@
+"""What a worker measures of its own work, and the port on which it serves that and the ledger's state."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import structlog
+from prometheus_client import CollectorRegistry, start_http_server
+
+from workers.core.errors import ConfigError
+from workers.core.http_session import Observer
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import connect
+from workers.ledger.quarantine import Quarantine
+from workers.ledger.records import Claim
+from workers.settings.model import Settings
+from workers.telemetry import metrics
+from workers.telemetry.collector import LedgerCollector
+
+log = structlog.get_logger(__name__)
+
+#: Ports that are tried from the one that is set, so that several workers of a machine can share the setting.
+PORTS = 20
+
+#: Parts of a path that name one object: numbers, and LogRhythm's GUIDs.
+_IDS = re.compile(r"/(\d+|[0-9A-Fa-f]{8}-[0-9A-Fa-f-]{27})(?=/|$)")
+
+
+class Telemetry:
+    """The measurements of one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._queue_s = metrics.histogram(self.registry, metrics.QUEUE_SECONDS)
+        self._run_s = metrics.histogram(self.registry, metrics.RUN_SECONDS)
+        self._remote_s = metrics.histogram(self.registry, metrics.REMOTE_SECONDS)
+
+    def worked(self, claims: Sequence[Claim], seconds: float) -> None:
+        """Measure a round of work that has just ended."""
+        claimed_ms = (time.time() - seconds) * 1000
+        for claim in claims:
+            self._queue_s.labels(claim.kind).observe(max(0.0, (claimed_ms - claim.accepted_ms) / 1000))
+        self._run_s.labels(claims[0].queue).observe(seconds)
+
+    def calls_to(self, platform: str) -> Observer:
+        """Return what measures the calls to a platform."""
+        return partial(self._called, platform)
+
+    def _called(self, platform: str, method: str, path: str, status: int, seconds: float) -> None:
+        self._remote_s.labels(platform, operation(method, path), str(status)).observe(seconds)
+
+    def serve(self, settings: Settings) -> int | None:
+        """Serve the measurements on the port that is set, or on the next free one; return it, None where none is set.
+
+        Raises ConfigError when none of them is free.
+        """
+        first = settings.metrics_port
+        if first < 0:
+            return None
+        redis = connect(settings.redis_url, answer_timeout_s=2.0, retries=0)
+        self.registry.register(LedgerCollector(LedgerAdmin(redis), Quarantine(redis)))
+        for port in range(first, first + PORTS if first else 1):
+            try:
+                server, _ = start_http_server(port, settings.metrics_host, self.registry)
+            except OSError:
+                continue
+            log.info("metrics are told", host=settings.metrics_host, port=server.server_port)
+            return int(server.server_port)
+        raise ConfigError(
+            f"none of the {PORTS} ports from {first} is free on {settings.metrics_host}", field="metrics_port"
+        )
+
+
+def operation(method: str, path: str) -> str:
+    """Return method and path with ids as {id}, so that there are as many operations as kinds of call."""
+    return f"{method} {_IDS.sub('/{id}', path)}"

@@ -1,0 +1,110 @@
+"""Logs: key-value lines on the console or JSON lines in a rotating file, one record a line, secrets never."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from logging.handlers import RotatingFileHandler
+from typing import Any
+
+import structlog
+
+from workers.core.errors import ConfigError
+from workers.core.urls import without_passwords
+from workers.settings.model import Secret
+
+#: The guide's verbosity levels.
+LEVELS = {1: logging.WARNING, 2: logging.INFO, 3: logging.DEBUG}
+
+#: The location that means the console; it is standard error, so that standard output holds results alone.
+CONSOLE = "stdout"
+
+#: Bytes of one log file, and how many older ones are kept.
+FILE_BYTES, FILES_KEPT = 10_000_000, 5
+
+SECRET_NAME = re.compile(r"passw|secret|token|authorization|(?:api|access)[_-]?key|cookie", re.IGNORECASE)
+_BEARER = re.compile(r"(?i)\b(bearer|basic) +[\w.~+/=-]+")
+
+
+def set_up(level: int = logging.INFO, *, location: str = CONSOLE, name: str = "tq") -> None:
+    """Send the logs of this process, those of its libraries included, to `location` (a folder, or CONSOLE).
+
+    In a folder the file is `<name>.log`. Raises ConfigError when the folder is not there or not writable.
+    """
+    handler = _console() if location == CONSOLE else _file(location, name)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+
+def masked(value: Any) -> Any:
+    """Return `value` with every secret in it as stars."""
+    if isinstance(value, Secret):
+        return "***"
+    if isinstance(value, str):
+        return _BEARER.sub(r"\1 ***", without_passwords(value))
+    if isinstance(value, Mapping):
+        return {
+            name: "***" if SECRET_NAME.search(str(name)) and inner else masked(inner)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [masked(inner) for inner in value]
+    return value
+
+
+def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    masks: dict[str, Any] = masked(event)
+    return masks
+
+
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+    structlog.processors.format_exc_info,
+]
+
+
+def _console() -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    # repr() in this renderer escapes line ends, terminal controls and text direction marks.
+    handler.setFormatter(
+        _formatter(structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]))
+    )
+    return handler
+
+
+def _file(folder: str, name: str) -> logging.Handler:
+    if not os.path.isdir(folder):
+        raise ConfigError(f"{folder} is not a folder; mkdir -p {folder}", field="loglocation")
+    path = os.path.join(folder, f"{name}.log")
+    try:
+        handler = RotatingFileHandler(path, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}", field="loglocation") from error
+    handler.setFormatter(_formatter(structlog.processors.JSONRenderer(default=str)))
+    return handler
+
+
+def _formatter(renderer: Any) -> logging.Formatter:
+    formatter = structlog.stdlib.ProcessorFormatter
+    return formatter(
+        foreign_pre_chain=_SHARED,
+        processors=[formatter.remove_processors_meta, _mask, renderer],
+    )

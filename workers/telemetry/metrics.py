@@ -1,0 +1,247 @@
+"""Every metric that we give out, declared here and nowhere else; docs/metrics.md is made from it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal
+
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+#: A counter only rises and is shown with `_total`; a histogram is shown as `_bucket`, `_sum` and `_count`.
+Kind = Literal["counter", "gauge", "histogram"]
+
+
+class Declared(Struct, frozen=True):
+    """A metric: its name, its kind, what it means, what to do about it, and its labels."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    labels: tuple[str, ...] = ()
+    do: str = ""
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The names under which Prometheus knows it."""
+        if self.kind == "counter":
+            return (f"{self.name}_total",)
+        if self.kind == "histogram":
+            return tuple(f"{self.name}_{part}" for part in ("bucket", "sum", "count"))
+        return (self.name,)
+
+
+#: Read from the ledger whenever somebody asks: each worker and the HTTP entry point serve the same.
+LEDGER = (
+    LEDGER_UP := Declared(
+        "tq_ledger_up",
+        "gauge",
+        "1 while the ledger's Redis answers, else 0.",
+        do="On 0: is Redis running? tqctl check names what is wrong. Producers spool or refuse meanwhile.",
+    ),
+    JOBS := Declared(
+        "tq_jobs",
+        "counter",
+        "Jobs by what happened to them since the ledger began: event (accepted, done, dead, waiting, which is a retry, "
+        "replayed, quarantined), kind of job and producer.",
+        ("event", "kind", "door"),
+        do="When dead rises: tqctl dead list.",
+    ),
+    OPEN_JOBS := Declared(
+        "tq_open_jobs",
+        "gauge",
+        "Jobs that are accepted and neither done nor dead.",
+        ("queue",),
+        do="When it grows for long: more worker threads, or find out what is away (tqctl status).",
+    ),
+    READY_JOBS := Declared(
+        "tq_ready_jobs", "gauge", "Open jobs that wait for nothing but a worker.", ("queue",)
+    ),
+    OLDEST_JOB := Declared(
+        "tq_oldest_job_seconds",
+        "gauge",
+        "Age of the open job that is due first.",
+        ("queue",),
+        do="When it grows: is a worker there for the queue, is ThreatQ away, is the connector enabled?",
+    ),
+    PAUSED := Declared(
+        "tq_queue_paused", "gauge", "1 for a queue that an operator has paused, else 0.", ("queue",)
+    ),
+    DEAD_JOBS := Declared(
+        "tq_dead_jobs",
+        "gauge",
+        "Dead letters that wait for somebody.",
+        do="tqctl dead list, then edit, replay or drop.",
+    ),
+    QUARANTINED := Declared(
+        "tq_quarantined",
+        "gauge",
+        "Items that no producer could read and that wait for somebody.",
+        do="tqctl dead list shows them too.",
+    ),
+    SERVICE_AWAY := Declared(
+        "tq_service_away",
+        "gauge",
+        "1 while the breaker of a service (threatq, logrhythm) is open, that is while nobody calls it, else 0.",
+        ("service",),
+        do="tqctl status tells the reason; jobs wait and lose nothing.",
+    ),
+    UPKEEP_SILENT := Declared(
+        "tq_upkeep_silent_seconds",
+        "gauge",
+        "Seconds since upkeep last looked at what is due; absent if it never did.",
+        do="Above a minute: start beat, and a worker for the queue upkeep.",
+    ),
+    MEMORY := Declared(
+        "tq_redis_memory_ratio",
+        "gauge",
+        "Share of Redis' maxmemory in use, 0 to 1; absent without maxmemory.",
+        do="Above memory_percent producers refuse: raise maxmemory, drop dead jobs, lower keep_done_days.",
+    ),
+    SYNC_AGE := Declared(
+        "tq_sync_age_seconds",
+        "gauge",
+        "Seconds since a run of the list sync ended without an error.",
+        ("collection",),
+        do="When it exceeds the interval twice: tqctl status tells whether a run waits and why, tqctl sync history "
+        "what became of the others.",
+    ),
+    SYNC_WAITS := Declared(
+        "tq_sync_waiting_seconds",
+        "gauge",
+        "Seconds for which the run of a collection has come no further; absent where none waits.",
+        ("collection",),
+        do="tqctl status tells since when, which call fails and what was answered; no other run starts meanwhile.",
+    ),
+    SYNC_ENTRIES := Declared(
+        "tq_list_entries",
+        "gauge",
+        "Entries of a LogRhythm list after the last run.",
+        ("collection", "list"),
+    ),
+    SYNC_CHANGES := Declared(
+        "tq_sync_last_changes",
+        "gauge",
+        "What the last run did to a list, by change (adds, deletes, held, left_out).",
+        ("collection", "list", "change"),
+    ),
+    SYNC_FAILED := Declared(
+        "tq_sync_failed_lists",
+        "gauge",
+        "Lists that the last run could not bring up to date.",
+        ("collection",),
+        do="tqctl sync history --lists names the list and the reason.",
+    ),
+    SYNC_HELD := Declared(
+        "tq_sync_held_plans",
+        "gauge",
+        "Deletes that the guard holds back until somebody approves them.",
+        do="tqctl sync held shows them; tqctl sync approve, or correct the collection.",
+    ),
+)
+
+#: Measured by each worker of its own work.
+WORKER = (
+    QUEUE_SECONDS := Declared(
+        "tq_queue_seconds",
+        "histogram",
+        "Seconds from a job's acceptance to each time it was claimed, by this machine's clock.",
+        ("kind",),
+        do="When it grows while nothing is away: more workers or threads.",
+    ),
+    RUN_SECONDS := Declared(
+        "tq_run_seconds",
+        "histogram",
+        "Seconds from claim to settlement of what was worked on together.",
+        ("queue",),
+    ),
+    REMOTE_SECONDS := Declared(
+        "tq_remote_call_seconds",
+        "histogram",
+        "Seconds that a call to a platform took, by operation (method and path, ids as {id}) and HTTP status "
+        "(0: no answer); its count is the number of calls.",
+        ("platform", "operation", "status"),
+        do="Status 429 or 5xx: the platform is overloaded; 401 or 403: see tqctl check.",
+    ),
+)
+
+#: Measured by the HTTP entry point.
+PRODUCER = (
+    HTTP_REQUESTS := Declared(
+        "tq_http_requests", "counter", "Requests at the HTTP entry point.", ("method", "route", "status")
+    ),
+    HTTP_SECONDS := Declared(
+        "tq_http_request_seconds", "histogram", "Seconds from a request's head to its answer.", ("route",)
+    ),
+    HTTP_IN_HAND := Declared("tq_http_requests_in_hand", "gauge", "Requests that are being answered."),
+    HTTP_BYTES := Declared("tq_http_received_bytes", "counter", "Bytes of request bodies, inflated."),
+    HTTP_DUPLICATES := Declared(
+        "tq_http_duplicates", "counter", "Payloads that had been accepted before.", ("token",)
+    ),
+)
+
+#: All of them.
+ALL = (*LEDGER, *WORKER, *PRODUCER)
+
+#: Upper bounds in seconds: an accept takes a few milliseconds, a job that waits out an outage hours.
+_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+
+
+def counter(registry: CollectorRegistry, declared: Declared) -> Counter:
+    """Return a counter that `registry` gives out."""
+    return Counter(declared.name, declared.meaning, declared.labels, registry=registry)
+
+
+def gauge(registry: CollectorRegistry, declared: Declared) -> Gauge:
+    """Return a gauge that `registry` gives out."""
+    return Gauge(declared.name, declared.meaning, declared.labels, registry=registry)
+
+
+def histogram(registry: CollectorRegistry, declared: Declared) -> Histogram:
+    """Return a histogram of seconds that `registry` gives out."""
+    return Histogram(declared.name, declared.meaning, declared.labels, registry=registry, buckets=_BOUNDS)
+
+
+def family(declared: Declared) -> GaugeMetricFamily | CounterMetricFamily:
+    """Return what a collector fills with the values of one moment."""
+    make = CounterMetricFamily if declared.kind == "counter" else GaugeMetricFamily
+    return make(declared.name, declared.meaning, labels=declared.labels)
+
+
+_HEAD = """\
+# Metrics
+
+Made from `workers/telemetry/metrics.py` by `make docs`; a test fails when the two differ.
+
+Each worker serves its metrics where `TQ_METRICS_PORT` names a port; the HTTP entry point serves them at `/metrics` to a
+token with the scope `read`. `deploy/monitoring/` holds a dashboard for Grafana and alert rules for Prometheus.
+"""
+
+_PARTS = (
+    (
+        "What the ledger knows",
+        "The same from each worker and from the HTTP entry point; take `max`, not `sum`.",
+        LEDGER,
+    ),
+    ("Each worker's own work", "Add them up over the workers.", WORKER),
+    ("The HTTP entry point", "Add them up over the producers.", PRODUCER),
+)
+
+
+def table() -> str:
+    """Return the page as Markdown."""
+    lines = [_HEAD]
+    for title, remark, declared in _PARTS:
+        lines += [f"## {title}\n", f"{remark}\n", "| metric | kind | labels | meaning | what to do |"]
+        lines += ["|---|---|---|---|---|", *map(_row, declared), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(one: Declared) -> str:
+    labels = ", ".join(f"`{label}`" for label in one.labels)
+    return f"| `{one.shown[0].removesuffix('_bucket')}` | {one.kind} | {labels} | {one.meaning} | {one.do} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())

@@ -1,0 +1,221 @@
+"""One event on its way into ThreatQ: what was asked for, and what has come of it so far.
+
+What is asked of the event maker and what it answers, as values.
+
+Events: the body that creates one, and how an earlier attempt's event is found again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from workers.indicators.model import Attribute
+from workers.payload.plan import EventPlan
+from workers.threatq.client import Caller, Json
+from workers.threatq.errors import ServiceRefusal
+from workers.threatq.objects import Made, attribute_items, attributes_in, attributes_of, existing
+from workers.threatq.search import find_pages
+
+#: ThreatQ's words for the parts of a plan, where they differ.
+FIELDS = {"type_id": "type", "name": "title"}
+
+
+@dataclass(slots=True)
+class Draft:
+    """The working record of one request; `event_id` is 0 until ThreatQ holds the event.
+
+    `complete_all` asks that everything be added by calls of its own, because the event was there before;
+    `held` is then what attributes it has, None if not known.
+    """
+
+    request: EventRequest
+    related: list[Made] = field(default_factory=list)
+    instead: list[Attribute] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    refused: RejectedEvent | None = None
+    event_id: int = 0
+    complete_all: bool = False
+    held: set[tuple[str, str]] | None = None
+
+    @property
+    def plan(self) -> EventPlan:
+        """The plan that is carried out."""
+        return self.request.plan
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the event has still to be made."""
+        return not self.event_id and self.refused is None
+
+    def ids(self) -> dict[str, list[int]]:
+        """Return the ids to relate, by collection, none twice."""
+        found: dict[str, dict[int, None]] = {}
+        for thing in self.related:
+            found.setdefault(thing.collection, {})[thing.id] = None
+        return {collection: list(ids) for collection, ids in found.items()}
+
+    def body(self) -> Json:
+        """Return the item that creates this event."""
+        return body(self.request, self.instead, self.ids())
+
+    def attributes(self) -> list[Attribute]:
+        """Return every attribute that the event must have."""
+        return all_attributes(self.request, self.instead)
+
+    def keep_as_attribute(self, name: str, value: str, why: str) -> None:
+        """Keep what ThreatQ does not take as an object in the event's attributes, with a warning."""
+        self.instead.append(Attribute(name, value))
+        self.warnings.append(f"{name} {value}: {why}; kept as an attribute of the event")
+
+    def refuse(self, error: ServiceRefusal) -> None:
+        """Close the draft: ThreatQ does not take this event."""
+        blamed = next(iter(error.fields), "")
+        self.refused = RejectedEvent(str(error), FIELDS.get(blamed, blamed))
+
+    def adopt(self, row: Json) -> None:
+        """Take the event that an earlier attempt made."""
+        self.event_id = int(row["id"])
+        self.complete_all = True
+        self.held = attributes_in(row) if "attributes" in row else None
+
+    def take(self, row: Json, *, shared: bool) -> None:
+        """Take the event that ThreatQ answers with; `shared`: another payload of this batch has it too."""
+        self.event_id = int(row["id"])
+        if existing(row) or shared:
+            self.complete_all = True
+            self.warnings.append(
+                f"ThreatQ already held event {self.event_id} with this title, type and time; it was completed"
+            )
+
+    def outcome(self, link: str) -> Outcome:
+        """Return what the job's record keeps."""
+        if self.refused is not None:
+            return self.refused
+        return Done(
+            self.event_id,
+            link,
+            existing=self.complete_all,
+            indicators=tuple(made for made in self.related if made.collection == "indicators"),
+            objects=tuple(made for made in self.related if made.collection != "indicators"),
+            warnings=(*self.plan.warnings, *self.warnings),
+        )
+
+
+class EventRequest(Struct, frozen=True):
+    """One event to make for a job; `first_attempt` is False once an earlier attempt may have made it.
+
+    `blame_item`: ThreatQ has failed on it alone so often while it took others that it is this event's fault.
+    """
+
+    job_id: str
+    plan: EventPlan
+    first_attempt: bool = True
+    blame_item: bool = False
+
+
+class Done(Struct, frozen=True, tag="done"):
+    """The event is in ThreatQ with all that belongs to it; `warnings` says what became something else."""
+
+    event_id: int
+    link: str
+    existing: bool = False
+    indicators: tuple[Made, ...] = ()
+    objects: tuple[Made, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class RejectedEvent(Struct, frozen=True, tag="refused"):
+    """ThreatQ will never take this event as it is; `field` is the part of the plan that it blames, or ""."""
+
+    reason: str
+    field: str = ""
+
+
+Outcome = Done | RejectedEvent
+
+#: The attribute that tells which job made an event; one payload is one event because it is looked for.
+JOB_ATTRIBUTE = "TQ Job ID"
+
+#: How far ThreatQ's clock may be behind a detection's before an earlier attempt's event is overlooked.
+CLOCK_SKEW = dt.timedelta(days=1)
+
+_TIME = "%Y-%m-%d %H:%M:%S"
+
+
+def body(request: EventRequest, extra: Iterable[Attribute], related: Mapping[str, Sequence[int]]) -> Json:
+    """Return the item that creates the event with its attributes, source and relations."""
+    plan = request.plan
+    attributes = all_attributes(request, extra)
+    return {
+        "title": plan.title,
+        "type": {"name": plan.type},
+        "happened_at": plan.happened_at,
+        "description": plan.description,
+        "sources": [{"name": plan.source}],
+        "attributes": attribute_items(attributes, plan.source),
+        **{collection: [{"id": id_} for id_ in ids] for collection, ids in related.items() if ids},
+    }
+
+
+def all_attributes(request: EventRequest, extra: Iterable[Attribute]) -> list[Attribute]:
+    """Return the attributes that the event must have, ours first, none twice."""
+    ours = Attribute(JOB_ATTRIBUTE, request.job_id)
+    return list(dict.fromkeys((ours, *request.plan.attributes, *extra)))
+
+
+def identity(plan: EventPlan) -> tuple[str, str, str]:
+    """Return what ThreatQ may take for one and the same event (a guess of ours: title, type and time)."""
+    return plan.title, plan.type.casefold(), plan.happened_at
+
+
+def find_ours(caller: Caller, requests: Iterable[EventRequest]) -> dict[str, Json]:
+    """Return, by job id, the events that earlier attempts made; one walk for each title.
+
+    Only a title can be searched for (SPL2), so the rows are read newest first until all are found, or
+    until they are older than what is looked for. Index-backed searches lag behind and are not used.
+    """
+    by_title: dict[str, list[EventRequest]] = {}
+    for request in requests:
+        by_title.setdefault(request.plan.title, []).append(request)
+    found: dict[str, Json] = {}
+    for title, wanted in by_title.items():
+        found.update(_walk(caller, title, wanted))
+    return found
+
+
+def _walk(caller: Caller, title: str, wanted: Sequence[EventRequest]) -> dict[str, Json]:
+    jobs = {request.job_id: request.plan.happened_at for request in wanted}
+    oldest = _created_after(jobs.values())
+    found: dict[str, Json] = {}
+    for page in find_pages(caller, "events", "title", title, {"with": "attributes", "sort": "-created_at"}):
+        for row in page:
+            if _time(row) in jobs.values():
+                found.update(dict.fromkeys(_jobs_of(caller, row) & jobs.keys(), row))
+        if len(found) == len(jobs) or (page and all(str(row.get("created_at")) < oldest for row in page)):
+            break
+    return found
+
+
+def _created_after(times: Iterable[str]) -> str:
+    """Return the earliest time at which these events can have been created, "" where no such time is sure."""
+    try:
+        moments = [dt.datetime.strptime(time, _TIME).replace(tzinfo=dt.UTC) for time in times]
+    except ValueError:
+        return ""
+    if max(moments) > dt.datetime.now(dt.UTC):
+        return ""
+    return (max(min(moments), dt.datetime(2, 1, 1, tzinfo=dt.UTC)) - CLOCK_SKEW).strftime(_TIME)
+
+
+def _time(row: Json) -> str:
+    return str(row.get("happened_at", ""))[:19].replace("T", " ")
+
+
+def _jobs_of(caller: Caller, row: Json) -> set[str]:
+    """Return the ids of the jobs that an event names."""
+    pairs = attributes_in(row) if "attributes" in row else attributes_of(caller, int(row["id"]))
+    return {value for name, value in pairs if name == JOB_ATTRIBUTE}
