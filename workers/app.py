@@ -47,10 +47,10 @@ def _end_in_time() -> None:
     jobs until their leases run out. A service may still be doing what it was asked last, so the jobs may be claimed
     only after its read timeout.
     """
-    here = runtime()
-    time.sleep(here.settings.stop_within_s)
+    process = runtime()
+    time.sleep(process.settings.stop_within_s)
     try:
-        jobs = here.leases.give_back("its worker was stopped", here.settings.threatq_read_timeout_s)
+        jobs = process.leases.give_back("its worker was stopped", process.settings.threatq_read_timeout_s)
         log.warning("stopped in the middle of work", released=jobs)
     except ServiceAway as error:
         log.warning("stopped in the middle of work, its leases run out", reason=str(error))
@@ -62,7 +62,7 @@ def _log_as_worker(sender: str, **_: Any) -> None:
     _set_up_logging(f"tq-worker-{sender.partition('@')[0]}")
 
 
-# Celery sets up no logging of its own where somebody is connected here.
+# Celery sets up no logging of its own where somebody is connected process.
 @setup_logging.connect
 def _log_as_beat(**_: Any) -> None:
     if not logging.getLogger().handlers:
@@ -79,8 +79,8 @@ def _set_up_logging(name: str) -> None:
 
 @worker_ready.connect
 def _tell_metrics(**_: Any) -> None:
-    here = runtime()
-    here.telemetry.serve(here.settings)
+    process = runtime()
+    process.telemetry.serve(process.settings)
 
 
 # A worker sends its heartbeat from the loop that takes wake-ups, beat publishes its tick each second: where either

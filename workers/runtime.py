@@ -76,7 +76,7 @@ class Runtime:
         """Return the settings as LogRhythm's page has them now; None while it is disabled or not registered."""
         if self.settings.settings_from == "local":
             return self.settings
-        # Read anew each time: whoever enables the connector and then starts a sync expects it to run.
+        # Read anew each time: an administrator who enables the connector and starts a sync expects it to run.
         page = Connector(self.threatq.caller, self.settings.logrhythm_connector_name).find()
         return with_logrhythm_page(self.settings, page.fields) if page and page.is_enabled else None
 

@@ -1,4 +1,4 @@
-"""`jobs.accept`: the producer for whoever speaks Celery already and needs nothing of ours.
+"""`jobs.accept`: the producer for a sender that speaks Celery already and needs nothing of ours.
 
 What a Celery client asks for by name: accepted as through every other producer, or quarantined with the reason.
 """
@@ -34,15 +34,17 @@ _AGAIN_S = 5
 @shared_task(name=TASK, bind=True, acks_late=True, max_retries=None)
 def accept(self: Task, *positional: Any, **call: Any) -> list[str]:
     """Accept a job; return the ids, which Flower shows."""
-    here = runtime()
+    process = runtime()
     if positional:
         call = {"positional": list(positional), **call}
     try:
         return accept_call(
             call,
-            intake=from_settings(here.settings, "celery"),
-            ledger=open_ledger(here.redis, msgspec.structs.replace(here.settings, max_open_jobs=_NO_LIMIT)),
-            quarantine=Quarantine(here.redis, most=here.settings.max_quarantined),
+            intake=from_settings(process.settings, "celery"),
+            ledger=open_ledger(
+                process.redis, msgspec.structs.replace(process.settings, max_open_jobs=_NO_LIMIT)
+            ),
+            quarantine=Quarantine(process.redis, most=process.settings.max_quarantined),
         )
     except ServiceAway as error:
         raise self.retry(exc=error, countdown=_AGAIN_S) from error
@@ -51,7 +53,7 @@ def accept(self: Task, *positional: Any, **call: Any) -> list[str]:
 def accept_call(call: dict[str, Any], *, intake: Intake, ledger: Ledger, quarantine: Quarantine) -> list[str]:
     """Accept `{"job": kind, "arguments": {…}, "key": …}`; return the ids of the jobs.
 
-    What cannot be accepted goes to the quarantine, since nobody waits for an answer. Repeating it does no harm.
+    What cannot be accepted goes to the quarantine, since no sender waits for an answer. Repeating it does no harm.
     """
     try:
         jobs, bad = _read(call, intake)

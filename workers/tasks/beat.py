@@ -21,8 +21,8 @@ class Ticks(Scheduler):
         self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **kwargs: Any
     ) -> Any:
         """Send an entry's message unless its queue still holds the last one."""
-        here = runtime()
-        if here.ledger.wake_ups(entry.options["queue"]):
-            show_life(here.settings.heartbeat_file)
+        process = runtime()
+        if process.ledger.wake_ups(entry.options["queue"]):
+            show_life(process.settings.heartbeat_file)
             return self.reserve(entry) if advance else entry
         return super().apply_async(entry, producer=producer, advance=advance, **kwargs)

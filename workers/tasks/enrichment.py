@@ -13,8 +13,8 @@ from workers.tasks.queue import task_for
 
 def handle(claims: Sequence[Claim]) -> list[Settlement]:
     """Carry out each action with the private addresses as they are set now."""
-    here = runtime()
-    return carry_out(claims, here.threatq, here.dialect().private)
+    process = runtime()
+    return carry_out(claims, process.threatq, process.dialect().private)
 
 
 #: One action at a time, so that waiting analysts are served by all threads side by side.

@@ -18,10 +18,10 @@ BATCH = 100
 
 def handle(claims: Sequence[Claim]) -> list[Settlement]:
     """Make the events of `claims` as the connector's page in ThreatQ says now."""
-    here = runtime()
+    process = runtime()
     with nothing_begun():
-        page, dialect = here.page(), here.dialect()
-    return make_or_hold(claims, here.threatq, page, dialect, partial(here.leases.prove, claims))
+        page, dialect = process.page(), process.dialect()
+    return make_or_hold(claims, process.threatq, page, dialect, partial(process.leases.prove, claims))
 
 
 work = task_for(QueueHandler("events", handle, BATCH))

@@ -19,10 +19,10 @@ def task_for(consumer: QueueHandler, *, afterwards: Callable[[], object] = lambd
 
     @shared_task(name=task_name(consumer.queue))
     def work() -> int:
-        here = runtime()
-        # Measuring costs as much as a tenth of a small job, so it is done where somebody looks.
-        observe = here.telemetry.worked if here.settings.metrics_port >= 0 else observe_nothing
-        settled = consume(consumer, here.ledger, here.leases, stopping=stopping.is_set, observe=observe)
+        process = runtime()
+        # Measuring costs as much as a tenth of a small job, so it is done only where metrics are served.
+        observe = process.telemetry.worked if process.settings.metrics_port >= 0 else observe_nothing
+        settled = consume(consumer, process.ledger, process.leases, stopping=stopping.is_set, observe=observe)
         afterwards()
         return settled
 

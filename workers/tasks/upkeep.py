@@ -1,4 +1,4 @@
-"""The queue upkeep: once a second, wake what is due, whoever forgot it."""
+"""The queue upkeep: once a second, wake the workers for what is due, also where a wake-up was lost."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ RUNS = 200
 
 
 class LedgerCollector(Collector):
-    """Reads the ledger each time somebody asks for metrics."""
+    """Reads the ledger each time metrics are scraped."""
 
     def __init__(self, admin: LedgerAdmin, quarantine: Quarantine) -> None:
         self.admin = admin

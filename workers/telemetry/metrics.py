@@ -32,7 +32,7 @@ class Declared(Struct, frozen=True):
         return (self.name,)
 
 
-#: Read from the ledger whenever somebody asks: each worker and the HTTP entry point serve the same.
+#: Read from the ledger at each scrape: each worker and the HTTP entry point serve the same.
 LEDGER = (
     LEDGER_UP := Declared(
         "tq_ledger_up",
@@ -71,19 +71,19 @@ LEDGER = (
     DEAD_JOBS := Declared(
         "tq_dead_jobs",
         "gauge",
-        "Dead letters that wait for somebody.",
+        "Dead letters that wait for an operator.",
         do="tqctl dead list, then edit, replay or drop.",
     ),
     QUARANTINED := Declared(
         "tq_quarantined",
         "gauge",
-        "Items that no producer could read and that wait for somebody.",
+        "Items that no producer could read and that wait for an operator.",
         do="tqctl dead list shows them too.",
     ),
     SERVICE_AWAY := Declared(
         "tq_service_away",
         "gauge",
-        "1 while the breaker of a service (threatq, logrhythm) is open, that is while nobody calls it, else 0.",
+        "1 while the breaker of a service (threatq, logrhythm) is open, that is while no worker calls it, else 0.",
         ("service",),
         do="tqctl status tells the reason; jobs wait and lose nothing.",
     ),
@@ -136,7 +136,7 @@ LEDGER = (
     SYNC_HELD := Declared(
         "tq_sync_held_plans",
         "gauge",
-        "Deletes that the guard holds back until somebody approves them.",
+        "Deletes that the guard holds back until they are approved.",
         do="tqctl sync held shows them; tqctl sync approve, or correct the collection.",
     ),
 )

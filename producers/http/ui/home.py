@@ -1,8 +1,8 @@
-"""The first page: queues, services, the last hour, and what waits for somebody.
+"""The first page: queues, services, the last hour, and what waits for a person.
 
 The last hour as bars of an SVG: pure arithmetic, drawn by a template.
 
-The list sync: its last runs, and pending deletes that somebody may let through.
+The list sync: its last runs, and pending deletes that an operator may approve.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _service(now: Overview, service: str, name: str) -> Service:
 
 
 def pause(page_request: PageRequest) -> Response:
-    """Let nobody claim from a queue."""
+    """Stop the claiming from a queue."""
     queue = _queue(page_request)
     page_request.context.admin.pause(queue)
     return page_request.done(f"The queue {queue} is paused: jobs are accepted and wait.", "/")

@@ -27,12 +27,12 @@ from workers.core.errors import InputError, ServiceAway
 from workers.ledger import keys
 from workers.ledger.connection import answering
 
-#: Seconds after which everybody signs in again: a working day.
+#: Seconds after which a session ends: a working day.
 SESSION_S = 8 * 3600
 
 
 class Session(Struct, frozen=True):
-    """Somebody signed in: the name of the session in Redis, who it is, and what each of his forms must carry."""
+    """An open session: its name in Redis, whose token opened it, and what each of its forms must carry."""
 
     id: str
     caller: TokenHolder
@@ -103,7 +103,7 @@ class Sessions:
 
 
 def same(one: str, other: str) -> bool:
-    """Compare two texts that nobody may guess, in constant time; empty ones are never the same."""
+    """Compare two secret texts in constant time; empty ones are never the same."""
     return bool(one) and hmac.compare_digest(one.encode(), other.encode())
 
 
@@ -119,7 +119,7 @@ _MOST_FIELDS = 1_000
 
 
 class PageRequest(Struct, frozen=True):
-    """A request to the page by somebody who is signed in."""
+    """A request to the page within a session."""
 
     context: HttpContext
     sessions: Sessions
@@ -162,12 +162,12 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def view(handle: Handle) -> Endpoint:
-    """Return an endpoint for whoever is signed in."""
+    """Return an endpoint that needs a session."""
     return _endpoint(handle, scope="read")
 
 
 def action(handle: Handle) -> Endpoint:
-    """Return an endpoint for forms of somebody who may operate."""
+    """Return an endpoint for forms that need the scope `operate`."""
     return _endpoint(handle, scope="operate")
 
 

@@ -130,5 +130,5 @@ def _form(
 
 def _in_words(problem: Problem) -> Problem:
     if problem.status == 401:
-        return Problem(401, problem.code, "no such token; ask whoever set TQ_HTTP_TOKENS")
+        return Problem(401, problem.code, "no such token; ask the operator who set TQ_HTTP_TOKENS")
     return Problem(403, problem.code, "this token may not read; ask for one with the scope read")

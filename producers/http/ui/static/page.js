@@ -1,4 +1,4 @@
-// Keeps every section with data-live up to date, except one that somebody is in with the keyboard.
+// Keeps every section with data-live up to date, except one that holds the keyboard focus.
 "use strict";
 
 const EVERY_MS = 4000;
