@@ -16,7 +16,7 @@ except ConfigError as error:
     end_with(error)
 
 broker_transport_options = {
-    # With the prefix our scripts can ring: the wake-ups lie under the ledger's hash tag.
+    # With the prefix our scripts can send wake-ups: they lie under the ledger's hash tag.
     "global_keyprefix": CELERY_PREFIX,
     # Without it a half-open link freezes a worker for ever (measured: no recovery within 110 s, with it 15 s).
     "socket_timeout": 5,
@@ -56,7 +56,7 @@ task_ignore_result = True
 result_backend = None
 
 # A wake-up is acknowledged when it is taken: the ledger, not Celery, remembers what is owed, so a late
-# acknowledgement would only let killed workers' wake-ups ring twice.
+# acknowledgement would only deliver killed workers' wake-ups twice.
 task_acks_late = False
 worker_prefetch_multiplier = 1
 

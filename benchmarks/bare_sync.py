@@ -104,6 +104,6 @@ class Bare:
         self.forget(guids.values())
 
     def forget(self, guids: Iterable[str]) -> None:
-        """Remove lists, as if somebody had done so in LogRhythm."""
+        """Remove lists, as an administrator may do in LogRhythm."""
         for guid in guids:
             self.http.delete(f"{self.logrhythm}/sandbox/lists/{guid}", timeout=60).raise_for_status()

@@ -20,7 +20,7 @@ MESSAGES = 20_000
 
 
 def run() -> dict[str, Any]:
-    """Let one bridge drain what lies ready, first in a list, then in the stream."""
+    """Let one bridge take over what lies ready, first in a list, then in the stream."""
     with tempfile.TemporaryDirectory(prefix="tq-bench-") as name:
         folder = Path(name)
         server = RedisServer(folder / "redis").start()
@@ -30,7 +30,7 @@ def run() -> dict[str, Any]:
             command = Path(sys.executable).with_name("tq-redis-bridge")
             processes.start("bridge", command, "--ready-file", ready)
             until(ready.exists, within_s=30)
-            rates = [drained(client, KEYS["rpush"]), drained(client, KEYS["stream"])]
+            rates = [forwarded_per_s(client, KEYS["rpush"]), forwarded_per_s(client, KEYS["stream"])]
             assert LedgerAdmin(client).open_jobs()["events"] == 2 * MESSAGES, "a pushed payload is missing"
         server.stop()
     return {
@@ -41,8 +41,8 @@ def run() -> dict[str, Any]:
     }
 
 
-def drained(client: redis.Redis, key: str) -> int:
-    """Push in one step under a name that nobody drains, hand it over at once, and time the draining."""
+def forwarded_per_s(client: redis.Redis, key: str) -> int:
+    """Push in one step under a name that no bridge reads, rename it to the real key, and time the bridge."""
     pipe = client.pipeline(transaction=False)
     for _ in range(MESSAGES):
         if key == KEYS["stream"]:

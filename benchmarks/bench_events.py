@@ -1,4 +1,4 @@
-"""Events end to end with 10 ms of ThreatQ latency: ours, the naive way, and Celery's own no-op drain."""
+"""Events end to end with 10 ms of ThreatQ latency: ours, the naive way, and Celery's rate of empty tasks."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def run() -> dict[str, Any]:
 
 
 def with_workers() -> dict[str, Any]:
-    """Let one worker process drain payloads that wait; count, and check that each is one whole event."""
+    """Let one worker process work off payloads that wait; count, and check that each is one whole event."""
     with stage(latency_ms=LATENCY_MS) as on:
         start_worker(on)
         warm_up(on)
         let_wait(on, PAYLOADS)
         calls_before = on.threatq("GET", "calls")["total"]
-        seconds = drained(on)
+        seconds = seconds_to_finish(on)
         calls = on.threatq("GET", "calls")["total"] - calls_before
         check_account(on)
         return {
@@ -69,7 +69,7 @@ def start_worker(on: Stage, name: str = "worker") -> None:
 
 
 def let_wait(on: Stage, count: int) -> None:
-    """Accept payloads that nobody takes yet."""
+    """Accept payloads while no worker runs."""
     on.admin.pause("events")
     jobs = [Job("events.create", {"payload": payload(n)}, producer="bench") for n in range(count)]
     for start in range(0, count, 500):
@@ -77,7 +77,7 @@ def let_wait(on: Stage, count: int) -> None:
     until(lambda: not on.client.llen(keys.wake_ups("events")))
 
 
-def drained(on: Stage) -> float:
+def seconds_to_finish(on: Stage) -> float:
     """Let the workers do all that waits; return how many seconds they took."""
     on.admin.resume("events")
     on.ledger.wake("events")
@@ -139,7 +139,7 @@ def one_event(session: requests.Session, base: str, wanted: dict[str, Any]) -> N
 
 
 def celery_alone() -> float:
-    """Return no-op jobs a second that Celery drains by itself, same pool, preloaded."""
+    """Return empty tasks a second that Celery works off by itself, same pool, preloaded."""
     with stage() as on:
         module = (sys.executable, "-m")
         on.processes.start("preload", *module, "benchmarks.celery_noop", str(PAYLOADS))

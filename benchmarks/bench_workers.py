@@ -13,7 +13,15 @@ import requests
 from msgspec import structs
 
 from benchmarks.answering import MADE
-from benchmarks.bench_events import LATENCY_MS, THREADS, drained, let_wait, payload, start_worker, warm_up
+from benchmarks.bench_events import (
+    LATENCY_MS,
+    THREADS,
+    let_wait,
+    payload,
+    seconds_to_finish,
+    start_worker,
+    warm_up,
+)
 from benchmarks.measuring import Stage, cpu_s, stage
 from sandbox.launch.system import enable_connector, write_settings
 from workers.ledger import keys
@@ -36,7 +44,7 @@ def run() -> dict[str, Any]:
 
 
 def with_workers(count: int) -> dict[str, Any]:
-    """Let `count` processes drain payloads that wait, and check that each has become one event."""
+    """Let `count` processes work off payloads that wait, and check that each has become one event."""
     names = [f"worker-{number}" for number in range(count)]
     with stage() as on:
         url = answer_only(on)
@@ -46,7 +54,7 @@ def with_workers(count: int) -> dict[str, Any]:
         let_wait(on, PAYLOADS)
         pids = [on.processes.running[name].pid for name in (*names, "answering")]
         before = [cpu_s(pid) for pid in pids]
-        seconds = drained(on)
+        seconds = seconds_to_finish(on)
         *workers, threatq = [cpu_s(pid) - was for pid, was in zip(pids, before, strict=True)]
         check_account(on, url)
         return {

@@ -18,7 +18,7 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
-    # Short, so that what a killed worker held comes back while the benchmark waits.
+    # Short, so that what a killed worker had taken comes back while the benchmark waits.
     broker_transport_options={
         "visibility_timeout": 10,
         "unacked_restore_interval": 1,

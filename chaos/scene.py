@@ -233,7 +233,7 @@ class Scene:
             self.problems.append(what)
 
     def finish(self, *, within_s: float, hurry: bool) -> None:
-        """Deliver what is spooled and wait until nothing is open; in a hurry nobody waits for a second chance."""
+        """Deliver what is spooled and wait until nothing is open; in a hurry, without a job's last pause."""
 
         def nothing_open() -> bool:
             if self.spool.waiting():

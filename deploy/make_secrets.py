@@ -24,7 +24,7 @@ TEMPLATE = Path(__file__).with_name("redis") / "users.acl.template"
 #: What the services of others gave us; the files are made empty, and an empty one counts as not set.
 GIVEN = ("threatq-password", "threatq-client-secret", "logrhythm-token")
 
-#: Bytes of chance in a password: nobody types it.
+#: Random bytes in a password; no person types it.
 STRENGTH = 24
 
 
@@ -76,7 +76,7 @@ def password_of(file: Path) -> str:
 
 
 def put(file: Path, text: str) -> None:
-    """Put `text` into `file`, which nobody may change afterwards."""
+    """Put `text` into `file`, which is read-only afterwards."""
     file.unlink(missing_ok=True)
     file.write_text(text)
     file.chmod(0o444)

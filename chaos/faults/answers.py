@@ -1,4 +1,4 @@
-"""Answers that are lost: ThreatQ has done the work, and nobody heard of it or could write it down."""
+"""Answers that are lost: ThreatQ has done the work, and no worker received the answer or could record it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def killed_before_answer(scene: Scene, _chance: Random, size: Size) -> None:
         scene.until_events(more_than=made)
         scene.processes.kill("worker")
         scene.no_faults()
-    scene.say(f"killed {turns} times with {scene.events()} events made that nobody had heard of")
+    scene.say(f"killed {turns} times with {scene.events()} events made whose answer no worker had received")
     scene.start_worker()
 
 
@@ -75,7 +75,7 @@ def killed_before_ledger(scene: Scene, _chance: Random, size: Size) -> None:
     "after the events are made, ThreatQ answers questions about them with 404, then with 403",
 )
 def strange_answers(scene: Scene, _chance: Random, size: Size) -> None:
-    """Break a batch off in its middle with answers that nobody expects there."""
+    """Break a batch off in its middle with answers that are not expected there."""
     scene.start_beat()
     scene.start_worker()
     scene.fault("error", status=404, method="GET", path="/api/events/*/indicators", next=1)

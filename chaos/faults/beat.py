@@ -1,4 +1,4 @@
-"""Beat: gone, or there twice; and wake-ups that nobody hears."""
+"""Beat: gone, or there twice; and wake-ups that no worker receives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def lose_the_wake_ups(scene: Scene) -> None:
 
 @fault("beat-killed", "beat is killed hard while wake-ups get lost, and started again later")
 def beat_killed(scene: Scene, chance: Random, size: Size) -> None:
-    """Lose wake-ups without a beat that would ring again."""
+    """Lose wake-ups without a beat that would send new ones."""
     scene.start_beat()
     scene.pass_time(1)
     scene.processes.kill("beat")

@@ -13,7 +13,7 @@ fault = Scenarios()
 
 
 def wrong_clock(scene: Scene, _chance: Random, size: Size) -> None:
-    """Kill a worker and lose wake-ups, so that leases run out and beat must ring, while the worker's clock is wrong."""
+    """Kill a worker and lose wake-ups, so that leases run out and beat must act, while the worker's clock is wrong."""
     scene.start_beat(environ={"CHAOS_CLOCK_S": "0"})
     scene.start_worker()
     scene.wait_for_worker()

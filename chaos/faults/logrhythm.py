@@ -45,7 +45,7 @@ def bad_time(scene: Scene, chance: Random, size: Size, *, how: dict[str, Any]) -
 
 
 #: Name, what LogRhythm does to every call for a while, and how the sandbox is told. While our token is not taken,
-#: nobody else's queue may suffer.
+#: no other queue may suffer.
 BAD_TIMES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("logrhythm-away", "LogRhythm answers 503 in the middle of the writes", {"errors": ALWAYS}),
     (
@@ -93,9 +93,11 @@ def list_taken_away(scene: Scene, chance: Random, size: Size) -> None:
     lists.start()
 
 
-@fault("owner-gone", "the owner of our lists leaves LogRhythm in the middle, and somebody puts it right")
+@fault(
+    "owner-gone", "the owner of our lists leaves LogRhythm in the middle, and an administrator puts it right"
+)
 def owner_gone(scene: Scene, chance: Random, size: Size) -> None:
-    """Let everybody but the administrator be unknown for a while."""
+    """Let every person but the administrator be unknown for a while."""
     lists = start(scene, size)
     lists.until_writing(chance.randrange(1, 4))
     people = lists.lever("behaviour", {})["people"]

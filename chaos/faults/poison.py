@@ -1,4 +1,4 @@
-"""Poison: payloads that ThreatQ refuses, and one that kills whoever works on it."""
+"""Poison: payloads that ThreatQ refuses, and one that kills every worker that takes it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def fails_on_one(scene: Scene, _chance: Random, size: Size) -> None:
 
 @fault(
     "deadly-payload",
-    "one payload kills whoever works on it: it is dead after three workers, and nobody else is",
+    "one payload kills every worker that takes it: it is dead after three workers, and no other payload is",
     PYTHONPATH=INSIDE,
     CHAOS_DEADLY=f'"{title(DEADLY)}"',
 )

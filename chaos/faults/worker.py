@@ -39,7 +39,7 @@ def until_logged(scene: Scene, name: str, text: str) -> None:
 
 @fault("rolling-restart", "three workers are asked to stop and replaced, one after the other, under load")
 def rolling_restart(scene: Scene, chance: Random, size: Size) -> None:
-    """Replace every worker while jobs come in; nobody may lose a job or wait for a lease."""
+    """Replace every worker while jobs come in; no job may be lost or wait for a lease to run out."""
     names = [f"worker-{number}" for number in range(3)]
     pauses = [round(chance.uniform(0, 0.3), 2) for _ in names]
     scene.say(f"schedule: asked to stop so many seconds after the last jobs: {pauses}")
@@ -68,7 +68,7 @@ def rolling_restart(scene: Scene, chance: Random, size: Size) -> None:
     TQ_LEASE_S="600",
 )
 def stopped_in_hang(scene: Scene, _chance: Random, size: Size) -> None:
-    """Stop a worker whose call hangs, with leases so long that nobody could wait for their end."""
+    """Stop a worker whose call hangs, with leases far longer than the run."""
     scene.start_beat()
     scene.start_worker()
     scene.wait_for_worker()
