@@ -112,7 +112,7 @@ class _Diff:
 
     def _sort_out(self, part: int, extra: list[str]) -> None:
         """Tell entries of ours from those of others; without a manifest nothing is known to be ours."""
-        ours = unpack(self._manifest.get(part, b"")) if self._manifest else frozenset()
+        ours = unpack(self._manifest.get(part, b"")) if self._manifest is not None else frozenset()
         is_ours = [digest(value) in ours for value in extra]
         self._foreign.extend([value for value, is_it in zip(extra, is_ours, strict=True) if not is_it])
         self._gone.extend(extra if self._delete_foreign else list(compress(extra, is_ours)))
