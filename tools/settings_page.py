@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from workers.settings.model import Settings, env_name, fields
+from workers.settings.model import Settings, env_name, fields, meaning
 from workers.settings.values import accepted
 
 _HEAD = """\
@@ -35,8 +35,7 @@ def table() -> str:
 def _row(name: str, annotation: Any, default: object) -> str:
     shown = str(default).lower() if isinstance(default, bool) else str(default)
     cell = "(empty)" if default == "" else f"`{shown}`"
-    meaning = annotation.__metadata__[0].description
-    return f"| `{name}` | `{env_name(name)}` | {cell} | {accepted(annotation)} | {meaning} |"
+    return f"| `{name}` | `{env_name(name)}` | {cell} | {accepted(annotation)} | {meaning(annotation)} |"
 
 
 if __name__ == "__main__":

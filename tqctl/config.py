@@ -12,7 +12,7 @@ from tqctl.output import Grid, Shown
 from tqctl.shell import Shell, columns_of, with_pages
 from workers.core.errors import InputError, TqError
 from workers.settings.loading import Loaded
-from workers.settings.model import fields
+from workers.settings.model import fields, meaning
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def effective(loaded: Loaded) -> list[dict[str, str]]:
             "setting": name,
             "value": loaded.shown(name),
             "origin": loaded.origins.get(name, "default"),
-            "meaning": annotation.__metadata__[0].description,
+            "meaning": meaning(annotation),
         }
         for name, annotation in fields().items()
     ]

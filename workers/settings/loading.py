@@ -20,6 +20,46 @@ from workers.settings.values import Given, to_value
 OTHER_NAMES = frozenset({"TQ_CONFIG", "TQ_PAYLOAD"})
 
 
+class Loaded(Struct, frozen=True):
+    """The settings, where each one that was given came from, and where `tq.yaml` is or would be.
+
+    `warnings` are for the operator who runs the command.
+    """
+
+    settings: Settings
+    origins: dict[str, str]
+    path: Path
+    has_file: bool
+    warnings: tuple[str, ...] = ()
+
+    def shown(self, name: str) -> str:
+        """Return the value of setting `name` as it may be shown: secrets and passwords as stars."""
+        value = getattr(self.settings, name)
+        if isinstance(value, Secret):
+            return "***" if value else ""
+        if name.endswith(("_url", "_proxy")):
+            return shown_url(value)
+        return str(value).lower() if isinstance(value, bool) else without_passwords(str(value))
+
+
+def load(config_dir: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Read the settings: environment over `TQ_…_FILE` over `tq.yaml` in `config_dir` over defaults.
+
+    Raises ConfigError, which names the setting, where its value came from, and what is accepted.
+    """
+    annotations = fields()
+    path = config_path(config_dir, environ)
+    given = collect(annotations, path, environ)
+    values = {name: to_value(name, text, annotations[name]) for name, text in given.items()}
+    return Loaded(
+        settings=Settings(**values),
+        origins={name: text.origin for name, text in given.items()},
+        path=path,
+        has_file=is_there(path),
+        warnings=tuple(misspelt(annotations, environ)),
+    )
+
+
 def config_path(folder: str | Path | None, environ: Mapping[str, str]) -> Path:
     """Return where `tq.yaml` is looked for: in `folder`, else in TQ_CONFIG's, else in the current one."""
     chosen = Path(folder or environ.get("TQ_CONFIG") or ".").expanduser()
@@ -37,9 +77,9 @@ def collect(names: Collection[str], path: Path, environ: Mapping[str, str]) -> d
     """
     given = _from_file(names, path) if settings_file.is_there(path) else {}
     for name in names:
-        found = _from_environment(name, environ)
-        if found is not None:
-            given[name] = found
+        from_environment = _from_environment(name, environ)
+        if from_environment is not None:
+            given[name] = from_environment
     return given
 
 
@@ -79,43 +119,3 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> Given | None:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{variable}_FILE names {file}, which is not UTF-8 text", field=name) from error
     return Given(text.removesuffix("\n"), f"{file} ({variable}_FILE)")
-
-
-class Loaded(Struct, frozen=True):
-    """The settings, where each one that was given came from, and where `tq.yaml` is or would be.
-
-    `warnings` are for the person who runs the command.
-    """
-
-    settings: Settings
-    origins: dict[str, str]
-    path: Path
-    has_file: bool
-    warnings: tuple[str, ...] = ()
-
-    def shown(self, name: str) -> str:
-        """Return the value of setting `name` as it may be shown: secrets and passwords as stars."""
-        value = getattr(self.settings, name)
-        if isinstance(value, Secret):
-            return "***" if value else ""
-        if name.endswith(("_url", "_proxy")):
-            return shown_url(value)
-        return str(value).lower() if isinstance(value, bool) else without_passwords(str(value))
-
-
-def load(config_dir: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Loaded:
-    """Read the settings: environment over `TQ_…_FILE` over `tq.yaml` in `config_dir` over defaults.
-
-    Raises ConfigError, which names the setting, where its value came from, and what is accepted.
-    """
-    annotations = fields()
-    path = config_path(config_dir, environ)
-    given = collect(annotations, path, environ)
-    values = {name: to_value(name, one, annotations[name]) for name, one in given.items()}
-    return Loaded(
-        settings=Settings(**values),
-        origins={name: one.origin for name, one in given.items()},
-        path=path,
-        has_file=is_there(path),
-        warnings=tuple(misspelt(annotations, environ)),
-    )

@@ -8,6 +8,9 @@ from msgspec import Meta, Struct
 
 from workers.core.errors import ConfigError
 
+#: How the environment variable of a setting begins.
+PREFIX = "TQ_"
+
 
 class Secret(str):
     """Text that prints as stars; `reveal` gives it to the one place that needs it."""
@@ -24,268 +27,146 @@ class Secret(str):
         return str.__str__(self)
 
 
+class Doc(Struct, frozen=True):
+    """What a setting means, for the reference page and for the errors that ask for it."""
+
+    text: str
+
+
+#: Numbers as most settings take them; the others state their bounds themselves.
+Positive = Annotated[float, Meta(gt=0)]
+PositiveInt = Annotated[int, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0)]
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """Every setting, its default and its meaning; in the environment, `TQ_` and the name in capitals."""
 
-    redis_url: Annotated[str, Meta(description="The Redis of the ledger and the queue.")] = (
-        "redis://127.0.0.1:6379/0"
-    )
+    # fmt: off
+    redis_url: Annotated[str, Doc("The Redis of the ledger and the queue.")] = "redis://127.0.0.1:6379/0"
 
-    threatq_url: Annotated[str, Meta(description="ThreatQ, as a host name or a URL.")] = ""
-    threatq_client_id: Annotated[str, Meta(description="OAuth client id of the ThreatQ user.")] = ""
-    threatq_email: Annotated[str, Meta(description="E-mail address of the ThreatQ user.")] = ""
-    threatq_password: Annotated[Secret, Meta(description="Password of the ThreatQ user.")] = Secret("")
-    threatq_client_secret: Annotated[
-        Secret, Meta(description="Secret for the client-credentials grant; replaces e-mail and password.")
-    ] = Secret("")
-    threatq_status: Annotated[str, Meta(description="Status of indicators that we create.")] = "Review"
-    threatq_ca_file: Annotated[str, Meta(description="CA bundle (PEM) that signs ThreatQ's certificate.")] = (
-        ""
-    )
-    threatq_client_cert: Annotated[
-        str, Meta(description="Client certificate and key (one PEM file) for ThreatQ.")
-    ] = ""
-    threatq_proxy: Annotated[str, Meta(description="Proxy URL towards ThreatQ; empty: none.")] = ""
-    threatq_connect_timeout_s: Annotated[float, Meta(gt=0, description="Seconds to connect to ThreatQ.")] = (
-        3.0
-    )
-    threatq_read_timeout_s: Annotated[
-        float, Meta(gt=0, description="Seconds to wait for ThreatQ's answer.")
-    ] = 30.0
+    threatq_url: Annotated[str, Doc("ThreatQ, as a host name or a URL.")] = ""
+    threatq_client_id: Annotated[str, Doc("OAuth client id of the ThreatQ user.")] = ""
+    threatq_email: Annotated[str, Doc("E-mail address of the ThreatQ user.")] = ""
+    threatq_password: Annotated[Secret, Doc("Password of the ThreatQ user.")] = Secret("")
+    threatq_client_secret: Annotated[Secret, Doc(
+        "Secret for the client-credentials grant; replaces e-mail and password.")] = Secret("")
+    threatq_status: Annotated[str, Doc("Status of indicators that we create.")] = "Review"
+    threatq_ca_file: Annotated[str, Doc("CA bundle (PEM) that signs ThreatQ's certificate.")] = ""
+    threatq_client_cert: Annotated[str, Doc("Client certificate and key (one PEM file) for ThreatQ.")] = ""
+    threatq_proxy: Annotated[str, Doc("Proxy URL towards ThreatQ; empty: none.")] = ""
+    threatq_connect_timeout_s: Annotated[Positive, Doc("Seconds to connect to ThreatQ.")] = 3.0
+    threatq_read_timeout_s: Annotated[Positive, Doc("Seconds to wait for ThreatQ's answer.")] = 30.0
 
-    connector_name: Annotated[str, Meta(description="Name of the Events Builder connector in ThreatQ.")] = (
-        "Events Builder"
-    )
-    settings_from: Annotated[
-        Literal["threatq", "local"],
-        Meta(description="threatq: the connectors' settings in its UI; local: file and environment alone."),
-    ] = "threatq"
+    connector_name: Annotated[str, Doc("Name of the Events Builder connector in ThreatQ.")] = "Events Builder"
+    settings_from: Annotated[Literal["threatq", "local"], Doc(
+        "threatq: the connectors' settings in its UI; local: file and environment alone.")] = "threatq"
 
-    private_ips: Annotated[
-        str, Meta(description="Addresses that never become indicators: commas, dash ranges, CIDR, IPv6.")
-    ] = ""
-    private_ips_become: Annotated[
-        Literal["asset", "attribute", "drop"],
-        Meta(
-            description="What becomes of a private address: an asset and an attribute, the attribute alone, neither."
-        ),
-    ] = "asset"
-    naive_timezone: Annotated[str, Meta(description="Zone of times that name none.")] = "UTC"
-    unknown_event_type: Annotated[
-        Literal["create", "reject"],
-        Meta(description="What to do with an event type that ThreatQ does not know."),
-    ] = "create"
-    max_payload_bytes: Annotated[int, Meta(gt=0, description="Largest payload that a producer accepts.")] = (
-        1_048_576
-    )
-    max_description_chars: Annotated[
-        int, Meta(gt=0, description="Longest description that ThreatQ takes.")
-    ] = 65_500
+    private_ips: Annotated[str, Doc("Addresses that never become indicators: commas, dash ranges, CIDR, IPv6.")] = ""
+    private_ips_become: Annotated[Literal["asset", "attribute", "drop"], Doc(
+        "What becomes of a private address: an asset and an attribute, the attribute alone, neither.")] = "asset"
+    naive_timezone: Annotated[str, Doc("Zone of times that name none.")] = "UTC"
+    unknown_event_type: Annotated[Literal["create", "reject"], Doc(
+        "What to do with an event type that ThreatQ does not know.")] = "create"
+    max_payload_bytes: Annotated[PositiveInt, Doc("Largest payload that a producer accepts.")] = 1_048_576
+    max_description_chars: Annotated[PositiveInt, Doc("Longest description that ThreatQ takes.")] = 65_500
 
-    keep_done_days: Annotated[float, Meta(gt=0, description="Days for which done jobs are remembered.")] = 7.0
-    max_open_jobs: Annotated[
-        int, Meta(gt=0, description="Open jobs in one queue above which producers refuse.")
-    ] = 100_000
-    memory_percent: Annotated[
-        float,
-        Meta(gt=0, le=100, description="Percent of Redis' maxmemory in use above which producers refuse."),
-    ] = 70.0
-    accept_replicas: Annotated[
-        int, Meta(ge=0, description="Replicas of Redis that must hold a job before a producer says accepted.")
-    ] = 0
-    accept_wait_ms: Annotated[
-        int,
-        Meta(
-            gt=0,
-            le=1_000,
-            description="Milliseconds that replicas get to confirm; then the sender is asked to repeat.",
-        ),
-    ] = 500
-    lease_s: Annotated[
-        float, Meta(gt=0, description="Seconds for which a worker claims jobs before it renews.")
-    ] = 60.0
-    stop_within_s: Annotated[
-        float, Meta(gt=0, description="Seconds that a worker which is asked to stop gives its running jobs.")
-    ] = 30.0
-    spool_dir: Annotated[str, Meta(description="Folder that keeps jobs while Redis is away.")] = ""
-    heartbeat_file: Annotated[
-        str, Meta(description="File that a worker and beat touch every other second, for health checks.")
-    ] = ""
+    keep_done_days: Annotated[Positive, Doc("Days for which done jobs are remembered.")] = 7.0
+    max_open_jobs: Annotated[PositiveInt, Doc("Open jobs in one queue above which producers refuse.")] = 100_000
+    memory_percent: Annotated[float, Doc(
+        "Percent of Redis' maxmemory in use above which producers refuse."), Meta(gt=0, le=100)] = 70.0
+    accept_replicas: Annotated[Count, Doc(
+        "Replicas of Redis that must hold a job before a producer says accepted.")] = 0
+    accept_wait_ms: Annotated[int, Doc(
+        "Milliseconds that replicas get to confirm; then the sender is asked to repeat."), Meta(gt=0, le=1_000)] = 500
+    lease_s: Annotated[Positive, Doc("Seconds for which a worker claims jobs before it renews.")] = 60.0
+    stop_within_s: Annotated[Positive, Doc(
+        "Seconds that a worker which is asked to stop gives its running jobs.")] = 30.0
+    spool_dir: Annotated[str, Doc("Folder that keeps jobs while Redis is away.")] = ""
+    heartbeat_file: Annotated[str, Doc("File that a worker and beat touch every other second, for health checks.")] = ""
 
-    log_location: Annotated[
-        str,
-        Meta(description="Where workers and beat log: stdout (the console), or a folder with one file each."),
-    ] = "stdout"
-    log_verbosity: Annotated[
-        int,
-        Meta(ge=1, le=3, description="What workers and beat log: 1 warnings, 2 what is done, 3 everything."),
-    ] = 2
-    metrics_host: Annotated[
-        str, Meta(description="Address on which a worker serves its metrics, without a token.")
-    ] = "127.0.0.1"
-    metrics_port: Annotated[
-        int,
-        Meta(
-            ge=-1,
-            le=65_535,
-            description="Port on which a worker serves its metrics, or the next free one of the twenty from it; 0: any "
-            "free one, which its log names; -1: none.",
-        ),
-    ] = -1
+    log_location: Annotated[str, Doc(
+        "Where workers and beat log: stdout (the console), or a folder with one file each.")] = "stdout"
+    log_verbosity: Annotated[int, Doc(
+        "What workers and beat log: 1 warnings, 2 what is done, 3 everything."), Meta(ge=1, le=3)] = 2
+    metrics_host: Annotated[str, Doc("Address on which a worker serves its metrics, without a token.")] = "127.0.0.1"
+    metrics_port: Annotated[int, Meta(ge=-1, le=65_535), Doc(
+        "Port on which a worker serves its metrics, or the next free one of the twenty from it; "
+        "0: any free one, which its log names; -1: none.")] = -1
 
-    flower_basic_auth: Annotated[
-        Secret,
-        Meta(
-            description="Who may look at Flower, `user:password`; without it `tqctl flower` does not start."
-        ),
-    ] = Secret("")
-    flower_host: Annotated[str, Meta(description="Address on which Flower listens.")] = "127.0.0.1"
-    flower_port: Annotated[int, Meta(gt=0, le=65_535, description="Port on which Flower listens.")] = 5555
+    flower_basic_auth: Annotated[Secret, Doc(
+        "Who may look at Flower, `user:password`; without it `tqctl flower` does not start.")] = Secret("")
+    flower_host: Annotated[str, Doc("Address on which Flower listens.")] = "127.0.0.1"
+    flower_port: Annotated[int, Doc("Port on which Flower listens."), Meta(gt=0, le=65_535)] = 5555
 
-    wait_s: Annotated[
-        float, Meta(ge=0, description="Seconds that a Smart Response command waits for its outcome.")
-    ] = 25.0
+    wait_s: Annotated[NotNegative, Doc("Seconds that a Smart Response command waits for its outcome.")] = 25.0
 
-    logrhythm_connector_name: Annotated[
-        str, Meta(description="Name of the LogRhythm connector in ThreatQ.")
-    ] = "LogRhythm"
-    logrhythm_url: Annotated[
-        str, Meta(description="LogRhythm's API gateway, host or URL; port 8501 if none.")
-    ] = ""
-    logrhythm_token: Annotated[Secret, Meta(description="JW token of the LogRhythm API user.")] = Secret("")
-    logrhythm_owner: Annotated[
-        str, Meta(description="LogRhythm person who owns our lists, by the name that the console shows.")
-    ] = ""
-    logrhythm_v751: Annotated[bool, Meta(description="LogRhythm is version 7.5.1 or higher.")] = True
-    logrhythm_ca_file: Annotated[
-        str, Meta(description="CA bundle (PEM) that signs LogRhythm's certificate.")
-    ] = ""
-    logrhythm_entity: Annotated[str, Meta(description="LogRhythm entity that new lists belong to.")] = (
-        "Global Entity"
-    )
-    logrhythm_read_access: Annotated[str, Meta(description="Who may read new lists.")] = "PublicAll"
-    logrhythm_write_access: Annotated[str, Meta(description="Who may change new lists.")] = (
-        "PublicGlobalAdmin"
-    )
-    logrhythm_proxy: Annotated[str, Meta(description="Proxy URL towards LogRhythm; empty: none.")] = ""
-    logrhythm_connect_timeout_s: Annotated[
-        float, Meta(gt=0, description="Seconds to connect to LogRhythm.")
-    ] = 3.0
-    logrhythm_read_timeout_s: Annotated[
-        float, Meta(gt=0, description="Seconds to wait for LogRhythm's answer.")
-    ] = 30.0
-    logrhythm_list_timeout_s: Annotated[
-        float, Meta(gt=0, description="Seconds to wait for LogRhythm to gather a long list.")
-    ] = 300.0
+    logrhythm_connector_name: Annotated[str, Doc("Name of the LogRhythm connector in ThreatQ.")] = "LogRhythm"
+    logrhythm_url: Annotated[str, Doc("LogRhythm's API gateway, host or URL; port 8501 if none.")] = ""
+    logrhythm_token: Annotated[Secret, Doc("JW token of the LogRhythm API user.")] = Secret("")
+    logrhythm_owner: Annotated[str, Doc(
+        "LogRhythm person who owns our lists, by the name that the console shows.")] = ""
+    logrhythm_v751: Annotated[bool, Doc("LogRhythm is version 7.5.1 or higher.")] = True
+    logrhythm_ca_file: Annotated[str, Doc("CA bundle (PEM) that signs LogRhythm's certificate.")] = ""
+    logrhythm_entity: Annotated[str, Doc("LogRhythm entity that new lists belong to.")] = "Global Entity"
+    logrhythm_read_access: Annotated[str, Doc("Who may read new lists.")] = "PublicAll"
+    logrhythm_write_access: Annotated[str, Doc("Who may change new lists.")] = "PublicGlobalAdmin"
+    logrhythm_proxy: Annotated[str, Doc("Proxy URL towards LogRhythm; empty: none.")] = ""
+    logrhythm_connect_timeout_s: Annotated[Positive, Doc("Seconds to connect to LogRhythm.")] = 3.0
+    logrhythm_read_timeout_s: Annotated[Positive, Doc("Seconds to wait for LogRhythm's answer.")] = 30.0
+    logrhythm_list_timeout_s: Annotated[Positive, Doc("Seconds to wait for LogRhythm to gather a long list.")] = 300.0
 
-    sync_collections: Annotated[
-        str, Meta(description="YAML text: data collection -> baseName and splitBy.")
-    ] = ""
-    sync_method: Annotated[
-        Literal["add", "full"], Meta(description="add: only add to lists. full: also delete what left.")
-    ] = "add"
-    sync_max_items: Annotated[int, Meta(gt=0, description="Largest list that is compared.")] = 1_000_000
-    sync_list_maximum: Annotated[
-        int, Meta(gt=0, description="Entries that one list may have; the highest scores go first.")
-    ] = 1_000_000
-    sync_delete_max_count: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="Deletes above this count and above sync_delete_max_percent of a list are held.",
-        ),
-    ] = 1_000
-    sync_delete_max_percent: Annotated[
-        float, Meta(ge=0, le=100, description="Percent of a list up to which deletes are never held.")
-    ] = 20.0
-    sync_foreign_entries: Annotated[
-        Literal["keep", "delete"],
-        Meta(description="What a full sync does with entries that somebody else put into our lists."),
-    ] = "keep"
-    sync_types: Annotated[
-        str, Meta(description="YAML text: changes to the table of indicator types and LogRhythm list types.")
-    ] = ""
-    sync_score_bands: Annotated[
-        str, Meta(description="Lowest scores of Very High, High, Medium and Low.")
-    ] = "10, 9, 7, 5"
-    sync_score_zero: Annotated[
-        Literal["Not Scored", "Very Low"], Meta(description="The score range that a score of 0 belongs to.")
-    ] = "Not Scored"
+    sync_collections: Annotated[str, Doc("YAML text: data collection -> baseName and splitBy.")] = ""
+    sync_method: Annotated[Literal["add", "full"], Doc("add: only add to lists. full: also delete what left.")] = "add"
+    sync_max_items: Annotated[PositiveInt, Doc("Largest list that is compared.")] = 1_000_000
+    sync_list_maximum: Annotated[PositiveInt, Doc(
+        "Entries that one list may have; the highest scores go first.")] = 1_000_000
+    sync_delete_max_count: Annotated[Count, Doc(
+        "Deletes above this count and above sync_delete_max_percent of a list wait for approval.")] = 1_000
+    sync_delete_max_percent: Annotated[float, Doc(
+        "Percent of a list up to which deletes never wait for approval."), Meta(ge=0, le=100)] = 20.0
+    sync_foreign_entries: Annotated[Literal["keep", "delete"], Doc(
+        "What a full sync does with entries of our lists that came from elsewhere.")] = "keep"
+    sync_types: Annotated[str, Doc("YAML text: changes to the table of indicator types and LogRhythm list types.")] = ""
+    sync_score_bands: Annotated[str, Doc("Lowest scores of Very High, High, Medium and Low.")] = "10, 9, 7, 5"
+    sync_score_zero: Annotated[Literal["Not Scored", "Very Low"], Doc(
+        "The score range that a score of 0 belongs to.")] = "Not Scored"
 
-    sync_interval_s: Annotated[
-        float, Meta(ge=0, description="Seconds between two scheduled syncs, an hour at least; 0: none.")
-    ] = 3_600.0
-    sync_interval_floor_s: Annotated[
-        float, Meta(gt=0, description="Shortest interval that is accepted; lower it for rehearsals alone.")
-    ] = 3_600.0
-    sync_dir: Annotated[
-        str, Meta(description="Folder for the entries of a run, some 300 bytes each; empty: a temporary one.")
-    ] = ""
+    sync_interval_s: Annotated[NotNegative, Doc(
+        "Seconds between two scheduled syncs, an hour at least; 0: none.")] = 3_600.0
+    sync_interval_floor_s: Annotated[Positive, Doc(
+        "Shortest interval that is accepted; lower it for rehearsals alone.")] = 3_600.0
+    sync_dir: Annotated[str, Doc("Folder for the entries of a run, some 300 bytes each; empty: a temporary one.")] = ""
 
-    http_tokens: Annotated[
-        Secret,
-        Meta(
-            description="Tokens of the HTTP entry point: `name:scope+scope:token`, commas between; see docs/http.md."
-        ),
-    ] = Secret("")
-    http_host: Annotated[str, Meta(description="Address on which the HTTP entry point listens.")] = (
-        "127.0.0.1"
-    )
-    http_port: Annotated[
-        int, Meta(ge=0, le=65_535, description="Port of the HTTP entry point; 0: any free one.")
-    ] = 8070
-    http_max_body_bytes: Annotated[
-        int, Meta(gt=0, description="Largest body of one HTTP request, as sent and inflated.")
-    ] = 10_485_760
-    http_max_items: Annotated[int, Meta(gt=0, description="Most payloads in one HTTP request.")] = 1_000
-    http_max_requests: Annotated[
-        int, Meta(gt=0, description="HTTP requests in hand at a time; more are asked to come later.")
-    ] = 512
-    http_busy_status: Annotated[
-        Literal[503, 429],
-        Meta(
-            description="Status with which the HTTP entry point asks to come later; NiFi does not repeat after 429."
-        ),
-    ] = 503
-    http_requests_per_s: Annotated[
-        float,
-        Meta(gt=0, description="HTTP requests a second of one token name; more are asked to come later."),
-    ] = 2_000.0
-    http_tls_cert: Annotated[
-        str, Meta(description="Certificate chain (PEM) of the HTTP entry point; empty: plain HTTP.")
-    ] = ""
-    http_tls_key: Annotated[
-        str, Meta(description="Private key (PEM) of that certificate; empty: it is in the same file.")
-    ] = ""
-    http_tls_client_ca: Annotated[
-        str,
-        Meta(
-            description="CA (PEM); every client of the HTTP entry point must show a certificate that it signed."
-        ),
-    ] = ""
-    http_behind_tls: Annotated[
-        bool,
-        Meta(description="A proxy before the HTTP entry point speaks TLS, so that cookies may demand it."),
-    ] = False
-    http_drain_s: Annotated[
-        int,
-        Meta(gt=0, description="Seconds that HTTP requests in hand get when the producer is told to stop."),
-    ] = 30
-    max_quarantined: Annotated[
-        int, Meta(gt=0, description="Unreadable items that are kept before producers refuse.")
-    ] = 10_000
-    ingest_redis_url: Annotated[
-        str, Meta(description="The Redis that the bridge drains; empty: the ledger's.")
-    ] = ""
-    ingest_takeover_s: Annotated[
-        float, Meta(gt=0, description="Seconds of silence after which a bridge's messages go to another one.")
-    ] = 15.0
-    ingest_channel: Annotated[
-        bool,
-        Meta(
-            description="The bridge also listens to the pub/sub channel, which loses what is sent while no bridge runs."
-        ),
-    ] = True
+    http_tokens: Annotated[Secret, Doc(
+        "Tokens of the HTTP entry point: `name:scope+scope:token`, commas between; see docs/http.md.")] = Secret("")
+    http_host: Annotated[str, Doc("Address on which the HTTP entry point listens.")] = "127.0.0.1"
+    http_port: Annotated[int, Doc("Port of the HTTP entry point; 0: any free one."), Meta(ge=0, le=65_535)] = 8070
+    http_max_body_bytes: Annotated[PositiveInt, Doc(
+        "Largest body of one HTTP request, as sent and inflated.")] = 10_485_760
+    http_max_items: Annotated[PositiveInt, Doc("Most payloads in one HTTP request.")] = 1_000
+    http_max_requests: Annotated[PositiveInt, Doc(
+        "HTTP requests in hand at a time; more are asked to come later.")] = 512
+    http_busy_status: Annotated[Literal[503, 429], Doc(
+        "Status with which the HTTP entry point asks to come later; NiFi does not repeat after 429.")] = 503
+    http_requests_per_s: Annotated[Positive, Doc(
+        "HTTP requests a second of one token name; more are asked to come later.")] = 2_000.0
+    http_tls_cert: Annotated[str, Doc("Certificate chain (PEM) of the HTTP entry point; empty: plain HTTP.")] = ""
+    http_tls_key: Annotated[str, Doc("Private key (PEM) of that certificate; empty: it is in the same file.")] = ""
+    http_tls_client_ca: Annotated[str, Doc(
+        "CA (PEM); every client of the HTTP entry point must show a certificate that it signed.")] = ""
+    http_behind_tls: Annotated[bool, Doc(
+        "A proxy before the HTTP entry point speaks TLS, so that cookies may demand it.")] = False
+    http_drain_s: Annotated[PositiveInt, Doc(
+        "Seconds that HTTP requests in hand get when the producer is told to stop.")] = 30
+    max_quarantined: Annotated[PositiveInt, Doc("Unreadable items that are kept before producers refuse.")] = 10_000
+    ingest_redis_url: Annotated[str, Doc("The Redis that the bridge reads; empty: the ledger's.")] = ""
+    ingest_takeover_s: Annotated[Positive, Doc(
+        "Seconds of silence after which a bridge's messages go to another one.")] = 15.0
+    ingest_channel: Annotated[bool, Doc(
+        "The bridge also listens to the pub/sub channel, which loses what is sent while no bridge runs.")] = True
+    # fmt: on
 
     @property
     def keep_done_s(self) -> float:
@@ -296,6 +177,11 @@ class Settings(Struct, frozen=True, kw_only=True):
 def fields() -> dict[str, Any]:
     """Return the name of each setting and its annotation, in the order in which they are documented."""
     return get_type_hints(Settings, include_extras=True)
+
+
+def meaning(annotation: Any) -> str:
+    """Return what the setting with this annotation means."""
+    return next(part.text for part in annotation.__metadata__ if isinstance(part, Doc))
 
 
 def threatq_needs(settings: Settings) -> tuple[str, ...]:
@@ -322,18 +208,12 @@ def not_set(settings: Settings, names: tuple[str, ...]) -> str:
 def require(settings: Settings, *names: str) -> None:
     """Raise ConfigError that lists every one of `names` that is empty, with what it means."""
     annotations = fields()
-    lines = [
-        f"  {env_name(name)}: {annotations[name].__metadata__[0].description}"
-        for name in missing(settings, names)
-    ]
+    lines = [f"  {env_name(name)}: {meaning(annotations[name])}" for name in missing(settings, names)]
     if lines:
         raise ConfigError(
             "these settings are missing; run the command on a terminal, which asks for them, or set them in the "
             "environment or, in small letters and without TQ_, in tq.yaml:\n" + "\n".join(lines)
         )
-
-
-PREFIX = "TQ_"
 
 
 def env_name(setting: str) -> str:

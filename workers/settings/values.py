@@ -17,8 +17,15 @@ SERVICES: dict[str, int | None] = {"threatq_url": None, "logrhythm_url": 8501}
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "sentinel://")
 
 
+class Given(Struct, frozen=True):
+    """The text that was given for a setting, and where: a variable's name, or file and line."""
+
+    text: str
+    origin: str
+
+
 def to_value(name: str, given: Given, annotation: Any) -> Any:
-    """Return `given` as the type that `annotation` (Annotated with a Meta) asks for.
+    """Return `given` as the type that `annotation` (Annotated, perhaps with a Meta) asks for.
 
     Raises ConfigError that names the setting, the origin, the value, and what is accepted. Secrets are text
     and always accepted, so none is ever shown.
@@ -40,13 +47,13 @@ def to_value(name: str, given: Given, annotation: Any) -> Any:
 
 def accepted(annotation: Any) -> str:
     """Return what a setting with this annotation takes, in words."""
-    kind, meta = get_args(annotation)[:2]
+    kind = get_args(annotation)[0]
     if get_origin(kind) is Literal:
         return " or ".join(map(str, get_args(kind)))
     if kind is bool:
         return "true or false"
     if kind in (int, float):
-        return ("a whole number" if kind is int else "a number") + _bound(meta)
+        return ("a whole number" if kind is int else "a number") + _bound(annotation)
     return "text"
 
 
@@ -75,17 +82,11 @@ def _is_redis(name: str, value: Any) -> bool:
     return not name.endswith("redis_url") or not value or value.startswith(_REDIS_SCHEMES)
 
 
-def _bound(meta: Meta) -> str:
+def _bound(annotation: Any) -> str:
+    meta = next((part for part in annotation.__metadata__ if isinstance(part, Meta)), Meta())
     least = (
         f"above {meta.gt}" if meta.gt is not None else f"of at least {meta.ge}" if meta.ge is not None else ""
     )
     most = f"at most {meta.le}" if meta.le is not None else ""
     bounds = " and ".join(filter(None, (least, most)))
     return f" {bounds}" if bounds else ""
-
-
-class Given(Struct, frozen=True):
-    """The text that was given for a setting, and where: a variable's name, or file and line."""
-
-    text: str
-    origin: str

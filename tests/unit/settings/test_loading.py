@@ -10,7 +10,7 @@ from tools.settings_page import table
 from workers.core.errors import ConfigError
 from workers.ledger.connection import connect
 from workers.settings.loading import load
-from workers.settings.model import Secret, Settings, fields, require, threatq_needs
+from workers.settings.model import Secret, Settings, fields, meaning, require, threatq_needs
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ def test_no_setting_is_named_like_the_file_variant_of_another() -> None:
 
 
 def test_every_setting_says_what_it_means() -> None:
-    assert all(annotation.__metadata__[0].description for annotation in fields().values())
+    assert all(meaning(annotation) for annotation in fields().values())
 
 
 def test_the_page_of_settings_is_the_one_that_the_model_makes() -> None:
