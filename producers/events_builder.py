@@ -1,7 +1,4 @@
-"""`tq-conn-events-builder`: a detection payload becomes a job, and the job an event in ThreatQ.
-
-The options of `tq-conn-events-builder`: the guide's, as they stand there, and ours.
-"""
+"""`tq-conn-events-builder`: a detection payload becomes a job, and the job an event in ThreatQ."""
 
 from __future__ import annotations
 
@@ -17,143 +14,23 @@ from msgspec import structs, to_builtins
 from producers.cli.console import AWAY, DONE, FAILED, WRONG_INPUT, guarded, note
 from producers.cli.dry_run import calls, explain, explain_calls
 from producers.cli.first_run import CONFIGURED, FirstRun, check, is_configured, register
+from producers.cli.payload_argument import read_argument
 from producers.cli.report import Wait, report_spool, words
-from producers.enqueue import hand_over, ledger_of, spool_of
-from producers.payload_input import PlannedPayload, RefusedPayload, plan_all, read_argument
+from producers.enqueue import Handed, hand_over, ledger_of, spool_of
 from workers.core.errors import InputError
+from workers.core.jobs import Job
 from workers.core.text import printable, seconds
 from workers.core.trace import trace_of
 from workers.ledger.admin import LedgerAdmin
-from workers.payload.options import from_settings
+from workers.payload.intake import RejectedPayload, from_settings, plan_now
+from workers.payload.options import DialectOptions
+from workers.payload.options import from_settings as dialect_from
 from workers.settings.loading import Loaded, load
 from workers.settings.model import Settings
 from workers.settings.pages import EVENTS_BUILDER
 from workers.telemetry import logs
 
 log = structlog.get_logger("tq.events_builder")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
-    return guarded(partial(_run, parse(arguments)))
-
-
-def _run(options: Namespace) -> int:
-    logs.set_up(logs.LEVELS[options.verbosity], location=options.loglocation, name="tq-conn-events-builder")
-    _say_what_has_no_effect(options)
-    loaded = _load(options)
-    # An empty TQ_PAYLOAD counts as not set, but an empty -p is a payload that somebody lost.
-    argument = os.environ.get("TQ_PAYLOAD") or None if options.payload is None else options.payload
-    if options.explain:
-        return _explain(_plan(argument, loaded, options), loaded.settings, as_json=options.json)
-    if argument is None or not loaded.origins:
-        loaded = set_up(loaded)
-    if argument is None:
-        return DONE
-    return _send(_plan(argument, loaded, options), loaded, options)
-
-
-def _say_what_has_no_effect(options: Namespace) -> None:
-    if options.no_differential:
-        note("note: -d concerns exports, which this connector does not use; it changes nothing")
-    if options.external_proxy:
-        note(
-            "note: -ep is a proxy towards the internet, which this connector does not need; "
-            "for a proxy towards ThreatQ set TQ_THREATQ_PROXY"
-        )
-
-
-def _load(options: Namespace) -> Loaded:
-    loaded = load(options.config)
-    for warning in loaded.warnings:
-        log.warning(warning)
-    if not options.name:
-        return loaded
-    return structs.replace(loaded, settings=structs.replace(loaded.settings, connector_name=options.name))
-
-
-def set_up(loaded: Loaded) -> Loaded:
-    """Make the connector known to ThreatQ, after asking for what is not configured yet."""
-    if not is_configured(loaded):
-        return FirstRun(check=check, register=_register).run(loaded)
-    check(loaded.settings)
-    if loaded.settings.settings_from == "threatq":
-        _register(loaded.settings)
-    note("there is a configuration already, and ThreatQ accepts it; send a payload with -p")
-    print(CONFIGURED)
-    return loaded
-
-
-def _register(settings: Settings) -> None:
-    register(settings, settings.connector_name, EVENTS_BUILDER)
-
-
-def _plan(argument: str | None, loaded: Loaded, options: Namespace) -> list[PlannedPayload | RefusedPayload]:
-    if argument is None:
-        raise InputError("nothing to explain; give JSON, @FILE or - with -p", field="payload")
-    settings = loaded.settings
-    dialect = from_settings(settings)
-    data = read_argument(argument)
-    trace = trace_of(os.environ)
-    found = plan_all(data, dialect, max_bytes=settings.max_payload_bytes, source=options.name, trace=trace)
-    for one in found:
-        if isinstance(one, RefusedPayload):
-            note(f"error: payload {one.position}: {printable(one.reason)}")
-    return found
-
-
-def _explain(found: list[PlannedPayload | RefusedPayload], settings: Settings, *, as_json: bool) -> int:
-    show = _explain_as_json if as_json else _explain_in_words
-    for one in found:
-        if isinstance(one, PlannedPayload):
-            show(one, settings)
-    return _code(found)
-
-
-def _explain_in_words(one: PlannedPayload, settings: Settings) -> None:
-    print(f"Payload      {one.position}, job {one.job.id}")
-    print("\n".join(explain(one.plan, unknown_types=settings.unknown_event_type)))
-    print("\n".join(explain_calls(calls(one.plan, settings, one.job.id))))
-
-
-def _explain_as_json(one: PlannedPayload, settings: Settings) -> None:
-    made = [
-        {"method": method, "path": path, "body": body}
-        for method, path, body in calls(one.plan, settings, one.job.id)
-    ]
-    plan = to_builtins(one.plan)
-    print(json.dumps({"position": one.position, "job": one.job.id, "plan": plan, "calls": made}))
-
-
-def _send(found: list[PlannedPayload | RefusedPayload], loaded: Loaded, options: Namespace) -> int:
-    planned = [one for one in found if isinstance(one, PlannedPayload)]
-    if not planned:
-        return _code(found)
-    ledger, spool = ledger_of(loaded), spool_of(loaded)
-    result = hand_over([one.job for one in planned], ledger, spool)
-    report_spool(result, spool.folder)
-    wait = None if options.wait is None else Wait(LedgerAdmin(ledger.redis), options.wait)
-    codes = [_code(found), AWAY if result.away else DONE]
-    for one, handed in zip(planned, result.handed, strict=True):
-        log.info("handed over", job=handed.id, status=handed.status, title=one.plan.title)
-        line = {
-            "position": one.position,
-            "job": handed.id,
-            "status": handed.status,
-            "title": one.plan.title,
-            "warnings": list(one.plan.warnings),
-        }
-        if wait and handed.status in ("accepted", "known"):
-            code, outcome = wait.outcome(handed.id)
-            line, codes = line | outcome, [*codes, code]
-        codes.append(FAILED if handed.status == "conflict" else DONE)
-        print(json.dumps(line) if options.json else words(line), flush=True)
-    return max(codes)
-
-
-def _code(found: Sequence[PlannedPayload | RefusedPayload]) -> int:
-    return WRONG_INPUT if any(isinstance(one, RefusedPayload) for one in found) else DONE
-
 
 #: Seconds that --wait waits when it names none.
 WAIT_S = 60.0
@@ -167,6 +44,11 @@ examples:
 
 exit codes: 0 done or accepted, 1 it failed, 2 wrong input or configuration, 3 a service is away and the job is kept
 """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return guarded(partial(_run, parse(arguments)))
 
 
 def parse(arguments: Sequence[str] | None = None) -> Namespace:
@@ -237,3 +119,128 @@ def _add_our_options(parser: ArgumentParser) -> None:
         help="show what would be created, call by call; touches neither Redis nor ThreatQ",
     )
     add("--json", action="store_true", help="print one JSON object for each payload")
+
+
+def _run(options: Namespace) -> int:
+    logs.set_up(logs.LEVELS[options.verbosity], location=options.loglocation, name="tq-conn-events-builder")
+    _say_what_has_no_effect(options)
+    loaded = _load(options)
+    # An empty TQ_PAYLOAD counts as not set, but an empty -p is a payload that was lost on the way.
+    argument = os.environ.get("TQ_PAYLOAD") or None if options.payload is None else options.payload
+    if options.explain:
+        return _explain(_read(argument, loaded, options), loaded.settings, as_json=options.json)
+    if argument is None or not loaded.origins:
+        loaded = set_up(loaded)
+    if argument is None:
+        return DONE
+    return _send(_read(argument, loaded, options), loaded, options)
+
+
+def _say_what_has_no_effect(options: Namespace) -> None:
+    if options.no_differential:
+        note("note: -d concerns exports, which this connector does not use; it changes nothing")
+    if options.external_proxy:
+        note(
+            "note: -ep is a proxy towards the internet, which this connector does not need; "
+            "for a proxy towards ThreatQ set TQ_THREATQ_PROXY"
+        )
+
+
+def _load(options: Namespace) -> Loaded:
+    loaded = load(options.config)
+    for warning in loaded.warnings:
+        log.warning(warning)
+    if not options.name:
+        return loaded
+    return structs.replace(loaded, settings=structs.replace(loaded.settings, connector_name=options.name))
+
+
+def set_up(loaded: Loaded) -> Loaded:
+    """Make the connector known to ThreatQ, after asking for what is not configured yet."""
+    if not is_configured(loaded):
+        return FirstRun(check=check, register=_register).run(loaded)
+    check(loaded.settings)
+    if loaded.settings.settings_from == "threatq":
+        _register(loaded.settings)
+    note("there is a configuration already, and ThreatQ accepts it; send a payload with -p")
+    print(CONFIGURED)
+    return loaded
+
+
+def _register(settings: Settings) -> None:
+    register(settings, settings.connector_name, EVENTS_BUILDER)
+
+
+def _read(argument: str | None, loaded: Loaded, options: Namespace) -> list[Job | RejectedPayload]:
+    """Return a job or a refusal for each payload; refusals are told at once."""
+    if argument is None:
+        raise InputError("nothing to explain; give JSON, @FILE or - with -p", field="payload")
+    intake = from_settings(loaded.settings, "cli", lenient=True, source=options.name)
+    results = intake.jobs(read_argument(argument), trace=trace_of(os.environ))
+    for result in results:
+        if isinstance(result, RejectedPayload):
+            note(f"error: payload {result.position}: {printable(result.detail)}")
+    return results
+
+
+def _explain(results: Sequence[Job | RejectedPayload], settings: Settings, *, as_json: bool) -> int:
+    show = _explain_as_json if as_json else _explain_in_words
+    for position, job in _jobs(results):
+        show(position, job, settings)
+    return _code(results)
+
+
+def _explain_in_words(position: int, job: Job, settings: Settings) -> None:
+    plan = plan_now(job, dialect_from(settings))
+    print(f"Payload      {position}, job {job.id}")
+    print("\n".join(explain(plan, unknown_types=settings.unknown_event_type)))
+    print("\n".join(explain_calls(calls(plan, settings, job.id))))
+
+
+def _explain_as_json(position: int, job: Job, settings: Settings) -> None:
+    plan = plan_now(job, dialect_from(settings))
+    made = [
+        {"method": method, "path": path, "body": body} for method, path, body in calls(plan, settings, job.id)
+    ]
+    print(json.dumps({"position": position, "job": job.id, "plan": to_builtins(plan), "calls": made}))
+
+
+def _send(results: Sequence[Job | RejectedPayload], loaded: Loaded, options: Namespace) -> int:
+    sent, dialect = _jobs(results), dialect_from(loaded.settings)
+    if not sent:
+        return _code(results)
+    ledger, spool = ledger_of(loaded), spool_of(loaded)
+    result = hand_over([job for _, job in sent], ledger, spool)
+    report_spool(result, spool.folder)
+    wait = None if options.wait is None else Wait(LedgerAdmin(ledger.redis), options.wait)
+    codes = [_code(results), AWAY if result.away else DONE]
+    for (position, _), handed in zip(sent, result.handed, strict=True):
+        codes.append(_tell(position, handed, dialect, wait, as_json=options.json))
+    return max(codes)
+
+
+def _tell(position: int, handed: Handed, dialect: DialectOptions, wait: Wait | None, *, as_json: bool) -> int:
+    """Print what became of one payload and return its exit code."""
+    plan = plan_now(handed.job, dialect)
+    log.info("handed over", job=handed.id, status=handed.status, title=plan.title)
+    line = {
+        "position": position,
+        "job": handed.id,
+        "status": handed.status,
+        "title": plan.title,
+        "warnings": list(plan.warnings),
+    }
+    code = FAILED if handed.status == "conflict" else DONE
+    if wait and handed.status in ("accepted", "known"):
+        code, outcome = wait.outcome(handed.id)
+        line |= outcome
+    print(json.dumps(line) if as_json else words(line), flush=True)
+    return code
+
+
+def _jobs(results: Sequence[Job | RejectedPayload]) -> list[tuple[int, Job]]:
+    return [(position, job) for position, job in enumerate(results, start=1) if isinstance(job, Job)]
+
+
+def _code(results: Sequence[Job | RejectedPayload]) -> int:
+    return WRONG_INPUT if any(isinstance(result, RejectedPayload) for result in results) else DONE

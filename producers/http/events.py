@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -21,9 +20,8 @@ from producers.http.schemas import BatchQueued, Checked, Item, ItemError, Queued
 from workers.core.jobs import Job, compact
 from workers.ledger.accept import Accepted
 from workers.ledger.quarantine import Unreadable
-from workers.payload.builder import plan_event
 from workers.payload.cloudevents import is_key, key_of
-from workers.payload.intake import PayloadItem, RejectedPayload, accepted_only, refused_only
+from workers.payload.intake import RejectedPayload, accepted_only, plan_now, refused_only
 
 #: Bytes above which a body is read in a thread, so that reading it keeps nobody else waiting.
 _READ_ASIDE = 262_144
@@ -188,17 +186,14 @@ def _count_duplicates(context: HttpContext, caller: TokenHolder, accepted: Seque
 async def post_validate(context: HttpContext, request: Request, _caller: TokenHolder) -> Response:
     """Answer the plan of each payload, or why there is none."""
     data = await read_body(request, most_bytes=context.settings.http_max_body_bytes)
-    pieces = await run_in_threadpool(lambda: list(context.intake.pieces(data)))
-    check_count(context, len(pieces))
-    items = await run_in_threadpool(lambda: [_checked(context, piece) for piece in pieces])
+    results = await run_in_threadpool(context.intake.jobs, data)
+    check_count(context, len(results))
+    items = await run_in_threadpool(lambda: [_checked(context, *place) for place in enumerate(results)])
     return answer(Validation(all(item.valid for item in items), len(items), items))
 
 
-def _checked(context: HttpContext, piece: PayloadItem | RejectedPayload) -> Checked:
-    job = context.intake.job(piece) if isinstance(piece, PayloadItem) else piece
-    index = piece.position - 1
-    if isinstance(job, RejectedPayload):
-        return Checked(index, False, code=job.code, detail=job.detail, field=job.field)
-    payload = job.arguments["payload"]
-    plan = plan_event(payload, received_at=datetime.now(UTC), options=context.dialect, warnings=job.warnings)
-    return Checked(index, True, id=job.id, payload=payload, plan=plan)
+def _checked(context: HttpContext, index: int, result: Job | RejectedPayload) -> Checked:
+    if isinstance(result, RejectedPayload):
+        return Checked(index, False, code=result.code, detail=result.detail, field=result.field)
+    plan = plan_now(result, context.dialect)
+    return Checked(index, True, id=result.id, payload=result.arguments["payload"], plan=plan)

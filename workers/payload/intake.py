@@ -10,9 +10,11 @@ from msgspec import Raw, Struct
 
 from workers.core.errors import InputError
 from workers.core.jobs import Job, compact
+from workers.payload.builder import plan_event
 from workers.payload.cloudevents import Unwrapped, is_cloud_event, unwrap
 from workers.payload.json_text import escape_unfit, read_plain, split
-from workers.payload.options import read_zone
+from workers.payload.options import DialectOptions, read_zone
+from workers.payload.plan import EventPlan
 from workers.payload.reading import Fault, Payload, ReadingRefused, read_payloads
 from workers.payload.required_fields import check
 from workers.settings.model import Settings
@@ -22,7 +24,7 @@ _TITLE_CHARS = 200
 
 
 class RejectedPayload(Struct, frozen=True):
-    """A piece of the input that no producer accepts: its place from 1, why, in words and in one word, and its text."""
+    """A part of the input that no producer accepts: its place from 1, why, in words and in one word, and its text."""
 
     position: int
     code: Fault | Literal["invalid_event"]
@@ -41,28 +43,34 @@ class PayloadItem(Struct, frozen=True):
 
 
 class Intake(Struct, frozen=True):
-    """How one producer reads: what it is called in the ledger, the limit of a payload, the zone of bare times."""
+    """How one producer reads: its name in the ledger, the limit of a payload, the zone of times without one.
+
+    `lenient` also takes a Python literal, for a person at a terminal. `source` is the source of events that name
+    none; "" leaves them to the worker.
+    """
 
     producer: str
     max_bytes: int
     zone: tzinfo = UTC
+    lenient: bool = False
+    source: str = ""
 
     def jobs(self, data: bytes, *, key: str = "", trace: str = "") -> list[Job | RejectedPayload]:
-        """Return a job or a refusal for each piece of `data`, in order.
+        """Return a job or a refusal for each payload in `data`, in order.
 
-        `key` is what the sender calls the whole; of several pieces, each gets it with its place.
+        `key` is what the sender calls the whole; of several payloads, each gets it with its place.
         """
-        found = [
-            piece if isinstance(piece, RejectedPayload) else self.job(piece, key=key, trace=trace)
-            for piece in self.pieces(data)
+        results = [
+            item if isinstance(item, RejectedPayload) else self._job(item, key=key, trace=trace)
+            for item in self._items(data)
         ]
-        if key and len(found) > 1:
-            for place, one in enumerate(found):
-                if isinstance(one, Job):
-                    one.key = f"{key}#{place}"
-        return found
+        if key and len(results) > 1:
+            for place, result in enumerate(results):
+                if isinstance(result, Job):
+                    result.key = f"{key}#{place}"
+        return results
 
-    def pieces(self, data: bytes) -> Iterator[PayloadItem | RejectedPayload]:
+    def _items(self, data: bytes) -> Iterator[PayloadItem | RejectedPayload]:
         """Yield each payload in `data`, or why it is none.
 
         One at a time: while what was read from one is still in the processor's cache, its job is made of it.
@@ -74,58 +82,68 @@ class Intake(Struct, frozen=True):
                 position += 1
                 yield PayloadItem(position, *plain)
                 continue
-            for one in read_payloads(bytes(text), max_bytes=self.max_bytes):
+            for reading in read_payloads(bytes(text), max_bytes=self.max_bytes, lenient=self.lenient):
                 position += 1
-                yield _item(position, one)
+                yield _item(position, reading)
 
-    def job(self, piece: PayloadItem, *, key: str = "", trace: str = "") -> Job | RejectedPayload:
+    def _job(self, item: PayloadItem, *, key: str, trace: str) -> Job | RejectedPayload:
         """Return the job that makes an event of one payload, or why no event can come of it."""
         try:
-            found = self._unwrapped(piece.body)
-            title, odd = check(found.payload, received_at=datetime.now(UTC), zone=self.zone)
+            content = self._unwrapped(item.body)
+            title, odd = check(content.payload, received_at=datetime.now(UTC), zone=self.zone)
         except InputError as error:
-            raw = compact(piece.body)
-            return RejectedPayload(
-                piece.position, "invalid_event", escape_unfit(str(error)), raw, error.field
-            )
+            detail = escape_unfit(str(error))
+            return RejectedPayload(item.position, "invalid_event", detail, compact(item.body), error.field)
+        payload = self._with_source(content.payload)
         return Job(
             "events.create",
-            {"payload": found.payload},
+            {"payload": payload},
             producer=self.producer,
             title=escape_unfit(title)[:_TITLE_CHARS],
             trace=trace,
-            key=key or found.key,
-            warnings=[*piece.warnings, *found.warnings, *odd],
-            texts=_as_arguments(piece.texts) if piece.texts and found.payload is piece.body else None,
+            key=key or content.key,
+            warnings=[*item.warnings, *content.warnings, *odd],
+            texts=_as_arguments(item.texts) if item.texts and payload is item.body else None,
         )
 
     def _unwrapped(self, body: dict[str, Any]) -> Unwrapped:
         return unwrap(body, max_bytes=self.max_bytes) if is_cloud_event(body) else Unwrapped(body)
 
+    def _with_source(self, payload: dict[str, Any]) -> dict[str, Any]:
+        if not self.source or payload.get("event_source"):
+            return payload
+        return {**payload, "event_source": self.source}
 
-def from_settings(settings: Settings, producer: str) -> Intake:
+
+def from_settings(settings: Settings, producer: str, *, lenient: bool = False, source: str = "") -> Intake:
     """Return how `producer` reads under these settings."""
-    return Intake(producer, settings.max_payload_bytes, read_zone(settings.naive_timezone))
+    zone = read_zone(settings.naive_timezone)
+    return Intake(producer, settings.max_payload_bytes, zone, lenient, source)
 
 
-def _item(position: int, one: Payload | ReadingRefused) -> PayloadItem | RejectedPayload:
-    if isinstance(one, Payload):
-        return PayloadItem(position, one.body, None, one.warnings)
-    return RejectedPayload(
-        position, one.code, escape_unfit(one.reason), one.raw.encode("utf-8", "surrogateescape")
-    )
+def accepted_only(results: Iterable[Job | RejectedPayload]) -> list[Job]:
+    """Return the jobs among jobs and refusals."""
+    return [result for result in results if isinstance(result, Job)]
+
+
+def refused_only(results: Iterable[Job | RejectedPayload]) -> list[RejectedPayload]:
+    """Return the refusals among jobs and refusals."""
+    return [result for result in results if isinstance(result, RejectedPayload)]
+
+
+def plan_now(job: Job, options: DialectOptions) -> EventPlan:
+    """Return what a worker would make of a job of `Intake.jobs` if it was accepted now."""
+    payload = job.arguments["payload"]
+    return plan_event(payload, received_at=datetime.now(UTC), options=options, warnings=job.warnings)
+
+
+def _item(position: int, reading: Payload | ReadingRefused) -> PayloadItem | RejectedPayload:
+    if isinstance(reading, Payload):
+        return PayloadItem(position, reading.body, None, reading.warnings)
+    raw = reading.raw.encode("utf-8", "surrogateescape")
+    return RejectedPayload(position, reading.code, escape_unfit(reading.reason), raw)
 
 
 def _as_arguments(texts: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     ordered, as_sent = texts
     return b'{"payload":%b}' % ordered, b'{"payload":%b}' % as_sent
-
-
-def accepted_only(found: Iterable[Job | RejectedPayload]) -> list[Job]:
-    """Return the jobs among jobs and refusals."""
-    return [one for one in found if isinstance(one, Job)]
-
-
-def refused_only(found: Iterable[Job | RejectedPayload]) -> list[RejectedPayload]:
-    """Return the refusals among jobs and refusals."""
-    return [one for one in found if isinstance(one, RejectedPayload)]

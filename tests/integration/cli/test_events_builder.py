@@ -93,6 +93,48 @@ def test_the_payload_comes_from_a_file_the_environment_or_several_from_an_array_
     assert titles == {"file", "environment", "a", "b", "c", "d"}
 
 
+def test_a_cloud_event_is_accepted_as_through_every_other_producer(shell: Shell, admin: LedgerAdmin) -> None:
+    # given
+    envelope = {"specversion": "1.0", "id": "7", "source": "/siem", "type": "detection", "data": payload()}
+
+    # when
+    explained = shell("--explain", "--json", "-p", json.dumps(envelope))
+    sent = shell("-p", json.dumps(envelope))
+    bare = shell("-p", json.dumps(payload()))
+
+    # then
+    (job_id,) = admin.ids("accepted")
+    assert explained.returncode == 0
+    assert json.loads(explained.stdout)["job"] == job_id
+    assert (sent.returncode, sent.stdout) == (0, f"accepted  {job_id}  one\n")
+    assert (bare.returncode, bare.stdout) == (0, f"known     {job_id}  one\n")
+    assert admin.arguments(job_id) == {"payload": payload()}
+
+
+def test_the_cloud_event_of_an_earlier_payload_with_another_one_is_a_conflict(shell: Shell) -> None:
+    envelope = {"specversion": "1.0", "id": "7", "source": "/siem", "type": "detection"}
+
+    shell("-p", json.dumps({**envelope, "data": payload("a")}))
+    result = shell("-p", json.dumps({**envelope, "data": payload("b")}))
+
+    assert result.returncode == 1
+    assert result.stdout.startswith("conflict ")
+
+
+def test_what_python_prints_is_read_and_the_connectors_name_is_the_source_of_what_names_none(
+    shell: Shell, admin: LedgerAdmin
+) -> None:
+    named = payload("b", event_source="NiFi")
+
+    result = shell("-n", "Mine", "-p", repr([payload("a"), named]))
+
+    assert result.returncode == 0
+    assert "a Python literal" in result.stdout
+    records = admin.records(admin.ids("accepted"))
+    sources = {record.title: admin.arguments(record.id)["payload"]["event_source"] for record in records}
+    assert sources == {"a": "Mine", "b": "NiFi"}
+
+
 def test_of_several_the_good_ones_are_accepted_and_the_bad_one_is_named(
     shell: Shell, admin: LedgerAdmin
 ) -> None:
