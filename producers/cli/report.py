@@ -16,7 +16,7 @@ CODES = {"done": DONE, "dead": FAILED}
 
 
 #: What is told of a job for which a person did not wait any longer.
-_INTERRUPTED = {"outcome": "open", "reason": "nobody waited any longer; the job is kept and done"}
+_INTERRUPTED = {"outcome": "open", "reason": "the command stopped waiting; the job is kept and done"}
 
 
 class Wait:

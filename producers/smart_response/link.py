@@ -1,18 +1,14 @@
-"""The way to the ledger: a bare socket where the URL is plain, else redis-py.
-
-Waiting for what becomes of a job, for as long as that makes sense.
-"""
+"""A stub's way to the ledger: a bare socket where the URL is plain, else redis-py."""
 
 from __future__ import annotations
 
 import json
 import time
-from itertools import groupby
 
 from producers.smart_response.redis_client import Connection, RedisError, away, read_url
 from workers.core.errors import ServiceAway
 from workers.ledger import keys
-from workers.ledger.accept import ACCEPT, Accepted, accept_command, read_answer
+from workers.ledger.accept import NO_SCRIPT, Acceptance, Accepted, drive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,16 +28,20 @@ if TYPE_CHECKING:
             """Wait for what becomes of a job; None: nothing within the time."""
 
         def away(self, service: str) -> str:
-            """Return why a service is called by nobody now; "" while it is well."""
+            """Return why no worker calls a service now; "" while it is well."""
 
         def close(self) -> None:
             """Hang up."""
 
     from producers.smart_response.settings import StubSettings
     from workers.core.jobs import Job
+    from workers.ledger.accept import Word
 
 #: Milliseconds of one blocking read: shorter than the socket's patience, or it would look like an outage.
 BLOCK_MS = 1000
+
+#: Seconds after which we look whether waiting makes sense; an idle worker answers sooner.
+FIRST_LOOK_S = 1.0
 
 
 class BareLink:
@@ -49,23 +49,15 @@ class BareLink:
 
     def __init__(self, connection: Connection, settings: StubSettings) -> None:
         self._connection = connection
-        self._settings = settings
+        self._acceptance = Acceptance(
+            most_open=settings.max_open_jobs,
+            most_memory_percent=settings.memory_percent,
+            replicas=settings.replicas,
+        )
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs into the ledger, those of one queue all or none; raises Busy when there are too many."""
-        answers: list[Accepted] = []
-        for _, group in groupby(jobs, key=lambda job: job.kind.queue):
-            together = list(group)
-            names, arguments = accept_command(
-                together,
-                most_open=self._settings.max_open_jobs,
-                most_memory_percent=self._settings.memory_percent,
-            )
-            row = self._call("EVAL", ACCEPT.text, len(names), *names, *arguments)
-            answer = read_answer(row, together, most_open=self._settings.max_open_jobs)
-            self._confirm()
-            answers += answer
-        return answers
+        return drive(self._acceptance.flow(jobs), self._send) if jobs else []
 
     def outcome(self, job_id: str, wait_s: float) -> Outcome | None:
         """Wait for what becomes of a job; a user who may only accept learns nothing."""
@@ -84,7 +76,7 @@ class BareLink:
                 return None
 
     def away(self, service: str) -> str:
-        """Return why a service is called by nobody now; "" while it is well."""
+        """Return why no worker calls a service now; "" while it is well."""
         reason: bytes | None = self._call("HGET", keys.away(service), "reason")
         return (reason or b"").decode(errors="replace")
 
@@ -92,16 +84,19 @@ class BareLink:
         """Hang up."""
         self._connection.close()
 
-    def _confirm(self) -> None:
-        replicas = self._settings.replicas
-        if replicas.count:
-            replicas.check(self._call("WAIT", replicas.count, replicas.within_ms))
+    def _send(self, commands: list[tuple[Word, ...]]) -> list[Any]:
+        return [self._answer(command) for command in commands]
 
-    def _call(self, *command: str | bytes | int) -> Any:
+    def _answer(self, command: tuple[Word, ...]) -> Any:
         try:
             return self._connection.call(*command)
         except RedisError as error:
+            if error.code == "NOSCRIPT":
+                return NO_SCRIPT
             raise away(error) from error
+
+    def _call(self, *command: Word) -> Any:
+        return self._answer(command)
 
 
 class WideLink:
@@ -131,7 +126,7 @@ class WideLink:
         return None if entry is None else (entry.state, entry.note)
 
     def away(self, service: str) -> str:
-        """Return why a service is called by nobody now; "" while it is well."""
+        """Return why no worker calls a service now; "" while it is well."""
         return self._admin.away(service).get("reason", "")
 
     def close(self) -> None:
@@ -145,20 +140,16 @@ def connect(settings: StubSettings) -> Link:
     return WideLink(settings) if address is None else BareLink(Connection(address), settings)
 
 
-#: Seconds after which we look whether waiting makes sense; an idle worker answers sooner.
-FIRST_LOOK_S = 1.0
-
-
 def outcome(link: Link, job_id: str, wait_s: float) -> Outcome:
     """Return the state done, dead or waiting with what was noted; "waiting" has the reason for not knowing more."""
     if wait_s <= 0:
-        return _not_known("nobody waited for the outcome")
+        return _not_known("the command did not wait for the outcome")
     try:
         found = _awaited(link, job_id, wait_s)
     except ServiceAway as error:
         return _not_known(str(error))
     except KeyboardInterrupt:
-        return _not_known("nobody waited any longer for the outcome")
+        return _not_known("the command stopped waiting for the outcome")
     return found or _not_known(f"the workers have not come to it within {wait_s:g} s")
 
 

@@ -46,7 +46,7 @@ class Connection:
             raise self._away(error) from error
         self._socket.settimeout(ANSWER_TIMEOUT_S)
         self._read_ahead = b""
-        self._greeting: list[Sequence[str | bytes | int]] = []
+        self._greeting: list[Sequence[str | bytes | int | float]] = []
         if address.password:
             self._greeting.append(("AUTH", *filter(None, (address.user,)), address.password))
         if address.db.strip("0"):
@@ -56,15 +56,15 @@ class Connection:
         """Hang up."""
         self._socket.close()
 
-    def call(self, *command: str | bytes | int) -> Any:
-        """Return Redis's answer to one command; raises Refused when that is an error."""
-        # Not in one go with the command, which would run as nobody or in the wrong database if this is refused.
+    def call(self, *command: str | bytes | int | float) -> Any:
+        """Return Redis's answer to one command; raises RedisError when that is an error."""
+        # Not in one go with the command, which would run without a user or in the wrong database if this is refused.
         while self._greeting:
             self._ask(self._greeting[0])
             self._greeting.pop(0)
         return self._ask(command)
 
-    def _ask(self, command: Sequence[str | bytes | int]) -> Any:
+    def _ask(self, command: Sequence[str | bytes | int | float]) -> Any:
         try:
             self._socket.sendall(_packed(command))
             answer = self._read()
@@ -147,7 +147,7 @@ def _connected(host: str, port: int) -> _socket.socket:
     raise problem
 
 
-def _packed(command: Sequence[str | bytes | int]) -> bytes:
+def _packed(command: Sequence[str | bytes | int | float]) -> bytes:
     parts = [
         part if isinstance(part, bytes) else str(part).encode(errors="surrogateescape") for part in command
     ]

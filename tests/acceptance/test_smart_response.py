@@ -244,7 +244,7 @@ def test_folders_are_taken_from_what_is_remembered(console: Console, tmp_path: P
     # When LogRhythm runs an action without naming any folder
     answer = console.json("tq-lookup", "FQDN", "bad.example", TQ_CONFIG="")
     # Then settings and log are where they were remembered
-    assert answer["why"] == "nobody waited for the outcome"
+    assert answer["why"] == "the command did not wait for the outcome"
     (line,) = (tmp_path / "logs" / "tq-lookup.log").read_text().splitlines()
     assert json.loads(line)["job"] == answer["job"]
 

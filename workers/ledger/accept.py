@@ -1,14 +1,7 @@
-"""What every producer sends to Redis to have jobs accepted: one script call, built without any client library.
+"""How every producer has jobs accepted: a protocol of commands and answers, without any client library.
 
-The Smart Response stubs send it over a bare socket, the command line and the bridge through redis-py, the
-HTTP entry point through its asyncio client.
-
-The wake-up: a Celery protocol-2 message without event data that says only that a queue has work.
-
-Built here and not by Celery's `send_task`, which costs 0.5-0.9 ms and copies arguments into headers; a
-contract test holds it against what Celery would have sent.
-
-On how many replicas of Redis a job must lie before a producer says that it is accepted.
+A flow yields the commands that it wants sent together and is given their answers. The Smart Response stubs send them
+over a bare socket, the command line and the bridge through redis-py, the HTTP entry point through its asyncio client.
 """
 
 from __future__ import annotations
@@ -17,6 +10,7 @@ import json
 import zlib
 from binascii import b2a_base64
 from functools import cache, lru_cache
+from itertools import groupby
 
 from workers.core.errors import Busy, ServiceAway
 from workers.core.jobs import Job
@@ -25,12 +19,25 @@ from workers.ledger.scripts import Script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
+    from collections.abc import Callable, Generator, Sequence
+    from typing import Any, TypeVar
+
+    Word = str | bytes | int | float
+
+    #: Yields commands that go out together over one connection, takes their answers, returns what they mean. The
+    #: answer to a script that Redis does not know is `NO_SCRIPT`; every other error ends the flow.
+    Flow = Generator[list[tuple[Word, ...]], list[Any], "T"]
+
+    T = TypeVar("T")
 
 ACCEPT = Script("accept")
 
-#: Wake-ups that wait on a queue before accept adds no more; whoever leaves work behind rings again.
+_PREFIX = keys.PREFIX.encode()
+
+#: The answer of a Redis that does not know a script, or no longer after a restart.
+NO_SCRIPT = object()
+
+#: Wake-ups that wait on a queue before accept adds no more; a worker that leaves work behind adds another.
 MOST_WAKE_UPS = 32
 
 #: Characters of a job's title that are kept for lists of jobs; the arguments hold it whole.
@@ -41,6 +48,9 @@ COMPRESSION = 1
 
 #: Percent of Redis' maxmemory above which nothing is accepted, long before Redis itself refuses to write.
 MOST_MEMORY_PERCENT = 70.0
+
+#: Stands for the id until a script adds a wake-up; each wake-up's id is its own.
+WAKE_UP_ID = "@wake_up@"
 
 #: Seconds after which a producer that was refused shall come again.
 COME_AGAIN_S = 30.0
@@ -66,36 +76,113 @@ class Accepted:
         self.conflict = conflict
 
 
+class Replicas:
+    """How many replicas must confirm what accept wrote, and the ms that they get for it."""
+
+    __slots__ = ("count", "within_ms")
+
+    def __init__(self, count: int = 0, within_ms: int = 500) -> None:
+        self.count, self.within_ms = count, within_ms
+
+    def check(self, confirmed: int) -> None:
+        """Raise ServiceAway where fewer than `count` replicas have confirmed."""
+        if confirmed < self.count:
+            raise ServiceAway(
+                "redis",
+                f"{confirmed} of {self.count} replicas confirmed within {self.within_ms} ms; send the same again, it "
+                "makes no second job. Do the replicas run? (TQ_ACCEPT_REPLICAS)",
+                after=1.0,
+            )
+
+
+#: Redis without replicas, or with replicas that no producer waits for.
+NO_REPLICAS = Replicas()
+
+
 def _zlib(data: bytes) -> bytes:
     return zlib.compress(data, COMPRESSION)
 
 
-def accept_command(
-    jobs: Sequence[Job],
-    *,
-    most_open: int = 100_000,
-    most_memory_percent: float = MOST_MEMORY_PERCENT,
-    atomic: bool = False,
-    compress: Callable[[bytes], bytes] = _zlib,
-) -> tuple[list[bytes], list[str | bytes | int]]:
-    """Return the keys and the arguments of the accept script for `jobs`, which share one queue.
+class Acceptance:
+    """On which terms jobs are accepted: how many a queue may hold, how full Redis may be, which replicas confirm.
 
-    For no jobs, the script answers whether an event would be accepted. `atomic`: where one's key was used before
-    for something else, that one is the whole answer, and nothing is accepted.
+    `compress` makes of a job's arguments what is stored; any zlib must read it.
     """
-    names, wake_up_text = _constants(queue_of(jobs))
-    arguments: list[str | bytes | int] = [
-        _PREFIX,
-        most_open,
-        MOST_WAKE_UPS,
-        wake_up_text,
-        int(most_memory_percent * 10),
-        int(atomic),
-    ]
-    for job in jobs:
-        counter = f"accepted:{job.kind.name}:{job.producer}"
-        arguments += (job.id, record_of(job, compress), counter, job.digest, job.key, job.key_window_s * 1000)
-    return names, arguments
+
+    __slots__ = ("compress", "most_memory_percent", "most_open", "replicas")
+
+    def __init__(
+        self,
+        *,
+        most_open: int = 100_000,
+        most_memory_percent: float = MOST_MEMORY_PERCENT,
+        replicas: Replicas = NO_REPLICAS,
+        compress: Callable[[bytes], bytes] = _zlib,
+    ) -> None:
+        self.most_open, self.most_memory_percent = most_open, most_memory_percent
+        self.replicas, self.compress = replicas, compress
+
+    def flow(self, jobs: Sequence[Job], *, atomic: bool = False) -> Flow[list[Accepted]]:
+        """Accept `jobs`, those of one queue all or none; for no jobs, ask whether an event would be accepted.
+
+        `atomic`: where one's key was used before for something else, that one is the whole answer of its queue, and
+        nothing is accepted. Raises Busy when a queue holds too many open jobs, or Redis too much; ServiceAway when
+        too few replicas confirm: the jobs may be there all the same, and accepting them again makes no second one.
+        """
+        answers: list[Accepted] = []
+        for _, group in groupby(jobs, key=lambda job: job.kind.queue) if jobs else [("", ())]:
+            together = list(group)
+            answers += yield from self._one_queue(together, atomic=atomic)
+        return answers
+
+    def _one_queue(self, jobs: Sequence[Job], *, atomic: bool) -> Flow[list[Accepted]]:
+        # Redis counts only what the connection itself wrote, so WAIT goes out with the script.
+        replicas = self.replicas
+        wait = [("WAIT", replicas.count, replicas.within_ms)] if replicas.count else []
+        row, *confirmed = yield from script_flow(ACCEPT, *self._command(jobs, atomic=atomic), then=wait)
+        answers = read_answer(row, jobs, most_open=self.most_open)
+        replicas.check(confirmed[0] if confirmed else 0)
+        return answers
+
+    def _command(self, jobs: Sequence[Job], *, atomic: bool) -> tuple[Sequence[Word], Sequence[Word]]:
+        """Return the keys and the arguments of the accept script for `jobs`, which share one queue."""
+        names, wake_up_text = _constants(queue_of(jobs))
+        memory = int(self.most_memory_percent * 10)
+        arguments: list[Word] = [_PREFIX, self.most_open, MOST_WAKE_UPS, wake_up_text, memory, int(atomic)]
+        for job in jobs:
+            counter = f"accepted:{job.kind.name}:{job.producer}"
+            record = record_of(job, self.compress)
+            arguments += (job.id, record, counter, job.digest, job.key, job.key_window_s * 1000)
+        return names, arguments
+
+
+def script_flow(
+    script: Script,
+    names: Sequence[Word],
+    arguments: Sequence[Word],
+    *,
+    then: Sequence[tuple[Word, ...]] = (),
+) -> Flow[list[Any]]:
+    """Run a script by its digest, by its text where Redis does not know it; `then` follows on the same connection.
+
+    Returns the answers, the script's first.
+    """
+    rest = (len(names), *names, *arguments)
+    answers = yield [("EVALSHA", script.sha, *rest), *then]
+    if answers[0] is NO_SCRIPT:
+        answers = yield [("EVAL", script.text, *rest), *then]
+    return answers
+
+
+def drive(flow: Flow[T], send: Callable[[list[tuple[Word, ...]]], list[Any]]) -> T:
+    """Send what a flow asks for until it ends, and return what it returns."""
+    try:
+        commands = next(flow)
+        while True:
+            commands = flow.send(send(commands))
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 def queue_of(jobs: Sequence[Job]) -> str:
@@ -121,9 +208,6 @@ def _head(*lines: str) -> bytes:
 
 def _line(text: str) -> str:
     return " ".join(text.split())
-
-
-_PREFIX = keys.PREFIX.encode()
 
 
 @cache
@@ -162,10 +246,6 @@ def read_answer(answer: Any, jobs: Sequence[Job], *, most_open: int) -> list[Acc
     return accepted
 
 
-#: Stands for the id until a script rings; each wake-up's id is its own.
-WAKE_UP_ID = "@wake_up@"
-
-
 def task_name(queue: str) -> str:
     """Return the name of the Celery task that works on `queue`."""
     return f"{queue}.work"
@@ -173,7 +253,11 @@ def task_name(queue: str) -> str:
 
 @cache
 def wake_up(queue: str) -> str:
-    """Return the message that wakes `queue`, with `WAKE_UP_ID` where the id of the Celery task belongs."""
+    """Return the message that wakes `queue`, with `WAKE_UP_ID` where the id of the Celery task belongs.
+
+    It follows protocol 2 and holds no event data. Made here and not by Celery's `send_task`, which costs 0.5-0.9 ms
+    and copies arguments into headers; a contract test holds it against what Celery would have sent.
+    """
     return json.dumps(_message(queue))
 
 
@@ -215,26 +299,3 @@ def _message(queue: str) -> dict[str, object]:
             "delivery_tag": WAKE_UP_ID,
         },
     }
-
-
-class Replicas:
-    """How many replicas must confirm what accept wrote, and the ms that they get for it."""
-
-    __slots__ = ("count", "within_ms")
-
-    def __init__(self, count: int = 0, within_ms: int = 500) -> None:
-        self.count, self.within_ms = count, within_ms
-
-    def check(self, confirmed: int) -> None:
-        """Raise ServiceAway where fewer than `count` replicas have confirmed."""
-        if confirmed < self.count:
-            raise ServiceAway(
-                "redis",
-                f"{confirmed} of {self.count} replicas confirmed within {self.within_ms} ms; send the same again, it "
-                "makes no second job. Do the replicas run? (TQ_ACCEPT_REPLICAS)",
-                after=1.0,
-            )
-
-
-#: Redis without replicas, or with replicas that no producer waits for.
-NO_REPLICAS = Replicas()

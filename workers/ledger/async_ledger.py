@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
-import redis as redis_client
 from redis.asyncio import Redis
 
 from workers.core.jobs import Job
 from workers.ledger import keys
-from workers.ledger.accept import ACCEPT, NO_REPLICAS, Accepted, Replicas, accept_command, read_answer
-from workers.ledger.connection import answering
+from workers.ledger.accept import NO_REPLICAS, Acceptance, Accepted, Replicas
+from workers.ledger.connection import answering, follow_async
 from workers.ledger.ledger import compress
-from workers.ledger.quarantine import QUARANTINE, Unreadable, keep_command, read_kept
-from workers.ledger.scripts import Script
+from workers.ledger.quarantine import Unreadable, keep_flow
 
 #: Calls under way at a time for a queue: with one alone, producer and Redis would take turns in idling.
 MOST_CALLS = 2
@@ -49,11 +46,14 @@ class AsyncLedger:
         replicas: Replicas = NO_REPLICAS,
     ) -> None:
         self.redis = redis
-        self.most_memory_percent = most_memory_percent
-        self.most_open = most_open
+        self.acceptance = Acceptance(
+            most_open=most_open,
+            most_memory_percent=most_memory_percent,
+            replicas=replicas,
+            compress=compress,
+        )
         self.most_quarantined = most_quarantined
         self.keep_s = int(keep_s)
-        self.replicas = replicas
         self._waiting: dict[str, list[_Waiting]] = defaultdict(list)
         self._callers: dict[str, set[asyncio.Task[None]]] = defaultdict(set)
 
@@ -72,13 +72,13 @@ class AsyncLedger:
 
     async def accept_whole(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs like `accept`; where one's key was used before, that one is the answer, and none is written."""
-        return await self._accepted(jobs, atomic=True) if jobs else []
+        return await follow_async(self.redis, self.acceptance.flow(jobs, atomic=True)) if jobs else []
 
     async def keep(self, items: Sequence[Unreadable]) -> list[str]:
         """Keep what could not be read; raises Busy when the quarantine has no room."""
         if not items:
             return []
-        return read_kept(await self._run(QUARANTINE, *keep_command(items, most=self.most_quarantined)))
+        return await follow_async(self.redis, keep_flow(items, most=self.most_quarantined))
 
     async def note_batch(self, batch_id: str, job_ids: Sequence[str], *, refused: Sequence[str] = ()) -> None:
         """Remember which jobs one request held, and under which ids what was refused of it is in the quarantine."""
@@ -88,7 +88,7 @@ class AsyncLedger:
 
     async def check_room(self) -> None:
         """Raise what accepting an event would raise now."""
-        await self._accepted(())
+        await follow_async(self.redis, self.acceptance.flow(()))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -110,9 +110,9 @@ class AsyncLedger:
     async def _call(self, taken: list[_Waiting]) -> None:
         jobs = [job for waiting in taken for job in waiting.jobs]
         try:
-            answer = await self._accepted(jobs)
+            answer = await follow_async(self.redis, self.acceptance.flow(jobs))
         except Exception as error:
-            # The edge of this task: whatever it is, each request that waits must hear of it.
+            # The edge of this task: each request that waits must get an answer.
             for waiting in taken:
                 if not waiting.answers.done():
                     waiting.answers.set_exception(error)
@@ -123,34 +123,3 @@ class AsyncLedger:
             if not waiting.answers.done():
                 waiting.answers.set_result(answer[start:end])
             start = end
-
-    async def _accepted(self, jobs: Sequence[Job], *, atomic: bool = False) -> list[Accepted]:
-        command = accept_command(
-            jobs,
-            most_open=self.most_open,
-            most_memory_percent=self.most_memory_percent,
-            atomic=atomic,
-            compress=compress,
-        )
-        row, confirmed = await self._accept(*command)
-        answer = read_answer(row, jobs, most_open=self.most_open)
-        self.replicas.check(confirmed)
-        return answer
-
-    async def _accept(self, names: Sequence[str | bytes], arguments: Sequence[Any]) -> tuple[Any, int]:
-        if not self.replicas.count:
-            return await self._run(ACCEPT, names, arguments), 0
-        # WAIT must follow on the same connection.
-        with answering():
-            async with self.redis.pipeline(transaction=False) as pipe:
-                pipe.eval(ACCEPT.text, len(names), *names, *arguments)
-                pipe.wait(self.replicas.count, self.replicas.within_ms)
-                row, confirmed = await pipe.execute()
-        return row, confirmed
-
-    async def _run(self, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
-        with answering():
-            try:
-                return await self.redis.evalsha(script.sha, len(names), *names, *arguments)
-            except redis_client.exceptions.NoScriptError:
-                return await self.redis.eval(script.text, len(names), *names, *arguments)

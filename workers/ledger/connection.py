@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import hiredis
@@ -18,8 +19,11 @@ from redis.retry import Retry
 
 from workers.core.errors import ConfigError, ServiceAway
 from workers.core.urls import shown_url
-from workers.ledger.accept import OUT_OF_MEMORY, READ_ONLY
+from workers.ledger.accept import NO_SCRIPT, OUT_OF_MEMORY, READ_ONLY, drive, script_flow
 from workers.ledger.scripts import Script
+
+if TYPE_CHECKING:
+    from workers.ledger.accept import Flow, T, Word
 
 #: Seconds to connect, and to wait for an answer. Without them a half-open link holds a process for ever.
 CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 1.0, 5.0
@@ -125,12 +129,61 @@ def _through_sentinel(kind: Any, url: str, options: dict[str, Any]) -> Any:
 
 
 def run(redis: Redis, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
-    """Run a script by its digest, and by its text where Redis does not know it yet (or no longer, after a restart)."""
+    """Run a script and return its answer; raises ServiceAway("redis")."""
+    return follow(redis, script_flow(script, names, arguments))[0]
+
+
+def follow(redis: Redis, flow: Flow[T]) -> T:
+    """Carry out a flow of the ledger through redis-py; raises ServiceAway("redis") and what the flow raises."""
+    return drive(flow, partial(_send, redis))
+
+
+def _send(redis: Redis, commands: list[tuple[Word, ...]]) -> list[Any]:
+    client: Any = redis
     with answering():
-        try:
-            return redis.evalsha(script.sha, len(names), *names, *arguments)
-        except redis_client.exceptions.NoScriptError:
-            return redis.eval(script.text, len(names), *names, *arguments)
+        if len(commands) == 1:
+            try:
+                return [client.execute_command(*commands[0])]
+            except redis_client.exceptions.NoScriptError:
+                return [NO_SCRIPT]
+        with client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            return list(map(_checked, pipe.execute(raise_on_error=False)))
+
+
+async def follow_async(redis: AsyncRedis, flow: Flow[T]) -> T:
+    """Carry out a flow of the ledger through the asyncio client; raises like `follow`."""
+    try:
+        commands = next(flow)
+        while True:
+            commands = flow.send(await _send_async(redis, commands))
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+async def _send_async(redis: AsyncRedis, commands: list[tuple[Word, ...]]) -> list[Any]:
+    client: Any = redis
+    with answering():
+        if len(commands) == 1:
+            try:
+                return [await client.execute_command(*commands[0])]
+            except redis_client.exceptions.NoScriptError:
+                return [NO_SCRIPT]
+        async with client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            return list(map(_checked, await pipe.execute(raise_on_error=False)))
+
+
+def _checked(answer: Any) -> Any:
+    """Return an answer out of a pipeline; raises the one that is an error, unless only the script is not known."""
+    if isinstance(answer, redis_client.exceptions.NoScriptError):
+        return NO_SCRIPT
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 @contextmanager

@@ -1,16 +1,10 @@
-"""The ledger: accept, claim, renew, settle, ring. What it says is owed is done.
-
-The ledger as the settings describe it.
-
-zlib for processes that live long: where Intel's library is there, the same format in a third of the time.
-"""
+"""The ledger: accept, claim, renew, settle, wake. What it says is owed is done."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Sequence
-from itertools import groupby
 from random import SystemRandom
 from typing import Any
 
@@ -20,21 +14,31 @@ from redis import Redis
 from workers.core.jobs import Job, shows
 from workers.ledger import keys
 from workers.ledger.accept import (
-    ACCEPT,
     MOST_MEMORY_PERCENT,
     MOST_WAKE_UPS,
     NO_REPLICAS,
     WAKE_UP_ID,
+    Acceptance,
     Accepted,
     Replicas,
-    accept_command,
-    read_answer,
     wake_up,
 )
-from workers.ledger.connection import answering, run
+from workers.ledger.connection import answering, follow, run
 from workers.ledger.records import Claim, Settlement
 from workers.ledger.scripts import Script
 from workers.settings.model import Settings
+
+try:
+    from isal.isal_zlib import compress as _compress
+
+    #: Intel's library writes the same format in a third of the time. Its quickest level: a third of the time of its
+    #: next one, whose buffer empties the processor's cache, and one fifth larger on the guide's payload.
+    _LEVEL = 0
+except ImportError:
+    # Not a wheel for every platform; the standard library writes the same format.
+    from zlib import compress as _compress
+
+    from workers.ledger.accept import COMPRESSION as _LEVEL
 
 CLAIM, RENEW, SETTLE, WAKE, AWAY = (Script(name) for name in ("claim", "renew", "settle", "wake", "away"))
 
@@ -84,32 +88,21 @@ class Ledger:
         self.redis = redis
         self.lease_ms = int(lease_s * 1000)
         self.keep_done_ms = int(keep_done_s * 1000)
-        self.most_open = most_open
-        self.most_memory_percent = most_memory_percent
-        self.replicas = replicas
+        self.acceptance = Acceptance(
+            most_open=most_open,
+            most_memory_percent=most_memory_percent,
+            replicas=replicas,
+            compress=compress,
+        )
         self.last_chance_after_ms = int(last_chance_after_s * 1000)
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
-        """Write jobs into the ledger and ring; the answers are in the order of `jobs`.
+        """Write jobs into the ledger and wake workers; the answers are in the order of `jobs`.
 
         Jobs of one queue are accepted all or none. Raises Busy when their queue holds too many open jobs, or
-        Redis too much of its memory; ServiceAway when too few replicas confirm: the jobs may be there all the
-        same, and accepting them again makes no second one.
+        Redis too much of its memory; ServiceAway when too few replicas confirm.
         """
-        answers: list[Accepted] = []
-        for _, group in groupby(jobs, key=lambda job: job.kind.queue):
-            together = list(group)
-            command = accept_command(
-                together,
-                most_open=self.most_open,
-                most_memory_percent=self.most_memory_percent,
-                compress=compress,
-            )
-            row, confirmed = self._accept(*command)
-            answer = read_answer(row, together, most_open=self.most_open)
-            self.replicas.check(confirmed)
-            answers += answer
-        return answers
+        return follow(self.redis, self.acceptance.flow(jobs)) if jobs else []
 
     def claim(self, queue: str, most: int) -> list[Claim]:
         """Claim up to `most` ready jobs of `queue`, oldest first; a job under suspicion comes alone."""
@@ -206,16 +199,6 @@ class Ledger:
             pipe.set(keys.UPKEEP, now_ms)
             pipe.execute()
 
-    def _accept(self, names: Sequence[str | bytes], arguments: Sequence[Any]) -> tuple[Any, int]:
-        if not self.replicas.count:
-            return self._run(ACCEPT, names, arguments), 0
-        # WAIT must follow on the same connection.
-        with answering(), self.redis.pipeline(transaction=False) as pipe:
-            pipe.eval(ACCEPT.text, len(names), *names, *arguments)
-            pipe.wait(self.replicas.count, self.replicas.within_ms)
-            row, confirmed = pipe.execute()
-        return row, confirmed
-
     def _breakers(self, queue: str) -> list[str]:
         return [keys.away(service) for service in NEEDS[queue]]
 
@@ -242,19 +225,6 @@ def open_ledger(redis: Redis, settings: Settings) -> Ledger:
         most_memory_percent=settings.memory_percent,
         replicas=Replicas(settings.accept_replicas, settings.accept_wait_ms),
     )
-
-
-try:
-    from isal.isal_zlib import compress as _compress
-
-    #: Its quickest: a third of the time of its next one, whose buffer empties the processor's cache, and one fifth
-    #: larger on the guide's payload.
-    _LEVEL = 0
-except ImportError:
-    # Not a wheel for every platform; the standard library writes the same format.
-    from zlib import compress as _compress
-
-    from workers.ledger.accept import COMPRESSION as _LEVEL
 
 
 def compress(data: bytes) -> bytes:

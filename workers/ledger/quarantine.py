@@ -1,19 +1,23 @@
-"""What a producer could not read but has to answer for: kept with the reason and its bytes, until somebody acts."""
+"""What a producer could not read but has to answer for: kept with the reason and its bytes, until an operator acts."""
 
 from __future__ import annotations
 
 import hashlib
 import zlib
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 from redis import Redis
 
 from workers.core.errors import Busy
 from workers.ledger import keys
-from workers.ledger.connection import answering, run
+from workers.ledger.accept import script_flow
+from workers.ledger.connection import answering, follow
 from workers.ledger.scripts import Script
+
+if TYPE_CHECKING:
+    from workers.ledger.accept import Flow, Word
 
 QUARANTINE = Script("quarantine")
 
@@ -46,16 +50,12 @@ class QuarantinedItem(Struct, frozen=True):
     times: int
 
 
-def keep_command(items: Sequence[Unreadable], *, most: int) -> tuple[list[str], list[str | bytes | int]]:
-    """Return the keys and the arguments of the script that keeps `items`."""
-    arguments: list[str | bytes | int] = [keys.PREFIX, most]
+def keep_flow(items: Sequence[Unreadable], *, most: int) -> Flow[list[str]]:
+    """Keep `items`, all or none, and return their ids; raises Busy when there is no room."""
+    arguments: list[Word] = [keys.PREFIX, most]
     for item in items:
         arguments += (item.id, item.producer, item.source, item.code, item.reason, zlib.compress(item.raw))
-    return [keys.QUARANTINE, keys.COUNTS], arguments
-
-
-def read_kept(answer: Any) -> list[str]:
-    """Read the script's answer: the ids; raises Busy when there is no room."""
+    (answer,) = yield from script_flow(QUARANTINE, [keys.QUARANTINE, keys.COUNTS], arguments)
     if answer and answer[0] == b"busy":
         raise Busy(
             "redis",
@@ -77,7 +77,7 @@ class Quarantine:
         """Keep `items`, all or none, and return their ids; raises Busy when there is no room."""
         if not items:
             return []
-        return read_kept(run(self.redis, QUARANTINE, *keep_command(items, most=self.most)))
+        return follow(self.redis, keep_flow(items, most=self.most))
 
     def count(self) -> int:
         """Return how many items are kept."""

@@ -114,7 +114,7 @@ def test_ctrl_c_while_a_payload_is_waited_for_still_tells_every_job(shell: Shell
     assert sorted(admin.ids("accepted")) == sorted(
         line.split()[1] for line in result.stdout.splitlines() if line.startswith("accepted")
     )
-    assert result.stdout.count("nobody waited any longer") == 2
+    assert result.stdout.count("the command stopped waiting") == 2
 
 
 @pytest.mark.parametrize(

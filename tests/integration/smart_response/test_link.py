@@ -67,6 +67,12 @@ def test_an_accepted_job_is_the_one_that_a_worker_claims(link: AnyLink, ledger: 
     assert claim.title == "Ünïcode"
 
 
+def test_a_redis_that_forgot_its_scripts_accepts_like_before(link: AnyLink, redis: Redis) -> None:
+    link.accept([lookup("a.example")])
+    redis.script_flush()
+    assert link.accept([lookup("b.example")])[0].created
+
+
 def test_a_repeated_click_answers_the_first_job(link: AnyLink, admin: LedgerAdmin) -> None:
     (first,) = link.accept([lookup()])
     (second,) = link.accept([lookup()])
