@@ -22,6 +22,7 @@ from celery.signals import (
 from workers.core.errors import ConfigError, ServiceAway, end_with
 from workers.core.files import show_life
 from workers.runtime import runtime, stopping
+from workers.settings.loading import load
 from workers.telemetry import logs
 
 log = structlog.get_logger(__name__)
@@ -71,8 +72,11 @@ def _log_as_beat(**_: Any) -> None:
 
 def _set_up_logging(name: str) -> None:
     try:
-        settings = runtime().settings
+        loaded = load()
+        settings = loaded.settings
         logs.set_up(logs.LEVELS[settings.log_verbosity], location=settings.log_location, name=name)
+        for warning in loaded.warnings:
+            log.warning(warning)
     except ConfigError as error:
         end_with(error)
 

@@ -60,6 +60,8 @@ class ActionRun:
         try:
             self.log = RunLog(self.places["loglocation"], _verbosity(self.places), self.action.syntax.name)
             settings = read_settings(self.places["config"], os.environ)
+            for warning in settings.warnings:
+                print(f"warning: {warning}", file=sys.stderr)
             wait_s = self._wait_s(settings)
             job = self.action.job(self.words, self.values, trace=trace_of(os.environ))
             return self._send(job, settings, wait_s)

@@ -170,9 +170,11 @@ def _secured(plain: _socket.socket, host: str, options: dict[str, str]) -> _sock
 
 
 def _context(ssl: Any, options: dict[str, str]) -> Any:
+    from workers.core.redis_tls import verifies_certificate, verifies_name
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    required = options.get("ssl_cert_reqs", "required") == "required"
-    context.check_hostname = required and options.get("ssl_check_hostname", "true").lower() in ("true", "1")
+    required = verifies_certificate(options)
+    context.check_hostname = verifies_name(options)
     context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_NONE
     if "ssl_ca_certs" in options:
         context.load_verify_locations(options["ssl_ca_certs"])
@@ -182,6 +184,9 @@ def _context(ssl: Any, options: dict[str, str]) -> Any:
         context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
     return context
 
+
+#: What `ssl_cert_reqs` may say, as in workers/core/redis_tls.py, which is loaded only where TLS is.
+_CERT_REQS = ("required", "optional", "none")
 
 #: The schemes, and the options in the query that are understood.
 _OPTIONS: dict[str, set[str]] = {
@@ -213,7 +218,11 @@ def read_url(url: str) -> Address | None:
     """Read a plain redis:// or rediss:// URL; None for every other, which redis-py reads."""
     scheme, separator, rest = url.partition("://")
     rest, _, query = rest.partition("?")
-    options = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair)
+    pairs = [pair.split("=", 1) for pair in query.split("&") if "=" in pair]
+    options = {name: _decoded(value) for name, value in pairs if value}
+    # redis-py takes the first of two, and refuses a word that it does not know: neither may mean less here.
+    if len(options) < len(pairs) or options.get("ssl_cert_reqs", "required") not in _CERT_REQS:
+        return None
     if not separator or scheme not in _OPTIONS or not set(options) <= _OPTIONS[scheme]:
         return None
     netloc, _, db = rest.partition("/")
@@ -228,7 +237,7 @@ def read_url(url: str) -> Address | None:
         db=db,
         user=_decoded(user),
         password=_decoded(password),
-        tls={name: _decoded(value) for name, value in options.items()} if scheme == "rediss" else None,
+        tls=options if scheme == "rediss" else None,
     )
 
 

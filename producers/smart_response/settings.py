@@ -13,7 +13,7 @@ from workers.ledger.accept import NO_REPLICAS, Replicas
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from workers.settings.loading import Loaded
 
@@ -37,10 +37,19 @@ _NOT_PLAIN = frozenset(" #\"'{}[]&*!|>%@`,?~\\\t")
 class StubSettings:
     """What a stub must know: Redis, how long to wait, where to keep jobs while Redis is away.
 
-    `folder` is where `tq.yaml` lies, "" where there is none.
+    `folder` is where `tq.yaml` lies, "" where there is none; `warnings` are shown in each run.
     """
 
-    __slots__ = ("folder", "max_open_jobs", "memory_percent", "redis_url", "replicas", "spool_dir", "wait_s")
+    __slots__ = (
+        "folder",
+        "max_open_jobs",
+        "memory_percent",
+        "redis_url",
+        "replicas",
+        "spool_dir",
+        "wait_s",
+        "warnings",
+    )
 
     def __init__(
         self,
@@ -52,9 +61,11 @@ class StubSettings:
         memory_percent: float = 70.0,
         replicas: Replicas = NO_REPLICAS,
         folder: str = "",
+        warnings: Sequence[str] = (),
     ) -> None:
         self.redis_url, self.wait_s, self.spool_dir, self.folder = redis_url, wait_s, spool_dir, folder
         self.max_open_jobs, self.memory_percent, self.replicas = max_open_jobs, memory_percent, replicas
+        self.warnings = warnings
 
 
 def read_settings(folder: str, environ: Mapping[str, str]) -> StubSettings:
@@ -68,9 +79,10 @@ def read_settings(folder: str, environ: Mapping[str, str]) -> StubSettings:
             return _checked(quick, path)
         except ValueError:
             pass
-    from workers.settings.loading import load
+    from workers.settings.loading import load, unverified_redis
 
-    return _of(load(folder or None, environ))
+    loaded = load(folder or None, environ)
+    return _of(loaded, unverified_redis(loaded.settings))
 
 
 def _names_redis(environ: Mapping[str, str]) -> bool:
@@ -83,7 +95,7 @@ def _path(folder: str) -> str:
     return chosen if os.path.basename(chosen) == FILE_NAME else os.path.join(chosen, FILE_NAME)
 
 
-def _of(loaded: Loaded) -> StubSettings:
+def _of(loaded: Loaded, warnings: Sequence[str]) -> StubSettings:
     settings = loaded.settings
     return StubSettings(
         settings.redis_url,
@@ -93,6 +105,7 @@ def _of(loaded: Loaded) -> StubSettings:
         memory_percent=settings.memory_percent,
         replicas=Replicas(settings.accept_replicas, settings.accept_wait_ms),
         folder=str(loaded.path.parent) if loaded.has_file else "",
+        warnings=warnings,
     )
 
 
@@ -106,6 +119,8 @@ def _checked(texts: dict[str, str], path: str) -> StubSettings:
     replicas = Replicas(int(texts["accept_replicas"]), int(texts["accept_wait_ms"]))
     if not (replicas.count >= 0 and 0 < replicas.within_ms <= 1000):
         raise ValueError
+    if _may_switch_verification_off(texts["redis_url"]):
+        raise ValueError
     if not (0 <= wait_s < 1e9 and most > 0 and 0 < percent <= 100 and "://" in texts["redis_url"]):
         raise ValueError
     return StubSettings(
@@ -116,6 +131,15 @@ def _checked(texts: dict[str, str], path: str) -> StubSettings:
         memory_percent=percent,
         replicas=replicas,
         folder=(os.path.dirname(path) or ".") if os.path.isfile(path) else "",
+    )
+
+
+def _may_switch_verification_off(url: str) -> bool:
+    """Tell whether the model has to look at the TLS options, which it refuses or warns of."""
+    pairs = [pair.partition("=") for pair in url.partition("?")[2].split("&")]
+    return any(
+        "%" in name or (name in ("ssl_cert_reqs", "ssl_check_hostname") and value not in ("required", "true"))
+        for name, _, value in pairs
     )
 
 

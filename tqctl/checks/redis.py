@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from tqctl.checks.line import CheckLine, failed, ok, warning
 from tqctl.output import size
-from workers.core.urls import is_loopback
+from workers.core.redis_tls import unverified
+from workers.core.urls import is_loopback, tls_options
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.status import RedisHealth, health
@@ -21,10 +22,6 @@ OLDEST = (6, 2)
 
 #: Seconds by which Redis' clock and ours may differ before times in logs mislead.
 MOST_SKEW_S = 2.0
-
-
-#: Options of a URL by which redis-py verifies less than it should.
-UNVERIFIED = {"ssl_cert_reqs": ("none", "optional"), "ssl_check_hostname": ("0", "f", "false", "n", "no")}
 
 
 def check_redis(admin: LedgerAdmin, settings: Settings) -> Iterator[CheckLine]:
@@ -142,10 +139,9 @@ def transport(settings: Settings) -> CheckLine:
 
 def _tls(url: str) -> CheckLine:
     """Judge what the URL says of the server's certificate, which is verified unless it says otherwise."""
-    asked = dict(parse_qsl(urlsplit(url).query))
-    off = [f"{name}={value}" for name, value in asked.items() if value.lower() in UNVERIFIED.get(name, ())]
-    if off:
-        found = f"TLS, but whoever is on the way can pose as Redis: the URL says {', '.join(off)}"
+    asked = tls_options(url)
+    if option := unverified(asked):
+        found = f"TLS, but another machine on the way can pose as Redis: the URL says {option}"
         return warning(
             AREA, "transport", found, "take that out, and name the authority with ssl_ca_certs=FILE"
         )

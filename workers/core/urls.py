@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 from workers.core.errors import ConfigError
 
@@ -57,6 +57,13 @@ def shown_url(url: str) -> str:
         return f"***@{rest}" if at else url
     user, colon, _ = login.partition(":")
     return f"{scheme}://{user}:***@{rest}" if colon else url
+
+
+def tls_options(redis_url: str) -> dict[str, str]:
+    """Return the options of a rediss:// URL as redis-py reads them; {} for another scheme."""
+    scheme, _, rest = redis_url.partition("://")
+    query = rest.partition("?")[2].partition("#")[0] if scheme == "rediss" else ""
+    return {name: values[0] for name, values in parse_qs(query).items()}
 
 
 def _split(text: str, setting: str) -> SplitResult:

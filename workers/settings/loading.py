@@ -10,7 +10,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from workers.core.errors import ConfigError
-from workers.core.urls import shown_url, without_passwords
+from workers.core.redis_tls import unverified, warning
+from workers.core.urls import shown_url, tls_options, without_passwords
 from workers.settings import file as settings_file
 from workers.settings.file import is_there
 from workers.settings.model import PREFIX, Secret, Settings, env_name, fields
@@ -51,12 +52,13 @@ def load(config_dir: str | Path | None = None, environ: Mapping[str, str] = os.e
     path = config_path(config_dir, environ)
     given = collect(annotations, path, environ)
     values = {name: to_value(name, text, annotations[name]) for name, text in given.items()}
+    settings = Settings(**values)
     return Loaded(
-        settings=Settings(**values),
+        settings=settings,
         origins={name: text.origin for name, text in given.items()},
         path=path,
         has_file=is_there(path),
-        warnings=tuple(misspelt(annotations, environ)),
+        warnings=(*misspelt(annotations, environ), *unverified_redis(settings)),
     )
 
 
@@ -92,6 +94,14 @@ def misspelt(names: Collection[str], environ: Mapping[str, str]) -> list[str]:
     return [
         f"{name} is no setting and is ignored; did you mean {guess[0]}?" for name, guess in guesses if guess
     ]
+
+
+def unverified_redis(settings: Settings) -> list[str]:
+    """Return a warning for each Redis whose TLS does not verify the server."""
+    found = (
+        (name, unverified(tls_options(getattr(settings, name)))) for name in ("redis_url", "ingest_redis_url")
+    )
+    return [f"{name}: {warning(option)}" for name, option in found if option]
 
 
 def _from_file(names: Collection[str], path: Path) -> dict[str, Given]:

@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from workers.core.errors import ConfigError
-from workers.core.urls import service_url, shown_url
+from workers.core.redis_tls import CERT_REQS
+from workers.core.urls import service_url, shown_url, tls_options
 
 #: Settings that are addresses of services, and the port where none is named (None: that of the scheme).
 SERVICES: dict[str, int | None] = {"threatq_url": None, "logrhythm_url": 8501}
@@ -40,6 +41,7 @@ def to_value(name: str, given: Given, annotation: Any) -> Any:
         value: Any = kind(given.text)
     else:
         value = _converted(name, given, annotation)
+    _check_tls(name, given)
     if (isinstance(value, float) and not isfinite(value)) or not _is_redis(name, value):
         raise _refused(name, given, annotation)
     return value
@@ -76,6 +78,17 @@ def _refused(name: str, given: Given, annotation: Any) -> ConfigError:
     return ConfigError(
         f"{shown_url(given.text)!r} (from {given.origin}) is not accepted; give {wanted}", field=name
     )
+
+
+def _check_tls(name: str, given: Given) -> None:
+    """Refuse a word that redis-py does not know: another reader might take it for "do not verify"."""
+    asked = tls_options(given.text).get("ssl_cert_reqs", "required") if name.endswith("redis_url") else ""
+    if asked and asked not in CERT_REQS:
+        raise ConfigError(
+            f"ssl_cert_reqs={asked} (from {given.origin}) is not accepted; give ssl_cert_reqs=required, "
+            "or leave it out, which is the same",
+            field=name,
+        )
 
 
 def _is_redis(name: str, value: Any) -> bool:
