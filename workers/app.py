@@ -63,7 +63,7 @@ def _log_as_worker(sender: str, **_: Any) -> None:
     _set_up_logging(f"tq-worker-{sender.partition('@')[0]}")
 
 
-# Celery sets up no logging of its own where somebody is connected process.
+# Celery sets up no logging of its own where this signal has a receiver.
 @setup_logging.connect
 def _log_as_beat(**_: Any) -> None:
     if not logging.getLogger().handlers:

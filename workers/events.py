@@ -112,6 +112,7 @@ def request_of(planned: PlannedEvent) -> EventRequest:
         planned.plan,
         first_attempt=claim.attempts == 1,
         blame_item=claim.solo_failures >= MOST_SOLO_FAILURES,
+        accepted_at=datetime.fromtimestamp(claim.accepted_ms / 1000, UTC),
     )
 
 

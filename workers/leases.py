@@ -53,7 +53,7 @@ class Leases:
         Redis decides, not a clock of this machine: a process that was suspended, alone or with its machine, cannot
         tell for how long. While Redis is away this waits, since nobody else can claim the jobs either.
         """
-        lost = retry_while_redis_is_away(lambda: self.ledger.renew(claims), "leases not proved yet")
+        lost = retry_while_redis_is_away(lambda: self.ledger.prove(claims), "leases not proved yet")
         if lost:
             raise LeaseLost(f"{len(lost)} of {len(claims)} jobs were claimed by another worker meanwhile")
 

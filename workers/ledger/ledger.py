@@ -83,6 +83,7 @@ class Ledger:
         most_open: int = 100_000,
         most_memory_percent: float = MOST_MEMORY_PERCENT,
         last_chance_after_s: float = LAST_CHANCE_AFTER_S,
+        wary_s: float = 120.0,
         replicas: Replicas = NO_REPLICAS,
     ) -> None:
         self.redis = redis
@@ -95,6 +96,7 @@ class Ledger:
             compress=compress,
         )
         self.last_chance_after_ms = int(last_chance_after_s * 1000)
+        self.wary_ms = int(wary_s * 1000)
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs into the ledger and wake workers; the answers are in the order of `jobs`.
@@ -110,17 +112,33 @@ class Ledger:
         rows = self._run(
             CLAIM,
             [keys.due(queue), keys.PAUSED, keys.DEAD, keys.COUNTS, *self._breakers(queue)],
-            [keys.PREFIX, queue, most, self.lease_ms, token, MOST_LOST, self.last_chance_after_ms],
+            [
+                keys.PREFIX,
+                queue,
+                most,
+                self.lease_ms,
+                token,
+                MOST_LOST,
+                self.last_chance_after_ms,
+                self.wary_ms,
+            ],
         )
         return [Claim.from_row(row, queue, token) for row in rows]
 
     def renew(self, claims: Sequence[Claim]) -> set[str]:
-        """Extend the leases of `claims`, which share a token; return the ids that somebody else has now."""
+        """Extend the leases of `claims`, which share a token; return the ids that another worker has now."""
+        return self._renew(claims, life="")
+
+    def prove(self, claims: Sequence[Claim]) -> set[str]:
+        """Extend leases like `renew`; claims of an earlier life of Redis prove nothing and are returned as lost."""
+        return self._renew(claims, life=claims[0].life)
+
+    def _renew(self, claims: Sequence[Claim], *, life: str) -> set[str]:
         first = claims[0]
         lost = self._run(
             RENEW,
             [keys.due(first.queue)],
-            [keys.PREFIX, first.token, self.lease_ms, *(claim.id for claim in claims)],
+            [keys.PREFIX, first.token, self.lease_ms, life, *(claim.id for claim in claims)],
         )
         return {job_id.decode() for job_id in lost}
 
@@ -221,6 +239,7 @@ def open_ledger(redis: Redis, settings: Settings) -> Ledger:
         redis,
         lease_s=settings.lease_s,
         keep_done_s=settings.keep_done_s,
+        wary_s=settings.look_up_after_restart_s,
         most_open=settings.max_open_jobs,
         most_memory_percent=settings.memory_percent,
         replicas=Replicas(settings.accept_replicas, settings.accept_wait_ms),

@@ -37,8 +37,9 @@ class Head(Struct, frozen=True):
 class Claim(Struct, frozen=True):
     """A job that is ours until its lease ends.
 
-    `accepted_ms` is Redis's clock; `attempts` counts this one; `lost` counts the workers that died with it;
-    `solo_failures` how often it failed by itself while others like it were done.
+    `life` names the run of Redis that handed it out; `accepted_ms` is Redis's clock; `attempts` counts this one;
+    `lost` counts the workers that died with it; `solo_failures` how often it failed by itself while others like it
+    were done.
     """
 
     id: str
@@ -53,11 +54,12 @@ class Claim(Struct, frozen=True):
     solo_failures: int
     token: str
     body: bytes
+    life: str = ""
 
     @classmethod
     def from_row(cls, row: list[Any], queue: str, token: str) -> Self:
         """Read one row of the claim script's answer."""
-        job_id, record, attempts, lost, solo_failures = row
+        job_id, record, attempts, lost, solo_failures, life = row
         head = Head.read(record)
         return cls(
             id=job_id.decode(),
@@ -72,6 +74,7 @@ class Claim(Struct, frozen=True):
             solo_failures=solo_failures,
             token=token,
             body=head.body,
+            life=life.decode(),
         )
 
     @property

@@ -81,6 +81,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     accept_wait_ms: Annotated[int, Doc(
         "Milliseconds that replicas get to confirm; then the sender is asked to repeat."), Meta(gt=0, le=1_000)] = 500
     lease_s: Annotated[Positive, Doc("Seconds for which a worker claims jobs before it renews.")] = 60.0
+    look_up_after_restart_s: Annotated[NotNegative, Doc(
+        "Seconds after a restart or fail-over of Redis in which a first attempt looks for its event too.")] = 120.0
     stop_within_s: Annotated[Positive, Doc(
         "Seconds that a worker which is asked to stop gives its running jobs.")] = 30.0
     spool_dir: Annotated[str, Doc("Folder that keeps jobs while Redis is away.")] = ""

@@ -108,13 +108,15 @@ class Draft:
 class EventRequest(Struct, frozen=True):
     """One event to make for a job; `first_attempt` is False once an earlier attempt may have made it.
 
-    `blame_item`: ThreatQ has failed on it alone so often while it took others that it is this event's fault.
+    `accepted_at` is when the ledger took the job, None where no ledger did. `blame_item`: ThreatQ has failed on it
+    alone so often while it took others that it is this event's fault.
     """
 
     job_id: str
     plan: EventPlan
     first_attempt: bool = True
     blame_item: bool = False
+    accepted_at: dt.datetime | None = None
 
 
 class Done(Struct, frozen=True, tag="done"):
@@ -142,6 +144,9 @@ JOB_ATTRIBUTE = "TQ Job ID"
 
 #: How far ThreatQ's clock may be behind a detection's before an earlier attempt's event is overlooked.
 CLOCK_SKEW = dt.timedelta(days=1)
+
+#: How long before its acceptance a job's event can have been made: by an acceptance that Redis forgot in a crash.
+ACCEPTED_AGAIN = dt.timedelta(hours=1)
 
 _TIME = "%Y-%m-%d %H:%M:%S"
 
@@ -189,7 +194,7 @@ def find_ours(caller: Caller, requests: Iterable[EventRequest]) -> dict[str, Jso
 
 def _walk(caller: Caller, title: str, wanted: Sequence[EventRequest]) -> dict[str, Json]:
     jobs = {request.job_id: request.plan.happened_at for request in wanted}
-    oldest = _created_after(jobs.values())
+    oldest = _created_after(wanted)
     found: dict[str, Json] = {}
     for page in find_pages(caller, "events", "title", title, {"with": "attributes", "sort": "-created_at"}):
         for row in page:
@@ -200,15 +205,26 @@ def _walk(caller: Caller, title: str, wanted: Sequence[EventRequest]) -> dict[st
     return found
 
 
-def _created_after(times: Iterable[str]) -> str:
-    """Return the earliest time at which these events can have been created, "" where no such time is sure."""
+def _created_after(requests: Iterable[EventRequest]) -> str:
+    """Return the earliest time at which these events can have been created, "" where no such time is sure.
+
+    An event may be said to happen later than it is created, but none is created long before its job was accepted.
+    """
     try:
-        moments = [dt.datetime.strptime(time, _TIME).replace(tzinfo=dt.UTC) for time in times]
+        moments = [_earliest(request) for request in requests]
     except ValueError:
         return ""
-    if max(moments) > dt.datetime.now(dt.UTC):
-        return ""
     return (max(min(moments), dt.datetime(2, 1, 1, tzinfo=dt.UTC)) - CLOCK_SKEW).strftime(_TIME)
+
+
+def _earliest(request: EventRequest) -> dt.datetime:
+    """Return when the event of `request` can have been created; raises ValueError where it cannot be told."""
+    happened = dt.datetime.strptime(request.plan.happened_at, _TIME).replace(tzinfo=dt.UTC)
+    if request.accepted_at is not None:
+        return min(happened, request.accepted_at - ACCEPTED_AGAIN)
+    if happened > dt.datetime.now(dt.UTC):
+        raise ValueError(happened)
+    return happened
 
 
 def _time(row: Json) -> str:

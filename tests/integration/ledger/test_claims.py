@@ -116,7 +116,7 @@ def test_what_a_redis_accepted_that_was_killed_may_have_been_tried_already(tmp_p
     # Given a job that was claimed, and a Redis that was killed before that was written
     server = RedisServer(tmp_path, appendfsync="always").start()
     with connect(server.url) as redis:
-        ledger = Ledger(redis)
+        ledger = Ledger(redis, wary_s=0)
         before, after = event(1), event(2)
         ledger.accept([before])
         assert [claim.attempts for claim in ledger.claim("events", 10)] == [1]
@@ -131,6 +131,48 @@ def test_what_a_redis_accepted_that_was_killed_may_have_been_tried_already(tmp_p
         # Then the first one's event is looked for, and the other one's is not
         assert (first.id, first.attempts) == (before.id, 2)
         assert (second.id, second.attempts) == (after.id, 1)
+    server.stop()
+
+
+def test_what_is_sent_again_to_a_redis_that_forgot_it_is_looked_for_though_other_work_came_first(
+    tmp_path: Path,
+) -> None:
+    # Given a Redis that was killed and has forgotten a payload whose event was made, and its sender did not hear of it
+    server = RedisServer(tmp_path, appendfsync="always").start()
+    with connect(server.url) as redis:
+        ledger = Ledger(redis)
+        ledger.accept([event(1)])
+        ledger.settle([done(claim, {}) for claim in ledger.claim("events", 10)])
+        server.kill()
+        server.start()
+        redis.delete(keys.job(event(1).id), keys.progress(event(1).id))
+        # When another payload is worked first, and then the sender sends again
+        ledger.accept([event(2)])
+        ledger.claim("events", 10)
+        ledger.accept([event(1)])
+        (again,) = ledger.claim("events", 10)
+        # Then its event is looked for
+        assert (again.id, again.attempts) == (event(1).id, 2)
+        # But not once the window is over
+        ledger.wary_ms = 0
+        ledger.accept([event(3)])
+        assert [claim.attempts for claim in ledger.claim("events", 10)] == [1]
+    server.stop()
+
+
+def test_a_proof_does_not_succeed_in_a_redis_that_may_have_forgotten_who_took_over(tmp_path: Path) -> None:
+    # Given a worker that stood still past its lease, and a Redis that went back to before another took its job over
+    server = RedisServer(tmp_path, appendfsync="always").start()
+    with connect(server.url) as redis:
+        ledger = Ledger(redis)
+        ledger.accept([event(1), event(2)])
+        claims = ledger.claim("events", 10)
+        assert ledger.prove(claims) == set()
+        server.kill()
+        server.start()
+        # Then what Redis still says of its leases lets it keep them, and create nothing
+        assert ledger.renew(claims) == set()
+        assert ledger.prove(claims) == {claim.id for claim in claims}
     server.stop()
 
 

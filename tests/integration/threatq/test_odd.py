@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from sandbox.threatq.model import clock
 from tests.support.event_requests import (
     CONSUME,
     assert_complete,
@@ -155,6 +158,30 @@ def test_two_payloads_that_threatq_takes_for_one_event_are_both_kept_on_it(
     values = {i.value for plan in (first.plan, second.plan) for i in plan.indicators}
     assert related(threatq_sandbox, event["id"], "indicators") == values
     assert {("TQ Job ID", "job1"), ("TQ Job ID", "job2")} <= pairs(event)
+
+
+def test_an_event_that_happens_later_than_it_was_made_is_still_found_again(
+    threatq_sandbox: SandboxThreatQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an event of ten days ago that was said to happen five days later, and newer ones of the same title
+    threatq_sandbox.behave(event_key="none")
+    threatq = ThreatQ(Client.from_settings(settings_of(threatq_sandbox)), settings_of(threatq_sandbox))
+    accepted = datetime.now(UTC) - timedelta(days=10)
+    happened = (accepted + timedelta(days=5)).strftime(clock.FORMAT)
+    wanted = structs.replace(request(1, title="scheduled", happened_at=happened), accepted_at=accepted)
+    with monkeypatch.context() as patch:
+        patch.setattr(clock, "now", lambda: int(accepted.timestamp()))
+        (first,) = create_events(threatq, [wanted])
+        patch.setattr(clock, "now", lambda: int((accepted + timedelta(days=1)).timestamp()))
+        create_events(
+            threatq, [request(number, title="scheduled", indicators=()) for number in range(2, 222)]
+        )
+    # When its job is tried again today
+    (again,) = create_events(threatq, [structs.replace(wanted, first_attempt=False)])
+    # Then no second one is made
+    assert isinstance(first, Done)
+    assert isinstance(again, Done)
+    assert (again.event_id, again.existing) == (first.event_id, True)
 
 
 def test_a_bulk_that_is_refused_but_kept_in_part_makes_no_event_twice(

@@ -1,12 +1,13 @@
 -- Claim what is ready in one queue, oldest first, until the lease ends. Called again with a token it answers the same.
 -- KEYS: due, paused, dead, counts, then the breakers of the services that the queue's work needs
 -- ARGV: prefix, queue, most jobs, lease in ms, token, how often a job may lose its worker, how long it waits in ms
---       before the last of these
--- Answers a row for each job: id, record, attempts, lost, solo failures.
+--       before the last of these, for how long after a new life of Redis first attempts look for their event in ms
+-- Answers a row for each job: id, record, attempts, lost, solo failures, the life of Redis.
 local due, paused, dead, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, queue, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local lease, token, most_lost = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
 local rest, last_chance, life = tonumber(ARGV[7]), prefix .. 'last-chance:' .. queue, prefix .. 'life'
+local wary = tonumber(ARGV[8])
 
 -- After so many ms it is looked again whether the job with the last chance has ended.
 local TURN_MS = 200
@@ -21,9 +22,9 @@ local before = redis.call('GET', prefix .. 'claimed:' .. token)
 if before then
   local still_his = {}
   for _, one in ipairs(cjson.decode(before)) do
-    local id, attempts, lost, solo_failures = unpack(one)
+    local id, attempts, lost, solo_failures, run = unpack(one)
     if redis.call('HGET', prefix .. 'progress:' .. id, 'lease') == token then
-      still_his[#still_his + 1] = {id, redis.call('GET', prefix .. 'job:' .. id), attempts, lost, solo_failures}
+      still_his[#still_his + 1] = {id, redis.call('GET', prefix .. 'job:' .. id), attempts, lost, solo_failures, run}
     end
   end
   return still_his
@@ -73,20 +74,24 @@ local function somebody_has_the_last_chance()
 end
 
 -- A Redis that was killed while its disk was busy has forgotten what it answered last, and a replica that takes over may
--- never have heard of it: of claims, too. So what was accepted before this life of Redis may have been tried already.
-local function life_began()
+-- never have heard of it: of claims, too. So what was accepted before this life of Redis may have been tried already; and
+-- what comes soon after it began may be sent again, because its first acceptance was forgotten.
+local function run_id()
   local info = redis.pcall('INFO', 'server')
-  local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
-  local known = redis.call('HMGET', life, 'run', 'since')
-  if known[1] == run then
-    return tonumber(known[2])
-  end
-  local since = known[1] and now or 0
-  redis.call('HSET', life, 'run', run, 'since', string.format('%d', since))
-  return since
+  return type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
 end
 
-local claimed, noted, began = {}, {}, nil
+local function wary_until(run)
+  local known = redis.call('HMGET', life, 'run', 'since')
+  local since = tonumber(known[2])
+  if known[1] ~= run then
+    since = known[1] and now or 0
+    redis.call('HSET', life, 'run', run, 'since', string.format('%d', since))
+  end
+  return since > 0 and since + wary or 0
+end
+
+local claimed, noted, run, wary_till = {}, {}, nil, nil
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, most)) do
   local record, key = redis.call('GET', prefix .. 'job:' .. id), prefix .. 'progress:' .. id
   local progress = redis.call('HMGET', key, 'state', 'lost', 'tries', 'strikes')
@@ -114,14 +119,15 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, mo
       redis.call('SET', last_chance, id)
     end
     local attempts = redis.call('HINCRBY', key, 'attempts', 1)
+    run = run or run_id()
     if attempts == 1 then
-      began = began or life_began()
-      attempts = tonumber(string.match(record, '^%d+')) < began and 2 or 1
+      wary_till = wary_till or wary_until(run)
+      attempts = tonumber(string.match(record, '^%d+')) < wary_till and 2 or 1
     end
     redis.call('ZADD', due, now + lease, id)
     local solo_failures = tonumber(progress[4] or 0)
-    claimed[#claimed + 1] = {id, record, attempts, lost, solo_failures}
-    noted[#noted + 1] = {id, attempts, lost, solo_failures}
+    claimed[#claimed + 1] = {id, record, attempts, lost, solo_failures, run}
+    noted[#noted + 1] = {id, attempts, lost, solo_failures, run}
     if alone then
       break
     end
