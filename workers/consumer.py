@@ -14,9 +14,9 @@ from functools import partial
 import structlog
 from msgspec import Struct, structs
 
-from workers.core.errors import BadCredentials, ConfigError, LeaseLost, ServiceAway, TqError
+from workers.core.errors import BadCredentials, ConfigError, LeaseLost, ServiceAway, Throttled, TqError
 from workers.core.trace import current_trace, read_traceparent
-from workers.leases import Leases, retry_while_redis_is_away
+from workers.leases import Attempt, Leases, retry_while_redis_is_away
 from workers.ledger.ledger import LONGEST_WAIT_MS, MOST_SOLO_FAILURES, NEEDS, Ledger
 from workers.ledger.records import (
     RECHECK_S,
@@ -31,8 +31,8 @@ from workers.ledger.records import (
 
 log = structlog.get_logger(__name__)
 
-#: Carries out claims of one queue and settles each of them.
-Handle = Callable[[Sequence[Claim]], list[Settlement]]
+#: Carries out an attempt at claims of one queue and settles each of them.
+Handle = Callable[[Attempt], list[Settlement]]
 
 #: Told of each round of work: what was claimed together, and how many seconds it took until it was settled.
 Observer = Callable[[Sequence[Claim], float], None]
@@ -46,7 +46,7 @@ def observe_nothing(_claims: Sequence[Claim], _seconds: float) -> None:
 
 
 class QueueHandler(Struct, frozen=True):
-    """Who works on a queue: how its claims are handled, and how many at a time."""
+    """How the claims of a queue are handled, and how many at a time."""
 
     queue: str
     handle: Handle
@@ -71,8 +71,8 @@ def consume(
         if not claims:
             return settled
         began = time.monotonic()
-        with leases.kept(claims), working_on(claims):
-            settlements, well = attempt(consumer, ledger, claims)
+        with leases.renewing(claims), working_on(claims):
+            settlements, well = try_together(consumer, ledger, leases, claims)
             # The work is done but not recorded yet; without the record each job would count as having lost its worker.
             stale = retry_while_redis_is_away(
                 partial(ledger.settle, settlements, well=well), "not settled yet"
@@ -99,45 +99,43 @@ def _tell(settlements: Sequence[Settlement], stale: Sequence[Settlement]) -> Non
                 log.warning("job is dead", reason=settlement.entry.get("reason"))
 
 
-def attempt(
-    consumer: QueueHandler, ledger: Ledger, claims: Sequence[Claim]
+def try_together(
+    consumer: QueueHandler, ledger: Ledger, leases: Leases, claims: Sequence[Claim]
 ) -> tuple[list[Settlement], Sequence[str]]:
     """Handle `claims`; return what became of them, and the services that proved to be well."""
+    attempt = Attempt(claims, leases)
     try:
-        return consumer.handle(claims), NEEDS[consumer.queue]
+        return consumer.handle(attempt), NEEDS[consumer.queue]
     except (ServiceAway, ConfigError, LeaseLost) as error:
-        return put_off(ledger, claims, error), ()
+        return put_off(ledger, attempt, error), ()
     except Exception as error:
         if len(claims) > 1:
-            return one_by_one(consumer, ledger, claims)
+            return one_by_one(consumer, ledger, leases, claims)
         return [given_up(claims[0], error)], ()
 
 
 def put_off(
-    ledger: Ledger, claims: Sequence[Claim], error: ServiceAway | ConfigError | LeaseLost
+    ledger: Ledger, attempt: Attempt, error: ServiceAway | ConfigError | LeaseLost
 ) -> list[Settlement]:
     """Let claims wait for something that is not their own fault; raises ServiceAway again if Redis itself is away."""
     if isinstance(error, LeaseLost):
         # Those that are still ours are tried anew, and look for what was made before.
-        return [interrupted(claim, str(error)) for claim in claims]
+        return [interrupted(claim, str(error)) for claim in attempt]
     if isinstance(error, BadCredentials):
         # Behind the breaker: a wrong password that is tried again and again locks the account.
-        error = ServiceAway(_whose(error), str(error), after=RECHECK_S)
+        return await_service(ledger, attempt, ServiceAway(error.service, str(error), after=RECHECK_S))
     if isinstance(error, ConfigError):
-        # They wait until somebody has corrected the setting that is named.
+        # They wait until the setting that is named has been corrected.
         log.error("wrong setting", reason=str(error))
-        return [interrupted(claim, str(error), RECHECK_S) for claim in claims]
+        return [interrupted(claim, str(error), RECHECK_S) for claim in attempt]
     if error.service == "redis":
         raise error
-    return await_service(ledger, claims, error)
-
-
-def _whose(error: BadCredentials) -> str:
-    return "logrhythm" if error.field.startswith("logrhythm") else "threatq"
+    # A limit of the rate is no job's fault.
+    return await_service(ledger, attempt, error, None if isinstance(error, Throttled) else attempt.suspect)
 
 
 def one_by_one(
-    consumer: QueueHandler, ledger: Ledger, claims: Sequence[Claim]
+    consumer: QueueHandler, ledger: Ledger, leases: Leases, claims: Sequence[Claim]
 ) -> tuple[list[Settlement], Sequence[str]]:
     """Handle each claim alone, so that what one of them breaks costs the others nothing.
 
@@ -148,14 +146,14 @@ def one_by_one(
     again = [structs.replace(claim, attempts=claim.attempts + 1) for claim in claims]
     for index, claim in enumerate(again):
         with working_on([claim]):
-            (settlement,), well = attempt(consumer, ledger, [claim])
+            (settlement,), well = try_together(consumer, ledger, leases, [claim])
         if settlement.state == "deferred":
             settlement = structs.replace(settlement, state="interrupted")
         settlements.append(settlement)
         if settlement.state in ("waiting", "interrupted", "suspected"):
             # The rest was not tried alone, so nothing speaks against any of it.
             rest = structs.replace(settlement, state="interrupted")
-            return settlements + [structs.replace(rest, claim=one) for one in again[index + 1 :]], ()
+            return settlements + [structs.replace(rest, claim=other) for other in again[index + 1 :]], ()
     return settlements, well
 
 
@@ -172,33 +170,41 @@ def given_up(claim: Claim, error: Exception) -> Settlement:
     )
 
 
-def await_service(ledger: Ledger, claims: Sequence[Claim], error: ServiceAway) -> list[Settlement]:
-    """Let claims wait until the service that is away may be called again."""
-    pause_s = ledger.service_away(error.service, str(error), after=error.after)
-    log.warning("service away", service=error.service, reason=str(error), again_in_s=round(pause_s, 1))
-    return [waits(claim, error, pause_s) for claim in claims]
-
-
-def waits(claim: Claim, error: ServiceAway, pause_s: float) -> Settlement:
-    """Let a claim wait for at least `pause_s`; one on which the service keeps failing while it does others is dead.
+def await_service(
+    ledger: Ledger, attempt: Attempt, error: ServiceAway, suspect: Claim | None = None
+) -> list[Settlement]:
+    """Let claims wait until the service that is away may be called again; `suspect` may be why it fails.
 
     Where nothing was begun, no attempt is counted, since there is nothing that the next one would have to look for. A
     slow service gets time to finish what it was asked, so that the next attempt finds it.
     """
-    reason, is_suspected = str(error), claim.id == error.suspect
-    if is_suspected and claim.solo_failures >= MOST_SOLO_FAILURES:
-        return dead(
-            claim,
-            f"{reason}; so {claim.solo_failures + 1} times, while others were done. Edit or drop what it fails on, "
-            "then replay it (tqctl dead replay)",
-            error="AlwaysFails",
-        )
-    delay_s = max(pause_s, error.busy_s, backoff_s(max(claim.attempts, claim.solo_failures)))
-    if is_suspected:
-        return suspected(claim, reason, delay_s, service=error.service)
-    if not error.begun:
-        return deferred(claim, reason, delay_s)
-    return waiting(claim, reason, delay_s, service=error.service)
+    pause_s = ledger.service_away(error.service, str(error), after=error.after)
+    log.warning("service away", service=error.service, reason=str(error), again_in_s=round(pause_s, 1))
+    pause_s = max(pause_s, error.busy_s)
+    settle = waiting if attempt.begun else deferred
+    return [
+        suspect_of(claim, error, pause_s)
+        if claim is suspect
+        else settle(claim, str(error), wait_s(claim, pause_s), service=error.service)
+        for claim in attempt
+    ]
+
+
+def suspect_of(claim: Claim, error: ServiceAway, pause_s: float) -> Settlement:
+    """Let a claim wait on which the service failed; one on which it keeps failing while it does others is dead."""
+    if claim.solo_failures < MOST_SOLO_FAILURES:
+        return suspected(claim, str(error), wait_s(claim, pause_s), service=error.service)
+    return dead(
+        claim,
+        f"{error}; so {claim.solo_failures + 1} times, while others were done. Edit or drop what it fails on, "
+        "then replay it (tqctl dead replay)",
+        error="AlwaysFails",
+    )
+
+
+def wait_s(claim: Claim, pause_s: float) -> float:
+    """Return for how many seconds a claim waits: at least `pause_s`, and longer the more often it was tried."""
+    return max(pause_s, backoff_s(max(claim.attempts, claim.solo_failures)))
 
 
 def backoff_s(attempts: int) -> float:

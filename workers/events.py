@@ -1,4 +1,4 @@
-"""From claimed jobs to events in ThreatQ: plan each, carry them out together, settle each."""
+"""From claimed jobs to events in ThreatQ: plan each, make them together, settle each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from workers.core.errors import InputError
+from workers.leases import Attempt
 from workers.ledger.ledger import MOST_SOLO_FAILURES
 from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, deferred, done
 from workers.payload.builder import plan_event
@@ -17,7 +18,7 @@ from workers.payload.options import DialectOptions
 from workers.payload.plan import EventPlan
 from workers.payload.sightings import sighting_plan
 from workers.threatq.connector import ConnectorPage
-from workers.threatq.event_creation import Confirm, assume_ours, create_events
+from workers.threatq.event_creation import create_events
 from workers.threatq.event_draft import Done, EventRequest, Outcome
 from workers.threatq.service import ThreatQ
 
@@ -48,50 +49,47 @@ def alarm_plan(arguments: Mapping[str, Any], accepted: datetime, options: Dialec
 PLANNERS: dict[str, Planner] = {"events.create": payload_plan, "sightings.add": alarm_plan}
 
 
-def make_or_hold(
-    claims: Sequence[Claim],
-    threatq: ThreatQ,
-    page: ConnectorPage,
-    options: DialectOptions,
-    still_ours: Confirm = assume_ours,
+def make_or_defer(
+    attempt: Attempt, threatq: ThreatQ, page: ConnectorPage, options: DialectOptions
 ) -> list[Settlement]:
-    """Make the events of `claims`, but let payloads wait while the Events Builder's `page` is disabled.
+    """Make the events of an attempt, but let payloads wait while the Events Builder's `page` is disabled.
 
     Sightings are LogRhythm's and go on. Raises like `make_events`.
     """
     if page.is_enabled:
-        return make_events(claims, threatq, options, still_ours)
+        return make_events(attempt, threatq, options)
     state = (
         "disabled in ThreatQ; enable it there"
         if page.id
         else "not registered; run tq-conn-events-builder once"
     )
     reason = f"the connector {page.name} is {state}, and its payloads go on"
-    sightings = [claim for claim in claims if claim.kind != "events.create"]
-    payloads = [claim for claim in claims if claim.kind == "events.create"]
-    return make_events(sightings, threatq, options, still_ours) + [
+    sightings = [claim for claim in attempt if claim.kind != "events.create"]
+    payloads = [claim for claim in attempt if claim.kind == "events.create"]
+    return make_events(attempt, threatq, options, sightings) + [
         deferred(claim, reason, RECHECK_S) for claim in payloads
     ]
 
 
 def make_events(
-    claims: Sequence[Claim], threatq: ThreatQ, options: DialectOptions, still_ours: Confirm = assume_ours
+    attempt: Attempt, threatq: ThreatQ, options: DialectOptions, claims: Sequence[Claim] | None = None
 ) -> list[Settlement]:
-    """Make the events of `claims` in as few calls as possible, and settle each claim.
+    """Make the events of an attempt, or of these `claims` of it, in as few calls as possible; settle each claim.
 
-    Raises ServiceAway when ThreatQ is away, after which every claim may be tried again, and whatever `still_ours`
-    raises, which is asked just before events are made.
+    Raises ServiceAway when ThreatQ is away, after which every claim may be tried again, and LeaseLost when another
+    worker has one of them by now.
     """
     planned: list[PlannedEvent] = []
     settlements: list[Settlement] = []
-    for claim in claims:
+    for claim in attempt if claims is None else claims:
         step = plan_of(claim, options)
         if isinstance(step, PlannedEvent):
             planned.append(step)
         else:
             settlements.append(step)
+    attempt.ask([p.claim for p in planned])
     requests = [request_of(p) for p in planned]
-    outcomes = create_events(threatq, requests, still_ours) if requests else []
+    outcomes = create_events(threatq, requests, attempt.begin) if requests else []
     return settlements + [settled(p, outcome) for p, outcome in zip(planned, outcomes, strict=True)]
 
 

@@ -1,7 +1,4 @@
-"""Keeping what we claimed: one thread a process that renews the leases of whatever is being worked on.
-
-Waiting for Redis in the middle of work, where giving up would cost more than waiting.
-"""
+"""Keeping what we claimed: one thread a process renews the leases of all that is being worked on."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeVar, overload
 
 import structlog
 
@@ -23,21 +20,64 @@ log = structlog.get_logger(__name__)
 RENEWALS = 3
 
 
+class Attempt(Sequence[Claim]):
+    """Claims that are tried together, and how far the try has come; that decides how they wait if it is cut short.
+
+    `asked` are those that a service has been asked to work on: its failure may be their fault. `begun` tells whether
+    something may have been made for which the next attempt must look.
+    """
+
+    def __init__(self, claims: Sequence[Claim], leases: Leases) -> None:
+        self._claims = tuple(claims)
+        self._leases = leases
+        self.asked: Sequence[Claim] = ()
+        self.begun = False
+
+    @overload
+    def __getitem__(self, index: int) -> Claim: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Claim]: ...
+
+    def __getitem__(self, index: int | slice) -> Claim | Sequence[Claim]:
+        return self._claims[index]
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def ask(self, claims: Sequence[Claim]) -> None:
+        """Note that from now on a service works on what these claims of the attempt name."""
+        self.asked = claims
+
+    def begin(self) -> None:
+        """Prove that all claims are still ours, and note that from now on something may be made; raises LeaseLost.
+
+        Whichever worker took a claim over has looked for what was made by then, and would not find what comes later.
+        """
+        self._leases.prove(self)
+        self.begun = True
+
+    @property
+    def suspect(self) -> Claim | None:
+        """The claim that may be why the service fails: the one that it was asked to work on, where it was alone."""
+        return self.asked[0] if len(self.asked) == 1 else None
+
+
 class Leases:
     """The leases of this process; the thread that renews them starts with the first."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self._held: dict[str, Sequence[Claim]] = {}
+        self._claims: dict[str, Sequence[Claim]] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def kept(self, claims: Sequence[Claim]) -> Iterator[None]:
+    def renewing(self, claims: Sequence[Claim]) -> Iterator[None]:
         """Renew the leases of `claims`, which share a token, for as long as the block runs."""
         token = claims[0].token
         with self._lock:
-            self._held[token] = claims
+            self._claims[token] = claims
             if self._thread is None:
                 self._thread = threading.Thread(target=self._renew_for_ever, name="leases", daemon=True)
                 self._thread.start()
@@ -45,13 +85,13 @@ class Leases:
             yield
         finally:
             with self._lock:
-                self._held.pop(token, None)
+                self._claims.pop(token, None)
 
     def prove(self, claims: Sequence[Claim]) -> None:
-        """Renew the leases of `claims`, which share a token; raises LeaseLost where one is somebody else's.
+        """Renew the leases of `claims`, which share a token; raises LeaseLost where another worker has one.
 
         Redis decides, not a clock of this machine: a process that was suspended, alone or with its machine, cannot
-        tell for how long. While Redis is away this waits, since nobody else can claim the jobs either.
+        tell for how long. While Redis is away this waits, since no other worker can claim the jobs either.
         """
         lost = retry_while_redis_is_away(lambda: self.ledger.prove(claims), "leases not proved yet")
         if lost:
@@ -60,18 +100,18 @@ class Leases:
     def give_back(self, reason: str, delay_s: float) -> int:
         """Give back all that this process holds, to be claimed by others in `delay_s`; return how many jobs."""
         with self._lock:
-            held, self._held = list(self._held.values()), {}
-        for claims in held:
+            rounds, self._claims = list(self._claims.values()), {}
+        for claims in rounds:
             self.ledger.settle([interrupted(claim, reason, delay_s) for claim in claims])
-        return sum(map(len, held))
+        return sum(map(len, rounds))
 
     def _renew_for_ever(self) -> None:
         pause_s = self.ledger.lease_ms / 1000 / RENEWALS
         clock = threading.Event()
         while not clock.wait(pause_s):
             with self._lock:
-                held = list(self._held.values())
-            for claims in held:
+                rounds = list(self._claims.values())
+            for claims in rounds:
                 self._renew(claims)
 
     def _renew(self, claims: Sequence[Claim]) -> None:
@@ -79,6 +119,9 @@ class Leases:
             self.ledger.renew(claims)
         except ServiceAway as error:
             log.warning("leases not renewed", reason=str(error))
+        except Exception:
+            # Without this thread every job of the process would be taken from it, one after the other.
+            log.exception("leases not renewed")
 
 
 T = TypeVar("T")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from workers.consumer import Handle
 from workers.core.errors import ServiceAway
 from workers.core.jobs import Job
+from workers.leases import Attempt
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, Settlement, dead, done
 
@@ -20,17 +21,21 @@ class Tries:
         self.errors = list(errors)
         self.attempts: list[list[int]] = []
 
-    def __call__(self, claims: Sequence[Claim]) -> list[Settlement]:
-        self.attempts.append([claim.attempts for claim in claims])
+    def __call__(self, attempt: Attempt) -> list[Settlement]:
+        self.attempts.append([claim.attempts for claim in attempt])
         if self.errors:
-            raise self.errors.pop(0)
-        return do(claims)
+            error = self.errors.pop(0)
+            if not isinstance(error, NothingMade):
+                attempt.begin()
+            raise error
+        return do(attempt)
 
 
-def nothing_made() -> ServiceAway:
-    error = ServiceAway("threatq", "503")
-    error.begun = False
-    return error
+class NothingMade(ServiceAway):
+    """ThreatQ goes away before the attempt has begun to make anything."""
+
+    def __init__(self) -> None:
+        super().__init__("threatq", "503")
 
 
 def accept(ledger: Ledger, count: int) -> list[str]:

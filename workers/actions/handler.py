@@ -1,7 +1,4 @@
-"""The four actions on one indicator; each may be repeated without doing anything twice.
-
-From claimed jobs to what analysts asked for: carry out each action, settle each.
-"""
+"""The four actions on one indicator; each may be repeated without doing anything twice."""
 
 from __future__ import annotations
 
@@ -18,10 +15,10 @@ from workers.core.errors import InputError, Rejected
 from workers.indicators.addresses import PrivateRanges
 from workers.indicators.model import Attribute
 from workers.indicators.types import match_type
-from workers.ledger.records import Claim, Settlement, done
+from workers.leases import Attempt
+from workers.ledger.records import Settlement, done
 from workers.payload.json_text import escape_all
 from workers.threatq.client import Json
-from workers.threatq.errors import suspecting
 from workers.threatq.service import ThreatQ
 
 #: The attribute that each verdict sets to "Yes"; scoring policies read it.
@@ -150,10 +147,7 @@ def _asked(request: Request) -> str:
     return f"{request.indicator.type} {request.indicator.value}"
 
 
-def carry_out(claims: Sequence[Claim], threatq: ThreatQ, private: PrivateRanges) -> list[Settlement]:
-    """Carry out each action; what one of them raises is the drain's to judge.
-
-    An action that is alone when ThreatQ fails is suspected to be the cause, as an event is.
-    """
-    with suspecting([claim.id for claim in claims]):
-        return [done(claim, act(claim.kind, claim.arguments, threatq, private).as_note()) for claim in claims]
+def carry_out(attempt: Attempt, threatq: ThreatQ, private: PrivateRanges) -> list[Settlement]:
+    """Carry out each action and settle it as done; raises what `act` raises."""
+    attempt.ask(attempt)
+    return [done(claim, act(claim.kind, claim.arguments, threatq, private).as_note()) for claim in attempt]

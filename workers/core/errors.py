@@ -1,8 +1,6 @@
 """One error tree, split by what the caller must do next.
 
 Every message is written for a tired person: which field or service, why, and what to do.
-
-How a process of Celery's ends over an error of ours: a line, where Celery would show a traceback of twenty.
 """
 
 from __future__ import annotations
@@ -39,7 +37,14 @@ class ConfigError(InputError):
 
 
 class BadCredentials(ConfigError):
-    """The service does not accept our credentials; correct the client id, e-mail, password or secret."""
+    """The service does not accept our credentials; correct the client id, e-mail, password or secret.
+
+    `service` is as for ServiceAway: each further try with a wrong password may lock the account.
+    """
+
+    def __init__(self, service: str, message: str = "", *, field: str = "") -> None:
+        self.service = service
+        super().__init__(message, field=field)
 
 
 class MissingRights(ConfigError):
@@ -51,7 +56,7 @@ class Rejected(TqError):
 
 
 class LeaseLost(TqError):
-    """Somebody else has the job by now; nothing more is done with it here."""
+    """Another worker has the job by now; nothing more is done with it here."""
 
 
 class ServiceAway(TqError):
@@ -59,8 +64,6 @@ class ServiceAway(TqError):
 
     `service` is "threatq", "logrhythm" or "redis"; `after` is how many seconds the service asked us to
     wait, or None when it did not say; `busy_s` is for how long it may still be at work on what it was asked.
-    `begun` is False where it is sure that nothing has been made yet. `suspect` is the id of the one job that may
-    itself be what makes the service fail, "" where there is none.
     """
 
     exit_code = 3
@@ -71,8 +74,6 @@ class ServiceAway(TqError):
         self.service = service
         self.after = after
         self.busy_s = busy_s
-        self.begun = True
-        self.suspect = ""
         super().__init__(message)
 
 

@@ -118,9 +118,9 @@ def suspected(claim: Claim, reason: str, delay_s: float, **details: Any) -> Sett
     return replace(waiting(claim, reason, delay_s, **details), state="suspected")
 
 
-def deferred(claim: Claim, reason: str, delay_s: float) -> Settlement:
+def deferred(claim: Claim, reason: str, delay_s: float, **details: Any) -> Settlement:
     """Let `claim`, on which no work has begun, wait for something else, without counting an attempt."""
-    return Settlement(claim, "deferred", {"reason": reason, "again_in_s": round(delay_s, 1)}, delay_s)
+    return replace(waiting(claim, reason, delay_s, **details), state="deferred")
 
 
 def interrupted(claim: Claim, reason: str, delay_s: float = 0.0) -> Settlement:

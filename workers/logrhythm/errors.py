@@ -109,7 +109,9 @@ def _bad_request(said: str, answer: str) -> TqError:
 
 def _not_allowed(status: int, answer: str) -> TqError:
     if status == 401:
-        return BadCredentials(f"is not accepted ({answer}); {HOW_TO_RENEW}", field="logrhythm_token")
+        return BadCredentials(
+            "logrhythm", f"is not accepted ({answer}); {HOW_TO_RENEW}", field="logrhythm_token"
+        )
     return MissingRights(
         f"may not do this ({answer}); the API user needs write access Public Global Administrator, and the "
         "token must be made by a Global Administrator",

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from workers.actions.handler import carry_out
 from workers.consumer import QueueHandler
-from workers.ledger.records import Claim, Settlement
+from workers.leases import Attempt
+from workers.ledger.records import Settlement
 from workers.runtime import runtime
 from workers.tasks.queue import task_for
 
 
-def handle(claims: Sequence[Claim]) -> list[Settlement]:
+def handle(attempt: Attempt) -> list[Settlement]:
     """Carry out each action with the private addresses as they are set now."""
     process = runtime()
-    return carry_out(claims, process.threatq, process.dialect().private)
+    return carry_out(attempt, process.threatq, process.dialect().private)
 
 
 #: One action at a time, so that waiting analysts are served by all threads side by side.

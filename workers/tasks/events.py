@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
-
 from workers.consumer import QueueHandler
-from workers.events import make_or_hold
-from workers.ledger.records import Claim, Settlement
+from workers.events import make_or_defer
+from workers.leases import Attempt
+from workers.ledger.records import Settlement
 from workers.runtime import runtime
 from workers.tasks.queue import task_for
-from workers.threatq.errors import nothing_begun
 
 #: Payloads in one bulk; ThreatQ's own integrations send up to 500 objects a call, and a payload has a few.
 BATCH = 100
 
 
-def handle(claims: Sequence[Claim]) -> list[Settlement]:
-    """Make the events of `claims` as the connector's page in ThreatQ says now."""
+def handle(attempt: Attempt) -> list[Settlement]:
+    """Make the events of an attempt as the connector's page in ThreatQ says now."""
     process = runtime()
-    with nothing_begun():
-        page, dialect = process.page(), process.dialect()
-    return make_or_hold(claims, process.threatq, page, dialect, partial(process.leases.prove, claims))
+    return make_or_defer(attempt, process.threatq, process.page(), process.dialect())
 
 
 work = task_for(QueueHandler("events", handle, BATCH))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from workers.consumer import QueueHandler
-from workers.ledger.records import Claim, Settlement
+from workers.leases import Attempt
+from workers.ledger.records import Settlement
 from workers.listsync.run.assist import help_out
 from workers.listsync.run.handler import work as go_on
 from workers.runtime import runtime, stopping
 from workers.tasks.queue import task_for
 
 
-def handle(claims: Sequence[Claim]) -> list[Settlement]:
+def handle(attempt: Attempt) -> list[Settlement]:
     """Go on with each run."""
-    return [go_on(claim, runtime(), stopping.is_set) for claim in claims]
+    attempt.begin()
+    return [go_on(claim, runtime(), stopping.is_set) for claim in attempt]
 
 
 def help_others() -> None:

@@ -124,7 +124,9 @@ class AccessTokens:
                 "client id, e-mail and password",
                 "threatq_client_id, threatq_email, threatq_password",
             )
-        return BadCredentials(f"ThreatQ does not accept this {what} ({error.status})", field=fields)
+        return BadCredentials(
+            "threatq", f"ThreatQ does not accept this {what} ({error.status})", field=fields
+        )
 
 
 def _grant(body: Any) -> Grant:

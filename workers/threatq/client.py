@@ -78,6 +78,7 @@ class Client:
             if error.status != 401:
                 raise
             raise BadCredentials(
+                "threatq",
                 f"ThreatQ does not accept a token that it has just given (401 on {method} {path})",
                 field="threatq_client_id",
             ) from None

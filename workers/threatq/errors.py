@@ -7,8 +7,7 @@ SPL2; also in a 2xx answer), an error inside an item of a 2xx answer (Polarity),
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workers.core.errors import ConfigError, MissingRights, Rejected, ServiceAway, Throttled, TqError
@@ -122,25 +121,3 @@ def _quoted(body: object) -> str:
 def _redirected(call: str, headers: Mapping[str, str]) -> str:
     target = headers.get("Location", "").split("?")[0] or "another address"
     return f"ThreatQ redirects {call} to {target}; set ThreatQ's own address (redirects are not followed)"
-
-
-@contextmanager
-def nothing_begun() -> Iterator[None]:
-    """Mark an absence that is met within as one before which nothing was made that would have to be looked for."""
-    try:
-        yield
-    except ServiceAway as error:
-        error.begun = False
-        raise
-
-
-@contextmanager
-def suspecting(job_ids: Sequence[str]) -> Iterator[None]:
-    """Name the job in an absence that is met within, where it was alone; a limit of the rate is no job's fault."""
-    try:
-        yield
-    except Throttled:
-        raise
-    except ServiceAway as error:
-        error.suspect = job_ids[0] if len(job_ids) == 1 else ""
-        raise

@@ -17,13 +17,13 @@ from workers.core.errors import ServiceAway
 from workers.threatq import event_draft
 from workers.threatq.bulk import Fate, Sender, post, send_all
 from workers.threatq.client import Json, rows
-from workers.threatq.errors import ServerFault, ServiceRefusal, nothing_begun, suspecting
+from workers.threatq.errors import ServerFault, ServiceRefusal
 from workers.threatq.event_draft import JOB_ATTRIBUTE, Draft, EventRequest, Outcome, RejectedEvent, find_ours
 from workers.threatq.event_relations import relate_indicators, relate_objects
 from workers.threatq.objects import add_attributes, add_comment, attributes_of, relate, related_ids
 from workers.threatq.service import ThreatQ
 
-#: Raises an error when somebody else has the jobs at hand by now.
+#: Asked just before each call that makes events; raises an error when another worker has the jobs by now.
 Confirm = Callable[[], None]
 
 
@@ -150,14 +150,12 @@ def create_events(
     whatever `still_ours` raises, which is asked just before each call that makes events.
     """
     drafts = [Draft(request) for request in requests]
-    with suspecting([request.job_id for request in requests]):
-        with nothing_begun():
-            _check_types(threatq, drafts)
-            relate_indicators(threatq, drafts)
-            relate_objects(threatq, drafts)
-            _adopt_earlier(threatq, drafts)
-        create(threatq, drafts, still_ours)
-        complete(threatq, drafts)
+    _check_types(threatq, drafts)
+    relate_indicators(threatq, drafts)
+    relate_objects(threatq, drafts)
+    _adopt_earlier(threatq, drafts)
+    create(threatq, drafts, still_ours)
+    complete(threatq, drafts)
     return [draft.outcome(threatq.link("events", draft.event_id)) for draft in drafts]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.support.event_requests import related
+from tests.support.event_requests import CONSUME, related
 from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.actions.handler import carry_out
 from workers.consumer import QueueHandler, consume
@@ -133,3 +133,34 @@ def test_in_an_outage_an_event_keeps_its_indicator_however_often_it_was_tried(
     made = try_alone(event("Bad", uri_source=f"FQDN:{FATAL}"))
     # Then nothing is missing
     assert related(threatq_sandbox, made.result["event_id"], "indicators") == {FATAL}
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "solo_failures"),
+    [
+        # An answer that fails, or none, may be this event's fault.
+        ("error", 1, [b"1"]),
+        ("drop_before", 1, [b"1"]),
+        # Among others, it cannot be told which of them it is.
+        ("error", 2, [None, None]),
+        # Who asks for fewer calls does not fail.
+        ("rate_limit", 1, [None]),
+    ],
+)
+def test_an_event_that_was_alone_when_threatq_failed_is_suspected(
+    kind: str,
+    count: int,
+    solo_failures: list[bytes | None],
+    ledger: Ledger,
+    redis: Redis,
+    threatq_sandbox: SandboxThreatQ,
+) -> None:
+    # Given a ThreatQ that fails on the call that makes events
+    threatq_sandbox.fault(kind, path=CONSUME)
+    settings = threatq_sandbox.settings()
+    handle = partial(make_events, threatq=connect(settings), options=from_settings(settings))
+    answers = ledger.accept([event(f"Event {number}") for number in range(count)])
+    # When events are made
+    consume(QueueHandler("events", handle, 100), ledger, Leases(ledger))
+    # Then the failure counts against one that was alone
+    assert [redis.hget(keys.progress(one.id), "strikes") for one in answers] == solo_failures

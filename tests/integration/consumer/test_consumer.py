@@ -10,17 +10,16 @@ import pytest
 from redis import Redis
 
 from sandbox.launch.redis_server import RedisServer
-from tests.support.consumer_stage import Tries, Work, accept, do, nothing_made, number
+from tests.support.consumer_stage import NothingMade, Tries, Work, accept, do, number
 from tests.support.waiting import until
 from workers.consumer import QueueHandler, backoff_s, consume
 from workers.core.errors import BadCredentials, ConfigError, LeaseLost, MissingRights, Rejected, ServiceAway
-from workers.leases import Leases
+from workers.leases import Attempt, Leases
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, Settlement, done
-from workers.threatq.errors import suspecting
 
 pytestmark = pytest.mark.integration
 
@@ -105,7 +104,7 @@ def test_a_service_that_may_still_be_at_work_is_given_time_to_end_it(
     ("error", "attempts"),
     [
         # Nothing can have been made, so nobody need look for it.
-        (nothing_made(), [[1, 1], [1, 1]]),
+        (NothingMade(), [[1, 1], [1, 1]]),
         # An attempt may have left something behind.
         (MissingRights("ThreatQ forbids GET /api/events/1/attributes"), [[1, 1], [2, 2]]),
         # Somebody else may have made something.
@@ -131,7 +130,7 @@ def test_what_was_tried_together_counts_though_the_lone_try_began_nothing(
     ledger: Ledger, work: Work, pass_time: Callable[[], None]
 ) -> None:
     accept(ledger, 2)
-    handle = Tries(KeyError("after the events were made"), nothing_made())
+    handle = Tries(KeyError("after the events were made"), NothingMade())
     work(handle)
     pass_time()
     work(handle)
@@ -157,12 +156,12 @@ def test_a_service_that_goes_away_in_the_middle_of_lone_tries_is_called_no_more(
     accept(ledger, 10)
     calls = []
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        calls.append(len(claims))
-        if len(claims) > 1:
+    def handle(attempt: Attempt) -> list[Settlement]:
+        calls.append(len(attempt))
+        attempt.ask(attempt)
+        if len(attempt) > 1:
             raise Rejected("one of them is bad")
-        with suspecting([claims[0].id]):
-            raise ServiceAway("threatq", "503")
+        raise ServiceAway("threatq", "503")
 
     work(handle)
     assert calls == [10, 1]
@@ -197,21 +196,21 @@ def test_what_broke_off_in_the_middle_is_looked_for_by_the_next_attempt(
     assert len(admin.ids("done")) == 3
 
 
-def test_whoever_proves_that_a_job_is_still_his_is_told_when_it_is_not(
+def test_an_attempt_makes_nothing_more_once_another_worker_has_one_of_its_jobs(
     redis: Redis, ledger: Ledger, admin: LedgerAdmin
 ) -> None:
     first, second = accept(ledger, 2)
     leases, reached = Leases(ledger), []
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        leases.prove(claims)
+    def handle(attempt: Attempt) -> list[Settlement]:
+        attempt.begin()
         # Given a worker that stands still for longer than its lease, when another one takes a job of its
         redis.zadd(keys.due("events"), {first: 0})
         (taken,) = ledger.claim("events", 1)
         ledger.settle([done(taken, {"by": "the other"})])
-        leases.prove(claims)
+        attempt.begin()
         reached.append("the call that makes events")
-        return do(claims)
+        return do(attempt)
 
     consume(QueueHandler("events", handle, 100), ledger, leases, stopping=lambda: bool(admin.ids("done")))
     # Then it makes nothing; what is still its own is tried again, and looks for what is there
@@ -222,7 +221,7 @@ def test_whoever_proves_that_a_job_is_still_his_is_told_when_it_is_not(
     assert "another worker" in rest.result["reason"]
 
 
-def test_what_takes_longer_than_a_lease_stays_with_whoever_does_it(redis: Redis, admin: LedgerAdmin) -> None:
+def test_what_takes_longer_than_a_lease_stays_with_its_worker(redis: Redis, admin: LedgerAdmin) -> None:
     ledger = Ledger(redis, lease_s=0.5)
     (job_id,) = accept(ledger, 1)
 
@@ -243,7 +242,7 @@ def test_what_a_worker_gives_back_is_claimed_by_the_next_and_it_settles_nothing_
 ) -> None:
     accept(ledger, 2)
     leases, claims = Leases(ledger), ledger.claim("events", 2)
-    with leases.kept(claims):
+    with leases.renewing(claims):
         assert leases.give_back("its worker was stopped", 0) == 2
         assert leases.give_back("its worker was stopped", 0) == 0
     # Then it is tried anew, as one that may have been done in part
@@ -261,7 +260,7 @@ def test_a_wrong_password_is_tried_once_and_not_by_every_job(
 
     def handle(claims: Sequence[Claim]) -> list[Settlement]:
         calls.append(len(claims))
-        raise BadCredentials("ThreatQ refuses the password")
+        raise BadCredentials("threatq", "ThreatQ refuses the password")
 
     work(handle)
     work(handle)

@@ -10,6 +10,7 @@ from redis import Redis
 from tests.support.consumer_stage import Tries, Work, accept, do, number, refuse
 from workers.core.errors import ServiceAway
 from workers.core.jobs import Job
+from workers.leases import Attempt
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import MOST_SOLO_FAILURES, Ledger
@@ -24,12 +25,11 @@ class FailsOn:
     def __init__(self, *job_ids: str) -> None:
         self.job_ids = job_ids
 
-    def __call__(self, claims: Sequence[Claim]) -> list[Settlement]:
-        if any(claim.id in self.job_ids for claim in claims):
-            error = ServiceAway("threatq", "ThreatQ answers POST /api/events/consume with 500")
-            error.suspect = claims[0].id if len(claims) == 1 else ""
-            raise error
-        return do(claims)
+    def __call__(self, attempt: Attempt) -> list[Settlement]:
+        attempt.ask(attempt)
+        if any(claim.id in self.job_ids for claim in attempt):
+            raise ServiceAway("threatq", "ThreatQ answers POST /api/events/consume with 500")
+        return do(attempt)
 
 
 def test_a_job_on_which_the_service_fails_while_it_takes_others_is_dead_in_the_end(

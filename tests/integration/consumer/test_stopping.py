@@ -23,7 +23,7 @@ import workers.app
 from workers.ledger.connection import connect
 from workers.runtime import runtime
 ledger, leases = runtime().ledger, runtime().leases
-with leases.kept(ledger.claim("events", 10)):
+with leases.renewing(ledger.claim("events", 10)):
     {meanwhile}
     worker_shutting_down.send(sender="test")
     time.sleep(60)

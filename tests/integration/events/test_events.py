@@ -10,7 +10,8 @@ from msgspec import structs
 from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.core.errors import ConfigError
 from workers.core.jobs import Job
-from workers.events import make_or_hold
+from workers.events import make_or_defer
+from workers.leases import Attempt
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, Settlement
 from workers.runtime import Runtime
@@ -23,9 +24,9 @@ Payload = dict[str, Any]
 
 
 @pytest.fixture
-def here(threatq_sandbox: SandboxThreatQ) -> Runtime:
+def here(threatq_sandbox: SandboxThreatQ, redis_url: str) -> Runtime:
     """A worker's runtime whose settings come from ThreatQ's UI, where the connector is registered."""
-    runtime = Runtime(threatq_sandbox.settings())
+    runtime = Runtime(threatq_sandbox.settings(redis_url=redis_url))
     runtime.events_connector.register(EVENTS_BUILDER)
     return runtime
 
@@ -44,7 +45,7 @@ def claims_of(ledger: Ledger, *payloads: Payload) -> list[Claim]:
 
 
 def handle(here: Runtime, claims: list[Claim]) -> list[Settlement]:
-    return make_or_hold(claims, here.threatq, here.page(), here.dialect())
+    return make_or_defer(Attempt(claims, here.leases), here.threatq, here.page(), here.dialect())
 
 
 def test_while_the_connector_is_disabled_payloads_wait_and_nothing_is_made(

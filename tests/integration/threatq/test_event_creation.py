@@ -201,14 +201,15 @@ def test_a_token_that_dies_in_mid_run_costs_nothing(
     assert_complete(threatq_sandbox, outcome, request(2))
 
 
-@pytest.mark.parametrize(("path", "begun"), [("/api/malware/consume", False), (CONSUME, True)])
-def test_an_absence_tells_whether_an_event_may_have_been_made(
-    path: str, begun: bool, threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+@pytest.mark.parametrize(("path", "asked"), [("/api/malware/consume", 0), (CONSUME, 1)])
+def test_it_is_asked_whether_jobs_are_still_ours_only_where_an_event_may_be_made(
+    path: str, asked: int, threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
 ) -> None:
     threatq_sandbox.fault("error", status=503, path=path)
-    with pytest.raises(ServiceAway) as away:
-        create_events(threatq, [request(1), request(2)])
-    assert away.value.begun is begun
+    questions: list[str] = []
+    with pytest.raises(ServiceAway):
+        create_events(threatq, [request(1), request(2)], lambda: questions.append("still ours?"))
+    assert len(questions) == asked
 
 
 def test_a_busy_threatq_says_when_to_come_back(threatq_sandbox: SandboxThreatQ, threatq: ThreatQ) -> None:
@@ -285,27 +286,6 @@ def test_what_the_description_has_no_room_for_becomes_one_comment(
     assert isinstance(outcome, Done)
     comments = threatq_sandbox.get(f"/api/events/{outcome.event_id}/comments")["data"]
     assert [comment["value"] for comment in comments] == ["the rest"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "count", "suspect"),
-    [
-        # An answer that fails, or none, may be this event's fault.
-        ("error", 1, "job0"),
-        ("drop_before", 1, "job0"),
-        # Among others, it cannot be told whose it is.
-        ("error", 2, ""),
-        # Who asks for fewer calls does not fail.
-        ("rate_limit", 1, ""),
-    ],
-)
-def test_an_event_that_was_alone_when_threatq_failed_is_suspected(
-    kind: str, count: int, suspect: str, threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
-) -> None:
-    threatq_sandbox.fault(kind, path=CONSUME)
-    with pytest.raises(ServiceAway) as caught:
-        create_events(threatq, [request(number) for number in range(count)])
-    assert caught.value.suspect == suspect
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "error", "unauthorized"])

@@ -9,6 +9,7 @@ from chaos.payloads import payload, title
 from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.core.jobs import Job
 from workers.events import make_events
+from workers.leases import Attempt, Leases
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.payload.options import from_settings
@@ -31,7 +32,7 @@ def send(ledger: Ledger, count: int) -> dict[int, str]:
 
 def work(ledger: Ledger, threatq: ThreatQ) -> None:
     claims = ledger.claim("events", 100)
-    ledger.settle(make_events(claims, threatq, from_settings(Settings())))
+    ledger.settle(make_events(Attempt(claims, Leases(ledger)), threatq, from_settings(Settings())))
 
 
 def figures(account: Account) -> tuple[int, int, int, int, int]:

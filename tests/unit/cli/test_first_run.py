@@ -47,7 +47,7 @@ class FakeThreatQ:
     def check(self, settings: Settings) -> None:
         self.checked.append(settings)
         if settings.threatq_password.reveal() != self.password:
-            raise BadCredentials("ThreatQ does not accept this")
+            raise BadCredentials("threatq", "ThreatQ does not accept this")
 
     def register(self, settings: Settings) -> None:
         self.registered.append(settings.connector_name)
