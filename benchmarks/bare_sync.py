@@ -65,20 +65,20 @@ class Bare:
         login = {"grant_type": "password", "client_id": CLIENT_ID, "email": EMAIL, "password": PASSWORD}
         token = self.http.post(f"{self.threatq}/api/token", json=login, timeout=60).json()
         headers = {"Authorization": f"Bearer {token['access_token']}"}
-        cursor, read = "*", 0
+        cursor, read = b'"*"', 0
         body = {**QUERY, "fields": ["id", "value", "type", "score", "created_at"]}
         while True:
             answer = self.http.post(
                 f"{self.threatq}/api/indicators/query",
-                params={"limit": 1000, "sort": "id", "cursorMark": cursor},
+                params={"limit": "1000", "sort": "id", "cursorMark": json.loads(cursor)},
                 json=body,
                 headers=headers,
                 timeout=600,
             ).content
             read += 1000
-            if read >= int(re.search(rb'"total": ?(\d+)', answer)[1]):
+            if read >= int(value_in(answer, rb'"total": ?(\d+)')):
                 break
-            cursor = json.loads(re.search(rb'"nextCursorMark": ?("[^"]*")', answer)[1])
+            cursor = value_in(answer, rb'"nextCursorMark": ?("[^"]*")')
         for guid in self.lists().values():
             with self.api(
                 "GET", f"/lists/{guid}/", headers={"maxItemsThreshold": "2000000"}, stream=True
@@ -107,3 +107,11 @@ class Bare:
         """Remove lists, as an administrator may do in LogRhythm."""
         for guid in guids:
             self.http.delete(f"{self.logrhythm}/sandbox/lists/{guid}", timeout=60).raise_for_status()
+
+
+def value_in(answer: bytes, pattern: bytes) -> bytes:
+    """Return the first group of `pattern` in an answer, without decoding the rest of it."""
+    match = re.search(pattern, answer)
+    if match is None:
+        raise SystemExit(f"no {pattern!r} in {answer[:200]!r}")
+    return match[1]

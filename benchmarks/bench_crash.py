@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from typing import Any
 
 from benchmarks.measuring import Stage, stage, until
@@ -40,7 +41,7 @@ def plain_celery() -> dict[str, Any]:
         began = time.perf_counter()
         for turn in range(1, KILLS + 1):
             start_worker(on)
-            until(lambda enough=turn * (JOBS // KILLS) - 20: on.client.hlen("crash-done") >= enough)
+            until(partial(has_completed, on, turn * (JOBS // KILLS) - 20))
             on.processes.kill("crash")
         start_worker(on)
         seconds = wait_for_silence(on) - began
@@ -54,6 +55,11 @@ def plain_celery() -> dict[str, Any]:
             "extra_runs": runs - done,
             "seconds": round(seconds, 1),
         }
+
+
+def has_completed(on: Stage, jobs: int) -> bool:
+    """Tell whether so many jobs at least have been completed."""
+    return on.client.hlen("crash-done") >= jobs
 
 
 def start_worker(on: Stage) -> None:

@@ -18,7 +18,7 @@ from workers.threatq.service import connect
 
 PAYLOADS, NAIVE_PAYLOADS, LATENCY_MS, THREADS = 2_000, 40, 10, 8
 
-PAYLOAD = json.loads(EXAMPLE.read_text())
+PAYLOAD: dict[str, Any] = json.loads(EXAMPLE.read_text())
 
 
 def payload(number: int) -> dict[str, Any]:

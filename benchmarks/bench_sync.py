@@ -10,6 +10,7 @@ import json
 import math
 import os
 import time
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -110,10 +111,10 @@ class Bench:
     def start_workers(self, name: str) -> None:
         """Start a worker process for each core."""
         for number in range(WORKERS):
-            one = f"{name}-{number}"
-            self.workers[one] = self.on.processes.worker(one, "sync", "upkeep", threads=2)
-            log = self.on.processes.folder / f"{one}.log"
-            self.on.processes.wait_until(lambda log=log: " ready." in log.read_text(), "the worker")
+            worker = f"{name}-{number}"
+            self.workers[worker] = self.on.processes.worker(worker, "sync", "upkeep", threads=2)
+            log = self.on.processes.folder / f"{worker}.log"
+            self.on.processes.wait_until(partial(says_ready, log), "the worker")
 
     def kill_workers(self) -> None:
         """Kill all of them hard."""
@@ -198,6 +199,11 @@ class Bench:
         found = self.by_hand.api("GET", "/lists/", headers={"pageSize": "1000"}).json()
         held = {one["name"]: one["entryCount"] for one in found if one["name"].startswith("T: ")}
         assert held == self.expected(changed=changed), held
+
+
+def says_ready(log: Path) -> bool:
+    """Tell whether a worker has written that it takes jobs."""
+    return " ready." in log.read_text()
 
 
 def seconds(act: Any, *arguments: Any) -> float:

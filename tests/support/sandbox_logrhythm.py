@@ -93,7 +93,7 @@ def running_logrhythm(
     config: LogRhythmConfig | None = None, tls: Path | None = None
 ) -> Iterator[SandboxLogRhythm]:
     """Serve a LogRhythm of its own on a free port; over https with its certificate in `tls`."""
-    files = self_signed(tls) if tls else {}
+    files: dict[str, Any] = self_signed(tls) if tls else {}
     site = Site("logrhythm", create_app(config), **files)
     with running(site):
         sandbox = SandboxLogRhythm(site.url, files.get("ssl_certfile", ""))

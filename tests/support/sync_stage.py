@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from msgspec import structs
 from redis import Redis
@@ -25,6 +25,9 @@ from workers.settings.model import Secret, Settings
 COLLECTION = "LogRhythm-IOCList"
 MAPPING = f'---\n{COLLECTION}:\n  baseName: "ThreatQ: "\n'
 EVERYTHING = {"criteria": {}, "filters": {"status_name": "Active"}}
+
+#: The values of each list, by its name.
+ListValues = dict[str, set[str]]
 
 
 class Stage:
@@ -97,22 +100,23 @@ class Stage:
         """Let no job and no service wait any longer."""
         for service in ("threatq", "logrhythm"):
             self.redis.delete(keys.away(service))
-        for job_id in self.redis.zrange(keys.due("sync"), 0, -1):
-            self.redis.zadd(keys.due("sync"), {job_id: 0})
+        waiting = cast("list[bytes]", self.redis.zrange(keys.due("sync"), 0, -1))
+        if waiting:
+            self.redis.zadd(keys.due("sync"), dict.fromkeys(waiting, 0))
 
     def expire(self, every: int) -> None:
         """Let each n-th indicator leave the collection."""
         self.threatq.control("expire", {"every": every})
 
-    def lists(self) -> dict[str, set[str]]:
+    def lists(self) -> ListValues:
         """Return every list in LogRhythm with its values."""
-        found = self.logrhythm.api("GET", "/lists/", pageSize="1000").json()
-        return {one["name"]: set(self.logrhythm.values(one["guid"])) for one in found}
+        rows = self.logrhythm.api("GET", "/lists/", pageSize="1000").json()
+        return {row["name"]: set(self.logrhythm.values(row["guid"])) for row in rows}
 
     def guid(self, name: str) -> str:
         """Return the guid of a list."""
-        found = self.logrhythm.api("GET", "/lists/", pageSize="1000").json()
-        return next(one["guid"] for one in found if one["name"] == name)
+        rows = self.logrhythm.api("GET", "/lists/", pageSize="1000").json()
+        return next(str(row["guid"]) for row in rows if row["name"] == name)
 
     def writes(self) -> int:
         """Return how many calls that write LogRhythm has seen."""
