@@ -23,10 +23,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Processes:
-    """Child processes with their logs in `folder`; leaving the block stops them all."""
+    """Child processes with their logs in `folder`, of the code in `root`; leaving the block stops them all."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, root: Path = ROOT) -> None:
         self.folder = folder
+        self.root = root
         self.environ = {**os.environ, **environ}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -49,7 +50,7 @@ class Processes:
                 stdout=log,
                 stderr=log,
                 env=self.environ,
-                cwd=ROOT,
+                cwd=self.root,
                 start_new_session=True,
             )
         self.running[name] = process

@@ -1,0 +1,136 @@
+"""The version before this one and this one side by side on one Redis, and a change from either to the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from sandbox.launch.processes import ROOT, Processes
+from tests.acceptance.conftest import environment
+from tests.support.producers import event
+from tests.support.sandbox_threatq import SandboxThreatQ
+from tests.support.waiting import until
+from workers.ledger.admin import LedgerAdmin
+
+pytestmark = pytest.mark.acceptance
+
+#: The version before: its records have a stream for the history, and a field for the door.
+PREVIOUS = "73c90180e45b3ba13459fe3aa74508a1398f8268"
+
+#: tq-conn-events-builder of the folder that it is run in.
+COMMAND = "import sys; from producers.events_builder import main; sys.exit(main())"
+
+#: Payloads that each version sends by itself, and that both send.
+EACH, BOTH = 60, 20
+
+
+@pytest.fixture(scope="session")
+def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code of the version before, as git has it."""
+    folder = tmp_path_factory.mktemp("previous")
+    archive = folder / "code.tar"
+    parts = ("workers", "producers", "sandbox", "celeryconfig.py")
+    done = subprocess.run(
+        ["git", "archive", "--output", archive, PREVIOUS, *parts], cwd=ROOT, capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("this checkout does not hold the commit of the version before; fetch it with its history")
+    with tarfile.open(archive) as code:
+        code.extractall(folder, filter="data")
+    return folder
+
+
+class Versions:
+    """One system whose processes may be of either version."""
+
+    def __init__(self, folder: Path, roots: dict[str, Path], environ: dict[str, str]) -> None:
+        self.folder, self.environ = folder, {**os.environ, **environ, "TQ_CONFIG": str(folder)}
+        self.processes = {
+            name: Processes(folder / name, {**environ, "TQ_LEASE_S": "3"}, root=root)
+            for name, root in roots.items()
+        }
+        for processes in self.processes.values():
+            processes.folder.mkdir()
+
+    def start(self, version: str) -> None:
+        """Start a worker and beat of a version, and return once the worker is ready."""
+        processes = self.processes[version]
+        worker, beat = f"{version}-worker", f"{version}-beat"
+        processes.worker(worker, "events", "upkeep", threads=4)
+        processes.beat(beat)
+        log = processes.folder / f"{worker}.log"
+        processes.wait_until(lambda: " ready." in log.read_text(), worker)
+
+    def send(self, version: str, numbers: Sequence[int]) -> None:
+        """Send payloads through a version's command line."""
+        text = "\n".join(json.dumps(event(number)) for number in numbers)
+        done = subprocess.run(
+            [sys.executable, "-c", COMMAND, "-p", "-"],
+            input=text,
+            text=True,
+            capture_output=True,
+            cwd=self.processes[version].root,
+            env=self.environ,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def stop(self) -> None:
+        """Stop everything."""
+        for processes in self.processes.values():
+            processes.stop_all()
+
+
+@pytest.fixture
+def versions(
+    previous: Path, tmp_path: Path, redis_url: str, threatq_sandbox: SandboxThreatQ
+) -> Iterator[Versions]:
+    """Both versions on one Redis and one ThreatQ."""
+    system = Versions(
+        tmp_path, {"previous": previous, "this": ROOT}, environment(redis_url, threatq_sandbox.url)
+    )
+    yield system
+    system.stop()
+
+
+def titles(threatq: SandboxThreatQ) -> Counter[str]:
+    found: Counter[str] = Counter()
+    offset = 0
+    while rows := threatq.get("/api/events", limit=500, offset=offset)["data"]:
+        found.update(row["title"] for row in rows)
+        offset += len(rows)
+    return found
+
+
+@pytest.mark.parametrize(("first", "second"), [("previous", "this"), ("this", "previous")])
+def test_a_change_of_version_under_load_loses_nothing_and_doubles_nothing(
+    first: str, second: str, versions: Versions, threatq_sandbox: SandboxThreatQ, admin: LedgerAdmin
+) -> None:
+    # a ThreatQ that would take the same event twice
+    threatq_sandbox.behave(event_key="none")
+    # Given a system of one version that works
+    versions.start(first)
+    versions.send(first, range(EACH))
+    # When the other one is started beside it, both are sent to, and the first one's worker is killed
+    versions.start(second)
+    versions.send(second, range(EACH - BOTH, 2 * EACH))
+    versions.processes[first].kill(f"{first}-worker")
+    versions.send(first, range(2 * EACH - BOTH, 3 * EACH))
+    # Then every payload is one event, of whichever version the record and the worker were
+    until(lambda: sum(admin.open_jobs().values()) == 0, within_s=60)
+    assert titles(threatq_sandbox) == Counter({event(number)["event_name"]: 1 for number in range(3 * EACH)})
+    assert admin.ids("dead") == []
+    # and each version reads what the other one has written down
+    assert len(list(admin.records(admin.ids("done", most=1000)))) == 3 * EACH
+    versions.send(first, [0, 3 * EACH - 1])
+    versions.send(second, [0, 3 * EACH - 1])
+    assert sum(admin.open_jobs().values()) == 0
