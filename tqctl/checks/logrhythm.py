@@ -30,7 +30,8 @@ FULL_ROLE = "globalAdmin"
 
 def check_logrhythm(loaded: Loaded) -> Iterator[CheckLine]:
     """Look at LogRhythm with calls that change nothing; its settings may be those of its page in ThreatQ."""
-    settings = with_short_timeouts(_as_the_sync_sees(loaded).settings)
+    seen = _as_the_sync_sees(loaded)
+    settings = with_short_timeouts(seen.settings)
     if not settings.logrhythm_url:
         wanted = settings.sync_collections.strip()
         text = "not configured" + ("" if wanted else ", and no list is to be synced")
@@ -43,6 +44,7 @@ def check_logrhythm(loaded: Loaded) -> Iterator[CheckLine]:
         return
     try:
         yield token_line(logrhythm.token.seconds_left(time.time()))
+        yield _destination(seen)
         login = tried(AREA, "login", logrhythm.permissions, settings.logrhythm_url)
         yield login
         if login.state == "ok":
@@ -86,6 +88,18 @@ def token_line(left_s: float | None) -> CheckLine:
     if left_s < RENEW_WITHIN_S:
         return warning(AREA, "token", f"ends in {age(left_s)}", HOW_TO_RENEW)
     return ok(AREA, "token", f"good for {age(left_s)}")
+
+
+def _destination(seen: Loaded) -> CheckLine:
+    """Say where the token comes from and where it goes; a pair that is not allowed is a line about ThreatQ's page."""
+    origins = seen.origins
+    allowed = f"; the page may name {seen.settings.logrhythm_hosts}" if seen.settings.logrhythm_hosts else ""
+    return ok(
+        AREA,
+        "token goes to",
+        f"{seen.settings.logrhythm_url} ({origins['logrhythm_url']}); "
+        f"the token is from {origins['logrhythm_token']}{allowed}",
+    )
 
 
 def rights_line(role: str) -> CheckLine:

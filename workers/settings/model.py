@@ -106,6 +106,9 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     logrhythm_connector_name: Annotated[str, Doc("Name of the LogRhythm connector in ThreatQ.")] = "LogRhythm"
     logrhythm_url: Annotated[str, Doc("LogRhythm's API gateway, host or URL; port 8501 if none.")] = ""
+    logrhythm_hosts: Annotated[str, Doc(
+        "Hosts that LogRhythm's page in ThreatQ may name, `host` or `host:port`, commas between; empty: any that "
+        "its own token goes to.")] = ""
     logrhythm_token: Annotated[Secret, Doc("JW token of the LogRhythm API user.")] = Secret("")
     logrhythm_owner: Annotated[str, Doc(
         "LogRhythm person who owns our lists, by the name that the console shows.")] = ""

@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 
 from workers.core.errors import ConfigError
 from workers.core.urls import service_url
+from workers.settings.destination import check_destination
 from workers.settings.model import Settings, fields
 from workers.settings.values import Given, to_value
 
@@ -88,7 +89,7 @@ def with_page(settings: Settings, shown: Mapping[str, str]) -> Settings:
 def with_logrhythm_page(settings: Settings, shown: Mapping[str, str]) -> Settings:
     """Return `settings` as LogRhythm's page has them; what is empty there stays as it is here.
 
-    Raises ConfigError that names the setting and the page.
+    Raises ConfigError that names the setting and the page, also for a host that may not have the token.
     """
     given = {name: text.strip() for name, text in shown.items() if text.strip()}
     values: dict[str, str] = {field.name: given[field.name] for field in LOGRHYTHM if field.name in given}
@@ -100,10 +101,14 @@ def with_logrhythm_page(settings: Settings, shown: Mapping[str, str]) -> Setting
         # A page may hold the guide's label instead of our word.
         values["sync_method"] = values["sync_method"].split()[0].lower().removesuffix("y")
     annotations = fields()
-    return structs.replace(
+    seen = structs.replace(
         settings,
         **{name: to_value(name, Given(text, origin), annotations[name]) for name, text in values.items()},
     )
+    if host:
+        is_local = bool(settings.logrhythm_token) and "logrhythm_token" not in values
+        check_destination(settings, seen.logrhythm_url, origin, token_is_local=is_local)
+    return seen
 
 
 def _url(host: str, port: str, origin: str) -> str:

@@ -213,7 +213,7 @@ def test_a_wrong_password_an_unknown_status_and_a_collection_that_is_not_shared_
 
 def test_a_logrhythm_as_it_should_be(operator: Operator, logrhythm: SandboxLogRhythm) -> None:
     found = lines(operator, "logrhythm", code=0)
-    assert list(found) == ["token", "login", "rights", "owner", "lists"]
+    assert list(found) == ["token", "token goes to", "login", "rights", "owner", "lists"]
     assert found["rights"]["found"] == "globalAdmin"
     assert {line["state"] for line in found.values()} == {"ok"}
 
