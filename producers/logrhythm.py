@@ -1,7 +1,4 @@
-"""`tq-conn-logrhythm`: the sync of ThreatQ's data collections with LogRhythm's lists, now.
-
-The options of `tq-conn-logrhythm`: the guide's, as they stand there, and ours.
-"""
+"""`tq-conn-logrhythm`: the sync of ThreatQ's data collections with LogRhythm's lists, now."""
 
 from __future__ import annotations
 
@@ -40,6 +37,16 @@ from workers.threatq.client import Client
 from workers.threatq.connector import Connector, ConnectorPage
 
 log = structlog.get_logger("tq.logrhythm")
+
+_EPILOG = """\
+examples:
+  tq-conn-logrhythm -c /etc/tq_labs -ll /var/log/tq -v3     first run: asks, checks, registers; then: sync now
+  tq-conn-logrhythm -c /etc/tq_labs --dry-run               show what would change, list by list
+  tq-conn-logrhythm -c /etc/tq_labs --inline                for cron on a machine without a worker
+
+exit codes: 0 without errors, 1 it failed or a run is under way, 2 wrong input or configuration, 3 a service is away or
+no worker runs; the job is kept and done later
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -142,7 +149,7 @@ def _page(settings: Settings) -> ConnectorPage | None:
 def _names(settings: Settings, only: str) -> list[str]:
     """Return the collections to sync; raises ConfigError for what is missing or wrong in the settings."""
     require_sync(settings)
-    names = [one.name for one in collections_of(settings)]
+    names = [family.name for family in collections_of(settings)]
     if only and only not in names:
         raise InputError(f"{only!r} is not configured; there are {', '.join(names)}", field="--collection")
     return [only] if only else names
@@ -165,7 +172,7 @@ def _sync(names: list[str], loaded: Loaded, options: Namespace) -> int:
             ends = _follow(admin, runs, options)
     except KeyboardInterrupt:
         note(
-            "what was started is kept, and a worker goes on with it; tqctl sync history tells what became of it"
+            "what was started is kept, and a worker goes on with it; tqctl sync history shows what became of it"
         )
         raise
     for end in ends:
@@ -196,7 +203,7 @@ def _led_to(end: End, *, inline: bool) -> dict[str, str]:
 
 
 def _accept(ledger: Ledger, name: str, *, dry_run: bool) -> str:
-    # A key of its own: who asks for a sync now means now, whatever ran a minute ago.
+    # A key of its own: a sync that is asked for means now, whatever ran a minute ago.
     job = Job(
         "lists.sync",
         {"collection": name, "dry_run": dry_run},
@@ -217,13 +224,13 @@ def _worker(settings: Settings, options: Namespace) -> Iterator[None]:
     if options.loglocation == logs.CONSOLE and options.verbosity == 1:
         # What is logged of a failure is what the report says at the end, in words.
         ours.setLevel(logging.CRITICAL)
-    here, over = Runtime(settings), threading.Event()
-    consumer = QueueHandler("sync", lambda claims: [work(claim, here, over.is_set) for claim in claims], 1)
+    runtime, over = Runtime(settings), threading.Event()
+    consumer = QueueHandler("sync", lambda claims: [work(claim, runtime, over.is_set) for claim in claims], 1)
 
     def serve() -> None:
         while not over.is_set():
             try:
-                consume(consumer, here.ledger, here.leases, stopping=over.is_set)
+                consume(consumer, runtime.ledger, runtime.leases, stopping=over.is_set)
             except ServiceAway as error:
                 log.warning("redis away", reason=str(error))
             over.wait(0.1)
@@ -236,17 +243,6 @@ def _worker(settings: Settings, options: Namespace) -> Iterator[None]:
         over.set()
         thread.join()
         ours.setLevel(logging.NOTSET)
-
-
-_EPILOG = """\
-examples:
-  tq-conn-logrhythm -c /etc/tq_labs -ll /var/log/tq -v3     first run: asks, checks, registers; then: sync now
-  tq-conn-logrhythm -c /etc/tq_labs --dry-run               show what would change, list by list
-  tq-conn-logrhythm -c /etc/tq_labs --inline                for cron on a machine without a worker
-
-exit codes: 0 without errors, 1 it failed or a run is under way, 2 wrong input or configuration, 3 a service is away or
-no worker runs; the job is kept and done later
-"""
 
 
 def parse(arguments: Sequence[str] | None = None) -> Namespace:
@@ -279,7 +275,7 @@ def parse(arguments: Sequence[str] | None = None) -> Namespace:
     add(
         "--no-wait",
         action="store_true",
-        help="start it and return; tqctl sync history tells what became of it",
+        help="start it and return; tqctl sync history shows what became of it",
     )
     add("--inline", action="store_true", help="do the work in this process instead of in a worker")
     return parser.parse_args(arguments)

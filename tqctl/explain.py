@@ -24,28 +24,27 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(shell: Shell, options: Namespace) -> int:
     """Explain; 0 if the value is in a list that it belongs into, else 1."""
-    here = Runtime(shell.settings)
-    settings = sync_settings(here)
-    explainer = Explainer(here.redis, Options.of(settings), Tools.of(here, settings), reads=not options.quick)
-    found = list(explainer.explain(options.value, collections_of(settings)))
-    shell.show([to_builtins(one) for one in found], lambda _: _words(options.value, found))
-    return (
-        0 if any(place.wanted and place.in_list is not False for one in found for place in one.places) else 1
-    )
+    runtime = Runtime(shell.settings)
+    settings = sync_settings(runtime)
+    tools = Tools.of(runtime, settings)
+    explainer = Explainer(runtime.redis, Options.of(settings), tools, reads=not options.quick)
+    explanations = list(explainer.explain(options.value, collections_of(settings)))
+    shell.show([to_builtins(item) for item in explanations], lambda _: _words(options.value, explanations))
+    places = [place for item in explanations for place in item.places]
+    return 0 if any(place.wanted and place.in_list is not False for place in places) else 1
 
 
-def _words(value: str, found: list[Explanation]) -> Iterator[str]:
-    for one in found:
-        known = (
-            f" as {one.type}" + (f", score {one.score}" if one.score is not None else "") if one.type else ""
-        )
-        yield f"{one.collection}: {value} is {'in' if one.in_collection else 'not in'} the collection{known}"
-        if one.why:
-            yield f"  {one.why}"
-        for place in one.places:
+def _words(value: str, explanations: list[Explanation]) -> Iterator[str]:
+    for item in explanations:
+        score = "" if item.score is None else f", score {item.score}"
+        known = f" as {item.type}{score}" if item.type else ""
+        yield f"{item.collection}: {value} is {'in' if item.in_collection else 'not in'} the collection{known}"
+        if item.why:
+            yield f"  {item.why}"
+        for place in item.places:
             yield f"  {place.list}: {_place(place)}"
-        if one.last_run_ms:
-            yield f"  last run {moment(one.last_run_ms)}Z, {one.last_run_status}"
+        if item.last_run_ms:
+            yield f"  last run {moment(item.last_run_ms)}Z, {item.last_run_status}"
 
 
 def _place(place: Place) -> str:

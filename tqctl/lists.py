@@ -33,23 +33,23 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def show(shell: Shell, _options: Namespace) -> int:
     """Show our lists."""
-    here = Runtime(shell.settings)
-    found = _ours(here)
-    shell.show([_told(one) for one in found], lambda _: [_grid(found)])
+    runtime = Runtime(shell.settings)
+    lists = _ours(runtime)
+    shell.show([_as_json(item) for item in lists], lambda _: [_grid(lists)])
     return 0
 
 
 def retire(shell: Shell, options: Namespace) -> int:
     """Retire our lists, or say which would be."""
-    here = Runtime(shell.settings)
-    settings = sync_settings(here)
-    wanted = [one for one in _named(_ours(here), options.name) if not one.is_retired]
+    runtime = Runtime(shell.settings)
+    settings = sync_settings(runtime)
+    wanted = [item for item in _named(_ours(runtime), options.name) if not item.is_retired]
     if options.yes:
-        tools = Tools.of(here, settings)
-        wanted = [tools.logrhythm.retire_list(one) for one in wanted]
-        for one in wanted:
-            tools.manifests.forget(one.guid)
-    shell.show([_told(one) for one in wanted], lambda _: [_grid(wanted)])
+        tools = Tools.of(runtime, settings)
+        wanted = [tools.logrhythm.retire_list(item) for item in wanted]
+        for item in wanted:
+            tools.manifests.forget(item.guid)
+    shell.show([_as_json(item) for item in wanted], lambda _: [_grid(wanted)])
     if not options.yes and wanted:
         note("nothing was changed; --yes retires these. Stop beat first, or the next sync brings them back")
     return 0
@@ -57,24 +57,24 @@ def retire(shell: Shell, options: Namespace) -> int:
 
 def _named(ours: list[ListSummary], names: list[str]) -> list[ListSummary]:
     """Return the lists of these names, all if none is given; raises InputError for a name that none of them has."""
-    known = {one.name for one in ours}
+    known = {item.name for item in ours}
     for name in names:
         if name not in known:
             raise InputError(
                 f"{name!r} is no list of ours; there are {', '.join(sorted(known)) or 'none'}", field="--name"
             )
-    return [one for one in ours if not names or one.name in names]
+    return [item for item in ours if not names or item.name in names]
 
 
-def _ours(here: Runtime) -> list[ListSummary]:
-    settings = sync_settings(here)
-    return lists_of(settings, here.logrhythm(settings).lists)
+def _ours(runtime: Runtime) -> list[ListSummary]:
+    settings = sync_settings(runtime)
+    return lists_of(settings, runtime.logrhythm(settings).lists)
 
 
-def _told(one: ListSummary) -> dict[str, Any]:
-    return {"name": one.name, "status": one.status, "entries": one.entry_count, "guid": one.guid}
+def _as_json(item: ListSummary) -> dict[str, Any]:
+    return {"name": item.name, "status": item.status, "entries": item.entry_count, "guid": item.guid}
 
 
-def _grid(found: list[ListSummary]) -> Grid:
-    rows = [[one.name, one.list_type, one.status, f"{one.entry_count:,}"] for one in found]
+def _grid(lists: list[ListSummary]) -> Grid:
+    rows = [[item.name, item.list_type, item.status, f"{item.entry_count:,}"] for item in lists]
     return Grid("", ("List", "Type", "Status", "Entries"), rows, "no list")

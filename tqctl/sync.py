@@ -1,4 +1,4 @@
-"""`tqctl sync`: plan a sync without writing, see what is held and approve it, see what runs did."""
+"""`tqctl sync`: plan a sync without writing, see pending deletes and approve them, see what runs did."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from tqctl.output import Grid, age, moment
 from tqctl.shell import Shell, above_zero, operator, options_of_all
 from workers.core.jobs import Job
 from workers.core.trace import trace_of
-from workers.ledger.sync_approvals import PendingDelete
+from workers.ledger.sync_approvals import PendingDelete, PendingDeletes
 from workers.ledger.sync_runs import RunResult, history, now_ms
-from workers.listsync.run.approvals import Approvals
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -31,13 +30,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     planning.set_defaults(run=show_plan)
 
     holding = actions.add_parser(
-        "held", help="deletes that wait for somebody's approval", parents=[options_of_all()]
+        "held", help="pending deletes: those that wait for an approval", parents=[options_of_all()]
     )
     holding.set_defaults(run=show_pending)
 
     approving = actions.add_parser(
         "approve",
-        help="let through just what is held under this id, and sync now",
+        help="approve just the pending deletes of this id, and sync now",
         parents=[options_of_all()],
     )
     approving.add_argument("id")
@@ -65,10 +64,10 @@ def show_plan(shell: Shell, options: Namespace) -> int:
 
 def show_pending(shell: Shell, _options: Namespace) -> int:
     """Show pending deletes."""
-    holds = Approvals(shell.admin.redis).every()
+    deletes = PendingDeletes(shell.admin.redis).every()
     shell.show(
-        [to_builtins(pending) for pending in holds],
-        lambda _: [_pending(holds), *_advice(holds)],
+        [to_builtins(pending) for pending in deletes],
+        lambda _: [_pending(deletes), *_advice(deletes)],
     )
     return 0
 
@@ -76,9 +75,9 @@ def show_pending(shell: Shell, _options: Namespace) -> int:
 def approve(shell: Shell, options: Namespace) -> int:
     """Approve pending deletes."""
     redis = shell.admin.redis
-    pending = Approvals(redis).approve(options.id, by=operator(), now_ms=now_ms(redis))
+    pending = PendingDeletes(redis).approve(options.id, by=operator(), now_ms=now_ms(redis))
     job_id = "" if options.later else _start(shell, pending)
-    told = f"job {job_id} carries them out" if job_id else "the next run carries them out"
+    what_next = f"job {job_id} carries them out" if job_id else "the next run carries them out"
     shell.show(
         {
             "id": pending.id,
@@ -86,7 +85,7 @@ def approve(shell: Shell, options: Namespace) -> int:
             "deletes": pending.count,
             "job": job_id,
         },
-        lambda v: [f"{v['deletes']:,} deletes of {v['list']} are approved; {told}"],
+        lambda v: [f"{v['deletes']:,} deletes of {v['list']} are approved; {what_next}"],
     )
     return 0
 
@@ -97,7 +96,7 @@ def show_history(shell: Shell, options: Namespace) -> int:
         run for run in history(shell.admin.redis, most=1_000) if options.collection in ("", run.collection)
     ]
     runs = runs[: options.limit]
-    shell.show([_told(run) for run in runs], lambda _: [_by_list(runs) if options.lists else _runs(runs)])
+    shell.show([_as_json(run) for run in runs], lambda _: [_by_list(runs) if options.lists else _runs(runs)])
     return 0
 
 
@@ -114,7 +113,7 @@ def _start(shell: Shell, pending: PendingDelete) -> str:
     return answer.id
 
 
-def _pending(holds: list[PendingDelete]) -> Grid:
+def _pending(deletes: list[PendingDelete]) -> Grid:
     columns = ("Id", "List", "Deletes", "Of", "For", "Approved", "Why")
     rows = [
         [
@@ -126,23 +125,23 @@ def _pending(holds: list[PendingDelete]) -> Grid:
             pending.approved_by,
             pending.doubt or pending.reason,
         ]
-        for pending in holds
+        for pending in deletes
     ]
-    return Grid("", columns, rows, "nothing is held")
+    return Grid("", columns, rows, "no delete is pending")
 
 
-def _advice(holds: list[PendingDelete]) -> list[str]:
-    lines = [f"{pending.list}: for example {', '.join(pending.samples)}" for pending in holds]
+def _advice(deletes: list[PendingDelete]) -> list[str]:
+    lines = [f"{pending.list}: for example {', '.join(pending.samples)}" for pending in deletes]
     lines += [
-        f"{pending.list}: may not be approved now: {pending.doubt}" for pending in holds if pending.doubt
+        f"{pending.list}: may not be approved now: {pending.doubt}" for pending in deletes if pending.doubt
     ]
-    if any(not (pending.approved_ms or pending.doubt) for pending in holds):
-        lines.append("tqctl sync approve ID lets through just these deletes")
+    if any(not (pending.approved_ms or pending.doubt) for pending in deletes):
+        lines.append("tqctl sync approve ID approves just these deletes")
     return lines
 
 
 def _runs(runs: list[RunResult]) -> Grid:
-    columns = ("Began", "Collection", "Status", "Method", "Read", "Added", "Deleted", "Held", "Took")
+    columns = ("Began", "Collection", "Status", "Method", "Read", "Added", "Deleted", "Pending", "Took")
     rows = [
         [
             _moment(run.began_ms),
@@ -152,7 +151,7 @@ def _runs(runs: list[RunResult]) -> Grid:
             f"{run.read:,}",
             f"{run.adds:,}",
             f"{run.deletes:,}",
-            f"{sum(one.held for one in run.lists):,}",
+            f"{sum(item.held for item in run.lists):,}",
             f"{run.seconds:g} s",
         ]
         for run in runs
@@ -161,27 +160,27 @@ def _runs(runs: list[RunResult]) -> Grid:
 
 
 def _by_list(runs: list[RunResult]) -> Grid:
-    columns = ("Began", "List", "Before", "Added", "Deleted", "After", "Held", "Error")
+    columns = ("Began", "List", "Before", "Added", "Deleted", "After", "Pending", "Error")
     rows = [
         [
             _moment(run.began_ms),
-            one.name,
-            *(f"{count:,}" for count in (one.now, one.adds, one.deletes, one.after, one.held)),
-            one.error,
+            item.name,
+            *(f"{count:,}" for count in (item.now, item.adds, item.deletes, item.after, item.held)),
+            item.error,
         ]
         for run in runs
-        for one in run.lists
+        for item in run.lists
     ]
     return Grid("", columns, rows, "no run is remembered")
 
 
-def _told(run: RunResult) -> dict[str, Any]:
+def _as_json(run: RunResult) -> dict[str, Any]:
     return {**to_builtins(run), "adds": run.adds, "deletes": run.deletes}
 
 
-def _since(at_ms: int) -> str:
-    return age(max(time.time() - at_ms / 1000, 0))
+def _since(since_ms: int) -> str:
+    return age(max(time.time() - since_ms / 1000, 0))
 
 
-def _moment(at_ms: int) -> str:
-    return f"{moment(at_ms)}Z"
+def _moment(began_ms: int) -> str:
+    return f"{moment(began_ms)}Z"

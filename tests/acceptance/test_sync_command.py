@@ -178,7 +178,7 @@ def test_an_interrupted_command_says_what_becomes_of_the_run(tmp_path: Path, sta
         _, said = running.communicate(timeout=60)
     assert running.returncode == 130
     assert said.endswith(
-        "a worker goes on with it; tqctl sync history tells what became of it\ninterrupted\n"
+        "a worker goes on with it; tqctl sync history shows what became of it\ninterrupted\n"
     )
     assert "Traceback" not in said
     assert len(stage.admin.ids("accepted")) == 1

@@ -50,6 +50,11 @@ BESIDE = {
 LONGEST_CHAIN = 15
 LOOSE_FILES = 5
 
+#: What the deciding half of the list sync may import of ours: it touches no network, no Redis and no clock.
+DECIDES = "workers.listsync.plan"
+DECIDES_WITH = "workers.core workers.settings workers.indicators workers.threatq.rows"
+ACTS_WITH = ("redis", "requests", "urllib.request", "threading", "time")
+
 #: Libraries that only these modules of ours may import.
 KEPT_IN = {
     "celery": "workers.app workers.tasks tqctl.queues benchmarks",
@@ -168,6 +173,17 @@ def test_a_room_imports_only_what_lies_below_it() -> None:
         if room_of(name) != room_of(module)
         and floor_of(name) >= floor_of(module)
         and room_of(name) not in BESIDE.get(room_of(module), "").split()
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_what_decides_in_the_list_sync_does_not_act() -> None:
+    wrong = [
+        f"{module} imports {name}"
+        for module in sources()
+        if lies_in(module, DECIDES)
+        for name in sorted(imported(module))
+        if name in ACTS_WITH or (ours({name}) and not lies_in(name, f"{DECIDES} {DECIDES_WITH}"))
     ]
     assert not wrong, "\n".join(wrong)
 

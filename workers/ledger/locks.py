@@ -1,4 +1,4 @@
-"""Who may sync a collection, and whose turn it is to write to a LogRhythm."""
+"""Which job may sync a collection, and whose turn it is to write to a LogRhythm."""
 
 from __future__ import annotations
 

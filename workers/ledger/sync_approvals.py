@@ -1,4 +1,4 @@
-"""What the guard held, for whoever looks at it and approves it."""
+"""Pending deletes: what the delete guard stopped, for operators to look at and approve."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from workers.ledger.connection import answering
 
 
 class PendingDelete(Struct, frozen=True):
-    """Pending deletes of one list; `approved_ms` is 0 while nobody has approved them.
+    """Pending deletes of one list; `approved_ms` is 0 until they are approved.
 
-    `doubt` says why nobody may approve them now, "" when somebody may.
+    `doubt` says why they may not be approved now, "" when they may.
     """
 
     id: str
@@ -39,18 +39,19 @@ class PendingDeletes:
         self._redis = redis
 
     def every(self) -> list[PendingDelete]:
-        """Return what is held, oldest first."""
+        """Return what waits, oldest first."""
         with answering():
-            found = cast("dict[bytes, bytes]", self._redis.hgetall(keys.SYNC_HELD))
-        holds = [msgspec.json.decode(text, type=PendingDelete) for text in found.values()]
-        return sorted(holds, key=lambda pending: pending.since_ms)
+            stored = cast("dict[bytes, bytes]", self._redis.hgetall(keys.SYNC_HELD))
+        deletes = [msgspec.json.decode(text, type=PendingDelete) for text in stored.values()]
+        return sorted(deletes, key=lambda pending: pending.since_ms)
 
     def approve(self, pending_id: str, *, by: str, now_ms: int) -> PendingDelete:
         """Let the next run carry out pending deletes; raises InputError when there are none of this id to approve."""
-        pending = next((one for one in self.every() if one.id == pending_id), None)
+        pending = next((pending for pending in self.every() if pending.id == pending_id), None)
         if pending is None:
             raise InputError(
-                f"{pending_id} is not held (any more); `tqctl sync held` shows what is", field="id"
+                f"no deletes wait under the id {pending_id} (any more); `tqctl sync held` shows which do",
+                field="id",
             )
         if pending.doubt:
             raise InputError(f"these deletes may not be approved now: {pending.doubt}", field=pending_id)

@@ -1,7 +1,4 @@
-"""What runs tell of themselves in Redis: how far they are, and what became of them.
-
-Runs of the list sync that wait, and what for: while one does, no other run of its collection starts.
-"""
+"""Runs of the list sync in Redis: how far they are, what became of them, and what they wait for."""
 
 from __future__ import annotations
 
@@ -21,6 +18,9 @@ from workers.ledger.connection import answering
 #: Runs that are remembered, and seconds for which a run's progress is.
 KEEP_RUNS, KEEP_S = 1_000, 7 * 86_400
 
+#: Open jobs of the queue sync that are looked at: there is one for each collection, and a few by hand.
+LOOKED_AT = 200
+
 #: Seconds between two notes of one list's progress.
 EVERY_S = 0.2
 
@@ -37,7 +37,7 @@ class Step(Struct, frozen=True):
 
 
 class ListResult(Struct, frozen=True, kw_only=True):
-    """What a run did to one list; `entry_count` is what LogRhythm told after the last write."""
+    """What a run did to one list; `entry_count` is what LogRhythm counted after the last write."""
 
     name: str
     now: int
@@ -70,12 +70,12 @@ class RunResult(Struct, frozen=True, kw_only=True):
     @property
     def adds(self) -> int:
         """The entries that were added to all lists."""
-        return sum(one.adds for one in self.lists)
+        return sum(item.adds for item in self.lists)
 
     @property
     def deletes(self) -> int:
         """The entries that were deleted from all lists."""
-        return sum(one.deletes for one in self.lists)
+        return sum(item.deletes for item in self.lists)
 
 
 class Progress:
@@ -87,8 +87,8 @@ class Progress:
 
     def tell(self, name: str, stage: str, done: int, total: int | None) -> None:
         """Note how far the run is; a new stage and a reached total are always noted."""
-        before, at = self._noted.get(name, ("", 0.0))
-        if stage == before and done != total and time.monotonic() - at < EVERY_S:
+        before, noted_s = self._noted.get(name, ("", 0.0))
+        if stage == before and done != total and time.monotonic() - noted_s < EVERY_S:
             return
         self._noted[name] = (stage, time.monotonic())
         with answering():
@@ -99,8 +99,8 @@ class Progress:
 def progress_of(redis: Redis, job_id: str) -> dict[str, Step]:
     """Return how far a run is, by list name, the collection first; empty before it began."""
     with answering():
-        found = cast("dict[bytes, bytes]", redis.hgetall(keys.sync_progress(job_id)))
-    return {name.decode(): msgspec.json.decode(text, type=Step) for name, text in sorted(found.items())}
+        steps = cast("dict[bytes, bytes]", redis.hgetall(keys.sync_progress(job_id)))
+    return {name.decode(): msgspec.json.decode(text, type=Step) for name, text in sorted(steps.items())}
 
 
 def keep_result(redis: Redis, result: RunResult) -> None:
@@ -124,22 +124,18 @@ def now_ms(redis: Redis) -> int:
 
 
 def held_count(redis: Redis) -> int:
-    """Return how many pending deletes wait for somebody to approve them."""
+    """Return how many pending deletes wait to be approved."""
     with answering():
-        found = cast("list[bytes]", redis.hvals(keys.SYNC_HELD))
-    holds = [msgspec.json.decode(text, type=_Held) for text in found]
-    return sum(not (pending.approved_ms or pending.doubt) for pending in holds)
+        stored = cast("list[bytes]", redis.hvals(keys.SYNC_HELD))
+    deletes = [msgspec.json.decode(text, type=_Approvable) for text in stored]
+    return sum(not (pending.approved_ms or pending.doubt) for pending in deletes)
 
 
-class _Held(Struct, frozen=True):
-    """As much of a hold as is counted."""
+class _Approvable(Struct, frozen=True):
+    """As much of a pending delete as is counted."""
 
     approved_ms: int = 0
     doubt: str = ""
-
-
-#: Open jobs of the queue sync that are looked at: there is one for each collection, and a few by hand.
-LOOKED_AT = 200
 
 
 class WaitingRun(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from workers.consumer import QueueHandler
 from workers.leases import Attempt
 from workers.ledger.records import Settlement
-from workers.listsync.run.assist import help_out
+from workers.listsync.run.assist import assist
 from workers.listsync.run.handler import work as go_on
 from workers.runtime import runtime, stopping
 from workers.tasks.queue import task_for
@@ -19,7 +19,7 @@ def handle(attempt: Attempt) -> list[Settlement]:
 
 def help_others() -> None:
     """Take a share in the runs that other workers have in hand."""
-    help_out(runtime(), stopping.is_set)
+    assist(runtime(), stopping.is_set)
 
 
 work = task_for(QueueHandler("sync", handle, 1), afterwards=help_others)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.sync_stage import Stage
-from workers.listsync.run.planning import MOST_FAULTS
+from workers.listsync.run.faulty import MOST_FAULTS
 
 pytestmark = pytest.mark.integration
 

@@ -15,9 +15,9 @@ from workers.core.text import short
 from workers.ledger import keys
 from workers.ledger.locks import turn
 from workers.ledger.sync_runs import history
-from workers.listsync.run import run_folder
-from workers.listsync.run.assist import help_out
-from workers.listsync.run.run_folder import RunFolder, taken
+from workers.listsync.run import list_folder
+from workers.listsync.run.assist import assist
+from workers.listsync.run.run_folder import RunFolder
 from workers.runtime import Runtime
 from workers.settings.model import Secret
 
@@ -130,15 +130,15 @@ def test_a_second_run_is_told_what_the_first_one_waits_for(stage: Stage) -> None
 def test_a_run_that_is_stopped_goes_on_where_it_stood(stage: Stage) -> None:
     stage.seed(6_000)
     job_id = stage.start()
-    pieces = 0
+    steps = 0
 
-    def after_a_few_pieces() -> bool:
-        nonlocal pieces
-        pieces += 1
-        return pieces % 5 == 0
+    def after_a_few_steps() -> bool:
+        nonlocal steps
+        steps += 1
+        return steps % 5 == 0
 
     for _ in range(40):
-        stage.consume(stopping=after_a_few_pieces)
+        stage.consume(stopping=after_a_few_steps)
     assert stage.outcome(job_id).note["adds"] == 6_000
     assert stage.logrhythm.calls("POST /lists/{id}/items/") == 10
     assert sum(map(len, stage.lists().values())) == 6_000
@@ -205,8 +205,8 @@ def test_a_turn_that_took_too_long_is_no_error(redis: Redis) -> None:
 def let_it_begin(stage: Stage) -> str:
     """Start a run whose worker has looked up the lists and read a few pages; return its job."""
     job_id = stage.start()
-    run_folder = count(1)
-    stage.consume(stopping=lambda: next(run_folder) > 2)
+    looks = count(1)
+    stage.consume(stopping=lambda: next(looks) > 2)
     return job_id
 
 
@@ -224,13 +224,13 @@ def test_other_workers_read_and_plan_the_lists_of_a_run(stage: Stage) -> None:
     job_id = let_it_begin(stage)
 
     # when another one helps while the collection is read
-    assert help_out(stage.here, lambda: False) == 5
+    assert assist(stage.here, lambda: False) == 5
 
     # then it has read every list, and nobody reads one again
     finish(stage)
     assert stage.outcome(job_id).note["adds"] == 500
     assert stage.logrhythm.calls("GET /lists/{id}/") - read == 5
-    assert help_out(stage.here, lambda: False) == 0
+    assert assist(stage.here, lambda: False) == 0
 
 
 def test_a_run_calls_together_as_many_workers_as_it_has_lists_to_read(stage: Stage) -> None:
@@ -252,7 +252,7 @@ def test_a_helper_that_cannot_help_leaves_the_run_as_it_was(hinderance: str, sta
         stage.set(sync_method="add")
     if hinderance == "a service that is away":
         stage.logrhythm.fault(unauthorized=1)
-    assert help_out(stage.here, lambda: hinderance == "a worker that stops") == 0
+    assert assist(stage.here, lambda: hinderance == "a worker that stops") == 0
     stage.here = Runtime(before)
     finish(stage)
     assert stage.outcome(job_id).note["status"] == "done"
@@ -269,10 +269,10 @@ def test_a_list_that_a_stopped_process_holds_is_planned_anew(
     state = folder.load()
     assert state
     assert state.lists
-    with taken(folder.of(state.lists[0])) as held:
-        assert held
+    with folder.of(state.lists[0]).taken() as is_taken:
+        assert is_taken
         # when it shows no life for too long
-        monkeypatch.setattr(run_folder, "SILENT_S", 0.5)
+        monkeypatch.setattr(list_folder, "SILENT_S", 0.5)
         finish(stage)
 
     # then the run is done without it

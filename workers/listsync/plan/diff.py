@@ -1,6 +1,6 @@
-"""What has to change in a list: the wanted entries against the entries it has, partition by partition.
+"""What has to change in a list: the wanted entries against those that it has, partition by partition.
 
-What goes first when a list is too small: the highest scores, then the newest indicators.
+Where a list is too small, the highest scores come first, then the newest indicators.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from workers.listsync.plan.batches import Batches, BatchWriter
 from workers.listsync.plan.manifest import Manifest, digest, unpack
 from workers.listsync.plan.spill import PARTS, Spill
 
+#: Shares of the list maximum, in percent, from which a warning is given.
+WARN_AT = (95, 90, 80)
+
 
 class Changes(Struct, frozen=True):
     """The difference between a collection and a list, with the entries in files.
 
-    `gone` are entries that we put there and that left the collection, `foreign` those that somebody
-    else put there and that are not in it, `adopted` those that are ours from now on because a list
+    `gone` are entries that we put there and that left the collection, `foreign` those that another
+    writer put there and that are not in it, `adopted` those that are ours from now on because a list
     without a manifest had them already. `left_out` counts wanted entries beyond the list maximum. Where
     entries of others are to be deleted too, they stand in `gone` as well.
     """
@@ -46,7 +49,7 @@ def diff(
     """Compare both sides; `manifest` is None when nothing is remembered of the list yet.
 
     Holds one partition of each side in memory; the files go into `folder`, in an order that is the
-    same for the same entries. With a `capacity` only that many entries are wanted, see `capacity.Cut`.
+    same for the same entries. With a `capacity` only that many entries are wanted, see `Cut`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     cut = None if capacity is None else cut_wanted(wanted, capacity)
@@ -93,7 +96,7 @@ class _Diff:
         return (have & left) | {value for value in have - keys if self._present.key(value) in left}
 
     def close(self) -> Changes:
-        """Finish the files and return what was found."""
+        """Finish the files and return the difference."""
         return Changes(
             wanted=self._kept,
             adds=self._adds.close(),
@@ -116,10 +119,6 @@ class _Diff:
         is_ours = [digest(value) in ours for value in extra]
         self._foreign.extend([value for value, is_it in zip(extra, is_ours, strict=True) if not is_it])
         self._gone.extend(extra if self._delete_foreign else list(compress(extra, is_ours)))
-
-
-#: Shares of the list maximum, in percent, from which a warning is given.
-WARN_AT = (95, 90, 80)
 
 
 class Cut:

@@ -1,7 +1,4 @@
-"""From the rows of a data collection to the wanted entries of its lists, spilled to disk.
-
-An indicator of a data collection, as ThreatQ sends it and as far as lists need it.
-"""
+"""The rows of a data collection become the wanted entries of its lists, spilled to disk."""
 
 from __future__ import annotations
 
@@ -21,6 +18,10 @@ from workers.threatq.rows import Row, whole_score
 
 #: Unusable values that are remembered for people to look at.
 SAMPLES = 5
+
+#: A rank is a score (0-10) in front of a time of 14 digits, so that it is higher for a higher score, and among equal
+#: scores for a newer indicator; both fit into 8 bytes.
+_SCORE_STEP = 10**14
 
 
 class _Sink(NamedTuple):
@@ -170,11 +171,6 @@ class Gathering:
             self.samples.append(f"{type_name}: {value[:200]}")
 
 
-#: A rank is a score (0-10) in front of a time of 14 digits, so that it is higher for a higher score, and among equal
-#: scores for a newer indicator; both fit into 8 bytes.
-_SCORE_STEP = 10**14
-
-
 def score_rank(score: int | None) -> int:
     """Return the part of a rank that comes from the score."""
     return (score or 0) * _SCORE_STEP
@@ -182,9 +178,13 @@ def score_rank(score: int | None) -> int:
 
 # A feed brings many indicators in one second, so that most times are known already.
 @lru_cache(maxsize=4096)
-def time_rank(at: str) -> int:
+def time_rank(text: str) -> int:
     """Return the part of a rank that comes from ThreatQ's UTC text, `YYYY-MM-DD HH:MM:SS` or ISO; unreadable is 0."""
     try:
-        return int(at[:4] + at[5:7] + at[8:10] + at[11:13] + at[14:16] + at[17:19]) if len(at) >= 19 else 0
+        return (
+            int(text[:4] + text[5:7] + text[8:10] + text[11:13] + text[14:16] + text[17:19])
+            if len(text) >= 19
+            else 0
+        )
     except ValueError:
         return 0

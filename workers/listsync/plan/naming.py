@@ -1,7 +1,4 @@
-"""How lists are called: `<baseName><type>`, and split, `<baseName><type>: <bucket>`.
-
-Which bucket a score belongs to, for each way of splitting a list family.
-"""
+"""How the lists of a family are named: `<baseName><type>`, or split by score `<baseName><type>: <bucket>`."""
 
 from __future__ import annotations
 
@@ -13,40 +10,18 @@ from msgspec import Struct
 from workers.core.errors import ConfigError
 from workers.threatq.rows import TOP_SCORE
 
+SplitBy = Literal["tqtype", "score", "scoreRange"]
+
+#: The buckets of `scoreRange`, as ThreatQ names its bands, and the one of indicators without a score.
+VERY_HIGH, HIGH, MEDIUM, LOW, VERY_LOW = "Very High", "High", "Medium", "Low", "Very Low"
+NOT_SCORED = "Not Scored"
+
 
 class ListKey(NamedTuple):
     """One list of a family: the ThreatQ type of its entries and its bucket (empty when unsplit)."""
 
     type: str
     bucket: str
-
-
-def list_name(base_name: str, key: ListKey) -> str:
-    """Return a list's name as LogRhythm shows it."""
-    name = f"{base_name}{key.type}"
-    return f"{name}: {key.bucket}" if key.bucket else name
-
-
-def family(base_name: str, split_by: SplitBy, types: Iterable[str]) -> dict[str, ListKey]:
-    """Return every list that a base name can give, by name.
-
-    Existing lists are recognised by looking them up here, never by prefix: `ThreatQ: FQDN` is also the
-    beginning of `ThreatQ: FQDN: High`, and LogRhythm's own name filter finds both.
-    """
-    keys = (ListKey(type_name, bucket) for type_name in types for bucket in buckets_of(split_by))
-    return {list_name(base_name, key): key for key in keys}
-
-
-def same_name(name: str) -> str:
-    """Return the form in which two list names that LogRhythm may take for one are equal."""
-    return name.strip().casefold()
-
-
-SplitBy = Literal["tqtype", "score", "scoreRange"]
-
-VERY_HIGH, HIGH, MEDIUM, LOW, VERY_LOW = "Very High", "High", "Medium", "Low", "Very Low"
-
-NOT_SCORED = "Not Scored"
 
 
 class ScoreBands(Struct, frozen=True, kw_only=True):
@@ -96,3 +71,24 @@ def buckets_of(split_by: SplitBy) -> tuple[str, ...]:
     if split_by == "scoreRange":
         return (VERY_HIGH, HIGH, MEDIUM, LOW, VERY_LOW, NOT_SCORED)
     return (*(str(score) for score in range(TOP_SCORE, 0, -1)), NOT_SCORED)
+
+
+def list_name(base_name: str, key: ListKey) -> str:
+    """Return a list's name as LogRhythm shows it."""
+    name = f"{base_name}{key.type}"
+    return f"{name}: {key.bucket}" if key.bucket else name
+
+
+def family(base_name: str, split_by: SplitBy, types: Iterable[str]) -> dict[str, ListKey]:
+    """Return every list that a base name can give, by name.
+
+    Existing lists are recognised by looking them up here, never by prefix: `ThreatQ: FQDN` is also the
+    beginning of `ThreatQ: FQDN: High`, and LogRhythm's own name filter finds both.
+    """
+    keys = (ListKey(type_name, bucket) for type_name in types for bucket in buckets_of(split_by))
+    return {list_name(base_name, key): key for key in keys}
+
+
+def same_name(name: str) -> str:
+    """Return the form in which two list names that LogRhythm may take for one are equal."""
+    return name.strip().casefold()

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from workers.listsync.plan.batches import Batches
 from workers.listsync.plan.diff import diff, fullness, trim
-from workers.listsync.plan.guard import Approval, DeleteGuard, Held, Listing, within
+from workers.listsync.plan.guard import Approval, DeleteGuard, Listing, Withheld, within
 from workers.listsync.plan.manifest import Manifest
 from workers.listsync.plan.mapping import ListFamily
 from workers.listsync.plan.naming import ListKey, family
@@ -72,7 +72,7 @@ class ListPlan(Struct, frozen=True, kw_only=True):
     adds: Batches = _NOTHING
     deletes: Batches = _NOTHING
     released: Batches = _NOTHING
-    held: Held | None = None
+    held: Withheld | None = None
     stays: int = 0
     foreign: Batches = _NOTHING
     adopted: Batches = _NOTHING
@@ -179,13 +179,13 @@ def plan_list(
 def approve(plan: ListPlan, approval: Approval, path: Path, *, caseless: bool) -> ListPlan:
     """Return a plan that also deletes what was held in an earlier plan of the same list and then approved.
 
-    Only deletes that both plans have are let through. What nobody may approve stays held.
+    Only deletes that both plans have are let through. What may not be approved goes on waiting.
     """
     if plan.name != approval.list or plan.held is None or not plan.held.approvable:
         return plan
     released = within(plan.deletes, approval.deletes, path, caseless=caseless)
     waiting = plan.deletes.count - released.count
-    held = Held(waiting, "not among the deletes that were approved", approvable=True) if waiting else None
+    held = Withheld(waiting, "not among the deletes that were approved", approvable=True) if waiting else None
     return msgspec.structs.replace(plan, released=released, held=held)
 
 

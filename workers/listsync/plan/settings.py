@@ -13,6 +13,12 @@ from workers.listsync.plan.types import FIELD, TypeTable
 from workers.settings.model import Settings, env_name, missing, require
 from workers.settings.pages import LOGRHYTHM
 
+#: What a sync cannot do without.
+NEEDED = ("logrhythm_url", "logrhythm_token", "sync_collections")
+
+#: How LogRhythm's page in ThreatQ calls that.
+LABELS = {{"logrhythm_host": "logrhythm_url"}.get(field.name, field.name): field.label for field in LOGRHYTHM}
+
 
 def rules_of(settings: Settings) -> Rules:
     """Return the rules for every list."""
@@ -53,13 +59,6 @@ def types_of(settings: Settings) -> TypeTable:
 def collections_of(settings: Settings) -> tuple[ListFamily, ...]:
     """Return the data collections to be synced."""
     return parse_mapping(settings.sync_collections, tuple(types_of(settings)))
-
-
-#: What a sync cannot do without.
-NEEDED = ("logrhythm_url", "logrhythm_token", "sync_collections")
-
-#: How LogRhythm's page in ThreatQ calls that.
-LABELS = {{"logrhythm_host": "logrhythm_url"}.get(field.name, field.name): field.label for field in LOGRHYTHM}
 
 
 def require_sync(settings: Settings) -> None:

@@ -25,6 +25,7 @@ PARTS = 32
 #: Entries of a list that wait in memory; 16,384 x 100 bytes are under two megabytes a list.
 WAITING = 16_384
 
+#: Name of the file with the entries.
 ENTRIES = "entries"
 
 #: What entries without ranks have.
@@ -34,7 +35,6 @@ _SIZE = struct.Struct("<I")
 _PART_AND_SIZE = struct.Struct("<BI")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[list[str], bytes]).decode
-
 
 _CUT_SHORT = "{} is cut short; the run that wrote it was stopped: start it again"
 
@@ -192,12 +192,12 @@ class Spill:
         places: list[list[int]] = [[] for _ in range(PARTS)]
         if not self._path.exists():
             return places
-        end, at = self.size, 0
+        end, place = self.size, 0
         with self._path.open("rb") as file:
             while head := file.read(_PART_AND_SIZE.size):
                 part, length = _PART_AND_SIZE.unpack(head) if len(head) == _PART_AND_SIZE.size else (0, end)
-                places[part].append(at)
-                at = file.seek(length, 1)
-        if at > end:
+                places[part].append(place)
+                place = file.seek(length, 1)
+        if place > end:
             raise TqError(_CUT_SHORT.format(self._path))
         return places

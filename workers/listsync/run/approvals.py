@@ -1,4 +1,4 @@
-"""Deletes that the guard held: remembered until somebody approves them or they are no longer due."""
+"""Pending deletes of runs: remembered until an operator approves them or they are no longer due."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from workers.ledger import keys
 from workers.ledger.connection import answering
 from workers.ledger.sync_approvals import PendingDelete, PendingDeletes
-from workers.listsync.plan.guard import Approval, Held
+from workers.listsync.plan.guard import Approval, Withheld
 from workers.listsync.plan.manifest import digests_of
 from workers.listsync.plan.plan import ListPlan
 
@@ -30,7 +30,7 @@ class Approvals(PendingDeletes):
         return Approval(name, {int(part): digests for part, digests in packed.items()})
 
     def keep(self, collection: str, plan: ListPlan, *, caseless: bool, now_ms: int) -> None:
-        """Remember the deletes that `plan` holds; those of an earlier plan that nobody approved are forgotten.
+        """Remember the deletes of `plan` that wait; those of an earlier plan that were not approved are forgotten.
 
         The same deletes keep their id, their age and their approval.
         """
@@ -43,8 +43,8 @@ class Approvals(PendingDeletes):
             pending = before or _pending_delete(collection, plan, plan.held, now_ms)
             self._put(msgspec.structs.replace(pending, doubt=""))
 
-    def doubt(self, collection: str, plan: ListPlan, held: Held, *, now_ms: int) -> None:
-        """Remember that nobody may approve deletes of this list now, and why; what was held before waits with them."""
+    def doubt(self, collection: str, plan: ListPlan, held: Withheld, *, now_ms: int) -> None:
+        """Remember that deletes of this list may not be approved now, and why; what waited before waits with them."""
         before = [pending for pending in self.every() if pending.list == plan.name]
         for pending in before or [_pending_delete(collection, plan, held, now_ms)]:
             self._put(msgspec.structs.replace(pending, doubt=held.reason))
@@ -64,7 +64,7 @@ class Approvals(PendingDeletes):
             self._redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
 
     def drop(self, name: str, *, but: str = "", approved: bool = False) -> None:
-        """Forget what is held of a list, except `but`, and except what was approved unless that is told too."""
+        """Forget what waits of a list, except `but`, and without `approved` except what was approved."""
         for pending in self.every():
             if pending.list == name and pending.id != but and (approved or not pending.approved_ms):
                 with answering():
@@ -72,7 +72,7 @@ class Approvals(PendingDeletes):
                     self._redis.delete(keys.sync_held(pending.id))
 
 
-def _pending_delete(collection: str, plan: ListPlan, held: Held, now_ms: int) -> PendingDelete:
+def _pending_delete(collection: str, plan: ListPlan, held: Withheld, now_ms: int) -> PendingDelete:
     return PendingDelete(
         id=plan.pending_id,
         collection=collection,

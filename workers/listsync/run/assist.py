@@ -1,4 +1,4 @@
-"""Helping with runs that other workers have in hand: their lists are read and planned side by side."""
+"""Assisting runs that other workers have in hand: their lists are read and planned side by side."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import structlog
 
 from workers.core.errors import TqError
 from workers.listsync.run.context import SyncContext
-from workers.listsync.run.planning import do_a_list_task, pieces
-from workers.listsync.run.run import Preempted, Run, Slice, deciding
+from workers.listsync.run.planning import do_a_list_task, list_tasks
+from workers.listsync.run.run import Run, deciding
 from workers.listsync.run.run_folder import RunFolder, base_folder
+from workers.listsync.run.time_slice import Preempted, TimeSlice
 
 log = structlog.get_logger(__name__)
 
 
-def help_out(context: SyncContext, stopping: Callable[[], bool]) -> int:
-    """Do pieces of the runs in this machine's folder until none is free; return how many were done.
+def assist(context: SyncContext, stopping: Callable[[], bool]) -> int:
+    """Do list tasks of the runs in this machine's folder until none is free; return how many were done.
 
-    One thread of a process helps, and none while the process plans or writes a run of its own, which needs its
-    time. What hinders a helper hinders the run's own worker too, who then says so.
+    One thread of a process assists, and none while the process plans or writes a run of its own, which needs its
+    time. What hinders it hinders the run's own worker too, which then says so.
     """
     if not context.sync_helper.acquire(blocking=False):
         return 0
@@ -30,18 +31,18 @@ def help_out(context: SyncContext, stopping: Callable[[], bool]) -> int:
         ):
             done += 1
     except (TqError, Preempted, FileNotFoundError) as error:
-        log.info("helps no more", reason=str(error))
+        log.info("assists no more", reason=str(error))
     finally:
         context.sync_helper.release()
     return done
 
 
 def _runs(context: SyncContext, stopping: Callable[[], bool]) -> Iterator[Run]:
-    """Yield the runs that have a piece to do, as they are now."""
+    """Yield the runs that have a list task, as they are now."""
     base = base_folder(context.settings)
     for path in sorted(base.iterdir()):
         folder = RunFolder(base, path.name)
         state = folder.load()
-        settings = context.sync_settings() if state and pieces(state, folder) else None
+        settings = context.sync_settings() if state and list_tasks(state, folder) else None
         if state and settings and state.rules == deciding(settings, state.collection):
-            yield Run(context, settings, state, folder, Slice(stopping, folder.is_under_way))
+            yield Run(context, settings, state, folder, TimeSlice(stopping, folder.is_under_way))

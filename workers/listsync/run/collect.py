@@ -1,4 +1,4 @@
-"""The first part of a run: every indicator of the collection, sorted into lists on disk."""
+"""The first part of a run: which lists there are, and every indicator of the collection, sorted into lists on disk."""
 
 from __future__ import annotations
 
@@ -7,28 +7,41 @@ from functools import partial
 
 from workers.core.http_session import meanwhile
 from workers.listsync.plan.gather import Gathering
+from workers.listsync.plan.naming import ListKey, family, list_name
+from workers.listsync.plan.plan import lists_to_plan
+from workers.listsync.run.planning import list_tasks
 from workers.listsync.run.run import Run
-from workers.listsync.run.run_folder import RunState
+from workers.listsync.run.run_folder import ListState, RunState
 from workers.threatq.collections import CollectionPage, find_collection, read_pages
 
-WANTED = "wanted"
+
+def look_up(run: Run) -> Generator[None, None, None]:
+    """Find the lists of the family that exist in LogRhythm, and have them read while the collection is gathered."""
+    if run.state.lists is None:
+        run.state.lists = _existing(run)
+        run.save()
+    run.wake_helpers(len(list_tasks(run.state, run.folder)))
+    yield
 
 
-def gathering_of(run: Run) -> Gathering:
-    """Return the gathering as far as it is."""
-    options, state = run.options, run.state
-    return Gathering(
-        state.collection, options.types, options.bands, run.folder.path / WANTED, since=state.taken
-    )
+def _existing(run: Run) -> list[ListState]:
+    collection, types = run.state.collection, run.options.types
+    names = family(collection.base_name, collection.split_by, types)
+    existing = run.tools.logrhythm.lists.named(names, common=collection.base_name)
+    keys = lists_to_plan(collection, types, (), existing)
+    return [
+        ListState(name=name, type=key.type, bucket=key.bucket, found=existing[name])
+        for name, key in sorted(keys.items())
+    ]
 
 
 def gather(run: Run) -> Generator[None, None, None]:
-    """Read the collection from where it was left, a page a piece, sorted while ThreatQ prepares the next."""
+    """Read the collection from where it was left, a page a step, sorted while ThreatQ prepares the next."""
     state = run.state
     if state.position is None:
         return
     collection = find_collection(run.tools.threatq, state.collection.name)
-    gathering = gathering_of(run)
+    gathering = run.gathering()
     pages = read_pages(run.tools.threatq, collection, start=state.position)
     arrived: CollectionPage | None = None
     try:
@@ -39,7 +52,7 @@ def gather(run: Run) -> Generator[None, None, None]:
                 arrived = next(pages, None)
             yield
     finally:
-        if not run.slice.lost:
+        if not run.time_slice.lost:
             # ThreatQ would have to give it once more.
             if arrived:
                 _take(run, gathering, arrived)
@@ -62,3 +75,19 @@ def _note(state: RunState, page: CollectionPage) -> None:
     if ids != sorted(set(ids)) and not state.doubts:
         state.doubts.append("indicators came twice or out of order")
     state.last_id = ids[-1]
+
+
+def add_missing_lists(run: Run) -> Generator[None, None, None]:
+    """Add the lists that have an entry in the gathered collection and do not exist yet."""
+    collection, known = run.state.collection, {item.name for item in run.lists}
+    wanted = [list_name(collection.base_name, ListKey(*taken[:2])) for taken in run.state.taken.lists]
+    keys = lists_to_plan(collection, run.options.types, wanted, ())
+    new = [
+        ListState(name=name, type=key.type, bucket=key.bucket)
+        for name, key in keys.items()
+        if name not in known
+    ]
+    if new:
+        run.state.lists = sorted([*run.lists, *new], key=lambda item: item.name)
+        run.save()
+    yield

@@ -61,21 +61,20 @@ class Explainer:
         spellings = self._spellings(value)
         anywhere = look_up(self._tools.threatq, None, spellings)
         for collection in collections:
-            yield self._one(collection, spellings, anywhere)
+            yield self._explanation(collection, spellings, anywhere)
 
     def _spellings(self, value: str) -> list[str]:
         plain = refang(value.strip())
         forms = (self._options.types[name].normal(plain) for name in self._options.types)
         return list(dict.fromkeys([value.strip(), plain, *(form for form in forms if form)]))
 
-    def _one(self, collection: ListFamily, spellings: list[str], anywhere: list[Row]) -> Explanation:
+    def _explanation(self, collection: ListFamily, spellings: list[str], anywhere: list[Row]) -> Explanation:
         try:
-            found = look_up(
-                self._tools.threatq, find_collection(self._tools.threatq, collection.name), spellings
-            )
+            listing = find_collection(self._tools.threatq, collection.name)
+            rows = look_up(self._tools.threatq, listing, spellings)
         except ConfigError as error:
             return Explanation(collection.name, False, why=str(error))
-        row = found[0] if found else None
+        row = rows[0] if rows else None
         wanted = self._wanted(collection, row) if row else None
         places = tuple(
             self._places(collection, wanted[0] if wanted else "", wanted[1] if wanted else "", spellings)
@@ -111,41 +110,33 @@ class Explainer:
         existing = self._tools.logrhythm.lists.named(names, common=collection.base_name)
         values = {entry, *spellings} - {""}
         for name, key in names.items():
-            one = existing.get(name)
-            ours = one is not None and self._is_ours(
-                one, values, caseless=self._options.types[key.type].caseless
-            )
+            summary, caseless = existing.get(name), self._options.types[key.type].caseless
+            ours = summary is not None and self._is_ours(summary, values, caseless=caseless)
             if name != wanted and not ours:
                 continue
-            in_list = self._is_in(one, values) if one else False
-            yield Place(
-                name,
-                one is not None,
-                name == wanted,
-                in_list,
-                ours,
-                self._doubt(name, one, name == wanted, in_list),
-            )
+            in_list = self._is_in(summary, values) if summary else False
+            why = self._doubt(name, summary, name == wanted, in_list)
+            yield Place(name, summary is not None, name == wanted, in_list, ours, why)
 
-    def _is_ours(self, one: ListSummary, values: set[str], *, caseless: bool) -> bool:
-        manifest = self._tools.manifests.of(one.guid)
+    def _is_ours(self, summary: ListSummary, values: set[str], *, caseless: bool) -> bool:
+        manifest = self._tools.manifests.of(summary.guid)
         key = key_of(caseless)
         return manifest is not None and any(
             digest(value) in unpack(manifest.get(partition(key(value)), b"")) for value in values
         )
 
-    def _is_in(self, one: ListSummary, values: set[str]) -> bool | None:
+    def _is_in(self, summary: ListSummary, values: set[str]) -> bool | None:
         if not self._reads:
             return None
-        blocks = self._tools.logrhythm.entries.read_blocks(one, at_most=MOST_READ)
+        blocks = self._tools.logrhythm.entries.read_blocks(summary, at_most=MOST_READ)
         # Read to its end even after a hit: only a whole answer proves anything.
         hits = [block for block in blocks if not values.isdisjoint(block)]
         return bool(hits)
 
-    def _doubt(self, name: str, one: ListSummary | None, wanted: bool, in_list: bool | None) -> str:
-        if wanted and one is None:
+    def _doubt(self, name: str, summary: ListSummary | None, wanted: bool, in_list: bool | None) -> str:
+        if wanted and summary is None:
             return "the list does not exist yet; the next run makes it"
-        if wanted and one and one.is_retired:
+        if wanted and summary and summary.is_retired:
             return "the list is retired in LogRhythm"
         if wanted and in_list is False:
             return "the next run adds it, unless the list is full (tqctl sync plan)"
@@ -154,7 +145,7 @@ class Explainer:
             and in_list is not False
             and any(pending.list == name for pending in self._pending.every())
         ):
-            return "its delete may be held (tqctl sync held)"
+            return "its delete may wait for approval (tqctl sync held)"
         if not wanted and in_list is not False:
             return "it does not belong here any more; the next run with method full deletes it"
         return ""

@@ -72,7 +72,7 @@ class Manifests:
         parts = sorted(digests)
         with answering():
             self._redis.hset(key, NAME, name)
-            for some in (parts[at : at + AT_ONCE] for at in range(0, len(parts), AT_ONCE)):
+            for some in (parts[start : start + AT_ONCE] for start in range(0, len(parts), AT_ONCE)):
                 before = cast("list[bytes | None]", self._redis.hmget(key, list(map(str, some))))
                 with self._redis.pipeline(transaction=False) as pipe:
                     for part, packed in zip(some, before, strict=True):

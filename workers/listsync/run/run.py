@@ -1,19 +1,15 @@
-"""One run: what it works with, and how far it is.
-
-How long a worker stays with one run before it gives way, and when it must let go at once.
-"""
+"""One run in the hands of this process: what its settings decide, the services that it uses, and how far it is."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from msgspec import Struct
 
 from workers.core.text import short
 from workers.ledger.sync_runs import Progress
+from workers.listsync.plan.gather import Gathering
 from workers.listsync.plan.mapping import ListFamily
 from workers.listsync.plan.naming import ScoreBands
 from workers.listsync.plan.plan import Rules, SyncPlan, sync_plan
@@ -21,8 +17,10 @@ from workers.listsync.plan.settings import bands_of, rules_of, types_of
 from workers.listsync.plan.types import TypeTable
 from workers.listsync.run.approvals import Approvals
 from workers.listsync.run.context import SyncContext
+from workers.listsync.run.list_folder import ListFolder
 from workers.listsync.run.manifests import Manifests
 from workers.listsync.run.run_folder import ListState, RunFolder, RunState
+from workers.listsync.run.time_slice import TimeSlice
 from workers.logrhythm.client import LogRhythm
 from workers.settings.model import Settings
 from workers.threatq.client import Caller
@@ -45,6 +43,14 @@ DECIDING = (
     "sync_score_zero",
 )
 
+#: The folder, in that of the run, with the entries that the lists shall have.
+WANTED = "wanted"
+
+
+def deciding(settings: Settings, collection: ListFamily) -> str:
+    """Return a digest of all that decides what a run of this collection does."""
+    return short(repr((FORMAT, collection, [getattr(settings, name) for name in DECIDING])))
+
 
 class Options(Struct, frozen=True):
     """What the settings say about every list of a run."""
@@ -66,7 +72,7 @@ class Tools(Struct, frozen=True):
     threatq: Caller
     logrhythm: LogRhythm
     manifests: Manifests
-    holds: Approvals
+    approvals: Approvals
 
     @classmethod
     def of(cls, context: SyncContext, settings: Settings) -> Tools:
@@ -77,23 +83,57 @@ class Tools(Struct, frozen=True):
 
 
 class Run:
-    """A run of one collection in the hands of this process; raises ConfigError for settings that do not allow one."""
+    """A run of one collection; raises ConfigError for settings that do not allow one."""
 
     def __init__(
-        self, context: SyncContext, settings: Settings, state: RunState, folder: RunFolder, slice: Slice
+        self,
+        context: SyncContext,
+        settings: Settings,
+        state: RunState,
+        folder: RunFolder,
+        time_slice: TimeSlice,
     ) -> None:
-        self.state, self.folder, self.slice = state, folder, slice
+        self.state, self.folder, self.time_slice = state, folder, time_slice
         self.options, self.tools = Options.of(settings), Tools.of(context, settings)
         self.progress = Progress(context.redis, folder.path.name)
         self._context = context
 
+    @property
+    def lists(self) -> list[ListState]:
+        """The lists of the run, as far as they are known."""
+        return self.state.lists or []
+
+    def folder_of(self, item: ListState) -> ListFolder:
+        """Return the folder of one list in its present plan."""
+        return self.folder.of(item)
+
+    def caseless(self, item: ListState) -> bool:
+        """Tell whether entries of this list in capitals are the same entries."""
+        return self.options.types[item.type].caseless
+
+    def gathering(self) -> Gathering:
+        """Return the gathering of the collection as far as it is."""
+        state, options = self.state, self.options
+        folder = self.folder.path / WANTED
+        return Gathering(state.collection, options.types, options.bands, folder, since=state.taken)
+
+    def plan(self) -> SyncPlan:
+        """Return the plans of all lists together."""
+        plans = {item.name: item.plan for item in self.lists if item.plan}
+        return sync_plan(self.state.collection, self.state.source, self.options.rules.method, plans)
+
     def save(self) -> None:
         """Write down how far the run is, unless another worker has it now."""
-        if not self.slice.lost:
+        if not self.time_slice.lost:
             self.folder.save(self.state)
 
-    def call_for_help(self, workers: int) -> None:
-        """Let that many workers know that they can do a piece."""
+    def fail(self, item: ListState, error: str) -> None:
+        """Give one list up for this run, and show that; to be saved by the caller."""
+        item.error = error
+        self.progress.tell(item.name, "failed", 0, None)
+
+    def wake_helpers(self, workers: int) -> None:
+        """Let that many workers know that they can do a list task."""
         if workers > 0:
             self._context.ledger.wake_helpers("sync", workers)
 
@@ -106,72 +146,3 @@ class Run:
             yield
         finally:
             own.discard(name)
-
-    @property
-    def lists(self) -> list[ListState]:
-        """The lists of the run, as far as they are known."""
-        return self.state.lists or []
-
-    def folder_of(self, one: ListState) -> Path:
-        """The folder of one list in its present plan."""
-        return self.folder.of(one)
-
-    def caseless(self, one: ListState) -> bool:
-        """Whether entries of this list in capitals are the same entries."""
-        return self.options.types[one.type].caseless
-
-    def plan(self) -> SyncPlan:
-        """The plans of all lists together."""
-        plans = {one.name: one.plan for one in self.lists if one.plan}
-        return sync_plan(self.state.collection, self.state.source, self.options.rules.method, plans)
-
-
-def deciding(settings: Settings, collection: ListFamily) -> str:
-    """Return a digest of all that decides what a run of this collection does."""
-    return short(repr((FORMAT, collection, [getattr(settings, name) for name in DECIDING])))
-
-
-#: Seconds that a worker stays with a run; then whoever waits longest goes on.
-SLICE_S = 4.0
-
-#: Seconds between two looks at whether the job is still ours.
-LOOK_EVERY_S = 1.0
-
-
-class Preempted(Exception):
-    """This worker stops, or the job has gone to another one."""
-
-
-class Slice:
-    """One worker's time with one run.
-
-    `is_ours` asks the ledger whether the job's lease is still ours: a process that was asleep for a minute must
-    not write any more.
-    """
-
-    def __init__(
-        self, stopping: Callable[[], bool], is_ours: Callable[[], bool], *, seconds: float = SLICE_S
-    ) -> None:
-        self._stopping, self._is_ours = stopping, is_ours
-        self._ends = time.monotonic() + seconds
-        self._look_at = time.monotonic() + LOOK_EVERY_S
-        #: Set when the job has gone to another worker, which owns the run's files now.
-        self.lost = False
-
-    def checkpoint(self) -> None:
-        """Raise Preempted when this worker must not go on; to be called every second or so."""
-        if self._stopping():
-            raise Preempted
-        if time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + LOOK_EVERY_S
-            self.lost = not self._is_ours()
-            if self.lost:
-                raise Preempted
-
-    def takes(self, pieces: Iterator[None]) -> bool:
-        """Do one piece after the other; return whether all were done before the time was over."""
-        for _ in pieces:
-            self.checkpoint()
-            if time.monotonic() >= self._ends:
-                return False
-        return True

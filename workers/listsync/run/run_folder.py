@@ -1,17 +1,12 @@
-"""How far a run is, kept beside its entries: with the folder another process goes on where one was killed.
-
-The pieces of a run that any worker may do: each list is read and planned in a folder that one worker holds.
-"""
+"""How far a run is, kept beside its entries: with the folder another process goes on where one was killed."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -24,6 +19,7 @@ from workers.listsync.plan.gather import Gathered
 from workers.listsync.plan.guard import Listing
 from workers.listsync.plan.mapping import ListFamily
 from workers.listsync.plan.plan import CollectionSource, ListPlan
+from workers.listsync.run.list_folder import ListFolder
 from workers.logrhythm.model import ListSummary
 from workers.settings.model import Settings
 from workers.threatq.collections import START, Position
@@ -31,7 +27,7 @@ from workers.threatq.collections import START, Position
 #: Seconds after which what was read and planned is too old to go on with.
 STALE_S = 3_600
 
-#: Seconds after which the folder of a run that nobody went on with is removed.
+#: Seconds after which the folder of a run that no worker went on with is removed.
 ABANDONED_S = 86_400
 
 STATE = "state.json"
@@ -40,7 +36,7 @@ STATE = "state.json"
 class ListState(Struct, kw_only=True):
     """One list in a run; `found` is how LogRhythm described it, None where it has to be made.
 
-    `times_planned` counts the plans that came to nothing, because the list went away or whoever planned it did;
+    `times_planned` counts the plans that came to nothing, because the list or the worker that planned it went away;
     `faults` the times that LogRhythm failed on this list while it answered for others.
     """
 
@@ -108,9 +104,9 @@ class RunFolder:
     def __init__(self, base: Path, job_id: str) -> None:
         self.path = base / job_id
 
-    def of(self, one: ListState) -> Path:
+    def of(self, item: ListState) -> ListFolder:
         """Return the folder of one list in its present plan."""
-        return self.path / f"{short(one.name)}-{one.times_planned}"
+        return ListFolder(self.path / f"{short(item.name)}-{item.times_planned}")
 
     def load(self) -> RunState | None:
         """Return how far the run is; None where nothing is to go on with, or it was too long ago."""
@@ -144,95 +140,25 @@ class RunFolder:
 def base_folder(settings: Settings) -> Path:
     """Return the folder of all runs, made if need be; what was abandoned there is removed.
 
-    Raises ConfigError when it cannot be written or belongs to somebody else.
+    Raises ConfigError when it cannot be written or belongs to another user.
     """
+    # Windows has no user ids; its temporary folder belongs to one user anyway.
     user = getattr(os, "getuid", lambda: "")()
-    base = Path(settings.sync_dir).expanduser() if settings.sync_dir else _temporary(f"tq-sync-{user}")
+    default = Path(tempfile.gettempdir()) / f"tq-sync-{user}"
+    base = Path(settings.sync_dir).expanduser() if settings.sync_dir else default
     try:
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
         if user != "" and not settings.sync_dir and base.stat().st_uid != user:
-            raise ConfigError(f"{base} belongs to somebody else; name another folder", field="sync_dir")
-        for old in base.iterdir():
-            # A run that ends meanwhile removes its folder itself.
-            with suppress(FileNotFoundError):
-                if time.time() - old.stat().st_mtime > ABANDONED_S:
-                    shutil.rmtree(old, ignore_errors=True)
+            raise ConfigError(f"{base} belongs to another user; name another folder", field="sync_dir")
+        _remove_abandoned(base)
     except OSError as error:
         raise ConfigError(f"{base} cannot be used: {error.strerror}", field="sync_dir") from error
     return base
 
 
-def _temporary(name: str) -> Path:
-    return Path(tempfile.gettempdir()) / name
-
-
-#: Seconds without a sign of life after which whoever holds a folder counts as gone: a process that was stopped
-#: keeps what it holds.
-SILENT_S = 120.0
-
-LOCK, READ, PLANNED = "lock", "read.json", "planned.json"
-
-
-class Read(Struct, frozen=True):
-    """A list's entries on disk: the spill's count and size. `is_gone`: LogRhythm did not have the list any more."""
-
-    count: int = 0
-    size: int = 0
-    is_gone: bool = False
-
-
-class PlannedList(Struct, frozen=True):
-    """What planning a list came to."""
-
-    plan: ListPlan | None = None
-    is_gone: bool = False
-    error: str = ""
-
-
-@contextmanager
-def taken(folder: Path) -> Iterator[bool]:
-    """Hold a list's folder, or learn that somebody else does; the hold of a killed worker ends with it.
-
-    Raises FileNotFoundError when the run is over.
-    """
-    folder.mkdir(exist_ok=True)
-    with (folder / LOCK).open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        show_life(folder)
-        yield True
-
-
-def show_life(folder: Path) -> None:
-    """Let whoever waits for this folder go on waiting."""
-    os.utime(folder / LOCK)
-
-
-def is_silent(folder: Path) -> bool:
-    """Tell whether the holder of a folder has shown no sign of life for too long."""
-    return time.time() - (folder / LOCK).stat().st_mtime > SILENT_S
-
-
-def keep_read(folder: Path, read: Read) -> None:
-    """Write down that the list was read."""
-    write_whole(str(folder / READ), msgspec.json.encode(read), is_lasting=False)
-
-
-def read_of(folder: Path) -> Read | None:
-    """Return what reading the list came to; None before that."""
-    file = folder / READ
-    return msgspec.json.decode(file.read_bytes(), type=Read) if file.exists() else None
-
-
-def keep_planned(folder: Path, planned: PlannedList) -> None:
-    """Write down what planning came to."""
-    write_whole(str(folder / PLANNED), msgspec.json.encode(planned), is_lasting=False)
-
-
-def planned_of(folder: Path) -> PlannedList | None:
-    """Return what planning the list came to; None before that."""
-    file = folder / PLANNED
-    return msgspec.json.decode(file.read_bytes(), type=PlannedList) if file.exists() else None
+def _remove_abandoned(base: Path) -> None:
+    for folder in base.iterdir():
+        # A run that ends meanwhile removes its folder itself.
+        with suppress(FileNotFoundError):
+            if time.time() - folder.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(folder, ignore_errors=True)

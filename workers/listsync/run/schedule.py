@@ -46,7 +46,7 @@ def start_if_due(ledger: Ledger, settings: Settings) -> str | None:
     now, (last, last_job) = now_ms(ledger.redis), _last(ledger.redis)
     if last is not None and (now - last < interval * 1000 or is_open(ledger.redis, last_job)):
         return None
-    # Whoever comes at the same moment finds the same last time, and so the same key and the same job.
+    # Two beats at the same moment find the same last time, and so make the same key and the same job.
     job = Job(
         "lists.sync",
         {"collection": "", "dry_run": False},
@@ -64,12 +64,12 @@ def _last(redis: Redis) -> tuple[int | None, str]:
     """Return when the last scheduled sync was started, and its job."""
     with answering():
         text = cast("bytes | None", redis.get(LAST))
-    at, _, job_id = (text or b"").decode().partition(" ")
-    return (int(at) if at else None), job_id
+    started, _, job_id = (text or b"").decode().partition(" ")
+    return (int(started) if started else None), job_id
 
 
 def tell_setup(redis: Redis, settings: Settings) -> None:
-    """Tell what is known without asking anybody; what ThreatQ's page says of LogRhythm is told by the next run."""
+    """Tell what is known without a call; what ThreatQ's page says of LogRhythm is told by the next run."""
     tell(redis, "threatq", not_set(settings, threatq_needs(settings)))
     if settings.settings_from == "local":
         tell(redis, "logrhythm", not_set(settings, NEEDED))

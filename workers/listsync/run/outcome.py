@@ -1,0 +1,101 @@
+"""The end of a run: what it did, list by list, for the job's result, the history and the pending deletes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import structlog
+from redis import Redis
+
+from workers.ledger.sync_runs import ListResult, RunResult, keep_result, now_ms
+from workers.listsync.plan import render
+from workers.listsync.plan.plan import SyncPlan
+from workers.listsync.run.run import Run
+from workers.listsync.run.run_folder import ListState
+from workers.listsync.run.stored_plans import keep_plan
+
+log = structlog.get_logger(__name__)
+
+
+def conclude(redis: Redis, run: Run, job_id: str) -> dict[str, Any]:
+    """Write down what a run did, and return it as the job's result."""
+    now, plan = now_ms(redis), run.plan()
+    keep_plan(redis, job_id, plan)
+    result = _result(run, plan, job_id, now_ms=now)
+    if not run.state.dry_run:
+        _keep_pending(run, now)
+        keep_result(redis, result)
+    log.info(
+        "sync ends",
+        job=job_id,
+        collection=result.collection,
+        status=result.status,
+        adds=result.adds,
+        deletes=result.deletes,
+        seconds=result.seconds,
+    )
+    return {**msgspec.to_builtins(result), "adds": result.adds, "deletes": result.deletes}
+
+
+def _result(run: Run, plan: SyncPlan, job_id: str, *, now_ms: int) -> RunResult:
+    state = run.state
+    has_failed = any(item.error for item in run.lists)
+    return RunResult(
+        job=job_id,
+        collection=plan.collection,
+        status="errors" if has_failed else "planned" if state.dry_run else "done",
+        method=plan.method,
+        plan=plan.id,
+        began_ms=state.began_ms,
+        seconds=round((now_ms - state.began_ms) / 1000, 1),
+        declared=plan.source.listing.declared,
+        read=plan.source.listing.read,
+        unsupported=plan.source.unsupported,
+        lists=tuple(map(_list_result, run.lists)),
+        notes=(*render.notes(plan), *_mismatches(run)),
+    )
+
+
+def _list_result(item: ListState) -> ListResult:
+    plan = item.plan
+    if plan is None:
+        return ListResult(name=item.name, now=0, adds=0, deletes=0, after=0, error=item.error)
+    return ListResult(
+        name=item.name,
+        now=plan.now,
+        adds=plan.adds.count,
+        deletes=plan.released.count,
+        after=plan.after,
+        held=plan.held.count if plan.held else 0,
+        foreign=plan.foreign.count,
+        left_out=plan.left_out,
+        entry_count=item.entry_count,
+        error=item.error,
+    )
+
+
+def _mismatches(run: Run) -> list[str]:
+    """Say where LogRhythm counts other than the plan: another writer changes the list, or it refuses silently."""
+    return [
+        f"{item.name}: LogRhythm counts {item.entry_count:,} entries after the run, the plan {item.plan.after:,}"
+        for item in run.lists
+        if item.plan and not item.error and item.entry_count not in (None, item.plan.after)
+    ]
+
+
+def _keep_pending(run: Run, now_ms: int) -> None:
+    """Remember the deletes that wait now, and forget approvals that were used."""
+    approvals, collection = run.tools.approvals, run.state.collection.name
+    for item in run.lists:
+        plan = item.plan
+        if plan is None or item.error:
+            continue
+        if plan.released.count:
+            approvals.drop(item.name, approved=True)
+        if plan.held is None:
+            approvals.drop(item.name)
+        elif plan.held.approvable:
+            approvals.keep(collection, plan, caseless=run.caseless(item), now_ms=now_ms)
+        else:
+            approvals.doubt(collection, plan, plan.held, now_ms=now_ms)
