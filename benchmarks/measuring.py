@@ -16,7 +16,7 @@ import requests
 from msgspec import Struct
 
 from sandbox.launch.processes import Processes
-from sandbox.launch.redis_server import RedisServer
+from sandbox.launch.redis_server import RedisServer, age
 from sandbox.launch.system import enable_connector, start_threatq, write_settings
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
@@ -54,6 +54,7 @@ def stage(*, latency_ms: float = 0) -> Iterator[Stage]:
         enable_connector(settings)
         client = redis.Redis.from_url(server.url)
         stack.callback(client.close)
+        age(client)
         on = Stage(settings, processes, client, Ledger(client), LedgerAdmin(client))
         if latency_ms:
             on.threatq("POST", "faults", {"kind": "latency", "ms": latency_ms})

@@ -19,7 +19,19 @@ from rich.console import Console
 from rich.table import Table
 
 from chaos.account import Account, settle_up
-from chaos.faults import answers, beat, clock, logrhythm, poison, producer, redis, threatq, worker
+from chaos.faults import (
+    answers,
+    beat,
+    clock,
+    disk,
+    everything,
+    logrhythm,
+    poison,
+    producer,
+    redis,
+    threatq,
+    worker,
+)
 from chaos.machine import machine
 from chaos.scenario import LONG, SHORT, Scenario, Size
 from chaos.scene import Scene, scene
@@ -27,7 +39,7 @@ from workers.core.errors import TqError
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
-    for file in (worker, answers, redis, beat, threatq, producer, poison, clock, logrhythm)
+    for file in (worker, answers, redis, disk, beat, threatq, producer, poison, clock, logrhythm, everything)
     for scenario in file.fault.all
 }
 

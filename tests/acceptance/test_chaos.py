@@ -16,6 +16,8 @@ FAULTS = (
     "worker-stands-still",
     "redis-killed",
     "redis-full",
+    "redis-tail-cut",
+    "redis-disk-full",
     "threatq-away",
     "threatq-flaky",
     "two-beats",
@@ -23,6 +25,7 @@ FAULTS = (
     "stopped-in-hang",
     "sentinel-failover",
     "clock-fast",
+    "everything",
 )
 
 #: The seed of the suite; `make chaos` takes another one each time.

@@ -29,7 +29,7 @@ MEMORY = PREFIX + "memory"
 #: Text: when upkeep last ran, in ms of Redis' clock: the sign that beat and an upkeep worker live.
 UPKEEP = PREFIX + "upkeep"
 
-#: Hash: run, since. Which life of which Redis wrote last, by its run id, and since when in ms; 0 for the first.
+#: Hash: run, since. Which life of which Redis handed out work last, by its run id, and since when in ms.
 LIFE = PREFIX + "life"
 
 #: Stream: an entry for each finished run of the list sync (`run` as JSON), the newest thousand or so.

@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 from redis import Redis
 
-from sandbox.launch.redis_server import RedisServer
+from sandbox.launch.redis_server import RedisServer, age
 from tests.support.waiting import until
 from workers.core.jobs import Job
 from workers.ledger import keys
@@ -116,6 +116,7 @@ def test_what_a_redis_accepted_that_was_killed_may_have_been_tried_already(tmp_p
     # Given a job that was claimed, and a Redis that was killed before that was written
     server = RedisServer(tmp_path, appendfsync="always").start()
     with connect(server.url) as redis:
+        age(redis)
         ledger = Ledger(redis, wary_s=0)
         before, after = event(1), event(2)
         ledger.accept([before])
@@ -137,7 +138,7 @@ def test_what_a_redis_accepted_that_was_killed_may_have_been_tried_already(tmp_p
 def test_what_is_sent_again_to_a_redis_that_forgot_it_is_looked_for_though_other_work_came_first(
     tmp_path: Path,
 ) -> None:
-    # Given a Redis that was killed and has forgotten a payload whose event was made, and its sender did not hear of it
+    # Given a Redis that was killed and has forgotten a payload whose event was made, and all that told of its last life
     server = RedisServer(tmp_path, appendfsync="always").start()
     with connect(server.url) as redis:
         ledger = Ledger(redis)
@@ -145,7 +146,7 @@ def test_what_is_sent_again_to_a_redis_that_forgot_it_is_looked_for_though_other
         ledger.settle([done(claim, {}) for claim in ledger.claim("events", 10)])
         server.kill()
         server.start()
-        redis.delete(keys.job(event(1).id), keys.progress(event(1).id))
+        redis.delete(keys.job(event(1).id), keys.progress(event(1).id), keys.LIFE)
         # When another payload is worked first, and then the sender sends again
         ledger.accept([event(2)])
         ledger.claim("events", 10)

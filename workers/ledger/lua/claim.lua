@@ -85,7 +85,8 @@ local function wary_until(run)
   local known = redis.call('HMGET', life, 'run', 'since')
   local since = tonumber(known[2])
   if known[1] ~= run then
-    since = known[1] and now or 0
+    -- A Redis that names no life is new, or has forgotten all: that cannot be told apart.
+    since = now
     redis.call('HSET', life, 'run', run, 'since', string.format('%d', since))
   end
   return since > 0 and since + wary or 0
