@@ -236,6 +236,7 @@ def test_a_claim_whose_answer_came_too_late_is_answered_again_and_loses_no_job(
     own_server: RedisServer,
 ) -> None:
     with connect(own_server.url, answer_timeout_s=0.3, retries=100) as client:
+        age(client)
         ledger = Ledger(client)
         # The script must be known already.
         assert ledger.claim("events", 10) == []
