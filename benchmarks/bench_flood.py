@@ -44,7 +44,7 @@ def run() -> dict[str, Any]:
         warm_up(on)
         on.processes.stop("worker")
         on.processes.environ |= {
-            "TQ_HTTP_TOKENS": "bench:events:bench",
+            "TQ_HTTP_TOKENS": "bench:events:token-of-the-benchmark",
             "TQ_MAX_OPEN_JOBS": str(MARK),
             "TQ_SPOOL_DIR": str(on.processes.folder / "spool"),
         }
@@ -82,7 +82,7 @@ def flood_http(on: Stage) -> tuple[Load, requests.Response]:
     refusal = requests.post(
         f"http://127.0.0.1:{port}/v1/events",
         payload(),
-        headers={"Authorization": "Bearer bench"},
+        headers={"Authorization": "Bearer token-of-the-benchmark"},
         timeout=15,
     )
     assert (refusal.status_code, bool(refusal.headers.get("Retry-After"))) == (503, True), refusal.text

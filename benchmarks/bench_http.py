@@ -121,7 +121,7 @@ def servers(folder: Path) -> Iterator[tuple[int, int, redis.Redis]]:
         environ = {
             "TQ_CONFIG": str(folder),
             "TQ_REDIS_URL": server.url,
-            "TQ_HTTP_TOKENS": "bench:events:bench",
+            "TQ_HTTP_TOKENS": "bench:events:token-of-the-benchmark",
             "TQ_MAX_OPEN_JOBS": "10000000",
             "TQ_HTTP_REQUESTS_PER_S": "1000000",
         }

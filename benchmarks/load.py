@@ -33,7 +33,7 @@ class Load(Struct, frozen=True):
         return round(ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000, 2)
 
 
-def request(path: str, body: bytes, token: str = "bench") -> bytes:
+def request(path: str, body: bytes, token: str = "token-of-the-benchmark") -> bytes:
     """Return a POST as NiFi would send it."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: \r\nContent-Type: application/json\r\n"

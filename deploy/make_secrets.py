@@ -42,7 +42,7 @@ def main() -> int:
     made = {
         "grafana": secrets.token_urlsafe(STRENGTH),
         "flower": f"admin:{secrets.token_urlsafe(STRENGTH)}",
-        "http-tokens": f"nifi:events+read:{secrets.token_urlsafe(STRENGTH)}",
+        "http-tokens": f"nifi:events:{secrets.token_urlsafe(STRENGTH)}",
     }
     for name, text in made.items():
         if not (folder / name).exists():

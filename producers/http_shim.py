@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import Sequence
@@ -18,9 +19,10 @@ from msgspec.structs import replace
 
 from producers.cli.console import DONE, guarded, note, write_ready
 from producers.http.app import create_app
-from producers.http.auth import ApiTokens, read_tokens
 from producers.http.context import HttpContext
+from producers.http.rotation import TokenFiles
 from producers.http.server import HttpProtocol, tls_options
+from producers.http.tokens import MAKE_ONE, ApiTokens, read_tokens
 from workers.core.errors import ConfigError
 from workers.core.urls import is_loopback
 from workers.settings.loading import load
@@ -33,9 +35,8 @@ log = structlog.get_logger("tq.http")
 KEEP_ALIVE_S = 310
 
 _NO_TOKENS = (
-    "no token is set, and this producer is not open to everybody; make one with\n"
-    "  python3 -c 'import secrets; print(secrets.token_urlsafe(32))'\n"
-    "and set TQ_HTTP_TOKENS=nifi:events+read:TOKEN (or --insecure-no-auth, on this machine alone)"
+    f"no token is set, and this entry point is not open to every sender; make one with\n  {MAKE_ONE}\n"
+    "and set TQ_HTTP_TOKENS=nifi:events:TOKEN (or --insecure-no-auth, on this machine alone)"
 )
 
 
@@ -54,7 +55,10 @@ def _run(options: argparse.Namespace) -> int:
         http_host=options.host or loaded.settings.http_host,
         http_port=loaded.settings.http_port if options.port is None else options.port,
     )
-    context = HttpContext(settings, _tokens(settings, insecure=options.insecure_no_auth))
+    tokens = _tokens(settings, insecure=options.insecure_no_auth)
+    context = HttpContext(settings, tokens)
+    if not tokens.open_to_all:
+        context.token_files = TokenFiles(tokens, loaded, partial(load, options.config), os.environ)
     tls = tls_options(settings)
     _warn(settings, tls)
     server = _server(context, tls)

@@ -6,12 +6,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.auth import TokenHolder
 from producers.http.context import HttpContext, answer, sender_key, trace
 from producers.http.events import reused
 from producers.http.problems import Problem
 from producers.http.request import read_body
 from producers.http.schemas import Outcome
+from producers.http.tokens import TokenHolder
 from workers.core.errors import InputError
 from workers.core.jobs import Job
 from workers.payload.actions import fields_of, read_action, title

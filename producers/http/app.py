@@ -7,6 +7,7 @@ Every address of the status page.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator
@@ -29,13 +30,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from producers.http.actions import post_action
-from producers.http.auth import TokenHolder
 from producers.http.context import HttpContext, answer, only_for, request_id
 from producers.http.events import post_events, post_validate
 from producers.http.jobs import get_batch, get_job
 from producers.http.openapi import document
 from producers.http.problems import Problem, come_later, from_away
 from producers.http.schemas import Health
+from producers.http.tokens import TokenHolder
 from producers.http.ui import home, jobs, quarantine, render
 from producers.http.ui.session import action, view
 from producers.http.ui.sign_in import get_sign_in, post_sign_in, sign_out
@@ -64,7 +65,7 @@ def routes() -> list[Route]:
         Route("/v1/batches/{id}", only_for("read", get_batch), methods=["GET"]),
         Route("/healthz", get_health, methods=["GET"]),
         Route("/readyz", get_ready, methods=["GET"]),
-        Route("/metrics", only_for("read", get_metrics), methods=["GET"]),
+        Route("/metrics", only_for("metrics", get_metrics), methods=["GET"]),
         Route("/openapi.json", get_openapi, methods=["GET"]),
     ]
 
@@ -164,7 +165,10 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    watching = asyncio.create_task(context.token_files.watch()) if context.token_files else None
     yield
+    if watching:
+        watching.cancel()
     await context.ledger.close()
 
 

@@ -17,9 +17,11 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.auth import ApiTokens, Attempts, Buckets, TokenHolder, permitted
+from producers.http.auth import Attempts, Buckets
 from producers.http.problems import Problem, come_later
 from producers.http.request import header
+from producers.http.rotation import TokenFiles
+from producers.http.tokens import ApiTokens, TokenHolder, permitted
 from workers.core.trace import read_traceparent
 from workers.ledger.accept import Replicas
 from workers.ledger.admin import LedgerAdmin
@@ -51,6 +53,7 @@ class HttpContext:
     def __init__(self, settings: Settings, tokens: ApiTokens) -> None:
         self.settings = settings
         self.tokens = tokens
+        self.token_files: TokenFiles | None = None
         self.intake: Intake = from_settings(settings, "http")
         self.dialect: DialectOptions = dialect_from(settings)
         self.ledger = AsyncLedger(

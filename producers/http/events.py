@@ -12,11 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.auth import TokenHolder
 from producers.http.context import HttpContext, answer, flag, sender_key, trace
 from producers.http.problems import Problem
 from producers.http.request import header, read_body
 from producers.http.schemas import BatchQueued, Checked, Item, ItemError, Queued, Validation
+from producers.http.tokens import TokenHolder
 from workers.core.jobs import Job, compact
 from workers.ledger.accept import Accepted
 from workers.ledger.quarantine import Unreadable

@@ -10,10 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.auth import TokenHolder
 from producers.http.context import HttpContext, answer
 from producers.http.problems import Problem
 from producers.http.schemas import BatchItem, BatchStatus, JobStatus
+from producers.http.tokens import TokenHolder
 from workers.ledger.records import Record
 
 _ID = re.compile(r"[0-9a-f]{24}")

@@ -83,7 +83,7 @@ class Sender(threading.Thread):
             answer = requests.post(
                 f"{self.url}/v1/events",
                 data=json.dumps(event(number)),
-                headers={"Authorization": "Bearer sesame"},
+                headers={"Authorization": "Bearer sesame-of-the-tests"},
                 timeout=5,
             )
         except requests.RequestException:

@@ -20,7 +20,7 @@ from tests.support.redis_users import Guarded
 from workers.settings.model import Settings
 
 #: A token of the HTTP entry point that may do everything.
-TOKEN = "b" * 43
+TOKEN = "token-of-the-deployment"
 
 
 class Deployment:

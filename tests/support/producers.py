@@ -19,7 +19,8 @@ from tests.support.waiting import until
 #: Where the commands of this environment are.
 BIN = Path(sys.executable).parent
 
-TOKEN, READER, OPERATOR = "sesame", "just-looking", "master-key"
+TOKEN, READER, OPERATOR = "sesame-of-the-tests", "just-looking-around", "master-key-of-tests"
+SENDER, SCRAPER = "only-sends-events", "only-scrapes-metrics"
 
 
 def event(number: int = 1, **fields: Any) -> dict[str, Any]:
@@ -71,7 +72,7 @@ class Shim(Process):
     def __init__(self, folder: Path, redis_url: str, *, port: int = 0, **settings: str) -> None:
         tokens = (
             f"nifi:events+actions+read:{TOKEN},reader:read:{READER},operator:read+operate:{OPERATOR},"
-            "sender:events:only-sends"
+            f"sender:events:{SENDER},scraper:metrics:{SCRAPER}"
         )
         environ = {"TQ_REDIS_URL": redis_url, "TQ_HTTP_TOKENS": tokens}
         environ |= {f"TQ_{name.upper()}": value for name, value in settings.items()}

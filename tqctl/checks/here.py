@@ -23,7 +23,7 @@ LIBRARIES = ("celery", "kombu", "redis")
 def check_here(loaded: Loaded) -> Iterator[CheckLine]:
     """Look at the settings, the libraries and the spool."""
     yield _file(loaded)
-    yield from (warning(AREA, "settings", text, "correct the name") for text in loaded.warnings)
+    yield from (warning(AREA, "settings", text, "correct that") for text in loaded.warnings)
     if absent := not_set(loaded.settings, threatq_needs(loaded.settings)):
         yield failed(AREA, "settings", absent, "run tqctl setup, or set them", code=2)
     yield from _versions()

@@ -18,10 +18,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.auth import ANYBODY, ApiTokens, TokenHolder
 from producers.http.context import HttpContext
 from producers.http.problems import Problem
 from producers.http.request import read_body
+from producers.http.tokens import ApiTokens, TokenHolder
 from producers.http.ui import render
 from workers.core.errors import InputError, ServiceAway
 from workers.ledger import keys
@@ -40,7 +40,7 @@ class Session(Struct, frozen=True):
 
     def may(self, scope: str) -> bool:
         """Tell whether this person may do what needs `scope`."""
-        return scope in self.caller.scopes
+        return self.caller.may(scope)
 
 
 class Sessions:
@@ -72,8 +72,8 @@ class Sessions:
             )
         if token is None or csrf is None:
             return None
-        caller = self._holder(token.decode())
-        return Session(session_id, caller, csrf.decode()) if caller and "read" in caller.scopes else None
+        caller = self.tokens.holder(token.decode())
+        return Session(session_id, caller, csrf.decode()) if caller and caller.may("read") else None
 
     def close(self, session: Session) -> None:
         """Forget a session."""
@@ -95,11 +95,6 @@ class Sessions:
             pipe.hdel(keys.session(session.id), "said")
             text = pipe.execute()[0]
         return text.decode() if text else ""
-
-    def _holder(self, token_digest: str) -> TokenHolder | None:
-        if self.tokens.open_to_all:
-            return ANYBODY
-        return self.tokens.known.get(bytes.fromhex(token_digest))
 
 
 def same(one: str, other: str) -> bool:

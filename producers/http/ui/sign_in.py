@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.auth import permitted
 from producers.http.context import HttpContext, peer
 from producers.http.problems import Problem
+from producers.http.tokens import permitted
 from producers.http.ui import render
 from producers.http.ui.session import (
     SESSION_S,

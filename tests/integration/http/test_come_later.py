@@ -9,7 +9,7 @@ import requests
 from redis import Redis
 
 from producers.http.auth import AT_ONCE
-from tests.support.producers import Shim, event
+from tests.support.producers import SENDER, Shim, event
 from workers.ledger.admin import LedgerAdmin
 
 pytestmark = pytest.mark.integration
@@ -44,7 +44,7 @@ def test_an_address_that_tries_tokens_is_slowed_down_and_its_neighbour_is_not(po
     assert [answer.status_code for answer in tried] == [401] * AT_ONCE + [429]
     assert tried[-1].json()["code"] == "too_many_attempts"
     assert int(tried[-1].headers["Retry-After"]) >= 1
-    assert polite.post("/v1/events", event(2), token="only-sends").status_code == 429
+    assert polite.post("/v1/events", event(2), token=SENDER).status_code == 429
     # But the sender goes on, and who shows no token is asked for one
     assert polite.post("/v1/events", event(2)).status_code == 202
     assert requests.post(f"{polite.url}/v1/events", json=event(2), timeout=30).status_code == 401

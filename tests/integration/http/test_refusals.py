@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tests.support.producers import READER, Process, Shim, event
+from tests.support.producers import READER, TOKEN, Process, Shim, event
 from tests.support.waiting import until
 from workers.ledger.admin import LedgerAdmin
 
@@ -131,7 +131,8 @@ def test_above_so_many_requests_in_hand_the_next_is_asked_to_come_later(
         # Given a request whose body does not come
         with socket.create_connection(("127.0.0.1", shim.port)) as slow:
             slow.sendall(
-                b"POST /v1/events HTTP/1.1\r\nHost: tq\r\nAuthorization: Bearer sesame\r\nContent-Length: 9\r\n\r\n"
+                f"POST /v1/events HTTP/1.1\r\nHost: tq\r\nAuthorization: Bearer {TOKEN}\r\n"
+                "Content-Length: 9\r\n\r\n".encode()
             )
             until(lambda: shim.call("GET", "/healthz").status_code == 503)
             answer = shim.call("GET", "/healthz")

@@ -8,8 +8,8 @@ import signal
 import httpx
 import pytest
 
-from producers.http.auth import ApiTokens
 from producers.http.context import HttpContext
+from producers.http.tokens import ApiTokens
 from producers.http_shim import _server
 from tests.support.producers import READER, Shim, event
 from workers.ledger.admin import LedgerAdmin

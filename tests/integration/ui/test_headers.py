@@ -75,7 +75,7 @@ def test_a_token_that_is_used_too_often_is_asked_to_come_later(redis_url: str, t
     assert other.status_code == 200
 
 
-def test_without_tokens_on_this_machine_the_page_asks_nobody(redis_url: str, tmp_path: Path) -> None:
+def test_without_tokens_on_this_machine_the_page_asks_for_no_token(redis_url: str, tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
     environ = {"TQ_REDIS_URL": redis_url}
     process = Process(
@@ -83,7 +83,7 @@ def test_without_tokens_on_this_machine_the_page_asks_nobody(redis_url: str, tmp
     )
     until(ready.exists, within_s=30)
     visitor = Visitor(json.loads(ready.read_text())["url"])
-    assert "asks nobody" in visitor.get("/").text
+    assert "asks for no token" in visitor.get("/").text
     assert visitor.send("/sign-in", "/sign-in").status_code == 200
     stranger = visitor.get("/", Host="evil.example")
     assert process.stop() == 0

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from tests.support.browsing import Forms, Visitor
-from tests.support.producers import READER, Shim
+from tests.support.producers import READER, SENDER, Shim
 from workers.ledger import keys
 
 pytestmark = pytest.mark.integration
@@ -32,7 +32,7 @@ def test_a_wrong_token_is_refused(visitor: Visitor, token: str, status: int, wor
 
 
 def test_a_token_that_may_not_read_does_not_get_in(visitor: Visitor) -> None:
-    refused = visitor.sign_in("only-sends")
+    refused = visitor.sign_in(SENDER)
     assert (refused.status_code, "scope read" in refused.text) == (403, True)
 
 
@@ -78,7 +78,7 @@ def test_a_token_that_is_taken_out_of_the_settings_ends_its_sessions(redis_url: 
     visitor = Visitor(with_token.url)
     visitor.sign_in(READER)
     assert with_token.stop() == 0
-    without = Shim(tmp_path, redis_url, http_tokens="reader:read:another-token")
+    without = Shim(tmp_path, redis_url, http_tokens="reader:read:another-token-than-that")
     visitor.url = without.url
     assert visitor.get("/").url.endswith("/sign-in")
     assert without.stop() == 0

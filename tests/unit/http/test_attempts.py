@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from producers.http import auth
-from producers.http.auth import AT_ONCE, Attempts, TokenHolder
+from producers.http.auth import AT_ONCE, Attempts
+from producers.http.tokens import TokenHolder
 
 NIFI = TokenHolder("nifi", frozenset())
 
