@@ -15,9 +15,10 @@ import structlog
 from msgspec import Struct, structs
 
 from workers.core.errors import BadCredentials, ConfigError, LeaseLost, ServiceAway, Throttled, TqError
+from workers.core.retry import RetryPolicy
 from workers.core.trace import current_trace, read_traceparent
 from workers.leases import Attempt, Leases, retry_while_redis_is_away
-from workers.ledger.ledger import LONGEST_WAIT_MS, MOST_SOLO_FAILURES, NEEDS, Ledger
+from workers.ledger.ledger import FIRST_WAIT_MS, LONGEST_WAIT_MS, MOST_SOLO_FAILURES, NEEDS, Ledger
 from workers.ledger.records import (
     RECHECK_S,
     Claim,
@@ -39,6 +40,10 @@ Observer = Callable[[Sequence[Claim], float], None]
 
 #: Seconds after which a wake-up's work ends and the next wake-up goes on, so that a task stays short and is seen.
 WAKE_UP_S = 5.0
+
+
+#: How long a job waits between its attempts.
+BACKOFF = RetryPolicy(first_s=FIRST_WAIT_MS / 1000, most_s=LONGEST_WAIT_MS / 1000)
 
 
 def observe_nothing(_claims: Sequence[Claim], _seconds: float) -> None:
@@ -204,12 +209,7 @@ def suspect_of(claim: Claim, error: ServiceAway, pause_s: float) -> Settlement:
 
 def wait_s(claim: Claim, pause_s: float) -> float:
     """Return for how many seconds a claim waits: at least `pause_s`, and longer the more often it was tried."""
-    return max(pause_s, backoff_s(max(claim.attempts, claim.solo_failures)))
-
-
-def backoff_s(attempts: int) -> float:
-    """Return how long a job waits after its n-th attempt: 0.5 s, doubled each time, up to a minute."""
-    return float(min(0.5 * 2 ** min(attempts - 1, 10), LONGEST_WAIT_MS / 1000))
+    return max(pause_s, BACKOFF.pause_s(max(claim.attempts, claim.solo_failures)))
 
 
 @contextmanager

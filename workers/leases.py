@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar, overload
@@ -11,6 +10,7 @@ from typing import TypeVar, overload
 import structlog
 
 from workers.core.errors import LeaseLost, ServiceAway
+from workers.core.retry import RetryPolicy, retry
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, interrupted
 
@@ -126,16 +126,14 @@ class Leases:
 
 T = TypeVar("T")
 
-#: Pauses in s between tries while Redis is away: about half a minute.
-AGAIN_S = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0)
+#: For about half a minute.
+WHILE_REDIS_IS_AWAY = RetryPolicy(first_s=0.1, most_s=4.0, tries=13)
 
 
 def retry_while_redis_is_away(call: Callable[[], T], event: str) -> T:
     """Return what `call` returns; while it raises ServiceAway, log `event` and call again, for half a minute."""
-    for pause_s in AGAIN_S:
-        try:
-            return call()
-        except ServiceAway as error:
-            log.warning(event, reason=str(error), again_in_s=pause_s)
-            time.sleep(pause_s)
-    return call()
+
+    def tell(error: ServiceAway, pause_s: float) -> None:
+        log.warning(event, reason=str(error), again_in_s=pause_s)
+
+    return retry(call, WHILE_REDIS_IS_AWAY, tell=tell)

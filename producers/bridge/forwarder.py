@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from workers.core.errors import Busy, ServiceAway
 from workers.core.jobs import Job, compact
+from workers.core.retry import RetryPolicy, retry
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.payload.intake import Intake, RejectedPayload, accepted_only, refused_only
@@ -19,8 +20,8 @@ log = structlog.get_logger("tq.bridge")
 #: Jobs in one call to the ledger; a call holds Redis for about 10 us a job.
 JOBS_A_CALL = 200
 
-#: First and longest wait in seconds while the ledger takes nothing, or a source cannot be reached.
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
+#: While the ledger takes nothing, or a source cannot be reached. A full ledger may have room again at any moment.
+RETRY = RetryPolicy(first_s=0.1, most_s=5.0, heeds=False)
 
 
 class Stopped(Exception):
@@ -48,16 +49,11 @@ class HandOver:
 
     def until_done(self, act: Callable[[], None]) -> None:
         """Do `act`, again and again while Redis is away or full; raises Stopped."""
-        wait_s = FIRST_WAIT_S
-        while True:
-            try:
-                act()
-                return
-            except ServiceAway as error:
-                log.warning("waiting", busy=isinstance(error, Busy), reason=str(error), again_in_s=wait_s)
-            if self.stopping.wait(wait_s):
-                raise Stopped
-            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+        retry(act, RETRY, sleep=self._wait, tell=_tell)
+
+    def _wait(self, seconds: float) -> None:
+        if self.stopping.wait(seconds):
+            raise Stopped
 
     def _read(self, message: bytes) -> list[Job | RejectedPayload]:
         """Read a message; one that holds nothing but faults is refused whole, with the bytes that came."""
@@ -78,6 +74,10 @@ class HandOver:
         for item in unreadable:
             log.warning("unreadable", source=source, item=item.id, reason=item.reason)
         self.quarantine.keep(unreadable)
+
+
+def _tell(error: ServiceAway, pause_s: float) -> None:
+    log.warning("waiting", busy=isinstance(error, Busy), reason=str(error), again_in_s=pause_s)
 
 
 def _unreadable(refused: RejectedPayload, source: str) -> Unreadable:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from msgspec import structs
 
 from sandbox.launch.tls import self_signed
 from sandbox.logrhythm.app import create_app
@@ -15,7 +16,7 @@ from sandbox.logrhythm.config import LogRhythmConfig
 from sandbox.logrhythm.tokens import mint
 from sandbox.serving import Site, running
 from workers.logrhythm.client import LogRhythm
-from workers.logrhythm.transport import RetryPolicy
+from workers.logrhythm.transport import RETRY
 from workers.settings.model import Secret, Settings
 
 
@@ -43,7 +44,9 @@ class SandboxLogRhythm:
 
     def client(self, *, tries: int = 8, **fields: Any) -> LogRhythm:
         """A client whose pauses are noted instead of slept; closed with the sandbox."""
-        made = LogRhythm(self.settings(**fields), retry=RetryPolicy(tries=tries), sleep=self.slept.append)
+        made = LogRhythm(
+            self.settings(**fields), policy=structs.replace(RETRY, tries=tries), sleep=self.slept.append
+        )
         self._clients.append(made)
         return made
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
+from msgspec import structs
+
 from tqctl.checks.line import CheckLine, failed, failed_with, ok, tried, warning
 from tqctl.output import age
 from tqctl.shell import lists_of, with_pages, with_short_timeouts
@@ -13,7 +15,7 @@ from workers.core.errors import TqError
 from workers.listsync.plan.settings import collections_of
 from workers.logrhythm.client import OWNER_RULE, LogRhythm
 from workers.logrhythm.token import HOW_TO_RENEW
-from workers.logrhythm.transport import RetryPolicy
+from workers.logrhythm.transport import RETRY
 from workers.settings.loading import Loaded
 from workers.settings.model import Settings
 from workers.threatq.client import Client
@@ -38,7 +40,7 @@ def check_logrhythm(loaded: Loaded) -> Iterator[CheckLine]:
         yield failed(AREA, "setup", text, "set logrhythm_url", code=2) if wanted else ok(AREA, "setup", text)
         return
     try:
-        logrhythm = LogRhythm(settings, retry=RetryPolicy(tries=1))
+        logrhythm = LogRhythm(settings, policy=structs.replace(RETRY, tries=1))
     except TqError as error:
         yield failed_with(AREA, "token", error)
         return

@@ -10,13 +10,14 @@ from typing import Any
 
 from workers.core.errors import ConfigError
 from workers.core.http_session import Observer, observe_nothing
+from workers.core.retry import RetryPolicy
 from workers.logrhythm.entries import Entries, Turn
 from workers.logrhythm.errors import InvalidOwner
 from workers.logrhythm.lists import Lists
 from workers.logrhythm.model import ListKind, ListSummary
 from workers.logrhythm.owners import Person, as_number, fetch_people, find_owner
 from workers.logrhythm.token import Token, read_token
-from workers.logrhythm.transport import LogRhythmTransport, RetryPolicy
+from workers.logrhythm.transport import RETRY, LogRhythmTransport
 from workers.settings.model import Settings
 
 #: What the guide says must be true of the owner.
@@ -38,12 +39,12 @@ class LogRhythm:
         settings: Settings,
         *,
         turn: Turn = nullcontext,
-        retry: RetryPolicy | None = None,
+        policy: RetryPolicy = RETRY,
         sleep: Callable[[float], object] = time.sleep,
         observe: Observer = observe_nothing,
     ) -> None:
         self.token: Token = read_token(settings.logrhythm_token)
-        self.transport = LogRhythmTransport(settings, retry=retry, sleep=sleep, observe=observe)
+        self.transport = LogRhythmTransport(settings, policy=policy, sleep=sleep, observe=observe)
         self.lists = Lists(
             self.transport,
             entity=settings.logrhythm_entity,

@@ -1,11 +1,7 @@
-"""HTTP to LogRhythm's API gateway: one pool of connections, and one error for each way to fail.
-
-How often and after which pauses a call is sent again for what passes by itself.
-"""
+"""HTTP to LogRhythm's API gateway: one pool of connections, and one error for each way to fail."""
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,10 +9,10 @@ from typing import Any, TypeVar
 
 import msgspec
 import requests
-from msgspec import Struct
 
-from workers.core.errors import ConfigError, ServiceAway, Throttled, TqError
+from workers.core.errors import ConfigError, ServiceAway, TqError
 from workers.core.http_session import Observer, cause, existing_file, observe_nothing, session_for
+from workers.core.retry import RetryPolicy, retry
 from workers.core.urls import service_url
 from workers.logrhythm.errors import PASSING, Dropped, failure
 from workers.settings.model import Settings
@@ -26,8 +22,14 @@ PORT = 8501
 
 BASE_PATH = "/lr-admin-api"
 
+#: How a call is sent again for what passes by itself.
+RETRY = RetryPolicy(first_s=0.25, most_s=10.0, tries=8, throttled_tries=2, spread=0.5)
+
 #: Connections kept open: writes go one at a time, reads of some list families run side by side.
 POOL_SIZE = 8
+
+
+T = TypeVar("T")
 
 
 class LogRhythmTransport:
@@ -41,7 +43,7 @@ class LogRhythmTransport:
         self,
         settings: Settings,
         *,
-        retry: RetryPolicy | None = None,
+        policy: RetryPolicy = RETRY,
         sleep: Callable[[float], object] = time.sleep,
         observe: Observer = observe_nothing,
     ) -> None:
@@ -51,7 +53,7 @@ class LogRhythmTransport:
         self._read_timeout_s = settings.logrhythm_read_timeout_s
         self._list_timeout_s = settings.logrhythm_list_timeout_s
         self._connect_timeout_s = settings.logrhythm_connect_timeout_s
-        self._retry, self._sleep = retry or RetryPolicy(), sleep
+        self._policy, self._sleep = policy, sleep
         self._session = _session(settings, observe)
 
     def __repr__(self) -> str:
@@ -72,20 +74,23 @@ class LogRhythmTransport:
         rest. Every call of this API may be repeated: adding twice is adding once, creating twice is a 409.
         """
         data = None if body is None else msgspec.json.encode(body)
-        return with_retries(lambda: self._once(method, path, data, headers, params), self._retry, self._sleep)
+        return self._retried(lambda: self._once(method, path, data, headers, params))
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
         """Give the open answer to a GET, for as long as the block lasts."""
         call = f"GET {path}"
         with _our_errors(call, self._list_timeout_s):
-            response = with_retries(lambda: self._open(path, headers), self._retry, self._sleep)
+            response = self._retried(lambda: self._open(path, headers))
             with response:
                 yield response
 
     def close(self) -> None:
         """Close every connection."""
         self._session.close()
+
+    def _retried(self, call: Callable[[], T]) -> T:
+        return retry(call, self._policy, on=PASSING, sleep=self._sleep)
 
     def _once(
         self,
@@ -195,46 +200,3 @@ def _unverified(text: str) -> ConfigError:
 def _reason(text: str) -> str:
     """Return OpenSSL's own words for what is wrong with a certificate."""
     return text.rpartition("verify failed: ")[2].partition(" (_ssl")[0].strip(" .'\")")[:200]
-
-
-T = TypeVar("T")
-
-_CHANCE = random.SystemRandom().random
-
-
-class RetryPolicy(Struct, frozen=True):
-    """At most `tries` calls, with pauses that double from `first_s` to `most_s`, each shortened by chance.
-
-    A pause that LogRhythm asks for itself is kept; one longer than `most_s` is left to the job's own retry. Where it
-    wants fewer calls there are `throttled_tries` at most: the breaker then waits for all runs at once.
-    """
-
-    tries: int = 8
-    throttled_tries: int = 2
-    first_s: float = 0.25
-    most_s: float = 10.0
-
-    def pause(self, attempt: int, error: ServiceAway, chance: float) -> float | None:
-        """Return the seconds to wait after failed `attempt` (from 1), None to give up."""
-        if attempt >= (self.throttled_tries if isinstance(error, Throttled) else self.tries):
-            return None
-        if error.after is not None:
-            return error.after if error.after <= self.most_s else None
-        # Half of the pause is by chance, so that two writers do not meet again at the same moment.
-        return float(min(self.most_s, self.first_s * 2 ** (attempt - 1)) * (0.5 + chance / 2))
-
-
-def with_retries(
-    call: Callable[[], T], policy: RetryPolicy, sleep: Callable[[float], object] = time.sleep
-) -> T:
-    """Return what `call` returns, sending it again for deadlocks, throttling and broken connections."""
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            return call()
-        except PASSING as error:
-            pause = policy.pause(attempt, error, _CHANCE())
-            if pause is None:
-                raise
-            sleep(pause)

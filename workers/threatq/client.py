@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from workers.core.errors import BadCredentials
 from workers.core.http_session import Observer, observe_nothing
+from workers.core.retry import RetryPolicy, retry
 from workers.settings.model import Settings
 from workers.threatq.auth import AccessTokens
 from workers.threatq.errors import ServerFault, ServiceRefusal
 from workers.threatq.transport import Transport
 
-#: Pauses in s before a call that met an internal error (500) is made again.
-PAUSES_S = (0.1, 0.4)
+#: How a call that met an internal error (500) is made again.
+RETRY = RetryPolicy(first_s=0.1, most_s=0.4, tries=3)
 
 Json = dict[str, Any]
 Params = Mapping[str, Any]
 
 
 class Caller(Protocol):
-    """Whoever can call ThreatQ: the client, or a stand-in in a test."""
+    """Whatever can call ThreatQ: the client, or a stand-in in a test."""
 
     @property
     def base(self) -> str:
@@ -59,12 +59,11 @@ class Client:
         self, method: str, path: str, *, params: Params | None = None, json: object = None, type: Any = Any
     ) -> Any:
         """Return the body of the answer, decoded as `type`; raises as Transport.send does, and BadCredentials."""
-        for pause_s in PAUSES_S if may_repeat(method, path) else ():
-            try:
-                return self._signed_in(method, path, params, json, type)
-            except ServerFault:
-                time.sleep(pause_s)
-        return self._signed_in(method, path, params, json, type)
+
+        def call() -> Any:
+            return self._signed_in(method, path, params, json, type)
+
+        return retry(call, RETRY, on=ServerFault) if may_repeat(method, path) else call()
 
     def _signed_in(self, method: str, path: str, params: Params | None, json: object, type: Any) -> Any:
         try:

@@ -14,6 +14,7 @@ from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.actions.handler import carry_out
 from workers.consumer import QueueHandler, consume
 from workers.core.jobs import Job
+from workers.core.retry import RetryPolicy
 from workers.events import make_events
 from workers.indicators.addresses import PrivateRanges
 from workers.leases import Leases
@@ -41,7 +42,7 @@ def try_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Try:
     """Accepts a job and works on it by itself, the breaker closed and whatever else is open left alone."""
-    monkeypatch.setattr("workers.threatq.client.PAUSES_S", ())
+    monkeypatch.setattr("workers.threatq.client.RETRY", RetryPolicy(first_s=0, most_s=0, tries=1))
     threatq_sandbox.behave(fatal=[FATAL])
     settings = threatq_sandbox.settings()
     threatq = connect(settings)

@@ -12,7 +12,7 @@ from redis import Redis
 from sandbox.launch.redis_server import RedisServer
 from tests.support.consumer_stage import NothingMade, Tries, Work, accept, do, number
 from tests.support.waiting import until
-from workers.consumer import QueueHandler, backoff_s, consume
+from workers.consumer import BACKOFF, QueueHandler, consume
 from workers.core.errors import BadCredentials, ConfigError, LeaseLost, MissingRights, Rejected, ServiceAway
 from workers.leases import Attempt, Leases
 from workers.ledger import keys
@@ -282,7 +282,7 @@ def test_a_worker_that_stops_claims_nothing_more_and_rings_for_what_it_leaves(
 
 
 def test_the_waits_of_one_job_grow_to_a_minute() -> None:
-    waits = [backoff_s(attempts) for attempts in range(1, 12)]
+    waits = [BACKOFF.pause_s(attempts) for attempts in range(1, 12)]
     assert waits[:4] == [0.5, 1, 2, 4]
     assert waits[-1] == 60
 

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.logrhythm.tokens import mint
-from workers.core.errors import ConfigError, Rejected, ServiceAway, Throttled
+from workers.core.errors import ConfigError, Rejected, ServiceAway
 from workers.logrhythm.errors import Deadlock, failure, words
 from workers.logrhythm.lists import name_filter
 from workers.logrhythm.model import ListKind, changed_list, new_list, summary
 from workers.logrhythm.owners import fetch_people
 from workers.logrhythm.token import read_token
-from workers.logrhythm.transport import LogRhythmTransport, RetryPolicy
+from workers.logrhythm.transport import LogRhythmTransport
 from workers.settings.model import Secret, Settings
 
 
@@ -41,15 +41,6 @@ def test_any_text_is_a_token_or_refused(text: str) -> None:
         read_token(Secret(text))
     except ConfigError:
         return
-
-
-def test_pauses_double_up_to_their_limit_and_end() -> None:
-    policy, away = RetryPolicy(tries=4, first_s=1, most_s=3), Deadlock("logrhythm", "x")
-    assert [policy.pause(n, away, 1.0) for n in (1, 2, 3, 4)] == [1, 2, 3, None]
-    assert policy.pause(1, away, 0.0) == 0.5
-    assert policy.pause(1, Throttled("logrhythm", "x", after=2), 0.0) == 2
-    assert policy.pause(1, Throttled("logrhythm", "x", after=30), 0.0) is None
-    assert policy.pause(2, Throttled("logrhythm", "x", after=2), 0.0) is None
 
 
 @pytest.mark.parametrize(
