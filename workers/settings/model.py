@@ -145,7 +145,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     sync_dir: Annotated[str, Doc("Folder for the entries of a run, some 300 bytes each; empty: a temporary one.")] = ""
 
     http_tokens: Annotated[Secret, Doc(
-        "Tokens of the HTTP entry point, `name:scope+scope:token[:last day]`, by commas; see docs/http.md.")] = Secret("")
+        "Tokens of the HTTP entry point, `name:scope+scope:token[:day]`, by commas; see docs/http.md.")] = Secret("")
     http_host: Annotated[str, Doc("Address on which the HTTP entry point listens.")] = "127.0.0.1"
     http_port: Annotated[int, Doc("Port of the HTTP entry point; 0: any free one."), Meta(ge=0, le=65_535)] = 8070
     http_max_body_bytes: Annotated[PositiveInt, Doc(
