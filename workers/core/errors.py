@@ -77,6 +77,10 @@ class ServiceAway(TqError):
         super().__init__(message)
 
 
+class Dropped(ServiceAway):
+    """The connection broke while the service was answering; whether the work was done is not known."""
+
+
 class Throttled(ServiceAway):
     """A service asks for fewer calls; the job is kept and tried again."""
 

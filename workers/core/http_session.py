@@ -1,18 +1,11 @@
-"""How both platforms are called: sessions that trust nothing around them, each call observed and tied to a trace.
-
-Why a connection failed, in the operating system's words.
-
-What a service says about when to come back.
-"""
+"""How both platforms are called: sessions that trust nothing around them, each call observed and tied to a trace."""
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
 from pathlib import Path
@@ -35,7 +28,7 @@ def observe_nothing(_method: str, _path: str, _status: int, _seconds: float) -> 
 
 
 class Adapter(HTTPAdapter):
-    """A pool of connections that does both."""
+    """A pool of connections that sends the trace of the job at hand, and tells `observe` of each call."""
 
     def __init__(self, observe: Observer, *, pool_connections: int, pool_maxsize: int) -> None:
         super().__init__(pool_connections=pool_connections, pool_maxsize=pool_maxsize)
@@ -153,29 +146,3 @@ def _run_errand() -> None:
     errand = _errand.get()
     if errand:
         errand.run()
-
-
-def cause(error: BaseException) -> str:
-    """Return the words at the bottom of an error, in brackets and without URLs; "" where there are none."""
-    seen: set[int] = set()
-    found = ""
-    at: object = error
-    while isinstance(at, BaseException) and id(at) not in seen:
-        seen.add(id(at))
-        if isinstance(at, OSError) and at.strerror:
-            found = f" ({at.strerror})"
-        at = at.__cause__ or at.__context__ or getattr(at, "reason", None)
-    return found
-
-
-def retry_after(value: str, now: dt.datetime | None = None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, a number or an HTTP date; None if unreadable."""
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-    return max(0.0, (moment - (now or dt.datetime.now(dt.UTC))).total_seconds())

@@ -10,13 +10,14 @@ import msgspec
 from workers.core.errors import (
     BadCredentials,
     ConfigError,
+    Dropped,
     MissingRights,
     Rejected,
     ServiceAway,
     Throttled,
     TqError,
 )
-from workers.core.http_session import retry_after
+from workers.core.http_failures import retry_after
 from workers.logrhythm.token import HOW_TO_RENEW
 
 #: Characters of LogRhythm's own words that a message repeats.
@@ -40,15 +41,11 @@ class ListTooLong(Rejected):
 
 
 class Deadlock(ServiceAway):
-    """LogRhythm's database let somebody else's write win; this passes."""
+    """LogRhythm's database let another write win; this passes."""
 
 
 class Fault(ServiceAway):
     """LogRhythm met an error of its own (500): on every call, or on this one list alone."""
-
-
-class Dropped(ServiceAway):
-    """The connection broke while LogRhythm was answering; whether the work was done is not known."""
 
 
 #: What a call may simply be sent again for, because every call of ours may be repeated.

@@ -10,15 +10,22 @@ from typing import Any, TypeVar
 import msgspec
 import requests
 
-from workers.core.errors import ConfigError, ServiceAway, TqError
-from workers.core.http_session import Observer, cause, existing_file, observe_nothing, session_for
+from workers.core.errors import ConfigError, ServiceAway
+from workers.core.http_failures import Remote, answering
+from workers.core.http_session import Observer, existing_file, observe_nothing, session_for
 from workers.core.retry import RetryPolicy, retry
 from workers.core.urls import service_url
-from workers.logrhythm.errors import PASSING, Dropped, failure
+from workers.logrhythm.errors import PASSING, failure
 from workers.settings.model import Settings
 
 #: Where the gateway listens unless the setting names a port (LogRhythm Cloud: 443).
 PORT = 8501
+
+LOGRHYTHM = Remote(
+    "logrhythm",
+    "LogRhythm",
+    "LogRhythm signs it itself: export it as PEM and name the file here, and use the host name that stands in it",
+)
 
 BASE_PATH = "/lr-admin-api"
 
@@ -50,14 +57,14 @@ class LogRhythmTransport:
         if not settings.logrhythm_url:
             raise ConfigError("is not set; give LogRhythm's host name or URL", field="logrhythm_url")
         self.url = service_url(settings.logrhythm_url, setting="logrhythm_url", port=PORT)
-        self._read_timeout_s = settings.logrhythm_read_timeout_s
-        self._list_timeout_s = settings.logrhythm_list_timeout_s
-        self._connect_timeout_s = settings.logrhythm_connect_timeout_s
+        connect_s = settings.logrhythm_connect_timeout_s
+        self._timeout = (connect_s, settings.logrhythm_read_timeout_s)
+        self._list_timeout = (connect_s, settings.logrhythm_list_timeout_s)
         self._policy, self._sleep = policy, sleep
         self._session = _session(settings, observe)
 
     def __repr__(self) -> str:
-        return f"Gateway({self.url!r})"
+        return f"LogRhythmTransport({self.url!r})"
 
     def call(
         self,
@@ -80,7 +87,7 @@ class LogRhythmTransport:
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
         """Give the open answer to a GET, for as long as the block lasts."""
         call = f"GET {path}"
-        with _our_errors(call, self._list_timeout_s):
+        with answering(LOGRHYTHM, call, self._list_timeout):
             response = self._retried(lambda: self._open(path, headers))
             with response:
                 yield response
@@ -101,14 +108,14 @@ class LogRhythmTransport:
         params: Mapping[str, str] | None,
     ) -> Any:
         call = f"{method} {path}"
-        with _our_errors(call, self._read_timeout_s):
+        with answering(LOGRHYTHM, call, self._timeout):
             response = self._session.request(
                 method,
                 self.url + BASE_PATH + path,
                 data=data,
                 headers=headers,
                 params=params,
-                timeout=(self._connect_timeout_s, self._read_timeout_s),
+                timeout=self._timeout,
                 allow_redirects=False,
             )
         error = failure(response.status_code, response.content, response.headers, call)
@@ -117,11 +124,11 @@ class LogRhythmTransport:
         return _decoded(response, call)
 
     def _open(self, path: str, headers: Mapping[str, str]) -> requests.Response:
-        with _our_errors(f"GET {path}", self._list_timeout_s):
+        with answering(LOGRHYTHM, f"GET {path}", self._list_timeout):
             response = self._session.get(
                 self.url + BASE_PATH + path,
                 headers=headers,
-                timeout=(self._connect_timeout_s, self._list_timeout_s),
+                timeout=self._list_timeout,
                 allow_redirects=False,
                 stream=True,
             )
@@ -154,49 +161,3 @@ def _decoded(response: requests.Response, call: str) -> Any:
             f"LogRhythm answers {call} with {kind} instead of JSON; if this lasts, check logrhythm_url: the "
             f"API gateway listens on port {PORT}",
         ) from error
-
-
-@contextmanager
-def _our_errors(call: str, read_timeout_s: float) -> Iterator[None]:
-    """Turn what requests raises into our errors, in words without the token."""
-    try:
-        yield
-    except requests.RequestException as error:
-        raise _translated(error, call, read_timeout_s) from error
-
-
-def _translated(error: requests.RequestException, call: str, read_timeout_s: float) -> TqError:
-    text = str(error)
-    if isinstance(error, requests.exceptions.SSLError) and "certificate" in text.lower():
-        return _unverified(text)
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
-        return ConfigError("cannot be called; check the address and the token", field="logrhythm_url")
-    if "Connection aborted" in text or isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return Dropped("logrhythm", f"the connection broke during {call}")
-    return ServiceAway("logrhythm", _why_away(error, call, read_timeout_s))
-
-
-def _why_away(error: requests.RequestException, call: str, read_timeout_s: float) -> str:
-    if isinstance(error, requests.exceptions.ProxyError):
-        return f"the proxy to LogRhythm does not answer{cause(error)}; see logrhythm_proxy"
-    if isinstance(error, requests.ConnectTimeout):
-        return f"LogRhythm does not take a connection for {call}"
-    if isinstance(error, requests.Timeout):
-        return f"LogRhythm does not answer {call} within {read_timeout_s:g} s"
-    return (
-        f"LogRhythm cannot be reached for {call}{cause(error)}; is the API gateway running, and is logrhythm_url "
-        "right?"
-    )
-
-
-def _unverified(text: str) -> ConfigError:
-    return ConfigError(
-        f"LogRhythm's certificate cannot be verified ({_reason(text)}); LogRhythm signs it itself: export it as "
-        "PEM and name the file here, and use the host name that stands in it",
-        field="logrhythm_ca_file",
-    )
-
-
-def _reason(text: str) -> str:
-    """Return OpenSSL's own words for what is wrong with a certificate."""
-    return text.rpartition("verify failed: ")[2].partition(" (_ssl")[0].strip(" .'\")")[:200]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workers.core.errors import ConfigError, MissingRights, Rejected, ServiceAway, Throttled, TqError
-from workers.core.http_session import retry_after
+from workers.core.http_failures import retry_after
 
 #: Answers that pass by themselves: timeouts, too early, too many requests.
 PASSING = frozenset({408, 425, 429})

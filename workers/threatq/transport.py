@@ -1,7 +1,4 @@
-"""HTTP to ThreatQ: one pool of connections that all threads share, and one error for each way to fail.
-
-ThreatQ's clock, as any answer of its tells it.
-"""
+"""HTTP to ThreatQ: one pool of connections that all threads share, and one error for each way to fail."""
 
 from __future__ import annotations
 
@@ -14,11 +11,14 @@ from typing import Any
 import msgspec
 import requests
 
-from workers.core.errors import ConfigError, ServiceAway, TqError
-from workers.core.http_session import Observer, cause, existing_file, observe_nothing, session_for
+from workers.core.errors import ServiceAway
+from workers.core.http_failures import Remote, answering
+from workers.core.http_session import Observer, existing_file, observe_nothing, session_for
 from workers.core.urls import service_url
 from workers.settings.model import Settings
 from workers.threatq.errors import failure
+
+THREATQ = Remote("threatq", "ThreatQ", "give the CA that signed it", stays_busy=True)
 
 #: Connections kept open; a worker with more threads opens further ones and closes them after use.
 POOL_SIZE = 32
@@ -59,7 +59,7 @@ class Transport:
         an administrator must correct.
         """
         call = f"{method} {path}"
-        try:
+        with answering(THREATQ, call, self._timeout):
             response = self._session.request(
                 method,
                 self.base + path,
@@ -74,8 +74,6 @@ class Transport:
             if type is Any or response.status_code != 200:
                 return _body_of(response, call)
             content = b"".join(response.iter_content(PAGE_BYTES))
-        except requests.RequestException as error:
-            raise _unreachable(error, call, self._timeout) from error
         return _typed(content, type, call)
 
     def close(self) -> None:
@@ -128,38 +126,6 @@ def _decoded(content: bytes) -> tuple[Any, bool]:
         return msgspec.json.decode(content), True
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None, False
-
-
-def _unreachable(error: requests.RequestException, call: str, timeout: tuple[float, float]) -> TqError:
-    """Return our error for a request that got no answer, in words without parameters or secrets."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return _tls_failed(error)
-    if isinstance(error, requests.exceptions.ProxyError):
-        return ServiceAway(
-            "threatq", f"the proxy to ThreatQ does not answer{cause(error)}; see threatq_proxy"
-        )
-    if isinstance(error, requests.ConnectTimeout):
-        return ServiceAway("threatq", f"ThreatQ does not take a connection within {timeout[0]:g} s")
-    if isinstance(error, requests.Timeout):
-        return ServiceAway(
-            "threatq", f"ThreatQ does not answer {call} within {timeout[1]:g} s", busy_s=timeout[1]
-        )
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidProxyURL):
-        return ConfigError("cannot be called; check threatq_url and threatq_proxy", field="threatq_url")
-    return ServiceAway(
-        "threatq",
-        f"ThreatQ cannot be reached for {call}{cause(error)}; is it running, and is threatq_url right?",
-    )
-
-
-def _tls_failed(error: Exception) -> TqError:
-    if "CERTIFICATE_VERIFY_FAILED" in str(error) or "certificate verify failed" in str(error):
-        return ConfigError(
-            "ThreatQ's certificate cannot be verified; give the CA that signed it", field="threatq_ca_file"
-        )
-    return ServiceAway(
-        "threatq", f"TLS with ThreatQ fails{cause(error)}; is that the host and port of threatq_url?"
-    )
 
 
 def skew_s(settings: Settings) -> float | None:

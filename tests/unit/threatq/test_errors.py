@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.core.errors import ConfigError, MissingRights, ServiceAway
-from workers.core.http_session import retry_after
+from workers.core.http_failures import retry_after
 from workers.threatq.errors import ServerFault, ServiceRefusal, blamed, failure, item_error, words
 
 CALL = "POST /api/events"
