@@ -15,7 +15,7 @@ from producers.cli.console import AWAY, DONE, FAILED, WRONG_INPUT, guarded, note
 from producers.cli.dry_run import calls, explain, explain_calls
 from producers.cli.first_run import CONFIGURED, FirstRun, check, is_configured, register
 from producers.cli.payload_argument import read_argument
-from producers.cli.report import Wait, report_spool, words
+from producers.cli.report import PayloadReport, Wait, report_spool, words
 from producers.enqueue import Handed, hand_over, ledger_of, spool_of
 from workers.core.errors import InputError
 from workers.core.jobs import Job
@@ -223,19 +223,12 @@ def _tell(position: int, handed: Handed, dialect: DialectOptions, wait: Wait | N
     """Print what became of one payload and return its exit code."""
     plan = plan_now(handed.job, dialect)
     log.info("handed over", job=handed.id, status=handed.status, title=plan.title)
-    line = {
-        "position": position,
-        "job": handed.id,
-        "status": handed.status,
-        "title": plan.title,
-        "warnings": list(plan.warnings),
-    }
-    code = FAILED if handed.status == "conflict" else DONE
-    if wait and handed.status in ("accepted", "known"):
-        code, outcome = wait.outcome(handed.id)
-        line |= outcome
-    print(json.dumps(line) if as_json else words(line), flush=True)
-    return code
+    waited = wait.outcome(handed) if wait and handed.status in ("accepted", "known") else None
+    line = PayloadReport(position, handed.id, handed.status, plan.title, plan.warnings, waited)
+    print(line.as_json() if as_json else words(line), flush=True)
+    if waited:
+        return waited.code
+    return FAILED if handed.status == "conflict" else DONE
 
 
 def _jobs(results: Sequence[Job | RejectedPayload]) -> list[tuple[int, Job]]:

@@ -23,6 +23,7 @@ from producers.enqueue import ledger_of
 from workers.consumer import QueueHandler, consume
 from workers.core.errors import InputError, ServiceAway
 from workers.core.jobs import Job
+from workers.core.results import SyncHandedOut, SyncOverlap
 from workers.core.trace import trace_of
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
@@ -196,10 +197,11 @@ def _led_to(end: End, *, inline: bool) -> dict[str, str]:
 
     Those that it was handed out to; or the earlier one that has the collection, if only this process works on it.
     """
-    if inline and end.note.get("status") == "overlap" and not end.note["at_work"]:
-        note(f"{end.collection}: going on with the run that was begun earlier (job {end.note['by']})")
-        return {end.collection: end.note["by"]}
-    return dict(end.note.get("runs", {}))
+    result = end.result
+    if inline and isinstance(result, SyncOverlap) and not result.at_work:
+        note(f"{end.collection}: going on with the run that was begun earlier (job {result.by})")
+        return {end.collection: result.by}
+    return result.runs if isinstance(result, SyncHandedOut) else {}
 
 
 def _accept(ledger: Ledger, name: str, *, dry_run: bool) -> str:

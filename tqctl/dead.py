@@ -181,11 +181,10 @@ def point(text: str) -> float:
 
 def _fits(record: Record, options: Namespace) -> bool:
     died = record.history[-1].at_ms if record.history else record.accepted_ms
-    reason = str(record.result.get("reason", ""))
     return (
         options.kind in (None, record.kind)
         and options.producer in (None, record.producer)
-        and (not options.reason or options.reason.casefold() in reason.casefold())
+        and (not options.reason or options.reason.casefold() in record.reason.casefold())
         and (options.since is None or died >= options.since)
         and (options.until is None or died <= options.until)
     )

@@ -123,7 +123,7 @@ def summaries(records: Iterable[Record]) -> list[dict[str, Any]]:
             "accepted_ms": one.accepted_ms,
             "attempts": one.attempts,
             "last_ms": one.history[-1].at_ms if one.history else None,
-            "reason": one.result.get("reason"),
+            "reason": one.reason or None,
         }
         for one in records
     ]

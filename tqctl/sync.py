@@ -13,9 +13,10 @@ from producers.logrhythm import main as sync_now
 from tqctl.output import Grid, age, moment
 from tqctl.shell import Shell, above_zero, operator, options_of_all
 from workers.core.jobs import Job
+from workers.core.results import RunResult
 from workers.core.trace import trace_of
 from workers.ledger.sync_approvals import PendingDelete, PendingDeletes
-from workers.ledger.sync_runs import RunResult, history, now_ms
+from workers.ledger.sync_runs import history, now_ms
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -15,6 +15,7 @@ import structlog
 from msgspec import Struct, structs
 
 from workers.core.errors import BadCredentials, ConfigError, LeaseLost, ServiceAway, Throttled, TqError
+from workers.core.results import Failure
 from workers.core.retry import RetryPolicy
 from workers.core.trace import current_trace, read_traceparent
 from workers.leases import Attempt, Leases, retry_while_redis_is_away
@@ -164,15 +165,11 @@ def one_by_one(
 
 def given_up(claim: Claim, error: Exception) -> Settlement:
     """Settle a claim as dead, with a traceback where the fault is ours and not the job's."""
+    name = type(error).__name__
     if isinstance(error, TqError):
-        return dead(claim, str(error), error=type(error).__name__)
+        return dead(claim, Failure(str(error), error=name))
     log.exception("work failed")
-    return dead(
-        claim,
-        f"{type(error).__name__}: {error}",
-        error=type(error).__name__,
-        traceback=traceback.format_exc(),
-    )
+    return dead(claim, Failure(f"{name}: {error}", error=name, traceback=traceback.format_exc()))
 
 
 def await_service(
@@ -199,12 +196,11 @@ def suspect_of(claim: Claim, error: ServiceAway, pause_s: float) -> Settlement:
     """Let a claim wait on which the service failed; one on which it keeps failing while it does others is dead."""
     if claim.solo_failures < MOST_SOLO_FAILURES:
         return suspected(claim, str(error), wait_s(claim, pause_s), service=error.service)
-    return dead(
-        claim,
+    reason = (
         f"{error}; so {claim.solo_failures + 1} times, while others were done. Edit or drop what it fails on, "
-        "then replay it (tqctl dead replay)",
-        error="AlwaysFails",
+        "then replay it (tqctl dead replay)"
     )
+    return dead(claim, Failure(reason, error="AlwaysFails"))
 
 
 def wait_s(claim: Claim, pause_s: float) -> float:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from workers.core.errors import InputError
+from workers.core.results import EventResult, Failure, IndicatorRef, ObjectRef
 from workers.leases import Attempt
 from workers.ledger.ledger import MOST_SOLO_FAILURES
 from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, deferred, done
@@ -99,7 +99,7 @@ def plan_of(claim: Claim, options: DialectOptions) -> PlannedEvent | Settlement:
     try:
         return PlannedEvent(claim, PLANNERS[claim.kind](claim.arguments, accepted, options))
     except InputError as error:
-        return dead(claim, str(error), field=error.field)
+        return dead(claim, Failure(str(error), field=error.field))
 
 
 def request_of(planned: PlannedEvent) -> EventRequest:
@@ -117,14 +117,14 @@ def request_of(planned: PlannedEvent) -> EventRequest:
 def settled(planned: PlannedEvent, outcome: Outcome) -> Settlement:
     """Settle a claim with what became of its plan."""
     if not isinstance(outcome, Done):
-        return dead(planned.claim, outcome.reason, field=outcome.field)
-    result = {
-        "event_id": outcome.event_id,
-        "link": outcome.link,
-        "existing": outcome.existing,
-        "indicators": [{"id": i.id, "type": i.type, "value": i.value} for i in outcome.indicators],
-        "objects": [{"id": o.id, "kind": o.collection, "value": o.value} for o in outcome.objects],
-        "left_out": [msgspec.to_builtins(left_out) for left_out in planned.plan.left_out],
-        "warnings": list(dict.fromkeys(outcome.warnings)),
-    }
-    return done(planned.claim, {name: value for name, value in result.items() if value})
+        return dead(planned.claim, Failure(outcome.reason, field=outcome.field))
+    result = EventResult(
+        event_id=outcome.event_id,
+        link=outcome.link,
+        existing=outcome.existing,
+        indicators=tuple(IndicatorRef(i.id, i.type, i.value) for i in outcome.indicators),
+        objects=tuple(ObjectRef(o.id, o.collection, o.value) for o in outcome.objects),
+        left_out=planned.plan.left_out,
+        warnings=tuple(dict.fromkeys(outcome.warnings)),
+    )
+    return done(planned.claim, result)

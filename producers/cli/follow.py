@@ -6,13 +6,14 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from producers.cli.console import note
+from workers.core.results import Failure, Success
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import NEEDS
 from workers.ledger.records import Record
@@ -36,14 +37,14 @@ STAGES = {
 class End(Struct, frozen=True):
     """How the following of one run ended.
 
-    `state`: done, dead, waiting (for a service), held (for a corrected setting), open (nobody took it). `note` is what
-    the ledger noted last.
+    `state`: done, dead, waiting (for a service), held (for a corrected setting), open (no worker took it).
+    `result` is what the ledger noted last; None where it noted nothing.
     """
 
     collection: str
     job: str
     state: Literal["done", "dead", "waiting", "held", "open"]
-    note: dict[str, Any]
+    result: Success | Failure | None
 
 
 class Display(Protocol):
@@ -84,9 +85,9 @@ class Follow:
     def _end(self, name: str, job_id: str) -> End | None:
         record = self._admin.record(job_id)
         if record is None:
-            return End(name, job_id, "dead", {"reason": "the ledger does not know the job any more"})
+            return End(name, job_id, "dead", Failure("the ledger does not know the job any more"))
         if record.state in ("done", "dead"):
-            return End(name, job_id, "done" if record.state == "done" else "dead", record.result)
+            return End(name, job_id, "done" if record.state == "done" else "dead", record.outcome)
         if record.state == "waiting":
             return self._waiting(name, record)
         self._waits.pop(job_id, None)
@@ -98,14 +99,15 @@ class Follow:
         """Say why a job was not begun: a service is known to be away, or nobody is there who would do it."""
         for service in NEEDS[record.queue]:
             if away := self._admin.away(service):
-                return End(name, record.id, "waiting", {"service": service, "reason": away["reason"]})
-        return End(name, record.id, "open", {})
+                return End(name, record.id, "waiting", Failure(away["reason"], service=service))
+        return End(name, record.id, "open", None)
 
     def _waiting(self, name: str, record: Record) -> End | None:
-        if "service" not in record.result:
-            return End(name, record.id, "held", record.result)
+        result = record.outcome
+        if not isinstance(result, Failure) or result.service is None:
+            return End(name, record.id, "held", result)
         since = self._waits.setdefault(record.id, time.monotonic())
-        return End(name, record.id, "waiting", record.result) if self._waited(since) else None
+        return End(name, record.id, "waiting", result) if self._waited(since) else None
 
     def _waited(self, since: float) -> bool:
         return time.monotonic() - since > PATIENCE_S

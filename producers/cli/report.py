@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
+from msgspec import Struct, to_builtins
+
 from producers.cli.console import AWAY, DONE, FAILED, INTERRUPTED, note
-from producers.enqueue import HandedOver
+from producers.enqueue import Handed, HandedOver, Status
 from workers.core.errors import ServiceAway
+from workers.core.results import EventResult, Failure, LeftOut, Success, as_note, read_note
 from workers.core.text import printable
 from workers.ledger.admin import LedgerAdmin
 
@@ -15,8 +19,36 @@ from workers.ledger.admin import LedgerAdmin
 CODES = {"done": DONE, "dead": FAILED}
 
 
-#: What is told of a job for which a person did not wait any longer.
-_INTERRUPTED = {"outcome": "open", "reason": "the command stopped waiting; the job is kept and done"}
+class Waited(Struct, frozen=True):
+    """How the wait for a job ended: exit code, state (open or unknown: not known), and what it noted."""
+
+    code: int
+    outcome: str
+    result: Success | Failure | None
+
+
+#: How the wait for a job ends that the user ended.
+_INTERRUPTED = Waited(INTERRUPTED, "open", Failure("the command stopped waiting; the job is kept and done"))
+
+
+class PayloadReport(Struct, frozen=True):
+    """What is said of one payload: its place from 1, its job, where that is now, and how the wait for it ended."""
+
+    position: int
+    job: str
+    status: Status
+    title: str
+    warnings: tuple[str, ...]
+    waited: Waited | None = None
+
+    def as_json(self) -> str:
+        """Return it for programs; what the job noted stands beside its state."""
+        line: dict[str, Any] = to_builtins(self)
+        del line["waited"]
+        if self.waited:
+            noted = as_note(self.waited.result) if self.waited.result else {}
+            line |= {"outcome": self.waited.outcome, **noted}
+        return json.dumps(line)
 
 
 class Wait:
@@ -28,23 +60,22 @@ class Wait:
         self._wait_s = wait_s
         self._is_interrupted = False
 
-    def outcome(self, job_id: str) -> tuple[int, dict[str, Any]]:
-        """Return the exit code and what became of the job, or why that is not known yet.
+    def outcome(self, handed: Handed) -> Waited:
+        """Return what became of a job, or why that is not known yet.
 
-        Ctrl-C ends the waiting for this job and all later ones, whose ids a person must learn all the same.
+        Ctrl-C ends the waiting for this job and all later ones, whose ids a user must learn all the same.
         """
         try:
-            entry = self._admin.outcome(job_id, wait_s=max(self._deadline - time.monotonic(), 0.0))
+            entry = self._admin.outcome(handed.id, wait_s=max(self._deadline - time.monotonic(), 0.0))
             if entry is not None:
-                return CODES.get(entry.state, AWAY), {"outcome": entry.state, **entry.note}
-            if self._is_interrupted:
-                return INTERRUPTED, _INTERRUPTED
-            return AWAY, {"outcome": "open", "reason": self._why()}
+                result = read_note(handed.job.kind.name, entry.state, entry.note)
+                return Waited(CODES.get(entry.state, AWAY), entry.state, result)
+            return _INTERRUPTED if self._is_interrupted else Waited(AWAY, "open", Failure(self._why()))
         except ServiceAway as error:
-            return AWAY, {"outcome": "unknown", "reason": f"{error} The job is kept"}
+            return Waited(AWAY, "unknown", Failure(f"{error} The job is kept"))
         except KeyboardInterrupt:
             self._is_interrupted, self._deadline = True, 0.0
-            return INTERRUPTED, _INTERRUPTED
+            return _INTERRUPTED
 
     def _why(self) -> str:
         if away := self._admin.away("threatq").get("reason"):
@@ -64,25 +95,27 @@ def report_spool(result: HandedOver, folder: str) -> None:
         note(f"kept {_jobs(kept)} in {folder}; the next run delivers what is there")
 
 
-def words(line: dict[str, Any]) -> str:
+def words(line: PayloadReport) -> str:
     """Return one job's line, and below it its warnings and its outcome."""
-    shown = [f"{line['status']:<9} {line['job']}  {printable(line['title'])}"]
-    shown += [f"  warning: {printable(warning)}" for warning in line["warnings"]]
-    if "outcome" in line:
-        shown.append(f"  {line['outcome']}: {_result(line)}")
-        shown += [f"  left out: {_left_out(left)}" for left in line.get("left_out", ())]
+    result = line.waited.result if line.waited else None
+    event = result if isinstance(result, EventResult) else EventResult()
+    shown = [f"{line.status:<9} {line.job}  {printable(line.title)}"]
+    shown += [f"  warning: {printable(warning)}" for warning in event.warnings or line.warnings]
+    if line.waited:
+        shown.append(f"  {line.waited.outcome}: {printable(_result(result))}")
+    shown += [f"  left out: {printable(_left_out(left))}" for left in event.left_out]
     return "\n".join(shown)
 
 
-def _result(line: dict[str, Any]) -> str:
-    if event_id := line.get("event_id"):
-        return f"event {event_id} {printable(str(line['link']))}"
-    return printable(str(line.get("reason", "")))
+def _result(result: Success | Failure | None) -> str:
+    if isinstance(result, EventResult):
+        return f"event {result.event_id} {result.link}"
+    return result.reason if isinstance(result, Failure) else ""
 
 
-def _left_out(left: dict[str, str]) -> str:
-    kept = "not kept" if left["kept_as"] == "nothing" else f"kept as {left['kept_as']}"
-    return printable(f"{left['what']}: {left['why']} ({kept})")
+def _left_out(left: LeftOut) -> str:
+    kept = "not kept" if left.kept_as == "nothing" else f"kept as {left.kept_as}"
+    return f"{left.what}: {left.why} ({kept})"
 
 
 def _jobs(count: int) -> str:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from producers.cli.console import AWAY, DONE, FAILED, WRONG_INPUT, note
 from producers.cli.follow import End
+from workers.core.results import Failure, RunResult, SyncOverlap, SyncSkipped, as_note
 from workers.core.text import printable
 from workers.ledger.admin import LedgerAdmin
 from workers.listsync.plan import render
@@ -21,7 +22,7 @@ from workers.listsync.run.stored_plans import plan_of
 CODES = {"dead": FAILED, "waiting": AWAY, "held": WRONG_INPUT, "open": AWAY}
 
 #: Exit code by the status of a run that came to its end.
-STATUS_CODES = {"done": DONE, "planned": DONE, "errors": FAILED, "overlap": FAILED, "skipped": WRONG_INPUT}
+STATUS_CODES = {"done": DONE, "planned": DONE, "errors": FAILED}
 
 #: What a job without a collection's name is for.
 ALL = "all collections"
@@ -34,24 +35,27 @@ NO_WORKER = (
 
 def code_of(end: End) -> int:
     """Return the exit code of one run."""
-    if end.state == "done":
-        return STATUS_CODES.get(str(end.note.get("status")), FAILED)
-    return CODES[end.state]
+    if end.state != "done":
+        return CODES[end.state]
+    if isinstance(end.result, RunResult):
+        return STATUS_CODES.get(end.result.status, FAILED)
+    return WRONG_INPUT if isinstance(end.result, SyncSkipped) else FAILED
 
 
 def show(admin: LedgerAdmin, end: End) -> None:
     """Print what a run did or would do; what keeps it from that goes to standard error."""
-    if end.state != "done" or "lists" not in end.note:
+    result = end.result
+    if not isinstance(result, RunResult):
         note(f"{end.collection or ALL}: {printable(reason(end))}")
         return
     console = Console()
     plan = plan_of(admin.redis, end.job)
-    if end.note["status"] == "planned" and plan:
+    if result.status == "planned" and plan:
         console.print(_plan_table(plan))
         lines = [*render.notes(plan), *_samples(plan)]
     else:
-        console.print(_result_table(end.note))
-        lines = end.note["notes"]
+        console.print(_result_table(result))
+        lines = [*result.notes]
     for line in lines:
         # As it is: a value that is to be copied, or found by grep, must not be broken over two lines.
         console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
@@ -65,12 +69,12 @@ def as_json(admin: LedgerAdmin, end: End) -> str:
         known["plan"] = json.loads(render.as_json(plan))
     if end.state != "done":
         known["reason"] = reason(end)
-    return json.dumps({**end.note, **known})
+    return json.dumps({**(as_note(end.result) if end.result else {}), **known})
 
 
 def reason(end: End) -> str:
     """Say why a run did not do its work, and what becomes of it."""
-    why = str(end.note.get("reason", ""))
+    why = end.result.reason if isinstance(end.result, Failure | SyncSkipped | SyncOverlap) else ""
     whole = why if why.endswith(("?", ".")) else f"{why}."
     if end.state == "open":
         return NO_WORKER
@@ -105,17 +109,17 @@ def _samples(plan: SyncPlan) -> list[str]:
     return [f"  {one.name}  {line}" for one in plan.lists for line in render.samples(one)]
 
 
-def _result_table(result: dict[str, Any]) -> Table:
+def _result_table(result: RunResult) -> Table:
     grid = _grid(
-        f"{result['collection']} · {result['method']} · {result['status']} · {result['seconds']:g} s",
+        f"{result.collection} · {result.method} · {result.status} · {result.seconds:g} s",
         ("Before", "Added", "Deleted", "After", "Held"),
     )
-    for one in result["lists"]:
-        counts = (one["now"], one["adds"], one["deletes"], one["after"], one["held"])
-        if one["error"]:
-            grid.add_row(Text(printable(one["name"])), Text(printable(one["error"]), style="red"))
+    for changed in result.lists:
+        if changed.error:
+            grid.add_row(Text(printable(changed.name)), Text(printable(changed.error), style="red"))
         else:
-            grid.add_row(Text(printable(one["name"])), *map(_number, counts))
+            counts = (changed.now, changed.adds, changed.deletes, changed.after, changed.held)
+            grid.add_row(Text(printable(changed.name)), *map(_number, counts))
     return grid
 
 

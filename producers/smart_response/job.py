@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -20,6 +21,9 @@ from workers.core.text import seconds
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
 from workers.ledger.records import Record
+
+if TYPE_CHECKING:
+    from producers.smart_response.notes import Note
 
 #: Seconds between two looks at a job that is waited for; it may be put off again and again meanwhile.
 LOOK_AGAIN_S = 0.2
@@ -44,13 +48,13 @@ def _run(words: Sequence[str], values: dict[str, str]) -> int:
 
 def text(record: Record) -> str:
     """Return what the action would have printed, had it waited for this."""
-    name, note = _NAMES.get(record.kind, record.kind), record.result
+    name, note = _NAMES.get(record.kind, record.kind), cast("Note", record.result)
     if record.state == "done":
         return report.done(name, record.id, note)
     if record.state == "dead":
         return report.dead(name, record.id, note)
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.accepted_ms / 1000))
-    why = note.get("reason") or f"it is {record.state}; it was accepted at {since} UTC"
+    why = record.reason or f"it is {record.state}; it was accepted at {since} UTC"
     return report.accepted(name, record.id, why)
 
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Protocol
 
+    from producers.smart_response.notes import Note
+
     #: A state that ends the waiting (done, dead, waiting) and what was noted.
-    Outcome = tuple[str, dict[str, Any]]
+    Outcome = tuple[str, Note]
 
     class Link(Protocol):
         """What a stub does with the ledger; raises ServiceAway("redis")."""
@@ -122,8 +124,10 @@ class WideLink:
 
     def outcome(self, job_id: str, wait_s: float) -> Outcome | None:
         """Wait for what becomes of a job."""
+        from typing import cast
+
         entry = self._admin.outcome(job_id, wait_s=wait_s)
-        return None if entry is None else (entry.state, entry.note)
+        return None if entry is None else (entry.state, cast("Note", entry.note))
 
     def away(self, service: str) -> str:
         """Return why no worker calls a service now; "" while it is well."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from producers.smart_response.commands import Action
     from producers.smart_response.link import Link
+    from producers.smart_response.notes import Note
     from producers.smart_response.settings import StubSettings
     from workers.core.jobs import Job
 
@@ -98,8 +99,8 @@ class ActionRun:
         link.close()
         return self._told(accepted.id, state, note)
 
-    def _told(self, job_id: str, state: str, note: dict[str, Any]) -> ActionAnswer:
-        name, reason = self.action.name, str(note.get("reason", ""))
+    def _told(self, job_id: str, state: str, note: Note) -> ActionAnswer:
+        name, reason = self.action.name, note.get("reason", "")
         if state == "done":
             return ActionAnswer(0, "done", report.done(name, job_id, note), job=job_id, result=note)
         if state == "dead":

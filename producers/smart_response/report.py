@@ -16,31 +16,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from producers.smart_response.notes import IndicatorNote, Note
+
+    #: A line of the answer: its label, and what stands behind it; a line without that is left out.
+    Row = tuple[str, str | int | None]
+
 #: Width of the left column.
 WIDTH = 14
 
 #: Rows of one kind that are shown; the window cuts long texts without a word.
 MOST_ROWS = 25
 
-_DATES = (
-    ("Created", "created_at"),
-    ("Updated", "updated_at"),
-    ("Last seen", "last_detected_at"),
-    ("Expires", "expires_at"),
-)
 
-
-def done(name: str, job_id: str, note: dict[str, Any]) -> str:
+def done(name: str, job_id: str, note: Note) -> str:
     """Return the text for an action that was carried out; `note` is the result that the job keeps."""
     said = note.get("said") or "Done"
-    rows = list(_indicator(note.get("indicator") or {})) or [("Indicator", note.get("asked"))]
     if "event_id" in note:
         rows = list(_event(note))
+    elif "indicator" in note:
+        rows = list(_indicator(note["indicator"]))
+    else:
+        rows = [("Indicator", note.get("asked"))]
     rows += [("Note", text) for text in (*note.get("notes", ()), *note.get("warnings", ()))]
     return _page(f"{name}: {said}", (*rows, ("Job", job_id)))
 
 
-def dead(name: str, job_id: str, note: dict[str, Any]) -> str:
+def dead(name: str, job_id: str, note: Note) -> str:
     """Return the text for an action that will never work as it is."""
     return _page(f"{name}: FAILED", [("Reason", note.get("reason") or "unknown"), ("Job", job_id)])
 
@@ -76,27 +77,29 @@ def failed(name: str, reason: str) -> str:
     return f"{name}: NOT DONE\n\n{_lines(reason)}"
 
 
-def _indicator(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    if not found:
-        return
-    score = found.get("score")
-    yield "Indicator", f"{found['type']} {found['value']}"
-    yield "Status", found.get("status")
-    yield "Score", "not scored" if score is None else f"{score} ({found.get('score_label')})"
-    yield "Sources", ", ".join(found.get("sources", ()))
-    yield "Adversaries", ", ".join(found.get("adversaries", ()))
-    attributes = found.get("attributes", ())
+def _indicator(indicator: IndicatorNote) -> Iterator[Row]:
+    score = indicator.get("score")
+    yield "Indicator", f"{indicator['type']} {indicator['value']}"
+    yield "Status", indicator.get("status")
+    yield "Score", "not scored" if score is None else f"{score} ({indicator.get('score_label')})"
+    yield "Sources", ", ".join(indicator.get("sources", ()))
+    yield "Adversaries", ", ".join(indicator.get("adversaries", ()))
+    attributes = indicator.get("attributes", ())
     for name, value in attributes[:MOST_ROWS]:
         yield "Attribute", f"{name}: {value}"
     if len(attributes) > MOST_ROWS:
         yield "Attribute", f"… and {len(attributes) - MOST_ROWS} more (see the link)"
-    for label, key in _DATES:
-        if found.get(key):
-            yield label, f"{found[key]} UTC"
-    yield "Link", found.get("link")
+    for label, date in (
+        ("Created", indicator.get("created_at")),
+        ("Updated", indicator.get("updated_at")),
+        ("Last seen", indicator.get("last_detected_at")),
+        ("Expires", indicator.get("expires_at")),
+    ):
+        yield label, f"{date} UTC" if date else None
+    yield "Link", indicator.get("link")
 
 
-def _event(note: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _event(note: Note) -> Iterator[Row]:
     yield "Event", note.get("event_id")
     for made in note.get("indicators", ())[:MOST_ROWS]:
         yield "Indicator", f"{made.get('type', '')} {made.get('value', '')}".strip()
@@ -105,7 +108,7 @@ def _event(note: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "Link", note.get("link")
 
 
-def _page(head: str, rows: Iterable[tuple[str, Any]]) -> str:
+def _page(head: str, rows: Iterable[Row]) -> str:
     lines, last = [head, ""], ""
     for label, value in rows:
         if value in (None, ""):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from workers.consumer import Handle
 from workers.core.errors import ServiceAway
 from workers.core.jobs import Job
+from workers.core.results import EventResult
 from workers.leases import Attempt
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, Settlement, dead, done
@@ -48,7 +49,7 @@ def number(claim: Claim) -> int:
 
 
 def do(claims: Sequence[Claim]) -> list[Settlement]:
-    return [done(claim, {}) for claim in claims]
+    return [done(claim, EventResult()) for claim in claims]
 
 
 def refuse(claims: Sequence[Claim]) -> list[Settlement]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-from msgspec import Struct
-
 from workers.actions import library
-from workers.actions.library import Shown, attribute_name, rows_of
+from workers.actions.library import attribute_name, rows_of
 from workers.actions.request import Request, read_request
 from workers.core.errors import InputError, Rejected
+from workers.core.results import ActionResult, IndicatorDetails
 from workers.indicators.addresses import PrivateRanges
 from workers.indicators.model import Attribute
 from workers.indicators.types import match_type
@@ -28,22 +26,7 @@ VERDICTS = {"true positive": "True Positive", "false positive": "False Positive"
 WHITELISTED = "Whitelisted"
 
 
-class Report(Struct, frozen=True, omit_defaults=True):
-    """What an action did, for the job's record and the analyst; `indicator` is absent where none was found."""
-
-    said: str
-    found: bool
-    asked: str
-    indicator: Shown | None = None
-    notes: tuple[str, ...] = ()
-
-    def as_note(self) -> dict[str, Any]:
-        """Return it as the ledger keeps it."""
-        note: dict[str, Any] = msgspec.to_builtins(self)
-        return note
-
-
-def act(kind: str, arguments: dict[str, Any], threatq: ThreatQ, private: PrivateRanges) -> Report:
+def act(kind: str, arguments: dict[str, Any], threatq: ThreatQ, private: PrivateRanges) -> ActionResult:
     """Carry out a job of `kind` (`indicators.add`, …) and say what was done.
 
     Raises InputError or Rejected for what will never work as it is, ServiceAway while ThreatQ is away.
@@ -56,7 +39,7 @@ def act(kind: str, arguments: dict[str, Any], threatq: ThreatQ, private: Private
     return _ACTIONS[kind](request, arguments, threatq, private)
 
 
-def _add(request: Request, _arguments: Json, threatq: ThreatQ, private: PrivateRanges) -> Report:
+def _add(request: Request, _arguments: Json, threatq: ThreatQ, private: PrivateRanges) -> ActionResult:
     row = library.find(threatq, request)
     if row is None:
         id_ = library.create(threatq, request, private, request.attributes)
@@ -70,14 +53,14 @@ def _add(request: Request, _arguments: Json, threatq: ThreatQ, private: PrivateR
     return _report(request, said, library.show(threatq, id_))
 
 
-def _look_up(request: Request, _arguments: Json, threatq: ThreatQ, _private: PrivateRanges) -> Report:
+def _look_up(request: Request, _arguments: Json, threatq: ThreatQ, _private: PrivateRanges) -> ActionResult:
     row = library.find(threatq, request)
     if row is None:
-        return Report("Not in ThreatQ", False, _asked(request), notes=request.notes)
+        return ActionResult("Not in ThreatQ", False, _asked(request), notes=request.notes)
     return _report(request, "Found in ThreatQ", library.present(threatq, row))
 
 
-def _mark(request: Request, arguments: Json, threatq: ThreatQ, private: PrivateRanges) -> Report:
+def _mark(request: Request, arguments: Json, threatq: ThreatQ, private: PrivateRanges) -> ActionResult:
     name = VERDICTS.get(str(arguments.get("verdict", "")))
     if name is None:
         raise InputError(f"must be {' or '.join(VERDICTS)}", field="verdict")
@@ -110,7 +93,7 @@ def _withdraw(threatq: ThreatQ, row: Json, name: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _whitelist(request: Request, _arguments: Json, threatq: ThreatQ, _private: PrivateRanges) -> Report:
+def _whitelist(request: Request, _arguments: Json, threatq: ThreatQ, _private: PrivateRanges) -> ActionResult:
     row = library.find(threatq, request)
     if row is None:
         raise Rejected(
@@ -131,7 +114,7 @@ def _whitelist(request: Request, _arguments: Json, threatq: ThreatQ, _private: P
     return _report(request, said, library.show(threatq, id_), notes)
 
 
-_ACTIONS: dict[str, Callable[[Request, Json, ThreatQ, PrivateRanges], Report]] = {
+_ACTIONS: dict[str, Callable[[Request, Json, ThreatQ, PrivateRanges], ActionResult]] = {
     "indicators.add": _add,
     "indicators.lookup": _look_up,
     "indicators.mark": _mark,
@@ -139,8 +122,10 @@ _ACTIONS: dict[str, Callable[[Request, Json, ThreatQ, PrivateRanges], Report]] =
 }
 
 
-def _report(request: Request, said: str, indicator: Shown, notes: Sequence[str] = ()) -> Report:
-    return Report(said, True, _asked(request), indicator, (*request.notes, *notes))
+def _report(
+    request: Request, said: str, indicator: IndicatorDetails, notes: Sequence[str] = ()
+) -> ActionResult:
+    return ActionResult(said, True, _asked(request), indicator, (*request.notes, *notes))
 
 
 def _asked(request: Request) -> str:
@@ -150,4 +135,4 @@ def _asked(request: Request) -> str:
 def carry_out(attempt: Attempt, threatq: ThreatQ, private: PrivateRanges) -> list[Settlement]:
     """Carry out each action and settle it as done; raises what `act` raises."""
     attempt.ask(attempt)
-    return [done(claim, act(claim.kind, claim.arguments, threatq, private).as_note()) for claim in attempt]
+    return [done(claim, act(claim.kind, claim.arguments, threatq, private)) for claim in attempt]

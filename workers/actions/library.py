@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct
-
 from workers.actions.request import Request
 from workers.core.errors import InputError, Rejected
+from workers.core.results import IndicatorDetails
 from workers.indicators.addresses import PrivateRanges, private_part
 from workers.indicators.model import Attribute
 from workers.threatq.bulk import type_name
@@ -79,7 +78,7 @@ def sources(row: Json) -> list[str]:
     return [str(one.get("name")) for one in rows_of(row, "sources")]
 
 
-def show(threatq: ThreatQ, id_: int) -> Shown:
+def show(threatq: ThreatQ, id_: int) -> IndicatorDetails:
     """Read an indicator anew and return what the analyst sees of it."""
     found = rows(threatq.caller.call("GET", f"/api/indicators/{id_}", params={"with": _WITH}))
     if not found:
@@ -87,7 +86,7 @@ def show(threatq: ThreatQ, id_: int) -> Shown:
     return present(threatq, found[0])
 
 
-def present(threatq: ThreatQ, row: Json) -> Shown:
+def present(threatq: ThreatQ, row: Json) -> IndicatorDetails:
     """Return what the analyst sees of a row."""
     return shown(row, threatq.link("indicators", int(row["id"])))
 
@@ -96,29 +95,10 @@ def present(threatq: ThreatQ, row: Json) -> Shown:
 _LABELS = {10: "Very High", 9: "High", 8: "Medium", 7: "Medium", 6: "Low", 5: "Low"}
 
 
-class Shown(Struct, frozen=True, omit_defaults=True):
-    """What of a ThreatQ indicator goes into a job's result; times are UTC, `score` is None while there is none."""
-
-    id: int
-    type: str
-    value: str
-    link: str
-    status: str = ""
-    score: int | None = None
-    score_label: str = ""
-    sources: tuple[str, ...] = ()
-    attributes: tuple[tuple[str, str], ...] = ()
-    adversaries: tuple[str, ...] = ()
-    created_at: str = ""
-    updated_at: str = ""
-    last_detected_at: str = ""
-    expires_at: str = ""
-
-
-def shown(row: Json, link: str) -> Shown:
+def shown(row: Json, link: str) -> IndicatorDetails:
     """Read a row with its status, score, sources, attributes and adversaries."""
     score = whole_score(row.get("score"))
-    return Shown(
+    return IndicatorDetails(
         id=int(row["id"]),
         type=type_name(row),
         value=str(row.get("value", "")),

@@ -9,6 +9,8 @@ from typing import Any, Literal, Self
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from workers.core.results import Failure, Success, SyncOverlap, SyncSkipped, as_note, read_note
+
 State = Literal["accepted", "running", "waiting", "done", "dead"]
 
 #: Seconds after which we look again whether somebody has corrected a setting or enabled a connector.
@@ -96,36 +98,35 @@ class Settlement(Struct, frozen=True):
     delay_s: float = 0.0
 
 
-def done(claim: Claim, result: dict[str, Any]) -> Settlement:
+def done(claim: Claim, result: Success) -> Settlement:
     """Settle `claim` as done with its result."""
-    return Settlement(claim, "done", result)
+    return Settlement(claim, "done", as_note(result))
 
 
-def dead(claim: Claim, reason: str, **details: Any) -> Settlement:
-    """Settle `claim` as never going to work as it is."""
-    return Settlement(claim, "dead", {"reason": reason, **details})
+def dead(claim: Claim, failure: Failure | str) -> Settlement:
+    """Settle `claim` as never going to work as it is; of a failure, the reason may be all there is."""
+    return Settlement(claim, "dead", as_note(Failure(failure) if isinstance(failure, str) else failure))
 
 
-def waiting(claim: Claim, reason: str, delay_s: float, **details: Any) -> Settlement:
-    """Settle `claim` as to be tried again in `delay_s` seconds."""
-    return Settlement(
-        claim, "waiting", {"reason": reason, "again_in_s": round(delay_s, 1), **details}, delay_s
-    )
+def waiting(claim: Claim, reason: str, delay_s: float, *, service: str | None = None) -> Settlement:
+    """Settle `claim` as to be tried again in `delay_s` seconds, or when `service` is back."""
+    failure = Failure(reason, service=service, again_in_s=round(delay_s, 1))
+    return Settlement(claim, "waiting", as_note(failure), delay_s)
 
 
-def suspected(claim: Claim, reason: str, delay_s: float, **details: Any) -> Settlement:
+def suspected(claim: Claim, reason: str, delay_s: float, *, service: str) -> Settlement:
     """Let `claim` wait for a service that failed while it worked on nothing else."""
-    return replace(waiting(claim, reason, delay_s, **details), state="suspected")
+    return replace(waiting(claim, reason, delay_s, service=service), state="suspected")
 
 
-def deferred(claim: Claim, reason: str, delay_s: float, **details: Any) -> Settlement:
+def deferred(claim: Claim, reason: str, delay_s: float, *, service: str | None = None) -> Settlement:
     """Let `claim`, on which no work has begun, wait for something else, without counting an attempt."""
-    return replace(waiting(claim, reason, delay_s, **details), state="deferred")
+    return replace(waiting(claim, reason, delay_s, service=service), state="deferred")
 
 
 def interrupted(claim: Claim, reason: str, delay_s: float = 0.0) -> Settlement:
     """Let `claim`, on which work may have begun, wait for something that is not its own fault."""
-    return Settlement(claim, "interrupted", {"reason": reason, "again_in_s": round(delay_s, 1)}, delay_s)
+    return replace(waiting(claim, reason, delay_s), state="interrupted")
 
 
 def released(claim: Claim, delay_s: float = 0.0) -> Settlement:
@@ -164,8 +165,19 @@ class Record(Struct, frozen=True):
 
     @property
     def result(self) -> dict[str, Any]:
-        """What the last settlement noted; empty while there was none."""
+        """What the last settlement noted, as JSON; empty while there was none."""
         return self.history[-1].note if self.history else {}
+
+    @property
+    def outcome(self) -> Success | Failure | None:
+        """The same as a value; None while there was none, and for what another version noted in another shape."""
+        return read_note(self.kind, self.history[-1].state, self.result) if self.history else None
+
+    @property
+    def reason(self) -> str:
+        """Why it is dead, waits or was not to be done; "" for a job that was carried out."""
+        outcome = self.outcome
+        return outcome.reason if isinstance(outcome, Failure | SyncSkipped | SyncOverlap) else ""
 
 
 class Suspension(Struct, frozen=True):

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 from redis import Redis
 
+from workers.core.results import RunResult
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import answering
@@ -34,48 +35,6 @@ class Step(Struct, frozen=True):
     stage: str
     done: int
     total: int | None
-
-
-class ListResult(Struct, frozen=True, kw_only=True):
-    """What a run did to one list; `entry_count` is what LogRhythm counted after the last write."""
-
-    name: str
-    now: int
-    adds: int
-    deletes: int
-    after: int
-    held: int = 0
-    foreign: int = 0
-    left_out: int = 0
-    entry_count: int | None = None
-    error: str = ""
-
-
-class RunResult(Struct, frozen=True, kw_only=True):
-    """What became of a run. `status`: done, errors (some lists failed), planned (a dry run)."""
-
-    job: str
-    collection: str
-    status: str
-    method: str
-    plan: str
-    began_ms: int
-    seconds: float
-    declared: int | None
-    read: int
-    unsupported: dict[str, int] = {}
-    lists: tuple[ListResult, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def adds(self) -> int:
-        """The entries that were added to all lists."""
-        return sum(item.adds for item in self.lists)
-
-    @property
-    def deletes(self) -> int:
-        """The entries that were deleted from all lists."""
-        return sum(item.deletes for item in self.lists)
 
 
 class Progress:
@@ -171,5 +130,5 @@ def _waiting(admin: LedgerAdmin) -> Iterator[WaitingRun]:
                 job=record.id,
                 collection=str(arguments.get("collection", "")),
                 since_ms=record.since_ms,
-                reason=str(record.result.get("reason", "")),
+                reason=record.reason,
             )

@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from workers.core.errors import InputError
+from workers.core.results import LeftOut
 from workers.indicators.addresses import private_part
 from workers.indicators.model import Attribute, Indicator
 from workers.payload.attributes import as_text, native, read_attributes
 from workers.payload.indicator_fields import Unread, read_uris
 from workers.payload.json_text import MAX_DEPTH, escape_all, is_too_deep
 from workers.payload.options import DialectOptions
-from workers.payload.plan import EventPlan, LeftOut
+from workers.payload.plan import EventPlan
 from workers.payload.required_fields import happened_at, one_line, required
 from workers.payload.times import as_threatq_time
 

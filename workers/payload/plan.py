@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from workers.core.results import LeftOut
 from workers.indicators.model import Attribute, Indicator
-
-
-class LeftOut(Struct, frozen=True):
-    """Something that did not become what it was sent as: what, why, and where it is kept instead.
-
-    `kept_as` is "attribute", "asset", "job" (only in the job's record) or "nothing".
-    """
-
-    what: str
-    why: str
-    kept_as: str
 
 
 class EventPlan(Struct, frozen=True):

@@ -8,10 +8,11 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from workers.core.errors import ServiceAway
+from workers.core.results import RunResult
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.status import SERVICES, Overview, memory, overview
-from workers.ledger.sync_runs import RunResult, WaitingRun, held_count, history, waiting_runs
+from workers.ledger.sync_runs import WaitingRun, held_count, history, waiting_runs
 from workers.telemetry import metrics
 
 #: One value and its labels, in the order in which they are declared.

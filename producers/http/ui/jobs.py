@@ -13,6 +13,7 @@ from producers.http.problems import Problem
 from producers.http.ui import render
 from producers.http.ui.render import count
 from producers.http.ui.session import PageRequest
+from workers.core.results import ActionResult, EventResult
 from workers.ledger.admin import search
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Record, State
@@ -109,8 +110,12 @@ def entries(record: Record) -> Iterator[tuple[int, str, list[tuple[str, Any]], s
 
 def link_of(record: Record) -> str:
     """Return where the outcome is in ThreatQ; "" for nowhere, and for what is no web address."""
-    link = record.result.get("link")
-    return link if isinstance(link, str) and urlsplit(link).scheme in ("http", "https") else ""
+    outcome = record.outcome
+    if isinstance(outcome, ActionResult):
+        link = outcome.indicator.link if outcome.indicator else ""
+    else:
+        link = outcome.link if isinstance(outcome, EventResult) else ""
+    return link if urlsplit(link).scheme in ("http", "https") else ""
 
 
 def _back(page_request: PageRequest) -> str:

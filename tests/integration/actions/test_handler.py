@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support.sandbox_threatq import SandboxThreatQ
-from workers.actions.handler import Report, act
+from workers.actions.handler import act
 from workers.core.errors import ConfigError, InputError, Rejected
+from workers.core.results import ActionResult
 from workers.indicators.addresses import PrivateRanges, parse_private_ips
 from workers.threatq.service import ThreatQ, connect
 
@@ -29,7 +30,7 @@ def threatq(threatq_sandbox: SandboxThreatQ) -> ThreatQ:
 
 def do(
     threatq: ThreatQ, action: str, type_: str, value: str, *, private: str = "", **arguments: Any
-) -> Report:
+) -> ActionResult:
     """Carry out one action."""
     ranges = parse_private_ips(private) if private else PrivateRanges()
     return act(f"indicators.{action}", {"type": type_, "value": value, **arguments}, threatq, ranges)

@@ -7,6 +7,7 @@ from redis import Redis
 
 from producers.cli.follow import End
 from producers.cli.sync_report import show
+from workers.core.results import RunResult
 from workers.ledger.admin import LedgerAdmin
 from workers.listsync.plan.batches import Batches
 from workers.listsync.plan.guard import Listing
@@ -32,7 +33,10 @@ def test_nothing_that_others_named_steers_the_terminal(
         redis, "job", SyncPlan(id="2", collection=f"[red]C{CLEAR}", method="add", source=source, lists=(one,))
     )
     # When it is shown
-    show(admin, End("C", "job", "done", {"status": "planned", "lists": []}))
+    result = RunResult(
+        job="job", collection="C", status="planned", method="add", plan="2", began_ms=0, seconds=1, declared=1, read=1
+    )  # fmt: skip
+    show(admin, End("C", "job", "done", result))
     # Then each is there as text
     printed = capsys.readouterr().out
     assert CLEAR not in printed

@@ -14,11 +14,12 @@ from tests.support.scripted import Answer, scripted
 from workers.consumer import QueueHandler, consume
 from workers.core.errors import ConfigError
 from workers.core.jobs import Job
+from workers.core.results import ListResult, RunResult
 from workers.leases import Leases
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, Settlement, dead, done
-from workers.ledger.sync_runs import ListResult, RunResult, keep_result
+from workers.ledger.sync_runs import keep_result
 from workers.settings.model import Secret, Settings
 from workers.telemetry import metrics
 from workers.telemetry.collector import of_runs

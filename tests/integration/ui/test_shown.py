@@ -11,12 +11,13 @@ from producers.http.ui.render import moment
 from tests.integration.ui.letters import NASTY, accept
 from tests.support.browsing import Visitor
 from workers.core.jobs import Job
+from workers.core.results import ListResult, RunResult
 from workers.ledger import keys
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.ledger.records import dead, done, waiting
 from workers.ledger.status import last_minutes
-from workers.ledger.sync_runs import ListResult, RunResult, keep_result, waiting_runs
+from workers.ledger.sync_runs import keep_result, waiting_runs
 
 pytestmark = pytest.mark.integration
 

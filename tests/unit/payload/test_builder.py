@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.core.errors import ConfigError, InputError
+from workers.core.results import LeftOut
 from workers.indicators.addresses import parse_private_ips
 from workers.indicators.model import Attribute, Indicator
 from workers.payload.builder import FIELDS, plan_event
 from workers.payload.options import DialectOptions, from_settings
-from workers.payload.plan import EventPlan, LeftOut
+from workers.payload.plan import EventPlan
 from workers.payload.reading import Payload, read_payloads
 from workers.settings.model import Settings
 

@@ -8,8 +8,9 @@ from msgspec import Struct
 from redis import Redis
 
 from workers.core.errors import ConfigError
+from workers.core.results import RunResult
 from workers.indicators.refang import refang
-from workers.ledger.sync_runs import RunResult, history
+from workers.ledger.sync_runs import history
 from workers.listsync.plan.manifest import digest, unpack
 from workers.listsync.plan.mapping import ListFamily
 from workers.listsync.plan.naming import ListKey, bucket, family, list_name

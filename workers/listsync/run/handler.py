@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import structlog
 
 from workers.core.errors import ConfigError, InputError, ServiceAway
 from workers.core.jobs import Job
+from workers.core.results import SyncHandedOut, SyncOverlap, SyncSkipped
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.locks import hold, release
 from workers.ledger.records import Claim, Settlement, done, released
@@ -38,7 +38,7 @@ def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Se
     if settings is None:
         reason = f"the connector {context.settings.logrhythm_connector_name} is not enabled in ThreatQ"
         tell(context.redis, "logrhythm", reason)
-        return done(claim, {"status": "skipped", "reason": reason})
+        return done(claim, SyncSkipped(reason=reason))
     tell(context.redis, "logrhythm", not_set(settings, NEEDED))
     require_sync(settings)
     collections = {family.name: family for family in collections_of(settings)}
@@ -67,7 +67,7 @@ def _hand_out(claim: Claim, context: SyncContext, names: list[str]) -> Settlemen
         )
         (answer,) = context.ledger.accept([job])
         runs[name] = answer.id
-    return done(claim, {"status": "handed out", "runs": runs})
+    return done(claim, SyncHandedOut(runs=runs))
 
 
 def _is_ours(context: SyncContext, claim: Claim) -> bool:
@@ -99,15 +99,14 @@ def _go_on(
     return done(claim, result)
 
 
-def _overlap(context: SyncContext, collection: str, holder: str) -> dict[str, Any]:
+def _overlap(context: SyncContext, collection: str, holder: str) -> SyncOverlap:
     """Return the result of a run whose collection another job has; `at_work`: a worker works on that one now."""
     record = LedgerAdmin(context.redis).record(holder)
     reason = f"a run of {collection!r} is under way (job {holder}); nothing was started"
     if record is not None and record.state == "waiting":
-        why = record.result.get("reason", "")
-        reason = f"a run of {collection!r} waits already (job {holder}) and is tried again each minute: {why}"
+        reason = f"a run of {collection!r} waits already (job {holder}) and is tried again each minute: {record.reason}"
     at_work = record is not None and record.state == "running"
-    return {"status": "overlap", "by": holder, "at_work": at_work, "reason": reason}
+    return SyncOverlap(by=holder, at_work=at_work, reason=reason)
 
 
 def _taken_up(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
 import structlog
 from redis import Redis
 
-from workers.ledger.sync_runs import ListResult, RunResult, keep_result, now_ms
+from workers.core.results import ListResult, RunResult
+from workers.ledger.sync_runs import keep_result, now_ms
 from workers.listsync.plan import render
 from workers.listsync.plan.plan import SyncPlan
 from workers.listsync.run.run import Run
@@ -18,7 +16,7 @@ from workers.listsync.run.stored_plans import keep_plan
 log = structlog.get_logger(__name__)
 
 
-def conclude(redis: Redis, run: Run, job_id: str) -> dict[str, Any]:
+def conclude(redis: Redis, run: Run, job_id: str) -> RunResult:
     """Write down what a run did, and return it as the job's result."""
     now, plan = now_ms(redis), run.plan()
     keep_plan(redis, job_id, plan)
@@ -35,7 +33,7 @@ def conclude(redis: Redis, run: Run, job_id: str) -> dict[str, Any]:
         deletes=result.deletes,
         seconds=result.seconds,
     )
-    return {**msgspec.to_builtins(result), "adds": result.adds, "deletes": result.deletes}
+    return result
 
 
 def _result(run: Run, plan: SyncPlan, job_id: str, *, now_ms: int) -> RunResult:

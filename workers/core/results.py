@@ -1,0 +1,195 @@
+"""What became of a job, as values: the ledger keeps them as JSON, and whatever shows a job reads them back.
+
+The names of the fields are those of the JSON that HTTP and `--json` answer. The Smart Response stubs read the same JSON
+without this module (producers/smart_response/notes.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+
+class LeftOut(Struct, frozen=True):
+    """Something that did not become what it was sent as: what, why, and where it is kept instead.
+
+    `kept_as` is "attribute", "asset", "job" (only in the job's record) or "nothing".
+    """
+
+    what: str
+    why: str
+    kept_as: str
+
+
+class IndicatorRef(Struct, frozen=True):
+    """An indicator that an event is related to, by ThreatQ's id."""
+
+    id: int
+    type: str
+    value: str
+
+
+class ObjectRef(Struct, frozen=True):
+    """An object other than an indicator that an event is related to; `kind` is ThreatQ's name of the collection."""
+
+    id: int
+    kind: str
+    value: str
+
+
+class EventResult(Struct, frozen=True, omit_defaults=True):
+    """The event of a payload or an alarm; `existing`: it had been made before."""
+
+    event_id: int = 0
+    link: str = ""
+    existing: bool = False
+    indicators: tuple[IndicatorRef, ...] = ()
+    objects: tuple[ObjectRef, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class IndicatorDetails(Struct, frozen=True, omit_defaults=True):
+    """What of a ThreatQ indicator an analyst is shown; times are UTC, `score` is None while there is none."""
+
+    id: int
+    type: str
+    value: str
+    link: str
+    status: str = ""
+    score: int | None = None
+    score_label: str = ""
+    sources: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
+    adversaries: tuple[str, ...] = ()
+    created_at: str = ""
+    updated_at: str = ""
+    last_detected_at: str = ""
+    expires_at: str = ""
+
+
+class ActionResult(Struct, frozen=True, omit_defaults=True):
+    """What an analyst's action did: a sentence, whether ThreatQ has the indicator, and what was asked for."""
+
+    said: str
+    found: bool
+    asked: str
+    indicator: IndicatorDetails | None = None
+    notes: tuple[str, ...] = ()
+
+
+class SyncSkipped(Struct, frozen=True, kw_only=True):
+    """A sync that was not to be done, and why."""
+
+    status: Literal["skipped"] = "skipped"
+    reason: str
+
+
+class SyncHandedOut(Struct, frozen=True, kw_only=True):
+    """A sync of all collections: the job of each, by the collection's name."""
+
+    status: Literal["handed out"] = "handed out"
+    runs: dict[str, str]
+
+
+class SyncOverlap(Struct, frozen=True, kw_only=True):
+    """A sync of a collection that another job has; `by` is that job, `at_work`: a worker is busy with it."""
+
+    status: Literal["overlap"] = "overlap"
+    by: str
+    at_work: bool
+    reason: str
+
+
+class ListResult(Struct, frozen=True, kw_only=True):
+    """What a run did to one list; `entry_count` is what LogRhythm counted after the last write."""
+
+    name: str
+    now: int
+    adds: int
+    deletes: int
+    after: int
+    held: int = 0
+    foreign: int = 0
+    left_out: int = 0
+    entry_count: int | None = None
+    error: str = ""
+
+
+class RunResult(Struct, frozen=True, kw_only=True):
+    """What became of a run. `status`: done, errors (some lists failed), planned (a dry run)."""
+
+    job: str
+    collection: str
+    status: str
+    method: str
+    plan: str
+    began_ms: int
+    seconds: float
+    declared: int | None
+    read: int
+    unsupported: dict[str, int] = {}
+    lists: tuple[ListResult, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def adds(self) -> int:
+        """The entries that were added to all lists."""
+        return sum(result.adds for result in self.lists)
+
+    @property
+    def deletes(self) -> int:
+        """The entries that were deleted from all lists."""
+        return sum(result.deletes for result in self.lists)
+
+
+class Failure(Struct, frozen=True, omit_defaults=True):
+    """Why a job is dead, or waits, or was opened again.
+
+    `field` is the part of the input that is wrong, `service` the one that is away, `error` the name of the error's
+    class, `again_in_s` the seconds after which it is tried again; None where it does not apply.
+    """
+
+    reason: str = ""
+    field: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+    service: str | None = None
+    again_in_s: float | None = None
+
+
+#: What a run of the list sync can come to.
+SyncResult = RunResult | SyncSkipped | SyncHandedOut | SyncOverlap
+
+#: What a done job can have noted.
+Success = EventResult | ActionResult | SyncResult
+
+_SYNC_TYPES: dict[object, type[SyncResult]] = {
+    "skipped": SyncSkipped,
+    "handed out": SyncHandedOut,
+    "overlap": SyncOverlap,
+}
+
+
+def as_note(result: Success | Failure) -> dict[str, Any]:
+    """Return a result as the JSON that the ledger keeps; a run's has the sums of its lists, too."""
+    note: dict[str, Any] = msgspec.to_builtins(result)
+    return {**note, "adds": result.adds, "deletes": result.deletes} if isinstance(result, RunResult) else note
+
+
+def read_note(kind: str, state: str, note: dict[str, Any]) -> Success | Failure | None:
+    """Read what a job of `kind` noted when it came to `state`; None for what another version noted in another shape."""
+    try:
+        return msgspec.convert(note, _type_of(kind, state, note))
+    except msgspec.ValidationError:
+        return None
+
+
+def _type_of(kind: str, state: str, note: dict[str, Any]) -> type[Success | Failure]:
+    if state != "done":
+        return Failure
+    if kind == "lists.sync":
+        return _SYNC_TYPES.get(note.get("status"), RunResult)
+    return ActionResult if kind.startswith("indicators.") else EventResult
