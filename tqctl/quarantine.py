@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from producers.enqueue import release
-from tqctl.output import Grid, Shown, moment, short
+from producers.cli.tables import Grid, Shown
+from tqctl.job_text import short
+from workers.core.text import moment
 from tqctl.shell import Shell
 from workers.ledger.quarantine import Quarantine, QuarantinedItem
 from workers.payload.intake import from_settings

@@ -16,6 +16,7 @@ from producers.cli.follow import Bars, End, Lines
 from producers.cli.sync_report import code_of, reason
 from producers.logrhythm import main
 from tests.support.sync_stage import Stage, write_config
+from workers.core.results import Failure, RunResult, SyncOverlap, SyncSkipped
 from workers.ledger import keys
 from workers.ledger.sync_runs import Step, now_ms
 
@@ -122,18 +123,33 @@ def test_a_list_that_fails_makes_the_code_1_and_names_the_reason(
     assert "sync_max_items" in shown
 
 
+def run(status: str) -> RunResult:
+    """Return the result of a run that did nothing."""
+    return RunResult(
+        job="j",
+        collection="C",
+        status=status,
+        method="add",
+        plan="p",
+        began_ms=0,
+        seconds=1,
+        declared=0,
+        read=0,
+    )
+
+
 @pytest.mark.parametrize(
     ("end", "code", "words"),
     [
-        (End("C", "j", "dead", {"reason": "it is gone"}), 1, "it is gone"),
-        (End("C", "j", "open", {}), 3, "start one"),
-        (End("C", "j", "waiting", {"reason": "away; is it on?"}), 3, "is it on? The job is kept"),
-        (End("C", "j", "held", {"reason": "x: wrong"}), 2, "x: wrong. The job is kept"),
-        (End("C", "j", "done", {"status": "skipped", "reason": "disabled"}), 2, "disabled"),
-        (End("C", "j", "done", {"status": "overlap", "reason": "under way"}), 1, "under way"),
-        (End("C", "j", "done", {"status": "errors"}), 1, ""),
-        (End("C", "j", "done", {"status": "planned"}), 0, ""),
-        (End("C", "j", "done", {"status": "never heard of"}), 1, ""),
+        (End("C", "j", "dead", Failure("it is gone")), 1, "it is gone"),
+        (End("C", "j", "open", None), 3, "start one"),
+        (End("C", "j", "waiting", Failure("away; is it on?")), 3, "is it on? The job is kept"),
+        (End("C", "j", "held", Failure("x: wrong")), 2, "x: wrong. The job is kept"),
+        (End("C", "j", "done", SyncSkipped(reason="disabled")), 2, "disabled"),
+        (End("C", "j", "done", SyncOverlap(by="i", at_work=True, reason="under way")), 1, "under way"),
+        (End("C", "j", "done", run("errors")), 1, ""),
+        (End("C", "j", "done", run("planned")), 0, ""),
+        (End("C", "j", "done", run("never heard of")), 1, ""),
     ],
 )
 def test_however_a_run_ends_a_script_can_tell(end: End, code: int, words: str) -> None:
