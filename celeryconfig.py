@@ -63,7 +63,7 @@ worker_prefetch_multiplier = 1
 # Work waits on HTTP: threads do the same rate as processes with half the memory.
 worker_pool = "threads"
 
-# Flower shows wake-ups as they are worked off; publishers stay silent, since each would be a new label in metrics.
+# Flower shows the jobs (workers/tasks/job_events.py). Publishers stay silent: each would be a label in metrics.
 worker_send_task_events = True
 task_send_sent_event = False
 

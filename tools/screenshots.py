@@ -59,7 +59,7 @@ def main() -> None:
                 "flower-tasks.png",
                 f"{flower}/tasks",
                 login=login,
-                ready="td:has-text('events.work')",
+                ready="td:has-text('events.create')",
             )
             browser.close()
 

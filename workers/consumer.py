@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Protocol
 
 import structlog
 from msgspec import Struct, structs
@@ -36,8 +37,16 @@ log = structlog.get_logger(__name__)
 #: Carries out an attempt at claims of one queue and settles each of them.
 Handle = Callable[[Attempt], list[Settlement]]
 
-#: Told of each round of work: what was claimed together, and how many seconds it took until it was settled.
-Observer = Callable[[Sequence[Claim], float], None]
+
+class Observer(Protocol):
+    """Sees each round of work; what it raises ends the work, so it raises nothing."""
+
+    def claimed(self, claims: Sequence[Claim]) -> None:
+        """See what was claimed together, before it is handled."""
+
+    def settled(self, settlements: Sequence[Settlement], seconds: float) -> None:
+        """See what became of it, and how many seconds it took."""
+
 
 #: Seconds after which a wake-up's work ends and the next wake-up goes on, so that a task stays short and is seen.
 WAKE_UP_S = 5.0
@@ -45,10 +54,6 @@ WAKE_UP_S = 5.0
 
 #: How long a job waits between its attempts.
 BACKOFF = RetryPolicy(first_s=FIRST_WAIT_MS / 1000, most_s=LONGEST_WAIT_MS / 1000)
-
-
-def observe_nothing(_claims: Sequence[Claim], _seconds: float) -> None:
-    """Observe nothing."""
 
 
 class QueueHandler(Struct, frozen=True):
@@ -65,11 +70,11 @@ def consume(
     leases: Leases,
     *,
     stopping: Callable[[], bool] = lambda: False,
-    observe: Observer = observe_nothing,
+    observers: Sequence[Observer] = (),
 ) -> int:
     """Work until nothing is ready, the wake-up's time is over or the worker stops; return how many were settled.
 
-    `observe` is told of each round of work.
+    `observers` see each round of work.
     """
     settled, ends = 0, time.monotonic() + WAKE_UP_S
     while not stopping() and time.monotonic() < ends:
@@ -77,6 +82,8 @@ def consume(
         if not claims:
             return settled
         began = time.monotonic()
+        for observer in observers:
+            observer.claimed(claims)
         with leases.renewing(claims), working_on(claims):
             settlements, well = try_together(consumer, ledger, leases, claims)
             # The work is done but not recorded yet; without the record each job would count as having lost its worker.
@@ -84,7 +91,8 @@ def consume(
                 partial(ledger.settle, settlements, well=well), "not settled yet"
             )
         _tell(settlements, stale)
-        observe(claims, time.monotonic() - began)
+        for observer in observers:
+            observer.settled(settlements, time.monotonic() - began)
         if any(settlement.state == "dead" for settlement in settlements) and ledger.is_suspended(
             consumer.queue
         ):

@@ -18,6 +18,7 @@ from sandbox.launch.processes import Processes
 from sandbox.launch.redis_server import free_port
 from tests.acceptance.conftest import Command, environment
 from tests.support.browser import WITHIN_MS, chromium
+from tests.support.producers import event
 from tests.support.waiting import until
 from workers.core.jobs import Job
 from workers.ledger.admin import LedgerAdmin
@@ -80,11 +81,43 @@ def test_it_asks_for_the_password_and_shows_queues_and_finished_work(
         (accepted,) = ledger.accept([Job("indicators.lookup", arguments, producer="stub", title=secret)])
         assert admin.outcome(accepted.id, wait_s=20) is not None
         tasks = get(flower, "/api/tasks").values()
-        return [task for task in tasks if (task["name"], task["state"]) == ("enrichment.work", "SUCCESS")]
+        return [task for task in tasks if (task["name"], task["state"]) == ("indicators.lookup", "SUCCESS")]
 
     tasks = until(finished, within_s=30, every_s=0.2)
+    assert admin.record(tasks[0]["uuid"]) is not None
     assert secret not in str(tasks)
     assert LOGIN[1] not in str(tasks)
+
+
+def test_each_job_is_a_task_of_its_kind_and_a_dead_one_has_failed(
+    flower: str, ledger: Ledger, admin: LedgerAdmin
+) -> None:
+    # Given jobs while Flower listens, one of which ends as a dead letter
+    numbers = iter(range(1_000))
+
+    def told() -> list[dict[str, Any]]:
+        number = next(numbers)
+        payloads = [event(number), {"event_name": number}]
+        jobs = [
+            Job("events.create", {"payload": payload}, producer="http", title="CreateUser 1.2.3.4")
+            for payload in payloads
+        ]
+        ids = [answer.id for answer in ledger.accept(jobs)]
+        for job_id in ids:
+            assert admin.outcome(job_id, wait_s=20) is not None
+        tasks = get(flower, "/api/tasks")
+        seen = [tasks[job_id] for job_id in ids if tasks.get(job_id, {}).get("name")]
+        return seen if len(seen) == len(ids) else []
+
+    # Then either is a task of its own, with its id, and what became of it
+    done, dead = until(told, within_s=30, every_s=0.2)
+    assert (done["name"], done["state"], done["args"]) == ("events.create", "SUCCESS", "('CreateUser …',)")
+    assert "event_id" in done["result"]
+    assert (dead["name"], dead["state"]) == ("events.create", "FAILURE")
+    assert "event_type" in dead["exception"]
+    # and no wake-up is among them
+    names = {task["name"] for task in get(flower, "/api/tasks").values()}
+    assert not [name for name in names if name and name.endswith(".work")]
 
 
 def test_the_password_is_on_no_command_line(flower: str) -> None:
@@ -114,7 +147,7 @@ def test_a_browser_is_asked_for_the_password_first_and_then_shows_queues_and_a_f
         assert admin.outcome(accepted.id, wait_s=20) is not None
         # Of a task during which Flower began to listen it knows the end and no name.
         tasks = get(flower, "/api/tasks").values()
-        return any((one["name"], one["state"]) == ("enrichment.work", "SUCCESS") for one in tasks)
+        return any((one["name"], one["state"]) == ("indicators.lookup", "SUCCESS") for one in tasks)
 
     until(seen, within_s=30, every_s=0.2)
     with chromium() as browser:
@@ -128,5 +161,5 @@ def test_a_browser_is_asked_for_the_password_first_and_then_shows_queues_and_a_f
         for queue in ("events", "enrichment", "sync", "upkeep"):
             expect(page.get_by_role("cell", name=queue, exact=True)).to_be_visible(timeout=WITHIN_MS)
         page.goto(f"{flower}/tasks")
-        expect(page.get_by_text("enrichment.work").first).to_be_visible(timeout=WITHIN_MS)
+        expect(page.get_by_text("indicators.lookup").first).to_be_visible(timeout=WITHIN_MS)
         assert ".example" not in page.content()

@@ -97,6 +97,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         "Port on which a worker serves its metrics, or the next free one of the twenty from it; "
         "0: any free one, which its log names; -1: none.")] = -1
 
+    job_events: Annotated[Literal["all", "sampled", "failures", "off"], Doc(
+        "Which jobs workers tell Celery's event readers (Flower) of; sampled: one in 20 and every dead one.")] = "all"
     flower_basic_auth: Annotated[Secret, Doc(
         "Who may look at Flower, `user:password`; without it `tqctl flower` does not start.")] = Secret("")
     flower_host: Annotated[str, Doc("Address on which Flower listens.")] = "127.0.0.1"

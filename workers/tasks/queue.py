@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
-from celery import Task, shared_task
+from celery import Celery, Task, shared_task
 
-from workers.consumer import QueueHandler, consume, observe_nothing
+from workers.consumer import Observer, QueueHandler, consume
 from workers.ledger.accept import task_name
 from workers.runtime import runtime, stopping
+from workers.tasks.job_events import JobEvents
 
 
 def task_for(consumer: QueueHandler, *, afterwards: Callable[[], object] = lambda: None) -> Task:
-    """Register the Celery task that works on the queue; its result, the count of jobs, is what Flower shows.
+    """Register the Celery task that works on the queue; its result is the count of jobs.
 
-    `afterwards` is done once no job is ready.
+    It sends no events of its own: those of its jobs stand for it. `afterwards` is done once no job is ready.
     """
 
-    @shared_task(name=task_name(consumer.queue))
-    def work() -> int:
+    @shared_task(name=task_name(consumer.queue), bind=True, send_events=False)
+    def work(self: Task) -> int:
         process = runtime()
-        # Measuring costs as much as a tenth of a small job, so it is done only where metrics are served.
-        observe = process.telemetry.worked if process.settings.metrics_port >= 0 else observe_nothing
-        settled = consume(consumer, process.ledger, process.leases, stopping=stopping.is_set, observe=observe)
+        settled = consume(
+            consumer,
+            process.ledger,
+            process.leases,
+            stopping=stopping.is_set,
+            observers=observers(self.app, str(self.request.hostname)),
+        )
         afterwards()
         return settled
 
     return work
+
+
+@cache
+def observers(app: Celery, hostname: str) -> tuple[Observer, ...]:
+    """Return what sees the work of the worker `hostname`: its metrics, where they are served, and its events."""
+    process = runtime()
+    wanted: list[Observer] = []
+    # Measuring costs as much as a tenth of a small job, so it is done only where metrics are served.
+    if process.settings.metrics_port >= 0:
+        wanted.append(process.telemetry)
+    if process.settings.job_events != "off":
+        wanted.append(JobEvents(app, hostname, process.settings.job_events))
+    return tuple(wanted)

@@ -15,7 +15,7 @@ from workers.core.http_session import Observer
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
 from workers.ledger.quarantine import Quarantine
-from workers.ledger.records import Claim
+from workers.ledger.records import Claim, Settlement
 from workers.settings.model import Settings
 from workers.telemetry import metrics
 from workers.telemetry.collector import LedgerCollector
@@ -38,12 +38,15 @@ class Telemetry:
         self._run_s = metrics.histogram(self.registry, metrics.RUN_SECONDS)
         self._remote_s = metrics.histogram(self.registry, metrics.REMOTE_SECONDS)
 
-    def worked(self, claims: Sequence[Claim], seconds: float) -> None:
-        """Measure a round of work that has just ended."""
-        claimed_ms = (time.time() - seconds) * 1000
+    def claimed(self, claims: Sequence[Claim]) -> None:
+        """Measure how long jobs waited that have just been claimed."""
+        claimed_ms = time.time() * 1000
         for claim in claims:
             self._queue_s.labels(claim.kind).observe(max(0.0, (claimed_ms - claim.accepted_ms) / 1000))
-        self._run_s.labels(claims[0].queue).observe(seconds)
+
+    def settled(self, settlements: Sequence[Settlement], seconds: float) -> None:
+        """Measure a round of work that has just ended."""
+        self._run_s.labels(settlements[0].claim.queue).observe(seconds)
 
     def calls_to(self, platform: str) -> Observer:
         """Return what measures the calls to a platform."""

@@ -67,7 +67,7 @@ def test_a_worker_tells_how_long_jobs_waited_and_took_and_what_platforms_answere
             return [dead(first, "bad"), *(done(claim, {}) for claim in others)]
 
         # when
-        consume(QueueHandler("events", handle, 100), ledger, Leases(ledger), observe=telemetry.worked)
+        consume(QueueHandler("events", handle, 100), ledger, Leases(ledger), observers=[telemetry])
 
     # then
     found = told(serve(redis_url, telemetry))

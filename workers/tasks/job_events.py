@@ -1,0 +1,138 @@
+"""What Flower and every other reader of Celery's events see of our jobs: one task for each, under its own kind.
+
+Celery itself knows only of wake-ups, each of which brings up to a hundred jobs to an end. So a worker tells of its jobs
+in Celery's own words (Celery user guide, Monitoring, event reference), all of a batch in one message.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
+
+import msgspec
+import structlog
+from celery import Celery
+from celery.events.event import get_exchange
+from kombu.exceptions import KombuError
+from redis import RedisError
+
+from workers.ledger.records import Claim, Settlement
+
+log = structlog.get_logger(__name__)
+
+Amount = Literal["all", "sampled", "failures", "off"]
+
+#: With "sampled", one job in so many is told of, and every dead one.
+SAMPLE = 20
+
+#: Characters of a title, and of a reason, that are told.
+MOST_TEXT = 200
+
+#: Characters of the longest word that is told, and what stands inside of addresses, hosts, paths and URLs.
+MOST_WORD, INSIDE = 24, frozenset(".@:/\\")
+
+#: What a done job's note may be told of: numbers and words of ours.
+_OUTCOME = ("event_id", "existing", "status", "outcome", "adds", "deletes")
+
+
+def redacted(text: str) -> str:
+    """Return the words of `text` that cannot tell of a person, a host or a value, and … for the others."""
+    return " ".join(word if _is_harmless(word) else "…" for word in text[:MOST_TEXT].split())
+
+
+def _is_harmless(word: str) -> bool:
+    if len(word) > MOST_WORD or any(map(str.isdigit, word)):
+        return False
+    return INSIDE.isdisjoint(word[1:-1])
+
+
+class JobEvents:
+    """Tells of the jobs of one worker; what cannot be published is lost and logged, and costs no job."""
+
+    def __init__(self, app: Celery, hostname: str, amount: Amount) -> None:
+        self._app = app
+        self._hostname = hostname
+        self._amount = amount
+
+    def claimed(self, claims: Sequence[Claim]) -> None:
+        """Tell that a job is worked on; jobs that come together are told of when they end, in half a message."""
+        if len(claims) == 1 and self._amount in ("all", "sampled") and self._is_told(claims[0]):
+            self._publish([self._received(claims[0]), self._event("task-started", claims[0])])
+
+    def settled(self, settlements: Sequence[Settlement], seconds: float) -> None:
+        """Tell what became of jobs."""
+        if self._amount != "off":
+            began, alone = time.time() - seconds, len(settlements) == 1
+            self._publish(
+                event
+                for settlement in settlements
+                for event in self._ended(settlement, seconds, began, is_known=alone)
+            )
+
+    def _is_told(self, claim: Claim) -> bool:
+        return self._amount == "all" or int(claim.id[:8], 16) % SAMPLE == 0
+
+    def _received(self, claim: Claim, at: float | None = None) -> dict[str, Any]:
+        return self._event(
+            "task-received",
+            claim,
+            at,
+            name=claim.kind,
+            args=f"({redacted(claim.title)!r},)",
+            kwargs=f"{{'producer': {claim.producer!r}}}",
+            retries=claim.attempts - 1,
+            root_id=claim.id,
+        )
+
+    def _ended(
+        self, settlement: Settlement, seconds: float, began: float, *, is_known: bool
+    ) -> Iterator[dict[str, Any]]:
+        claim, state = settlement.claim, settlement.state
+        is_told = self._amount != "failures" and self._is_told(claim)
+        if not (is_told or state == "dead"):
+            return
+        if not (is_told and is_known):
+            yield self._received(claim, began)
+        if state == "done":
+            shown = {name: settlement.entry[name] for name in _OUTCOME if name in settlement.entry}
+            yield self._event("task-succeeded", claim, result=repr(shown), runtime=seconds)
+            return
+        name = settlement.entry.get("error", "Rejected") if state == "dead" else state
+        error = f"{name}({redacted(str(settlement.entry.get('reason', '')))!r})"
+        kind = "task-failed" if state == "dead" else "task-retried"
+        yield self._event(kind, claim, exception=error, traceback="")
+
+    def _event(self, kind: str, claim: Claim, at: float | None = None, /, **fields: Any) -> dict[str, Any]:
+        return {
+            "type": kind,
+            "uuid": claim.id,
+            "hostname": self._hostname,
+            "pid": os.getpid(),
+            "timestamp": time.time() if at is None else at,
+            "utcoffset": time.timezone // 3600,
+            "clock": self._app.clock.forward(),
+            **fields,
+        }
+
+    def _publish(self, events: Iterable[dict[str, Any]]) -> None:
+        batch = list(events)
+        if not batch:
+            return
+        try:
+            with self._app.producer_pool.acquire(block=True, timeout=1) as producer:
+                exchange = get_exchange(producer.connection, name=self._app.conf.event_exchange)
+                producer.publish(
+                    msgspec.json.encode(batch),
+                    exchange=exchange,
+                    routing_key="task.multi",
+                    declare=[exchange],
+                    content_type="application/json",
+                    content_encoding="utf-8",
+                    headers={"hostname": self._hostname},
+                    retry=False,
+                    delivery_mode=1,
+                )
+        except (KombuError, RedisError, OSError) as error:
+            log.debug("job events lost", reason=str(error), events=len(batch))
