@@ -78,7 +78,7 @@ def test_held_deletes_are_approved_under_the_approvers_name(operator: Visitor, r
     (approved,) = PendingDeletes(redis).every()
     assert (approved.approved_by, approved.approved_ms > 0) == ("operator", True)
     gone = operator.post("/syncs/bb22/approve", **Forms(operator.get("/").text).found["/sign-out"])
-    assert (gone.status_code, "not held" in gone.text) == (409, True)
+    assert (gone.status_code, "no deletes wait" in gone.text) == (409, True)
 
 
 def test_an_item_of_the_quarantine_is_corrected_and_accepted(
