@@ -56,7 +56,7 @@ docs: $(READY) ## Make the pages that come from the code
 	$(BIN)/python -m producers.http.openapi > docs/openapi.json
 	$(BIN)/python -m tools.reference
 	$(BIN)/python -m tools.figures
-	$(BIN)/python -m tools.drawings
+	$(BIN)/python -m tools.diagrams
 	$(BIN)/python -m tools.account
 
 docs-demo: $(READY) ## Run the demo and paste what it prints into the README

@@ -1,108 +1,110 @@
-"""Draws the diagrams of the documentation; `tools.drawings` says what they show."""
+"""The diagrams of the documentation, as Mermaid: `python -m tools.diagrams` writes them into the pages that show them.
+
+GitHub and GitLab draw them in place; the site does so with tools/mermaid.py. The floors come from the tables that
+tests/unit/test_imports.py holds the code against.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from html import escape
+import re
 from pathlib import Path
 
-from msgspec import Struct
+from tests.unit.test_imports import FLOORS
 
-IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 
-#: Units of the drawing: the height of a line of text, and the room around a drawing.
-LINE, ROOM = 17, 16
+#: Where a page shows a diagram.
+PLACE = re.compile(r"<!-- diagram (?P<name>[a-z-]+) -->\n.*?<!-- end of diagram -->", re.DOTALL)
 
-#: Colours by light and dark, so that a drawing is readable in a page of either kind: on a ground of its own, with
-#: nothing loaded from elsewhere.
-STYLE = """
-svg { --ground: #ffffff; --ink: #1c2333; --dim: #566073; --line: #7b8798; --box: #f2f5f9;
-  --ours: #e3edff; --ours-line: #3f6fd1; --kept: #fff1d6; --kept-line: #b8790a; --bad: #fde5e4; --bad-line: #c0392b;
-  --good: #e2f5e8; --good-line: #2b8a4b; }
-@media (prefers-color-scheme: dark) {
-  svg { --ground: #161b22; --ink: #e6eaf0; --dim: #a3adbd; --line: #7f8b9d; --box: #232a34;
-    --ours: #1d2d4b; --ours-line: #6f9cf0; --kept: #3b2d10; --kept-line: #e0a53a; --bad: #44201f; --bad-line: #ef8177;
-    --good: #17341f; --good-line: #5cc27f; }
-}
-.ground { fill: var(--ground); }
-.box { fill: var(--box); stroke: var(--line); stroke-width: 1.4; }
-.ours { fill: var(--ours); stroke: var(--ours-line); } .kept { fill: var(--kept); stroke: var(--kept-line); }
-.bad { fill: var(--bad); stroke: var(--bad-line); } .good { fill: var(--good); stroke: var(--good-line); }
-.way { fill: none; stroke: var(--line); stroke-width: 1.6; } .tip { fill: var(--line); }
-.broken { stroke-dasharray: 5 4; }
-text { fill: var(--ink); font: 14px system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }
-.title { font-weight: 600; } .small { fill: var(--dim); font-size: 12.5px; }
-"""
+#: Our own parts, what is kept, and where something ends well or badly; readable on a light and on a dark ground.
+COLOURS = """\
+  classDef ours fill:#e3edff,stroke:#3f6fd1,color:#1c2333
+  classDef kept fill:#fff1d6,stroke:#b8790a,color:#1c2333
+  classDef good fill:#e2f5e8,stroke:#2b8a4b,color:#1c2333
+  classDef bad fill:#fde5e4,stroke:#c0392b,color:#1c2333"""
+
+DATA_FLOW = f"""\
+flowchart LR
+  scripts["Detections<br>scripts, cron"] --> builder["tq-conn-events-builder"]:::ours
+  soar["NiFi, SOAR<br>HTTP"] --> shim["tq-http-shim<br>and the status page"]:::ours
+  nifi["NiFi<br>Redis"] --> bridge["tq-redis-bridge"]:::ours
+  analyst["Analyst<br>in LogRhythm"] --> stubs["Smart Response<br>tq-lookup, tq-add-ioc, …"]:::ours
+  clock["Clock<br>beat, cron"] --> starter["tq-conn-logrhythm<br>list sync"]:::ours
+  ledger[("Ledger in Redis<br>every job: state, result, history")]:::kept
+  builder & shim & bridge & stubs & starter -- accept --> ledger
+  builder & stubs -. "while Redis is away" .-> spool[("Spool on disk<br>sent later")]:::kept
+  ledger -- wake-up --> wakeups[("Wake-ups in Redis<br>Celery's queues")]:::kept
+  wakeups -- wakes --> events["Worker<br>events"]:::ours & enrichment["Worker<br>enrichment"]:::ours
+  wakeups -- wakes --> sync["Worker<br>sync"]:::ours & upkeep["Worker<br>upkeep"]:::ours
+  events & enrichment & sync -- "claim, settle" --> ledger
+  upkeep -- "wakes what is due" --> wakeups
+  events & enrichment & sync --> threatq["ThreatQ"]
+  sync --> logrhythm["LogRhythm<br>lists"]
+  operator["Operators<br>tqctl, status page, Flower, Prometheus"]:::ours -- "replay, approve, pause" --> ledger
+{COLOURS}"""
+
+JOB_LIFE = """\
+stateDiagram-v2
+  [*] --> accepted: a producer hands it over
+  accepted --> running: claimed with a lease
+  running --> done: settled
+  running --> waiting: ThreatQ or LogRhythm away, or a setting wrong
+  waiting --> accepted: due again, without a limit
+  running --> dead: ThreatQ refuses this one, or three workers were lost
+  dead --> accepted: replayed by an operator
+  done --> [*]: forgotten after keep_done_days
+  note right of running: if its lease runs out, another worker claims it"""
+
+SYNC_RUN = f"""\
+flowchart LR
+  threatq["ThreatQ<br>data collection"] --> gather["gather<br>page by page"]:::ours
+  logrhythm["LogRhythm<br>the list as it is"] --> scan["scan<br>in blocks"]:::ours
+  gather -- wanted --> diff["diff<br>on disk"]:::ours
+  scan -- there --> diff
+  manifest[("Manifest in Redis<br>what is ours")]:::kept -- "only what we put there may go" --> diff
+  diff -- plan --> guard["guard<br>of deletes"]:::ours
+  guard -- "adds, few deletes" --> write["write to LogRhythm<br>1,000 entries a call"]:::ours
+  guard -- "a mass delete" --> pending["pending<br>until approved"]:::kept
+  guard -- "source in doubt" --> nothing["nothing deleted<br>and nothing to approve"]:::bad
+  pending -. approve .-> write
+  guard -.-> dry["--dry-run<br>shows the plan"]:::good
+{COLOURS}"""
 
 
-class Box(Struct, frozen=True):
-    """A box with a title and small lines below it; `kind`: "", ours, kept, bad or good."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-    title: str
-    lines: tuple[str, ...] = ()
-    kind: str = ""
+def floors() -> str:
+    """Return the floors of imports, the highest first; each imports what lies below it."""
+    numbered = [(number, rooms.split()) for number, rooms in enumerate(FLOORS, 1)]
+    boxes = [f'  f{number}["{"<br>".join(_lines(rooms))}"]' for number, rooms in reversed(numbered)]
+    ways = [f"  f{number} --> f{number - 1}" for number, _ in reversed(numbered[1:])]
+    return "\n".join(["flowchart TB", *boxes, *ways])
 
 
-class Way(Struct, frozen=True):
-    """An arrow along `points`; its words stand at `at`, in the middle of `at` unless `anchor` says otherwise."""
-
-    points: tuple[tuple[int, int], ...]
-    words: tuple[str, ...] = ()
-    at: tuple[int, int] = (0, 0)
-    anchor: str = "middle"
-    broken: bool = False
+def _lines(rooms: list[str]) -> list[str]:
+    """Return the rooms of a floor, three a line."""
+    return [" · ".join(rooms[start : start + 3]) for start in range(0, len(rooms), 3)]
 
 
-class Drawing(Struct, frozen=True):
-    """A drawing, and what it says to whoever cannot see it."""
-
-    width: int
-    height: int
-    says: str
-    boxes: tuple[Box, ...]
-    ways: tuple[Way, ...]
+DIAGRAMS = {"data-flow": DATA_FLOW, "job-life": JOB_LIFE, "sync-run": SYNC_RUN, "floors": floors()}
 
 
-def svg(drawing: Drawing) -> str:
-    """Return the drawing as a file of its own."""
-    width, height = drawing.width + 2 * ROOM, drawing.height + 2 * ROOM
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{-ROOM} {-ROOM} {width} {height}"'
-            f' width="{width}" height="{height}" role="img" aria-label="{escape(drawing.says)}">',
-            f"<style>{STYLE}</style>",
-            '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8"'
-            ' orient="auto-start-reverse"><path class="tip" d="M0,1 L10,5 L0,9 z"/></marker></defs>',
-            f'<rect class="ground" x="{-ROOM}" y="{-ROOM}" width="{width}" height="{height}" rx="10"/>',
-            *(part for way in drawing.ways for part in _way(way)),
-            *(part for box in drawing.boxes for part in _box(box)),
-            "</svg>\n",
-        ]
+def main() -> None:
+    """Write every diagram into the pages that show it."""
+    for page in sorted(DOCS.rglob("*.md")):
+        page.write_text(pasted(page.read_text()))
+
+
+def pasted(page: str) -> str:
+    """Return a page with each diagram that it shows as it is now; raises KeyError for one that is not there."""
+    return PLACE.sub(_block, page)
+
+
+def _block(found: re.Match[str]) -> str:
+    return (
+        f"<!-- diagram {found['name']} -->\n"
+        f"```mermaid\n{DIAGRAMS[found['name']]}\n```\n"
+        "<!-- end of diagram -->"
     )
 
 
-def _box(box: Box) -> Iterator[str]:
-    place = f'x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="7"'
-    yield f'<rect class="box {box.kind}" {place}/>'
-    middle = box.x + box.width // 2
-    top = box.y + box.height // 2 - LINE * len(box.lines) // 2 + 5
-    yield f'<text class="title" x="{middle}" y="{top}" text-anchor="middle">{escape(box.title)}</text>'
-    yield from _texts(box.lines, (middle, top + LINE), "middle")
-
-
-def _way(way: Way) -> Iterator[str]:
-    points = " ".join(f"{x},{y}" for x, y in way.points)
-    dashes = " broken" if way.broken else ""
-    if points:
-        yield f'<polyline class="way{dashes}" points="{points}" marker-end="url(#tip)"/>'
-    yield from _texts(way.words, way.at, way.anchor)
-
-
-def _texts(lines: tuple[str, ...], at: tuple[int, int], anchor: str) -> Iterator[str]:
-    for number, line in enumerate(lines):
-        place = f'x="{at[0]}" y="{at[1] + number * LINE}" text-anchor="{anchor}"'
-        yield f'<text class="small" {place}>{escape(line)}</text>'
+if __name__ == "__main__":
+    main()

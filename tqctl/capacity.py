@@ -10,8 +10,7 @@ from msgspec import Struct, to_builtins
 
 from producers.enqueue import spool_of
 from producers.spool import MOST_BYTES
-from producers.cli.tables import Grid, Shown
-from workers.core.text import size
+from tqctl.output import Grid, Shown, size
 from tqctl.shell import Shell
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.status import memory, overview

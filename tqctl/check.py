@@ -18,7 +18,7 @@ from tqctl.checks.logrhythm import check_logrhythm
 from tqctl.checks.redis import check_redis
 from tqctl.checks.threatq import check_threatq
 from tqctl.checks.workers import check_workers
-from producers.cli.tables import Grid, Shown
+from tqctl.output import Grid, Shown
 from tqctl.shell import Shell
 from workers.core.errors import ConfigError, TqError
 

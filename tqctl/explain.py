@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import to_builtins
 
-from workers.core.text import moment
+from tqctl.output import moment
 from tqctl.shell import Shell, sync_settings
 from workers.listsync.plan.settings import collections_of
 from workers.listsync.run.explain import Explainer, Explanation, Place

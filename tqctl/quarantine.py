@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from producers.enqueue import release
-from producers.cli.tables import Grid, Shown
-from tqctl.job_text import short
-from workers.core.text import moment
+from tqctl.output import Grid, Shown, moment, short
 from tqctl.shell import Shell
 from workers.ledger.quarantine import Quarantine, QuarantinedItem
 from workers.payload.intake import from_settings

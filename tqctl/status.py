@@ -8,8 +8,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from producers.cli.tables import Grid, Shown
-from workers.core.text import age, moment
+from tqctl.output import Grid, Shown, age, moment
 from tqctl.queues import queues_by_worker
 from tqctl.shell import Shell
 from workers.core.jobs import QUEUES

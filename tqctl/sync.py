@@ -10,8 +10,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from producers.logrhythm import main as sync_now
-from producers.cli.tables import Grid
-from workers.core.text import age, moment
+from tqctl.output import Grid, age, moment
 from tqctl.shell import Shell, above_zero, operator, options_of_all
 from workers.core.jobs import Job
 from workers.core.results import RunResult

@@ -9,7 +9,7 @@ from functools import partial
 from msgspec import structs
 
 from tqctl.checks.line import CheckLine, failed, failed_with, ok, tried, warning
-from workers.core.text import age
+from tqctl.output import age
 from tqctl.shell import lists_of, with_pages, with_short_timeouts
 from workers.core.errors import TqError
 from workers.listsync.plan.settings import collections_of

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tqctl.checks.line import CheckLine, failed, ok, warning
-from workers.core.text import size
+from tqctl.output import size
 from workers.core.redis_tls import unverified
 from workers.core.urls import is_loopback, tls_options
 from workers.ledger import keys

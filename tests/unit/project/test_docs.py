@@ -10,8 +10,8 @@ from typing import get_args
 
 import pytest
 
-from tools import account, drawings, figures, outputs, reference
-from tools.diagrams import svg
+from tests.unit.test_imports import FLOORS
+from tools import account, diagrams, figures, outputs, reference
 from tqctl.main import parser_of
 from workers.ledger.records import State
 
@@ -122,14 +122,27 @@ def test_no_page_names_a_command_or_a_target_that_is_not_there(page: Path) -> No
     assert {name for name in targets if f"\n{name}:" not in makefile} == set()
 
 
-@pytest.mark.parametrize("name", drawings.DRAWINGS)
-def test_a_diagram_is_what_its_drawing_says(name: str) -> None:
-    assert (ROOT / "docs/images" / f"{name}.svg").read_text() == svg(drawings.DRAWINGS[name]), "run make docs"
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_a_page_shows_its_diagrams_as_they_are(page: Path) -> None:
+    text = page.read_text()
+    assert diagrams.pasted(text) == text, "run make docs"
+
+
+def test_every_diagram_is_shown_on_a_page() -> None:
+    text = "".join(page.read_text() for page in PAGES)
+    assert [name for name in diagrams.DIAGRAMS if f"<!-- diagram {name} -->" not in text] == []
 
 
 def test_the_diagram_of_a_jobs_life_has_every_state() -> None:
-    drawn = {box.title for box in drawings.JOB_LIFE.boxes}
-    assert set(get_args(State)) <= drawn
+    assert set(get_args(State)) <= set(re.findall(r"\w+", diagrams.JOB_LIFE))
+
+
+def test_the_diagram_of_the_floors_has_every_room_below_those_that_import_it() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    floors = re.findall(r'^  f(\d+)\["(.+)"\]$', text, flags=re.MULTILINE)
+    drawn = [re.split(r" · |<br>", rooms) for _, rooms in floors]
+    assert drawn == [rooms.split() for rooms in reversed(FLOORS)]
+    assert [int(number) for number, _ in floors] == list(range(len(FLOORS), 0, -1))
 
 
 def test_every_picture_is_shown_on_a_page() -> None:

@@ -1,4 +1,4 @@
-"""What commands print: the same texts in tables on a terminal and in columns elsewhere, and nothing that steers it."""
+"""What `tqctl` prints: the same texts in tables on a terminal and in columns elsewhere, and nothing that steers it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from producers.cli.tables import Grid, show_all
+from tqctl.output import Grid, show_all
 
 NASTY = "\x1b[2Jgone\u202e"
 SHOWN = "\\x1b[2Jgone\\u202e"
@@ -25,5 +25,5 @@ def test_texts_from_outside_cannot_steer_the_terminal(
 
 
 def test_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    show_all([Grid("Pending", ("List",), [], "nothing is pending")])
-    assert capsys.readouterr().out == "Pending: nothing is pending\n"
+    show_all([Grid("Held", ("List",), [], "nothing is held")])
+    assert capsys.readouterr().out == "Held: nothing is held\n"
