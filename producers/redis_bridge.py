@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 from redis import Redis
 
-from producers.bridge.forwarder import HandOver, Stopped
+from producers.bridge.forwarder import Forwarder, Stopped
 from producers.bridge.presence import Presence
 from producers.bridge.sources import (
     LOSSY,
@@ -25,7 +25,7 @@ from producers.bridge.sources import (
     ListSource,
     MessageSource,
     StreamSource,
-    drain,
+    forward,
 )
 from producers.cli.console import DONE, guarded, note, write_ready
 from workers.core.errors import InputError
@@ -72,55 +72,55 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def serve(settings: Settings, stopping: threading.Event, ready_file: Path | None = None) -> None:
-    """Drain every source in a thread of its own until stopped, or until one of them fails.
+    """Forward every source in a thread of its own until stopped, or until one of them fails.
 
     Raises ServiceAway("redis") when it could not give back what it had taken: another bridge takes that over then.
     """
     ingest = connect(settings.ingest_redis_url or settings.redis_url)
     bridge_id = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
-    hand_over = _hand_over(settings, stopping)
+    forwarder = _forwarder(settings, stopping)
     presence = Presence(ingest, bridge_id, takeover_s=settings.ingest_takeover_s)
     sources = _sources(ingest, bridge_id, settings)
     with ThreadPoolExecutor(len(sources), thread_name_prefix="source") as pool:
         try:
-            hand_over.until_done(presence.beat)
-            running = [pool.submit(drain, source, hand_over, stopping) for source in sources]
-            note(f"tq-redis-bridge {bridge_id} drains {', '.join(source.name for source in sources)}")
+            forwarder.until_done(presence.beat)
+            running = [pool.submit(forward, source, forwarder, stopping) for source in sources]
+            note(f"tq-redis-bridge {bridge_id} reads {', '.join(source.name for source in sources)}")
             if ready_file:
                 write_ready(ready_file, {"id": bridge_id, **KEYS})
-            _watch(running, hand_over, presence, settings.ingest_takeover_s / 4)
+            _watch(running, forwarder, presence, settings.ingest_takeover_s / 4)
         except Stopped:
             return
         finally:
             stopping.set()
-    # A bridge that leaves is taken over by nobody, so it must have nothing any more.
+    # No other bridge takes over from one that leaves, so it must have nothing any more.
     for source in running:
         source.result()
     presence.leave()
 
 
-def _watch(running: Sequence[Future[None]], hand_over: HandOver, presence: Presence, every_s: float) -> None:
+def _watch(running: Sequence[Future[None]], forwarder: Forwarder, presence: Presence, every_s: float) -> None:
     """Give signs of life until the sources have ended; raises what one of them failed with."""
-    while not hand_over.stopping.is_set():
+    while not forwarder.stopping.is_set():
         ended, _ = wait(running, timeout=every_s, return_when=FIRST_EXCEPTION)
         for future in ended:
             future.result()
-        hand_over.until_done(presence.beat)
+        forwarder.until_done(presence.beat)
 
 
-def _hand_over(settings: Settings, stopping: threading.Event) -> HandOver:
+def _forwarder(settings: Settings, stopping: threading.Event) -> Forwarder:
     redis = connect(settings.redis_url)
     quarantine = Quarantine(redis, most=settings.max_quarantined)
-    return HandOver(from_settings(settings, "redis"), open_ledger(redis, settings), quarantine, stopping)
+    return Forwarder(from_settings(settings, "redis"), open_ledger(redis, settings), quarantine, stopping)
 
 
 def _sources(ingest: Redis, bridge_id: str, settings: Settings) -> list[MessageSource]:
-    found: list[MessageSource] = [ListSource(ingest, name, bridge_id) for name in OLDEST]
-    found.append(StreamSource(ingest, bridge_id, takeover_s=settings.ingest_takeover_s))
+    sources: list[MessageSource] = [ListSource(ingest, name, bridge_id) for name in OLDEST]
+    sources.append(StreamSource(ingest, bridge_id, takeover_s=settings.ingest_takeover_s))
     if settings.ingest_channel:
         log.warning("listening to a channel", key=keys.INGEST_CHANNEL, hazard=LOSSY)
-        found.append(ChannelSource(ingest))
-    return found
+        sources.append(ChannelSource(ingest))
+    return sources
 
 
 def _show_keys(*, as_json: bool) -> None:
@@ -140,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         "--show-keys", action="store_true", help="print where payloads are pushed to, and end"
     )
     parser.add_argument("--json", action="store_true", help="with --show-keys, print them as JSON")
-    parser.add_argument("--ready-file", type=Path, help="write the keys here as JSON once they are drained")
+    parser.add_argument("--ready-file", type=Path, help="write the keys here as JSON once it reads them")
     parser.add_argument(
         "-ll", "--loglocation", default=logs.CONSOLE, help="folder for the log (default: console)"
     )

@@ -28,7 +28,7 @@ class Stopped(Exception):
     """The bridge was told to stop while something still had to wait."""
 
 
-class HandOver:
+class Forwarder:
     """Puts messages into the ledger; while it is full or away, nothing more is taken from any source."""
 
     def __init__(
@@ -44,8 +44,8 @@ class HandOver:
 
         Raises Stopped when the bridge is stopped before that.
         """
-        found = [one for message in messages for one in self._read(message)]
-        self.until_done(lambda: self._put(found, source))
+        read = [item for message in messages for item in self._read(message)]
+        self.until_done(lambda: self._put(read, source))
 
     def until_done(self, act: Callable[[], None]) -> None:
         """Do `act`, again and again while Redis is away or full; raises Stopped."""
@@ -57,12 +57,15 @@ class HandOver:
 
     def _read(self, message: bytes) -> list[Job | RejectedPayload]:
         """Read a message; one that holds nothing but faults is refused whole, with the bytes that came."""
-        found = self.intake.jobs(message)
-        refused = refused_only(found)
-        return [replace(refused[0], raw=message)] if len(refused) == len(found) else found
+        read = self.intake.jobs(message)
+        refused = refused_only(read)
+        return [replace(refused[0], raw=message)] if len(refused) == len(read) else read
 
-    def _put(self, found: Sequence[Job | RejectedPayload], source: str) -> None:
-        jobs, unreadable = accepted_only(found), [_unreadable(one, source) for one in refused_only(found)]
+    def _put(self, read: Sequence[Job | RejectedPayload], source: str) -> None:
+        jobs, unreadable = (
+            accepted_only(read),
+            [_unreadable(refused, source) for refused in refused_only(read)],
+        )
         for start in range(0, len(jobs), JOBS_A_CALL):
             part = jobs[start : start + JOBS_A_CALL]
             answers = self.ledger.accept(part)

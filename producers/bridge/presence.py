@@ -40,7 +40,7 @@ class Presence:
 
     def _silent(self) -> list[str]:
         ids = [found.decode() for found in cast("set[bytes]", self.redis.smembers(keys.INGEST_BRIDGES))]
-        return [one for one in ids if not self.redis.exists(keys.ingest_alive(one))]
+        return [bridge_id for bridge_id in ids if not self.redis.exists(keys.ingest_alive(bridge_id))]
 
     def _take_over(self, bridge_id: str) -> None:
         count = sum(give_back(self.redis, name, keys.ingest_taken(name, bridge_id)) for name in OLDEST)

@@ -1,10 +1,9 @@
-"""What every source of the bridge has: a name, messages by the batch, and a way to say that they are done.
+"""What messages come from: lists, the stream and the pub/sub channel of Redis.
 
-The pub/sub channel: what is published while no bridge listens, or faster than it listens, is lost.
-
-Lists, pushed at either end: each message goes to a list of our own in one step, and is dropped when done.
-
-The stream, our preferred form: Redis itself remembers who has taken what.
+Each source has a name, messages by the batch, and a way to say that they are done. A list is pushed at either end:
+each message moves to a list of the bridge's own in one step, and is dropped when done. The stream is the preferred
+form: Redis itself remembers which bridge has taken what. The channel loses what is published while no bridge listens,
+or faster than it listens.
 """
 
 from __future__ import annotations
@@ -19,15 +18,31 @@ import structlog
 from msgspec import Struct
 from redis import Redis
 
-from producers.bridge.forwarder import HandOver, Stopped
+from producers.bridge.forwarder import Forwarder, Stopped
 from workers.ledger import keys
 from workers.ledger.connection import answering
+
+log = structlog.get_logger("tq.bridge")
 
 #: Messages that are taken at a time under load.
 MOST_MESSAGES = 200
 
 #: Seconds that a source may let us wait for its first message, so that a stop is heard soon.
 BLOCK_S = 1
+
+#: Said wherever the channel is in use.
+LOSSY = "a channel loses what no bridge hears; use RPUSH, LPUSH or the stream instead"
+
+#: Bytes of messages that are taken at a time; the rest stays where it is.
+_MOST_BYTES = 8_388_608
+
+End = Literal["LEFT", "RIGHT"]
+
+#: The lists, and the end at which each has its oldest message.
+OLDEST: dict[str, End] = {keys.INGEST_RPUSH: "LEFT", keys.INGEST_LPUSH: "RIGHT"}
+
+#: The field of an entry that holds the raw payload.
+FIELD = b"payload"
 
 
 class Taken(Struct, frozen=True):
@@ -52,28 +67,22 @@ class MessageSource(Protocol):
         """Give back what was taken and is not done."""
 
 
-def drain(source: MessageSource, hand_over: HandOver, stopping: threading.Event) -> None:
-    """Hand over what `source` holds until the bridge is stopped; take no more while the ledger takes none."""
+def forward(source: MessageSource, forwarder: Forwarder, stopping: threading.Event) -> None:
+    """Forward what `source` holds until the bridge is stopped; take no more while the ledger takes none."""
     try:
         while not stopping.is_set():
-            hand_over.until_done(lambda: _step(source, hand_over))
+            forwarder.until_done(lambda: _step(source, forwarder))
     except Stopped:
         pass
     source.close()
 
 
-def _step(source: MessageSource, hand_over: HandOver) -> None:
+def _step(source: MessageSource, forwarder: Forwarder) -> None:
     taken = source.take()
     if taken.messages:
-        hand_over(taken.messages, source=source.name)
+        forwarder(taken.messages, source=source.name)
     if taken.messages or taken.ids:
         source.done(taken)
-
-
-log = structlog.get_logger("tq.bridge")
-
-#: Said wherever the channel is in use.
-LOSSY = "a channel loses what nobody hears; use RPUSH, LPUSH or the stream instead"
 
 
 class ChannelSource:
@@ -112,15 +121,6 @@ class ChannelSource:
             self.subscription.close()
 
 
-#: Bytes of messages that are taken at a time; the rest stays where it is.
-_MOST_BYTES = 8_388_608
-
-End = Literal["LEFT", "RIGHT"]
-
-#: The lists, and the end at which each has its oldest message.
-OLDEST: dict[str, End] = {keys.INGEST_RPUSH: "LEFT", keys.INGEST_LPUSH: "RIGHT"}
-
-
 class ListSource:
     """One list. What lies in its list of taken messages was not done: it comes again, from here or elsewhere."""
 
@@ -149,22 +149,22 @@ class ListSource:
             give_back(self.redis, self.name, self.taken)
 
     def _wait(self) -> bytes | None:
-        found = self.redis.blmove(self.name, self.taken, BLOCK_S, OLDEST[self.name], "RIGHT")
-        return cast("bytes | None", found)
+        first = self.redis.blmove(self.name, self.taken, BLOCK_S, OLDEST[self.name], "RIGHT")
+        return cast("bytes | None", first)
 
     def _more(self, size: int) -> list[bytes]:
         """Take further messages, in steps, so that large ones do not fill our memory."""
-        found: list[bytes] = []
-        while len(found) + 1 < MOST_MESSAGES and size < _MOST_BYTES:
+        more: list[bytes] = []
+        while len(more) + 1 < MOST_MESSAGES and size < _MOST_BYTES:
             pipe = self.redis.pipeline(transaction=False)
-            for _ in range(min(50, MOST_MESSAGES - 1 - len(found))):
+            for _ in range(min(50, MOST_MESSAGES - 1 - len(more))):
                 pipe.lmove(self.name, self.taken, OLDEST[self.name], "RIGHT")
             step = [message for message in pipe.execute() if message is not None]
             if not step:
                 break
-            found += step
+            more += step
             size += sum(map(len, step))
-        return found
+        return more
 
 
 def give_back(redis: Redis, name: str, taken: str) -> int:
@@ -173,10 +173,6 @@ def give_back(redis: Redis, name: str, taken: str) -> int:
     while redis.lmove(taken, name, "RIGHT", OLDEST[name]) is not None:
         count += 1
     return count
-
-
-#: The field of an entry that holds the raw payload.
-FIELD = b"payload"
 
 
 class StreamSource:

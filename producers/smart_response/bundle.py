@@ -1,14 +1,9 @@
-"""actions.xml: which commands LogRhythm runs and which alarm fields it fills in.
+"""The SmartResponse plugin: LogRhythm's description of the six actions, packed as its console imports it.
 
-Made from the table of the commands themselves, so that the two cannot differ.
-
-Write the SmartResponse plugin for LogRhythm: a file to import, and beside it the folder to create it from.
-
-The `.lpi` file: a gzip around a ustar archive, laid out as LogRhythm's own console writes it.
-
-Eight published files (2019 to 2026) are all alike: no manifest, no checksum, no signature. Same input, same bytes.
-
-The SmartResponse plugin: LogRhythm's description of the six actions, packed as its console imports it.
+`actions.xml` says which commands LogRhythm runs and which alarm fields it fills in; it is made from the table of the
+commands themselves, so that the two cannot differ. The `.lpi` file is a gzip around a ustar archive, laid out as
+LogRhythm's own console writes it: eight published files (2019 to 2026) are all alike, without manifest, checksum or
+signature. Same input, same bytes.
 """
 
 from __future__ import annotations
@@ -38,6 +33,27 @@ _NAMESPACE = "RemediationVersion1.xsd"
 
 #: Alarm fields that fill the words of a command.
 _FILLED_WITH = {"alarm_id": "AlarmId", "alarm_name": "AlarmRuleName", "alarm_date": "AlarmDate"}
+
+#: The name inside the gzip header; the console writes a date here, and a fixed one keeps the bytes the same.
+_INNER_NAME = f"ARPlugin_{GUID}_20260101.tar"
+
+#: 1 January 2026, for the same reason.
+_MODIFIED = 1_767_225_600
+
+#: What the console's own files carry as the operating system that wrote them (NTFS).
+_SYSTEM = 11
+
+_BOM = b"\xef\xbb\xbf"
+
+_README = """\
+ThreatQ SmartResponse plugin for LogRhythm, version {version}
+
+The six actions run these commands on the Platform Manager: {scripts_dir}
+Another Python folder needs another plugin: tqctl srp-bundle --scripts-dir <folder> --out ThreatQ.lpi
+
+Import: Deployment Manager > Tools > Administration > SmartResponse Plugin Manager > Actions > Import.
+Or create it from the folder that holds this file and actions.xml.
+"""
 
 
 class Parameter(Struct, frozen=True):
@@ -120,17 +136,6 @@ def _tag(name: str) -> str:
     return f"{{{_NAMESPACE}}}{name}"
 
 
-_README = """\
-ThreatQ SmartResponse plugin for LogRhythm, version {version}
-
-The six actions run these commands on the Platform Manager: {scripts_dir}
-Another Python folder needs another plugin: tqctl srp-bundle --scripts-dir <folder> --out ThreatQ.lpi
-
-Import: Deployment Manager > Tools > Administration > SmartResponse Plugin Manager > Actions > Import.
-Or create it from the folder that holds this file and actions.xml.
-"""
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `tqctl srp-bundle`."""
     parser.set_defaults(run=run)
@@ -178,18 +183,6 @@ def source(target: ScriptsFolder) -> dict[str, bytes]:
     readme = _README.format(version=target.version, scripts_dir=target.scripts_dir)
     # Notepad on an older Windows server wants these line ends.
     return {"actions.xml": actions_xml(target), "README.txt": readme.replace("\n", "\r\n").encode()}
-
-
-#: The name inside the gzip header; the console writes a date here, and a fixed one keeps the bytes the same.
-_INNER_NAME = f"ARPlugin_{GUID}_20260101.tar"
-
-#: 1 January 2026, for the same reason.
-_MODIFIED = 1_767_225_600
-
-#: What the console's own files carry as the operating system that wrote them (NTFS).
-_SYSTEM = 11
-
-_BOM = b"\xef\xbb\xbf"
 
 
 def package(files: dict[str, bytes]) -> bytes:

@@ -86,16 +86,16 @@ def _put_together(words: Sequence[str]) -> Sequence[str]:
     """Return id, name and date, where name and date may have arrived without their quotes."""
     if len(words) <= len(_ALARM):
         return words
-    at = -2 if ":" in words[-1] and words[-2][:1].isdecimal() else -1
-    return words[0], " ".join(words[1:at]), " ".join(words[at:])
+    date_from = -2 if ":" in words[-1] and words[-2][:1].isdecimal() else -1
+    return words[0], " ".join(words[1:date_from]), " ".join(words[date_from:])
 
 
 def _named(expected: Sequence[Word], words: Sequence[str]) -> dict[str, Any]:
-    found = dict(zip((word.key for word in expected), (word.strip() for word in words), strict=False))
+    values = dict(zip((word.key for word in expected), (word.strip() for word in words), strict=False))
     for word in expected:
-        if not found.get(word.key):
+        if not values.get(word.key):
             raise InputError("is missing", field=word.label)
-    return found
+    return values
 
 
 def _of_indicator(name: str, kind: str, command: str, summary: str, build: Build, *more: Switch) -> Action:

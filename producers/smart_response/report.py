@@ -1,7 +1,4 @@
-"""What the analyst reads in LogRhythm's result window: short lines, one below the other, plain text.
-
-One line in the log for each action, written after the analyst has the answer.
-"""
+"""What is told of an action: plain text for LogRhythm's result window, then one line in the log."""
 
 from __future__ import annotations
 
@@ -26,6 +23,12 @@ WIDTH = 14
 
 #: Rows of one kind that are shown; the window cuts long texts without a word.
 MOST_ROWS = 25
+
+#: What the guide's verbosity levels let through.
+PROBLEMS, ACTIONS, DETAILS = 1, 2, 3
+
+#: Bytes after which a log file is set aside as `.1`.
+FILE_BYTES = 10_000_000
 
 
 def done(name: str, job_id: str, note: Note) -> str:
@@ -122,13 +125,6 @@ def _page(head: str, rows: Iterable[Row]) -> str:
 def _lines(text: str, *, indent: str = "") -> str:
     """Return the lines of `text`, which may come from anywhere, with nothing in them that a terminal would obey."""
     return f"\n{indent}".join(map(printable, text.splitlines()))
-
-
-#: What the guide's verbosity levels let through.
-PROBLEMS, ACTIONS, DETAILS = 1, 2, 3
-
-#: Bytes after which a log file is set aside as `.1`.
-FILE_BYTES = 10_000_000
 
 
 class RunLog:

@@ -33,10 +33,10 @@ class Switch:
     def __init__(self, key: str, *names: str, label: str = "", help: str, greedy: bool = False) -> None:
         self.key, self.names, self.label, self.help, self.greedy = key, names, label, help, greedy
 
-    def attached(self, piece: str) -> str | None:
-        """Return the value that stands in one piece with the switch, or None: `-v3`, `--wait=5`, `-SIP 1.2.3.4`."""
+    def attached(self, word: str) -> str | None:
+        """Return the value that stands in one word with the switch, or None: `-v3`, `--wait=5`, `-SIP 1.2.3.4`."""
         for name in self.names:
-            head, rest = piece[: len(name)], piece[len(name) :]
+            head, rest = word[: len(name)], word[len(name) :]
             if head == name and rest[:1] in (" ", "="):
                 return rest[1:].strip()
             if head == name == "-v" and rest.isdecimal():
@@ -89,19 +89,19 @@ class Syntax:
         open_switch: Switch | None = None
         tokens = list(argv)
         while tokens:
-            piece = tokens.pop(0)
-            if piece == "--":
+            word = tokens.pop(0)
+            if word == "--":
                 return words + tokens, values
-            switch, value = self._match(piece, is_complete=len(words) >= len(self.words))
+            switch, value = self._match(word, is_complete=len(words) >= len(self.words))
             if switch is None:
                 if len(words) < len(self.words):
-                    words.append(piece)
+                    words.append(word)
                 elif open_switch:
-                    values[open_switch.key] += f" {piece}"
-                elif (piece[:1] == "-" and piece[1:2].isalpha()) or piece[:2] == "--":
-                    values["unknown"] = piece
+                    values[open_switch.key] += f" {word}"
+                elif (word[:1] == "-" and word[1:2].isalpha()) or word[:2] == "--":
+                    values["unknown"] = word
                 else:
-                    words.append(piece)
+                    words.append(word)
                 continue
             if value is None and switch.label:
                 value = tokens.pop(0) if tokens and not self._is_switch(tokens[0]) else ""
@@ -109,18 +109,18 @@ class Syntax:
             open_switch = switch if switch.greedy and value else None
         return words, values
 
-    def _match(self, piece: str, *, is_complete: bool) -> tuple[Switch | None, str | None]:
+    def _match(self, word: str, *, is_complete: bool) -> tuple[Switch | None, str | None]:
         for switch in self.switches:
-            if piece.strip() in switch.names:
+            if word.strip() in switch.names:
                 return switch, None
         # A name such as "-URL blocked" is no switch as long as words are missing.
-        for switch in self.switches if is_complete or piece[:2] == "-v" or piece[:2] == "--" else ():
-            if switch.label and (value := switch.attached(piece)) is not None:
+        for switch in self.switches if is_complete or word[:2] == "-v" or word[:2] == "--" else ():
+            if switch.label and (value := switch.attached(word)) is not None:
                 return switch, value
         return None, None
 
-    def _is_switch(self, piece: str) -> bool:
-        return piece == "--" or self._match(piece, is_complete=True)[0] is not None
+    def _is_switch(self, word: str) -> bool:
+        return word == "--" or self._match(word, is_complete=True)[0] is not None
 
     def usage(self) -> str:
         """Return the one line that shows how the command is called."""
@@ -150,11 +150,11 @@ def read_pairs(text: str, *, field: str) -> list[list[str]]:
     if text[:1] == "[" and text[-1:] == "]":
         text = text[1:-1]
     pairs: list[list[str]] = []
-    for piece in text.split(","):
-        name, colon, value = piece.partition(":")
+    for part in text.split(","):
+        name, colon, value = part.partition(":")
         if pairs and (not colon or value.startswith("//")):
-            pairs[-1][1] += f",{piece}"
-        elif piece.strip():
+            pairs[-1][1] += f",{part}"
+        elif part.strip():
             pairs.append([name.strip(), value])
     pairs = [[name, value.strip()] for name, value in pairs]
     for name, value in pairs:

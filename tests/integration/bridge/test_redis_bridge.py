@@ -97,7 +97,7 @@ def test_every_way_of_pushing_ends_in_the_ledger(
         until(lambda: nothing_left(redis))
     # A bridge that stopped politely leaves nothing behind
     assert redis.keys(keys.INGEST_PREFIX + "*") == [KEYS["stream"].encode()]
-    assert "loses what nobody hears" in (tmp_path / "tq-redis-bridge.log").read_text()
+    assert "loses what no bridge hears" in (tmp_path / "tq-redis-bridge.log").read_text()
 
 
 @pytest.mark.parametrize("way", ["rpush", "lpush"])
@@ -168,7 +168,7 @@ def test_what_was_taken_and_not_done_comes_first_and_is_not_dropped_for_what_cam
     assert source.take().messages == [event(2)]
 
 
-def test_a_source_that_breaks_ends_the_bridge_so_that_somebody_sees_it(
+def test_a_source_that_breaks_ends_the_bridge_so_that_its_supervisor_sees_it(
     redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_source: ListSource) -> Taken:
@@ -305,7 +305,7 @@ def test_what_is_pushed_is_accepted_or_quarantined_though_bridges_are_killed_aga
     assert Quarantine(redis).count() == 5 * 3 * 20
 
 
-def test_the_keys_are_shown_to_whoever_sets_up_the_pushing() -> None:
+def test_the_keys_are_shown_for_setting_up_what_pushes() -> None:
     shown = subprocess.run(
         [BIN / "tq-redis-bridge", "--show-keys", "--json"], capture_output=True, check=True
     )

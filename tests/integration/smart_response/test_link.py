@@ -230,10 +230,10 @@ def test_tls_is_spoken_and_verified(tmp_path: Path, redis_server: RedisServer, r
     # Given a Redis behind TLS, with a certificate that only its owner knows
     with tls_front(tmp_path, redis_server.port) as (port, authority):
         url = f"rediss://127.0.0.1:{port}/0"
-        # Then a job is accepted from whoever was given the certificate
+        # Then a job is accepted from a client that was given the certificate
         with closing(bare(f"{url}?ssl_ca_certs={authority}")) as link:
             assert link.accept([lookup()])[0].created
-        # And nobody else sends anything there
+        # And no other client sends anything there
         with pytest.raises(ServiceAway, match=r"(?i)certificate"):
             bare(url)
 

@@ -140,7 +140,7 @@ def test_a_job_whose_key_meant_something_else_is_set_aside_not_lost(tmp_path: Pa
     assert len(list((tmp_path / "unreadable").iterdir())) == 1
 
 
-def test_what_somebody_delivers_just_now_is_left_to_them_until_they_must_have_died(tmp_path: Path) -> None:
+def test_what_a_process_delivers_just_now_is_left_to_it_until_it_must_have_died(tmp_path: Path) -> None:
     # given a claim of now and a claim of long ago
     spool, ledger = Spool(str(tmp_path)), Accepting()
     spool.keep([event(1), event(2)])

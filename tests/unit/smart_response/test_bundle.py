@@ -77,7 +77,7 @@ def test_the_file_is_laid_out_as_the_console_writes_it() -> None:
     assert data[:4] == b"\x1f\x8b\x08\x08"
     assert data[9] == 11
     assert data[10 : data.index(b"\0", 10)] == f"ARPlugin_{GUID}_20260101.tar".encode()
-    # Around a ustar archive that belongs to nobody
+    # Around a ustar archive that belongs to no user
     inner = gzip.decompress(data)
     assert inner[257:263] == b"ustar\0"
     with tarfile.open(fileobj=io.BytesIO(inner)) as archive:

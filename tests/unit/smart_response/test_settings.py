@@ -121,7 +121,7 @@ def test_the_spool_lies_where_the_events_builder_looks_for_it(tmp_path: Path, li
     assert absent.folder == ""
 
 
-def test_a_folder_without_a_file_does_not_lead_to_a_redis_that_nobody_named(tmp_path: Path) -> None:
+def test_a_folder_without_a_file_does_not_lead_to_a_redis_that_was_not_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"there is no .*tq\.yaml"):
         read_settings(str(tmp_path / "absent"), {})
 

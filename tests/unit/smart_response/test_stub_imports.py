@@ -48,7 +48,7 @@ def python(code: str) -> str:
 
 
 def test_the_stubs_start_where_no_posix_module_exists() -> None:
-    # `os` is loaded by the interpreter itself; everybody who asks for `posix` afterwards is refused.
+    # `os` is loaded by the interpreter itself; every later import of `posix` is refused.
     python(f"import sys\n[sys.modules.__setitem__(name, None) for name in {POSIX_ONLY!r}]\n{STUBS}")
 
 
