@@ -52,7 +52,9 @@ LOOSE_FILES = 5
 
 #: What the deciding half of the list sync may import of ours: it touches no network, no Redis and no clock.
 DECIDES = "workers.listsync.plan"
-DECIDES_WITH = "workers.core workers.settings workers.indicators workers.threatq.rows"
+DECIDES_WITH = (
+    "workers.core workers.settings workers.indicators workers.threatq.rows workers.threatq.score_bands"
+)
 ACTS_WITH = ("redis", "requests", "urllib.request", "threading", "time")
 
 #: Libraries that only these modules of ours may import.

@@ -1,7 +1,4 @@
-"""The one indicator of an action in ThreatQ's library: found, created, read again.
-
-An indicator as ThreatQ holds it, in the few words that an analyst wants to read.
-"""
+"""The one indicator of an action in ThreatQ's library: found, created, read again for the analyst."""
 
 from __future__ import annotations
 
@@ -17,6 +14,7 @@ from workers.threatq.client import Json, rows
 from workers.threatq.errors import ServiceRefusal
 from workers.threatq.objects import add_attributes, attribute_items, ensure
 from workers.threatq.rows import whole_score
+from workers.threatq.score_bands import ScoreBands
 from workers.threatq.search import find_exact
 from workers.threatq.service import ThreatQ
 
@@ -42,7 +40,7 @@ def create(
 ) -> int:
     """Create the indicator with the configured status and our source; return its id.
 
-    Raises InputError for a private address: they never become indicators, whoever asks.
+    Raises InputError for a private address: they never become indicators.
     """
     if address := private_part(request.indicator, private):
         raise InputError(
@@ -82,20 +80,16 @@ def show(threatq: ThreatQ, id_: int) -> IndicatorDetails:
     """Read an indicator anew and return what the analyst sees of it."""
     found = rows(threatq.caller.call("GET", f"/api/indicators/{id_}", params={"with": _WITH}))
     if not found:
-        raise Rejected(f"ThreatQ no longer shows indicator {id_}; somebody may have deleted it just now")
+        raise Rejected(f"ThreatQ no longer shows indicator {id_}; it may have been deleted just now")
     return present(threatq, found[0])
 
 
 def present(threatq: ThreatQ, row: Json) -> IndicatorDetails:
     """Return what the analyst sees of a row."""
-    return shown(row, threatq.link("indicators", int(row["id"])))
+    return shown(row, threatq.link("indicators", int(row["id"])), threatq.bands)
 
 
-#: ThreatQ's own words for its scores (its dropdown, as Siemplify and Polarity list it).
-_LABELS = {10: "Very High", 9: "High", 8: "Medium", 7: "Medium", 6: "Low", 5: "Low"}
-
-
-def shown(row: Json, link: str) -> IndicatorDetails:
+def shown(row: Json, link: str, bands: ScoreBands) -> IndicatorDetails:
     """Read a row with its status, score, sources, attributes and adversaries."""
     score = whole_score(row.get("score"))
     return IndicatorDetails(
@@ -105,7 +99,7 @@ def shown(row: Json, link: str) -> IndicatorDetails:
         link=link,
         status=_name(row.get("status")),
         score=score,
-        score_label="" if score is None else _LABELS.get(score, "Very Low"),
+        score_label="" if score is None else bands.band(score),
         sources=_names(row.get("sources")),
         attributes=tuple(
             (attribute_name(one), str(one.get("value", ""))) for one in rows_of(row, "attributes")

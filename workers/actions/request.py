@@ -41,14 +41,14 @@ def read_request(arguments: dict[str, Any], type_names: Sequence[str]) -> Reques
     notes = () if fold(indicator.type) == fold(match_type(asked) or asked) else (_retyped(indicator),)
     return Request(
         indicator=indicator,
-        values=tuple(dict.fromkeys((*spellings(indicator), tidy(value)))),
+        values=tuple(dict.fromkeys((*spellings(indicator.type, indicator.value), tidy(value)))),
         attributes=(*indicator.attributes, *_attributes(arguments.get("attributes") or ())),
         notes=notes,
     )
 
 
 def _type(asked: str, names: Sequence[str]) -> str:
-    """Return ThreatQ's own name of the type; an administrator may have added types that nobody else knows."""
+    """Return ThreatQ's own name of the type; an administrator may have added types of its own."""
     by_folded = {fold(name): name for name in names}
     known = match_type(asked) or asked
     if found := by_folded.get(fold(known)):

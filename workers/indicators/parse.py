@@ -72,17 +72,15 @@ def infer_type(value: str) -> str | None:
     return _HASH_BY_LENGTH.get(len(text)) if _HEX.fullmatch(text) else None
 
 
-def spellings(indicator: Indicator) -> tuple[str, ...]:
-    """Return the values under which ThreatQ may hold an indicator, the likeliest first.
+def spellings(type_: str, value: str) -> tuple[str, ...]:
+    """Return the values under which ThreatQ may hold an indicator, the likeliest first (XSOAR, stix-shifter).
 
     ThreatQ drops a URL's scheme when it normalises, and then a look-up by the full text finds nothing.
     """
-    if indicator.type != "URL":
-        return (indicator.value,)
-    match = _URL.fullmatch(indicator.value)
-    if match:
-        return (indicator.value, match[2])
-    return (indicator.value, f"http://{indicator.value}", f"https://{indicator.value}")
+    if type_.casefold() != "url":
+        return (value,)
+    match = _URL.fullmatch(value)
+    return (value, match[2]) if match else (value, f"http://{value}", f"https://{value}")
 
 
 def _read(name: str, value: str) -> Indicator | Misfit:

@@ -1,7 +1,4 @@
-"""Making sure that objects exist: indicators, identities, malware, assets, many in one call.
-
-What hangs on an event: related objects, attributes, comments; adding it twice is harmless (§4, §5).
-"""
+"""Making sure that objects exist, and that they hang on an event; doing it twice is harmless (§4, §5)."""
 
 from __future__ import annotations
 
@@ -10,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from workers.indicators.model import Attribute
+from workers.indicators.parse import spellings
 from workers.threatq.bulk import Fate, Poison, consume, key_field, type_name
 from workers.threatq.client import Caller, Json, pages, rows
 from workers.threatq.errors import ServerFault, ServiceRefusal, item_error
-from workers.threatq.search import find_exact, spellings
+from workers.threatq.search import find_exact
 
 
 def ensure(

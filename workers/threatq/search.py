@@ -10,8 +10,6 @@ from workers.threatq.client import Caller, Json, Params, pages
 PAGE_SIZE = 200
 #: Characters of a search term: each takes up to twelve bytes of the request line, of which web servers take about 8 kB.
 LONGEST_TERM = 400
-#: ThreatQ may have stored a URL without one of these (§3.4).
-SCHEMES = ("http://", "https://", "ftp://", "ftps://")
 
 
 def search_term(text: str) -> str:
@@ -24,18 +22,6 @@ def search_term(text: str) -> str:
         return text
     plain = head.split("\\", 1)[0]
     return plain if plain == text else plain + "%"
-
-
-def spellings(type_: str, value: str) -> Iterator[str]:
-    """Yield the ways in which ThreatQ may have stored a value, the given one first (XSOAR, stix-shifter)."""
-    yield value
-    if type_.casefold() != "url":
-        return
-    scheme = next((s for s in SCHEMES if value.casefold().startswith(s)), "")
-    if scheme:
-        yield value[len(scheme) :]
-    else:
-        yield from (s + value for s in SCHEMES[:2])
 
 
 def find_pages(

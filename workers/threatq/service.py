@@ -1,19 +1,18 @@
-"""One ThreatQ as a worker knows it: who calls it, what its names mean, and what it has proved to do.
-
-Names to ids, as this ThreatQ has them: they differ between installations (Polarity, FortiSOAR).
-"""
+"""One ThreatQ as a worker knows it: its client, what its names mean, and what it has proved to do."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from functools import cached_property
 
 from workers.core.errors import ConfigError, MissingRights
 from workers.core.http_session import Observer, observe_nothing
 from workers.settings.model import Settings
 from workers.threatq.client import Caller, Client, Json, pages, rows
 from workers.threatq.errors import ServiceRefusal
+from workers.threatq.score_bands import ScoreBands, bands_of
 
 
 class ThreatQ:
@@ -30,6 +29,12 @@ class ThreatQ:
         self.creates_event_types = settings.unknown_event_type == "create"
         self.inline: dict[str, bool] = {}
         self.consumes_events = True
+        self._settings = settings
+
+    @cached_property
+    def bands(self) -> ScoreBands:
+        """How this ThreatQ sorts its scores; raises ConfigError where the setting cannot be read."""
+        return bands_of(self._settings)
 
     def link(self, collection: str, id_: int) -> str:
         """Return the address under which a browser shows an object."""
@@ -101,7 +106,10 @@ class Table:
 
 
 class Lookups:
-    """The names that this ThreatQ knows: indicator types and statuses, event types, object kinds."""
+    """The names that this ThreatQ knows, to ids: indicator types and statuses, event types, object kinds.
+
+    They differ between installations (Polarity, FortiSOAR).
+    """
 
     def __init__(self, caller: Caller, *, clock: Clock = time.monotonic) -> None:
         self._caller = caller

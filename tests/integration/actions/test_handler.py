@@ -49,6 +49,24 @@ def attributes(row: dict[str, Any]) -> list[tuple[str, str]]:
     return [(one["name"], one["value"]) for one in row["attributes"]]
 
 
+@pytest.mark.parametrize(
+    ("bands", "label"), [("10,9,7,5", "Medium"), ("10,8,7,5", "High"), ("10,9,8,2", "Medium")]
+)
+def test_a_score_is_called_as_the_lists_call_it(
+    threatq_sandbox: SandboxThreatQ, bands: str, label: str
+) -> None:
+    # Given an indicator of score 8, and bounds that the operator has set for the lists
+    item = {"value": "bad.example", "type": {"name": "FQDN"}, "status": {"name": "Active"}}
+    (made,) = threatq_sandbox.post("/api/indicators/consume", [item])["data"]
+    threatq_sandbox.put(f"/api/indicator/{made['id']}/scores", {"manual_score": 8})
+    threatq = connect(threatq_sandbox.settings(sync_score_bands=bands))
+    # When it is looked up
+    found = do(threatq, "lookup", "FQDN", "bad.example").indicator
+    # Then its score has the name of the list that it belongs into
+    assert found is not None
+    assert found.score_label == label
+
+
 def test_an_added_indicator_has_the_configured_status_our_source_and_the_attributes(
     threatq: ThreatQ, threatq_sandbox: SandboxThreatQ
 ) -> None:

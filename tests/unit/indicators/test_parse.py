@@ -226,6 +226,6 @@ def test_the_type_of_any_text_is_known_or_none(text: str) -> None:
 
 
 def test_a_url_may_be_held_without_its_scheme() -> None:
-    assert spellings(Indicator("URL", "http://bad.example/x")) == ("http://bad.example/x", "bad.example/x")
-    assert "https://bad.example/x" in spellings(Indicator("URL", "bad.example/x"))
-    assert spellings(Indicator("FQDN", "bad.example")) == ("bad.example",)
+    assert spellings("URL", "http://bad.example/x") == ("http://bad.example/x", "bad.example/x")
+    assert "https://bad.example/x" in spellings("URL", "bad.example/x")
+    assert spellings("FQDN", "bad.example") == ("bad.example",)

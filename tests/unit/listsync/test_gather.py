@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from workers.listsync.plan.gather import Gathering
 from workers.listsync.plan.mapping import ListFamily
-from workers.listsync.plan.naming import ScoreBands
 from workers.listsync.plan.spill import PARTS, Spill
 from workers.listsync.plan.types import TypeTable
 from workers.threatq.rows import Row
+from workers.threatq.score_bands import ScoreBands
 
 #: For properties that write files: the disk of a busy machine is slow.
 FILES = settings(max_examples=30)

@@ -12,11 +12,12 @@ from workers.listsync.plan.gather import Gathering
 from workers.listsync.plan.guard import Listing
 from workers.listsync.plan.manifest import digests_of
 from workers.listsync.plan.mapping import ListFamily
-from workers.listsync.plan.naming import ListKey, ScoreBands, family
+from workers.listsync.plan.naming import ListKey, family
 from workers.listsync.plan.plan import CollectionSource, ListPlan, ListTarget, Rules, plan_list
 from workers.listsync.plan.spill import Spill
 from workers.listsync.plan.types import TypeTable
 from workers.threatq.rows import Row
+from workers.threatq.score_bands import ScoreBands
 
 FULL = Rules(method="full")
 TYPES = TypeTable()

@@ -7,10 +7,10 @@ import pytest
 from workers.core.errors import ConfigError
 from workers.listsync.plan.guard import DeleteGuard
 from workers.listsync.plan.mapping import ListFamily
-from workers.listsync.plan.naming import ScoreBands
 from workers.listsync.plan.plan import Rules
-from workers.listsync.plan.settings import bands_of, collections_of, rules_of, types_of
+from workers.listsync.plan.settings import collections_of, rules_of, types_of
 from workers.settings.model import Settings
+from workers.threatq.score_bands import ScoreBands, bands_of
 
 
 def test_the_settings_defaults_are_the_defaults_of_planning() -> None:

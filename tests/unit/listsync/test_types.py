@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from workers.core.errors import ConfigError
 from workers.listsync.plan.gather import score_rank, time_rank
-from workers.listsync.plan.naming import ScoreBands, SplitBy, bucket, buckets_of
+from workers.listsync.plan.naming import SplitBy, bucket, buckets_of
 from workers.listsync.plan.types import CASELESS, DEFAULTS, FORMS, TypeTable
 from workers.threatq.rows import Row, TypeName, whole_score
+from workers.threatq.score_bands import ScoreBands
 
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers())
 

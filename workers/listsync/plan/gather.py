@@ -11,10 +11,11 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from workers.listsync.plan.mapping import ListFamily
-from workers.listsync.plan.naming import ListKey, ScoreBands, bucket, list_name
+from workers.listsync.plan.naming import ListKey, bucket, list_name
 from workers.listsync.plan.spill import Spill
 from workers.listsync.plan.types import Form, TypeTable
 from workers.threatq.rows import Row, whole_score
+from workers.threatq.score_bands import ScoreBands
 
 #: Unusable values that are remembered for people to look at.
 SAMPLES = 5

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from msgspec import Struct
-
-from workers.core.errors import ConfigError
 from workers.threatq.rows import TOP_SCORE
+from workers.threatq.score_bands import BANDS, NOT_SCORED, ScoreBands
 
 SplitBy = Literal["tqtype", "score", "scoreRange"]
-
-#: The buckets of `scoreRange`, as ThreatQ names its bands, and the one of indicators without a score.
-VERY_HIGH, HIGH, MEDIUM, LOW, VERY_LOW = "Very High", "High", "Medium", "Low", "Very Low"
-NOT_SCORED = "Not Scored"
 
 
 class ListKey(NamedTuple):
@@ -22,37 +16,6 @@ class ListKey(NamedTuple):
 
     type: str
     bucket: str
-
-
-class ScoreBands(Struct, frozen=True, kw_only=True):
-    """The lowest score of each band, as on ThreatQ's landing page, and where a score of 0 belongs.
-
-    ThreatQ prints the names and not the bounds; the defaults are those of its score drop-down.
-    """
-
-    very_high: int = 10
-    high: int = 9
-    medium: int = 7
-    low: int = 5
-    zero: Literal["Not Scored", "Very Low"] = "Not Scored"
-
-    def __post_init__(self) -> None:
-        """Refuse bands that overlap or leave the scale."""
-        if not TOP_SCORE >= self.very_high > self.high > self.medium > self.low > 1:
-            raise ConfigError(
-                "the lowest scores of Very High, High, Medium and Low must fall from at most 10 to at least"
-                f" 2; they are {self.very_high}, {self.high}, {self.medium}, {self.low}",
-                field="sync_score_bands",
-            )
-
-    def band(self, score: int | None) -> str:
-        """Return the name of the band that a whole score falls in."""
-        if score is None:
-            return NOT_SCORED
-        if score == 0:
-            return self.zero
-        floors = ((self.very_high, VERY_HIGH), (self.high, HIGH), (self.medium, MEDIUM), (self.low, LOW))
-        return next((name for floor, name in floors if score >= floor), VERY_LOW)
 
 
 def bucket(score: int | None, split_by: SplitBy, bands: ScoreBands) -> str:
@@ -69,7 +32,7 @@ def buckets_of(split_by: SplitBy) -> tuple[str, ...]:
     if split_by == "tqtype":
         return ("",)
     if split_by == "scoreRange":
-        return (VERY_HIGH, HIGH, MEDIUM, LOW, VERY_LOW, NOT_SCORED)
+        return (*BANDS, NOT_SCORED)
     return (*(str(score) for score in range(TOP_SCORE, 0, -1)), NOT_SCORED)
 
 

@@ -7,7 +7,6 @@ import yaml
 from workers.core.errors import ConfigError
 from workers.listsync.plan.guard import DeleteGuard
 from workers.listsync.plan.mapping import ListFamily, parse_mapping
-from workers.listsync.plan.naming import ScoreBands
 from workers.listsync.plan.plan import Rules
 from workers.listsync.plan.types import FIELD, TypeTable
 from workers.settings.model import Settings, env_name, missing, require
@@ -30,19 +29,6 @@ def rules_of(settings: Settings) -> Rules:
         capacity=settings.sync_list_maximum,
         foreign_entries=settings.sync_foreign_entries,
     )
-
-
-def bands_of(settings: Settings) -> ScoreBands:
-    """Return the score bands; raises ConfigError when they are not four falling numbers."""
-    try:
-        very_high, high, medium, low = (int(part) for part in settings.sync_score_bands.split(","))
-    except ValueError as error:
-        raise ConfigError(
-            f"{settings.sync_score_bands!r} are not four whole numbers; give the lowest scores of Very High,"
-            " High, Medium and Low, such as 10, 9, 7, 5",
-            field="sync_score_bands",
-        ) from error
-    return ScoreBands(very_high=very_high, high=high, medium=medium, low=low, zero=settings.sync_score_zero)
 
 
 def types_of(settings: Settings) -> TypeTable:

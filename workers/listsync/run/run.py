@@ -11,9 +11,8 @@ from workers.core.text import short
 from workers.ledger.sync_runs import Progress
 from workers.listsync.plan.gather import Gathering
 from workers.listsync.plan.mapping import ListFamily
-from workers.listsync.plan.naming import ScoreBands
 from workers.listsync.plan.plan import Rules, SyncPlan, sync_plan
-from workers.listsync.plan.settings import bands_of, rules_of, types_of
+from workers.listsync.plan.settings import rules_of, types_of
 from workers.listsync.plan.types import TypeTable
 from workers.listsync.run.approvals import Approvals
 from workers.listsync.run.context import SyncContext
@@ -24,6 +23,7 @@ from workers.listsync.run.time_slice import TimeSlice
 from workers.logrhythm.client import LogRhythm
 from workers.settings.model import Settings
 from workers.threatq.client import Caller
+from workers.threatq.score_bands import ScoreBands, bands_of
 
 #: Changes whenever what is kept in a run's folder does: a run from before an upgrade starts anew.
 FORMAT = 3
