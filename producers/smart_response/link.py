@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 
 from producers.smart_response.redis_client import Connection, RedisError, away, read_url
 from workers.core.errors import ServiceAway
 from workers.ledger import keys
 from workers.ledger.accept import NO_SCRIPT, Acceptance, Accepted, drive
+from workers.ledger.history import wait_for_outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
     from workers.core.jobs import Job
     from workers.ledger.accept import Word
 
-#: Milliseconds of one blocking read: shorter than the socket's patience, or it would look like an outage.
-BLOCK_MS = 1000
-
 #: Seconds after which we look whether waiting makes sense; an idle worker answers sooner.
 FIRST_LOOK_S = 1.0
 
@@ -63,19 +60,8 @@ class BareLink:
 
     def outcome(self, job_id: str, wait_s: float) -> Outcome | None:
         """Wait for what becomes of a job; a user who may only accept learns nothing."""
-        last: bytes | str = "0"
-        deadline = time.monotonic() + wait_s
-        while True:
-            left_ms = int((deadline - time.monotonic()) * 1000)
-            block = ("BLOCK", min(left_ms, BLOCK_MS)) if left_ms > 0 else ()
-            answer = self._call("XREAD", *block, "STREAMS", keys.history(job_id), last)
-            if answer:
-                last, fields = answer[0][1][-1]
-                entry = dict(zip(fields[::2], fields[1::2], strict=True))
-                if entry[b"state"] in (b"done", b"dead", b"waiting"):
-                    return entry[b"state"].decode(), json.loads(entry[b"entry"])
-            if left_ms <= 0:
-                return None
+        note = wait_for_outcome(self._send, job_id, wait_s)
+        return None if note is None else (note.state, json.loads(note.text))
 
     def away(self, service: str) -> str:
         """Return why no worker calls a service now; "" while it is well."""

@@ -91,6 +91,8 @@ class RedisServer:
             "save": "",
             # An evicted key would be a lost job.
             "maxmemory-policy": "noeviction",
+            # As in docker-compose.yml.
+            "hash-max-listpack-value": "512",
         }
         words = [word for name, value in settings.items() for word in (f"--{name}", value)]
         return [server_binary(), *words, *self.options]

@@ -5,8 +5,8 @@ Finding jobs by what people know of them: an id, an alarm id, an event's name, a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Literal, cast
 
 import msgspec
@@ -16,14 +16,15 @@ from redis import Redis
 from workers.core.jobs import QUEUES
 from workers.indicators.refang import refang
 from workers.ledger import keys
-from workers.ledger.connection import answering, run
+from workers.ledger.connection import answering, run, send
+from workers.ledger.history import Note, read_history, wait_for_outcome
 from workers.ledger.records import Entry, Head, Record, State, Suspension, read_body
 from workers.ledger.scripts import Script
 
 #: What became of one part of a request: of a job, whether it is still known or not, or of what no job came of.
 BatchState = State | Literal["forgotten", "refused"]
 
-REPLAY, DROP = Script("replay"), Script("drop")
+REPLAY, DROP = Script("replay", "history"), Script("drop")
 
 #: Bytes within which the six lines of a record end, whatever its title.
 HEAD_BYTES = 2_047
@@ -73,22 +74,8 @@ class LedgerAdmin:
         A job that was put off ends the wait too, since it may wait for hours: its entry has the state
         "waiting". None: nothing happened within the time.
         """
-        stream, last = keys.history(job_id), "0"
-        deadline = time.monotonic() + wait_s
-        while True:
-            left_ms = int((deadline - time.monotonic()) * 1000)
-            with answering():
-                # A block of 0 would be for ever; a longer one than the socket's timeout would look like an outage.
-                block = min(left_ms, 1000) if left_ms > 0 else None
-                answer = cast("list[Any]", self.redis.xread({stream: last}, block=block))
-            entries = answer[0][1] if answer else []
-            if entries:
-                entry = _entry(*entries[-1])
-                last = entries[-1][0]
-                if entry.state in ("done", "dead", "waiting"):
-                    return entry
-            if left_ms <= 0:
-                return None
+        note = wait_for_outcome(partial(send, self.redis), job_id, wait_s)
+        return None if note is None else _entry(note)
 
     def ids(self, state: State, *, most: int = PAGE, queue: str = "") -> list[str]:
         """Return ids of jobs, newest first for done and dead ones, next due first for open ones."""
@@ -229,16 +216,12 @@ def _record(
         lost=int(progress.get(b"lost", 0)),
         due_ms=None if due is None else int(due),
         since_ms=None if since is None else int(since),
-        history=[_entry(*entry) for entry in history],
+        history=[_entry(note) for note in read_history(progress.get(b"history"), history)],
     )
 
 
-def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
-    return Entry(
-        at_ms=int(entry_id.partition(b"-")[0]),
-        state=cast("State", fields[b"state"].decode()),
-        note=msgspec.json.decode(fields[b"entry"]),
-    )
+def _entry(note: Note) -> Entry:
+    return Entry(at_ms=note.at_ms, state=cast("State", note.state), note=msgspec.json.decode(note.text))
 
 
 #: Jobs that one search reads at most: a few seconds of work.

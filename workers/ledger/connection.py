@@ -135,10 +135,11 @@ def run(redis: Redis, script: Script, names: Sequence[str | bytes], arguments: S
 
 def follow(redis: Redis, flow: Flow[T]) -> T:
     """Carry out a flow of the ledger through redis-py; raises ServiceAway("redis") and what the flow raises."""
-    return drive(flow, partial(_send, redis))
+    return drive(flow, partial(send, redis))
 
 
-def _send(redis: Redis, commands: list[tuple[Word, ...]]) -> list[Any]:
+def send(redis: Redis, commands: list[tuple[Word, ...]]) -> list[Any]:
+    """Send commands together and return their answers; raises ServiceAway("redis")."""
     client: Any = redis
     with answering():
         if len(commands) == 1:

@@ -79,12 +79,15 @@ def job(job_id: str) -> str:
 
 
 def progress(job_id: str) -> str:
-    """Hash: state, attempts, lost, tries, strikes (solo failures), struck, lease, since (ms). Expires with the job."""
+    """Hash: state, attempts, lost, tries, strikes (solo failures), struck, lease, since (ms), history.
+
+    `history` is text, a line `<ms> <state> <JSON>` for each time the job was settled, the last ones of them.
+    """
     return f"{PREFIX}progress:{job_id}"
 
 
 def history(job_id: str) -> str:
-    """Stream: an entry for each time the job was settled (`state`, `entry` as JSON). Expires with the job."""
+    """Stream in which earlier versions kept what is now the field `history` of the progress; read, never written."""
     return f"{PREFIX}history:{job_id}"
 
 

@@ -40,7 +40,8 @@ except ImportError:
 
     from workers.ledger.accept import COMPRESSION as _LEVEL
 
-CLAIM, RENEW, SETTLE, WAKE, AWAY = (Script(name) for name in ("claim", "renew", "settle", "wake", "away"))
+CLAIM, SETTLE = Script("claim", "history"), Script("settle", "history")
+RENEW, WAKE, AWAY = Script("renew"), Script("wake"), Script("away")
 
 #: The services that a queue's work needs; while one of them is away, nothing of the queue is claimed.
 NEEDS: dict[str, tuple[str, ...]] = {

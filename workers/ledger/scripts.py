@@ -10,12 +10,17 @@ _FOLDER = os.path.join(os.path.dirname(__file__), "lua")
 
 
 class Script:
-    """The text of `lua/<name>.lua` and the digest by which Redis knows it."""
+    """The text of `lua/<name>.lua`, after what it uses of `lua/shared/`, and the digest by which Redis knows it."""
 
     __slots__ = ("name", "sha", "text")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *uses: str) -> None:
         self.name = name
-        with open(os.path.join(_FOLDER, f"{name}.lua"), encoding="utf-8") as file:
-            self.text = file.read()
-        self.sha = sha1_hex(self.text.encode())
+        text = "".join(map(_read, (*(os.path.join("shared", used) for used in uses), name)))
+        self.text = text
+        self.sha = sha1_hex(text.encode())
+
+
+def _read(name: str) -> str:
+    with open(os.path.join(_FOLDER, f"{name}.lua"), encoding="utf-8") as file:
+        return file.read()

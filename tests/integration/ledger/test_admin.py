@@ -52,7 +52,7 @@ class TestTheDesk:
         (claim,) = ledger.claim("events", 1)
         ledger.settle([done(claim, {})])
         admin.replay([claim.id], note={})
-        for key in (keys.job(claim.id), keys.progress(claim.id), keys.history(claim.id)):
+        for key in (keys.job(claim.id), keys.progress(claim.id)):
             assert admin.redis.ttl(key) == -1
 
     def test_a_job_that_is_open_is_not_replayed(self, ledger: Ledger, admin: LedgerAdmin) -> None:

@@ -53,7 +53,7 @@ def test_a_done_job_is_kept_with_its_result_and_expires(
     record = admin.record(claim.id)
     assert record is not None
     assert (record.state, record.result) == ("done", {"event": 7})
-    for key in (keys.job(claim.id), keys.progress(claim.id), keys.history(claim.id)):
+    for key in (keys.job(claim.id), keys.progress(claim.id)):
         assert redis.pttl(key) > 0
     assert admin.ids("done") == [claim.id]
     assert admin.counts() == {"accepted:events.create:cli": 1, "done:events.create:cli": 1}
@@ -75,8 +75,8 @@ def test_a_done_job_that_shall_run_again_is_kept_for_as_long_as_that_takes(
     (claim,) = ledger.claim("events", 1)
     ledger.settle([done(claim, {})])
     assert admin.replay([claim.id], note={}) == [claim.id]
-    names = (keys.job(claim.id), keys.progress(claim.id), keys.history(claim.id))
-    assert [redis.ttl(name) for name in names] == [-1, -1, -1]
+    names = (keys.job(claim.id), keys.progress(claim.id))
+    assert [redis.ttl(name) for name in names] == [-1, -1]
 
 
 def test_a_lease_that_ran_out_gives_the_job_to_another_worker(redis: Redis) -> None:

@@ -11,23 +11,23 @@ local wary = tonumber(ARGV[8])
 
 -- After so many ms it is looked again whether the job with the last chance has ended.
 local TURN_MS = 200
--- Whoever got no answer asks again well within so many ms: after the client's timeout of five seconds.
+-- A worker that got no answer asks again well within so many ms: after the client's timeout of five seconds.
 local ASKED_AGAIN_MS = 15000
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- A Redis that stood still answers somebody who has given up and asks again: else his jobs were nobody's for a lease.
+-- A Redis that stood still answers a worker that has given up and asks again: else its jobs were lost for a lease.
 local before = redis.call('GET', prefix .. 'claimed:' .. token)
 if before then
-  local still_his = {}
-  for _, one in ipairs(cjson.decode(before)) do
-    local id, attempts, lost, solo_failures, run = unpack(one)
+  local still_its = {}
+  for _, row in ipairs(cjson.decode(before)) do
+    local id, attempts, lost, solo_failures, run = unpack(row)
     if redis.call('HGET', prefix .. 'progress:' .. id, 'lease') == token then
-      still_his[#still_his + 1] = {id, redis.call('GET', prefix .. 'job:' .. id), attempts, lost, solo_failures, run}
+      still_its[#still_its + 1] = {id, redis.call('GET', prefix .. 'job:' .. id), attempts, lost, solo_failures, run}
     end
   end
-  return still_his
+  return still_its
 end
 
 if redis.call('SISMEMBER', paused, queue) == 1 then
@@ -45,29 +45,28 @@ for i = 5, #KEYS do
 end
 
 local function bury(id, record, lost)
-  local entry = cjson.encode({reason = 'it lost its worker ' .. lost .. ' times: whatever works on it is killed',
+  local entry = cjson.encode({reason = 'it lost its worker ' .. lost .. ' times: every worker that takes it is killed',
     error = 'WorkerLost'})
   local kind, door = string.match(record, '^%d+\n([^\n]*)\n[^\n]*\n([^\n]*)\n')
   redis.call('HSET', prefix .. 'progress:' .. id, 'state', 'dead', 'lost', lost)
   redis.call('HDEL', prefix .. 'progress:' .. id, 'lease')
   redis.call('ZREM', due, id)
   redis.call('ZADD', dead, now, id)
-  redis.call('XADD', prefix .. 'history:' .. id, '*', 'state', 'dead', 'entry', entry)
+  note(prefix .. 'progress:' .. id, now, 'dead', entry)
   redis.call('HINCRBY', counts, 'dead:' .. kind .. ':' .. door, 1)
 end
 
--- Whoever is killed twice may be a bystander: killed in a row with a hundred others, or by somebody who restarts
--- workers hard. So the last chance comes later, and to one job at a time: the one that dies then did it itself.
+-- A job that lost two workers may be a bystander: claimed with a hundred others, or its workers restarted hard. So the last chance comes later, and to one job at a time: the one that dies then did it itself.
 local function put_off_last_chance(id, lost)
   local entry = cjson.encode({reason = 'it lost its worker ' .. lost .. ' times; it is tried once more, by itself',
     error = 'WorkerLost', again_in_s = rest / 1000})
   redis.call('HSET', prefix .. 'progress:' .. id, 'state', 'waiting', 'lost', lost)
   redis.call('HDEL', prefix .. 'progress:' .. id, 'lease')
   redis.call('ZADD', due, now + rest, id)
-  redis.call('XADD', prefix .. 'history:' .. id, '*', 'state', 'waiting', 'entry', entry)
+  note(prefix .. 'progress:' .. id, now, 'waiting', entry)
 end
 
-local function somebody_has_the_last_chance()
+local function last_chance_is_taken()
   local holder = redis.call('GET', last_chance)
   local till = holder and redis.call('ZSCORE', due, holder)
   return till and tonumber(till) > now and redis.call('HGET', prefix .. 'progress:' .. holder, 'state') == 'running'
@@ -99,7 +98,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, mo
   local was_running = progress[1] == 'running'
   local lost, tries = tonumber(progress[2] or 0), tonumber(progress[3] or 0)
   if was_running then
-    -- Its lease ran out: whoever had it is gone.
+    -- Its lease ran out: the worker that had it is gone.
     lost = lost + 1
   end
   -- A job under suspicion goes alone, so that it cannot take others with it.
@@ -110,7 +109,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, mo
     bury(id, record, lost)
   elseif was_running and lost + 1 >= most_lost then
     put_off_last_chance(id, lost)
-  elseif lost + 1 >= most_lost and somebody_has_the_last_chance() then
+  elseif lost + 1 >= most_lost and last_chance_is_taken() then
     redis.call('ZADD', due, now + TURN_MS, id)
   elseif alone and #claimed > 0 then
     redis.call('HSET', key, 'state', 'waiting', 'lost', lost)

@@ -1,4 +1,4 @@
--- Forget dead jobs for good; one that somebody opened again meanwhile is none, and stays.
+-- Forget dead jobs for good; one that was opened again meanwhile is none, and stays.
 -- KEYS: dead
 -- ARGV: prefix, then the ids
 -- Answers how many were forgotten.

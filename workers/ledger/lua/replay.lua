@@ -14,7 +14,7 @@ for at = 3, #ARGV, 2 do
     redis.call('ZREM', KEYS[1], id)
     redis.call('ZREM', KEYS[2], id)
     redis.call('HSET', key, 'state', 'accepted', 'lost', 0, 'tries', 0, 'strikes', 0)
-    redis.call('XADD', history, '*', 'state', 'accepted', 'entry', ARGV[2])
+    note(key, now, 'accepted', ARGV[2])
     if body ~= '' then
       redis.call('SET', job, head .. body)
     end

@@ -3,11 +3,10 @@
 -- KEYS: due, done, dead, counts, paused, then the breakers of the services that just proved to be well
 -- ARGV: prefix, queue, token, how long done jobs are kept in ms, then for each job: id, kind:producer,
 --       what it shows when it is done, state, delay in ms, entry
--- Answers 1 for each job that was ours to settle, 0 where the lease had gone to somebody else.
+-- Answers 1 for each job that was ours to settle, 0 where another worker has the lease.
 local due, done, dead, counts, paused = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local prefix, queue, token, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local FIRST, WIDTH = 5, 6
-local HISTORY_LENGTH = 50
 local MINUTE_MS, MINUTES_KEPT_MS = 60000, 7200000
 -- Of so many jobs at least, this share dead: the fault is elsewhere, and the rest shall not follow them.
 local ENOUGH, TOO_MANY_DEAD = 50, 0.9
@@ -54,7 +53,7 @@ function settle.suspected(id, key, delay, shows)
 end
 
 function settle.accepted(id, key, delay)
-  -- Whoever gives a job back has outlived it.
+  -- A worker that gives a job back has outlived it.
   redis.call('HSET', key, 'lost', 0)
   redis.call('HINCRBY', key, 'attempts', -1)
   redis.call('ZADD', due, now + delay, id)
@@ -102,8 +101,7 @@ for at = FIRST, #ARGV, WIDTH do
       redis.call('HDEL', key, 'lease', 'since')
     end
     if state ~= 'accepted' then
-      local history = prefix .. 'history:' .. id
-      redis.call('XADD', history, 'MAXLEN', '~', HISTORY_LENGTH, '*', 'state', state, 'entry', entry)
+      note(key, now, state, entry)
       redis.call('HINCRBY', counts, state .. ':' .. kind, 1)
       this_minute[state] = (this_minute[state] or 0) + 1
       if fate[state] then
@@ -113,7 +111,8 @@ for at = FIRST, #ARGV, WIDTH do
         shown[shows] = (shown[shows] or 0) + 1
         redis.call('PEXPIRE', key, keep)
         redis.call('PEXPIRE', prefix .. 'job:' .. id, keep)
-        redis.call('PEXPIRE', history, keep)
+        redis.call('PEXPIRE', prefix .. 'history:' .. id, keep)
+        redis.call('HDEL', key, 'lost', 'tries', 'strikes', 'struck')
       end
     end
     answers[#answers + 1] = 1
@@ -138,6 +137,6 @@ end
 for i = 6, #KEYS do
   redis.call('DEL', KEYS[i])
 end
--- Whoever settles has got the answer to his claim.
+-- A worker that settles has got the answer to its claim.
 redis.call('DEL', prefix .. 'claimed:' .. token)
 return answers
