@@ -17,7 +17,7 @@ from workers.core.jobs import QUEUES
 from workers.indicators.refang import refang
 from workers.ledger import keys
 from workers.ledger.connection import answering, run, send
-from workers.ledger.history import Note, read_history, wait_for_outcome
+from workers.ledger.history import HistoryNote, read_history, wait_for_outcome
 from workers.ledger.records import Entry, Head, Record, State, Suspension, read_body
 from workers.ledger.scripts import Script
 
@@ -220,7 +220,7 @@ def _record(
     )
 
 
-def _entry(note: Note) -> Entry:
+def _entry(note: HistoryNote) -> Entry:
     return Entry(at_ms=note.at_ms, state=cast("State", note.state), note=msgspec.json.decode(note.text))
 
 

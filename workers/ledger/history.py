@@ -23,7 +23,7 @@ ENDS = ("done", "dead", "waiting")
 FIRST_LOOK_S, LOOK_GROWTH, LONGEST_LOOK_S = 0.005, 1.2, 0.25
 
 
-class Note:
+class HistoryNote:
     """One line of a job's history: when (ms of Redis's clock), the state it came to, and JSON of what was noted."""
 
     __slots__ = ("at_ms", "state", "text")
@@ -32,24 +32,24 @@ class Note:
         self.at_ms, self.state, self.text = at_ms, state, text
 
 
-def read_history(field: bytes | None, stream: Any = ()) -> list[Note]:
+def read_history(field: bytes | None, stream: Any = ()) -> list[HistoryNote]:
     """Read the field `history` of a job's progress, after the stream in which earlier versions kept their notes."""
     notes = [_from_stream(entry_id, fields) for entry_id, fields in stream or ()]
     for line in (field or b"").split(b"\n")[:-1]:
         at_ms, state, text = line.split(b" ", 2)
-        notes.append(Note(int(at_ms), state.decode(), text))
+        notes.append(HistoryNote(int(at_ms), state.decode(), text))
     return notes
 
 
-def _from_stream(entry_id: bytes, fields: Any) -> Note:
+def _from_stream(entry_id: bytes, fields: Any) -> HistoryNote:
     # A bare socket gives names and values in turn, redis-py a dictionary.
     entry = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
-    return Note(int(entry_id.partition(b"-")[0]), entry[b"state"].decode(), entry[b"entry"])
+    return HistoryNote(int(entry_id.partition(b"-")[0]), entry[b"state"].decode(), entry[b"entry"])
 
 
 def wait_for_outcome(
     send: Callable[[list[tuple[Word, ...]]], list[Any]], job_id: str, wait_s: float
-) -> Note | None:
+) -> HistoryNote | None:
     """Return the note with which a job became done, dead or waiting, looking for it for `wait_s` seconds."""
     deadline, pause_s = time.monotonic() + wait_s, FIRST_LOOK_S
     while True:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from workers.core.jobs import Job
+from workers.core.results import Failure
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
@@ -27,7 +28,7 @@ class TestTheDesk:
     def kill(self, ledger: Ledger, job: Job) -> str:
         ledger.accept([job])
         (claim,) = ledger.claim(job.kind.queue, 1)
-        ledger.settle([dead(claim, "the type is unknown", field="event_type")])
+        ledger.settle([dead(claim, Failure("the type is unknown", field="event_type"))])
         return claim.id
 
     def test_a_replayed_job_keeps_its_history_and_its_id(self, ledger: Ledger, admin: LedgerAdmin) -> None:
