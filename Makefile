@@ -59,8 +59,9 @@ docs: $(READY) ## Make the pages that come from the code
 	$(BIN)/python -m tools.diagrams
 	$(BIN)/python -m tools.account
 
-docs-demo: $(READY) ## Run the demo and paste what it prints into the README
+docs-demo: $(READY) ## Run the demo and the tutorial, and paste what they print into the pages
 	$(BIN)/python -m tools.demo_output
+	$(BIN)/python -m tools.tutorial
 
 SITE ?= site
 docs-site: $(READY) ## The documentation as a site that needs no network, in $(SITE)

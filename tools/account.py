@@ -1,4 +1,4 @@
-"""The account of a whole `make chaos` in docs/chaos.md, made from the run that is kept beside it.
+"""The account of a whole `make chaos` in docs/explanation/chaos.md, made from the run that is kept beside it.
 
 `python -m tools.account chaos/results/last.json` takes over another run first.
 """
@@ -16,8 +16,8 @@ from chaos.account import Account
 from chaos.run import SCENARIOS, ChaosRun
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "chaos.md"
-KEPT = ROOT / "docs" / "chaos.json"
+PAGE = ROOT / "docs" / "explanation" / "chaos.md"
+KEPT = ROOT / "docs" / "explanation" / "chaos.json"
 
 #: Where the table stands in the page.
 PLACE = re.compile(r"(?<=<!-- account -->\n).*?(?=<!-- end of account -->)", re.DOTALL)

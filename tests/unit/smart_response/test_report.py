@@ -10,7 +10,7 @@ import pytest
 from producers.smart_response import report
 from sandbox.launch.processes import ROOT
 
-PAGE = Path(ROOT / "docs" / "logrhythm-analyst.md").read_text(encoding="utf-8")
+PAGE = Path(ROOT / "docs" / "roles" / "analyst.md").read_text(encoding="utf-8")
 
 INDICATOR = {
     "id": 71,
