@@ -83,7 +83,7 @@ def jobs() -> str:
             "What Celery carries is a wake-up without content: it says that a queue has work, and any worker of the "
             "queue then claims what is ready. There is one task a queue:\n",
             *(f"- `{queue}.work`" for queue in QUEUES),
-            "\nWhoever speaks Celery and has nothing of ours may also send `jobs.accept`: see "
+            "\nA sender that speaks Celery and has nothing of ours may also send `jobs.accept`: see "
             "[Celery clients](../celery-clients.md).\n",
             "## Keys in Redis\n",
             "All lie under one hash tag, so that a script may touch several on a cluster too. Other programs must not "

@@ -11,7 +11,7 @@ PREFIX = "{tq}:"
 #: What kombu puts before the name of a queue; with it, our scripts can ring Celery's wake-ups.
 CELERY_PREFIX = PREFIX + "celery:"
 
-#: Sorted set, job id -> time of death in ms: the dead letters, kept until somebody acts.
+#: Sorted set, job id -> time of death in ms: the dead letters, kept until an operator acts.
 DEAD = PREFIX + "dead"
 
 #: Sorted set, job id -> time of completion in ms: what is done and still remembered.
@@ -124,7 +124,7 @@ def suspended(queue: str) -> str:
 
 
 def claimed(token: str) -> str:
-    """Text: what was claimed with this token, as JSON, for whoever asks again. Gone once settled, or in seconds."""
+    """Text: what was claimed with this token, as JSON, for a claim sent again. Gone once settled, or in seconds."""
     return f"{PREFIX}claimed:{token}"
 
 
@@ -149,7 +149,7 @@ def minute(number: int) -> str:
 
 
 def session(digest: str) -> str:
-    """Hash: token, csrf, said. Somebody signed in at the status page, by the digest of the cookie. Expires."""
+    """Hash: token, csrf, said. A session of the status page, by the digest of the cookie. Expires."""
     return f"{PREFIX}session:{digest}"
 
 
@@ -158,7 +158,7 @@ def value(name: str) -> str:
     return f"{PREFIX}value:{name}"
 
 
-#: Sorted set, quarantine id -> time of arrival in ms: what a producer could not read, kept until somebody acts.
+#: Sorted set, quarantine id -> time of arrival in ms: what a producer could not read, kept until an operator acts.
 QUARANTINE = PREFIX + "quarantine"
 
 
