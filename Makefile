@@ -27,6 +27,9 @@ up: $(READY) ## Start the system and leave it running until Ctrl-C
 test: $(READY) ## Run the whole test suite against a real Redis and the sandbox
 	$(BIN)/python -m pytest
 
+fuzz: $(READY) ## Every reader on longer and hostile texts; takes minutes
+	LONGEST_TEXT=1048576 $(BIN)/python -m pytest tests/security
+
 bench: $(READY) ## Measure; BENCH="accept events" for some of it
 	$(BIN)/python -m benchmarks.run $(BENCH)
 
@@ -70,4 +73,4 @@ docs-site: $(READY) ## The documentation as a site that needs no network, in $(S
 screenshots: $(READY) ## Take docs/images and docs/output from a system that really runs; needs Chromium
 	$(BIN)/python -m tools.screenshots
 
-.PHONY: help install demo up test bench chaos lint lock audit wheelhouse docs docs-demo docs-site screenshots
+.PHONY: help install demo up test fuzz bench chaos lint lock audit wheelhouse docs docs-demo docs-site screenshots

@@ -24,7 +24,7 @@ from workers.payload.cloudevents import is_key, key_of
 from workers.payload.intake import RejectedPayload, accepted_only, plan_now, refused_only
 
 #: Bytes above which a body is read in a thread, so that reading it keeps nobody else waiting.
-_READ_ASIDE = 262_144
+_READ_ASIDE = 16_384
 
 #: What the status of a refusal is where nothing of a request can be used.
 _STATUS = {"empty": 400, "not_json": 400, "too_large": 413}

@@ -6,7 +6,9 @@ A request's headers, sorted out once: Starlette walks through all of them for ea
 from __future__ import annotations
 
 import asyncio
+import re
 import zlib
+from collections.abc import Iterator
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -22,6 +24,11 @@ _ARRIVES_WITHIN_S = 60.0
 _MOST_WRAPPINGS = 2
 
 _GZIP = b"\x1f\x8b"
+
+#: Bytes of a gzip body that are inflated at a time, and members that it may have.
+_PIECE, _MOST_MEMBERS = 4_096, 10_000
+
+_PADDING = re.compile(rb"\0*")
 
 #: Content codings that are understood; the body itself says whether it is gzip.
 _CODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
@@ -52,20 +59,42 @@ async def read_body(request: Request, *, most_bytes: int) -> bytes:
 def inflate(data: bytes, *, most_bytes: int) -> bytes:
     """Inflate gzip, several members too; never makes more than `most_bytes`. Raises Problem."""
     whole = bytearray()
-    while data:
+    for count, member in enumerate(_members(data, most_bytes), 1):
+        whole += member
+        if len(whole) > most_bytes:
+            raise _too_large(f"more than {most_bytes} bytes when inflated", most_bytes)
+        if count == _MOST_MEMBERS:
+            raise Problem(400, "bad_gzip", f"the gzip body has more than {_MOST_MEMBERS} members; send one")
+    return bytes(whole)
+
+
+def _members(data: bytes, most_bytes: int) -> Iterator[bytes]:
+    """Yield each member of a gzip body inflated, at most one byte more than `most_bytes` of it."""
+    start, end = 0, len(data)
+    while start < end:
         member = zlib.decompressobj(wbits=31)
+        parts: list[bytes] = []
+        size = 0
         try:
-            whole += member.decompress(data, most_bytes - len(whole) + 1)
+            # In pieces: what follows a member is copied for each, and would be copied whole.
+            while start < end and not member.eof and size <= most_bytes:
+                piece = data[start : start + _PIECE]
+                parts.append(member.decompress(piece, most_bytes - size + 1))
+                size += len(parts[-1])
+                start += len(piece) - len(member.unused_data)
         except zlib.error as error:
             raise Problem(
                 400, "bad_gzip", f"the body begins like gzip but cannot be inflated ({error})"
             ) from error
-        if len(whole) > most_bytes:
-            raise _too_large(f"more than {most_bytes} bytes when inflated", most_bytes)
+        yield b"".join(parts)
         if not member.eof:
             raise Problem(400, "bad_gzip", "the gzip body is cut short")
-        data = member.unused_data.lstrip(b"\0")
-    return bytes(whole)
+        start = _behind_padding(data, start)
+
+
+def _behind_padding(data: bytes, start: int) -> int:
+    padding = _PADDING.match(data, start)
+    return padding.end() if padding else start
 
 
 async def _received(request: Request, most_bytes: int) -> bytes:

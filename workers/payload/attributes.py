@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from workers.indicators.model import Attribute
+from workers.payload.json_text import is_too_deep
 
 #: Name under which text is kept that stands where an attribute should, but is none.
 UNPARSED = "Unparsed Attribute"
@@ -55,14 +56,17 @@ def as_text(value: object) -> str:
 
 
 def native(value: object) -> object:
-    """Return what a JSON text holds: NiFi's AttributesToJSON sends nested JSON as a string."""
+    """Return what a JSON text holds: NiFi's AttributesToJSON sends nested JSON as a string.
+
+    Text that is nested too deep for the readers behind this one stays text.
+    """
     if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
         return value
     try:
         inner = json.loads(value)
     except (ValueError, RecursionError):
         return value
-    return inner if isinstance(inner, dict | list) else value
+    return inner if isinstance(inner, dict | list) and not is_too_deep(inner, value) else value
 
 
 def _pairs(value: object, field: str, warnings: list[str]) -> Iterable[tuple[str, str]]:
@@ -81,17 +85,18 @@ def _pairs(value: object, field: str, warnings: list[str]) -> Iterable[tuple[str
 
 def _split(text: str, field: str, warnings: list[str]) -> list[tuple[str, str]]:
     """Cut at `~|`, then at the first `<|`; a segment without `<|` belongs to the value before it."""
-    segments: list[str] = []
+    groups: list[list[str]] = []
     for segment in text.split("~|"):
-        if "<|" in segment or not segments:
-            segments.append(segment)
+        if "<|" in segment or not groups:
+            groups.append([segment])
         elif segment.strip():
-            segments[-1] += f"~|{segment}"
+            groups[-1].append(segment)
             warnings.append(f'{field}: "{segment[:80]}" has no "<|"; kept with the value before it')
     pairs = []
-    for segment in segments:
-        name, mark, value = segment.partition("<|")
-        pairs.append((unescape(name), unescape(value)) if mark else ("", unescape(segment)))
+    for group in groups:
+        whole = "~|".join(group)
+        name, mark, value = whole.partition("<|")
+        pairs.append((unescape(name), unescape(value)) if mark else ("", unescape(whole)))
     return pairs
 
 

@@ -204,6 +204,9 @@ def _unique(items: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(item for item in items if item))
 
 
+#: Bytes of JSON that are still shown with indents, which make it up to MAX_DEPTH times as long.
+_LONGEST_PRETTY = 262_144
+
 #: How often a text may be JSON inside of a JSON string before it is shown as it stands.
 _MAX_WRAPPINGS = 2
 
@@ -246,12 +249,13 @@ def _unwrapped(text: str) -> object:
         inner = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return inner if isinstance(inner, dict | list | str) else None
+    return inner if isinstance(inner, dict | list | str) and not is_too_deep(inner, text) else None
 
 
 def _pretty(value: object) -> str:
     try:
-        return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+        text = msgspec.json.encode(value)
+        return (text if len(text) > _LONGEST_PRETTY else msgspec.json.format(text, indent=2)).decode()
     except (OverflowError, UnicodeEncodeError, TypeError):
         # Numbers beyond 64 bits: the standard library writes them, ten times as slowly.
         return json.dumps(value, indent=2, ensure_ascii=False, default=str)

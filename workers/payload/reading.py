@@ -39,13 +39,18 @@ class ReadingRefused(Struct, frozen=True):
 #: Characters of text that the Python-literal reader looks at; its parser takes a hundred times the memory.
 _LONGEST_LITERAL = 262_144
 
-#: Refusals after which the rest of a text is refused as one: each costs a look through the whole text.
+#: Refusals after which the rest of a text is refused as one.
 _MOST_REFUSALS = 1_000
+
+#: How many times its own length a text may be read over again behind faults: else one that opens something in each
+#: of its lines takes the square of its length.
+_MOST_READ_AGAIN = 4
 
 _BETWEEN = re.compile(r"[\s,\x1e]*")
 _BETWEEN_IN_ARRAY = re.compile(r"[\s,\x1e\]]*")
 _NEXT_LINE = re.compile(r"\n(?=[{\[])")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+#: Strings and brackets. One that is cut off is a string too: else each quotation mark in it is tried as a beginning.
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
 
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels; flatten it"
 
@@ -69,7 +74,7 @@ def read_payloads(
     if lenient and (literal := _read_literal(text)) is not None:
         text, note = literal
         notes.append(note)
-    return list(_Reader(text, max_bytes, notes).pieces())
+    return list(_Reader(text, max_bytes, notes).results())
 
 
 def _decode(data: bytes | str) -> tuple[str, list[str]]:
@@ -85,14 +90,16 @@ def _decode(data: bytes | str) -> tuple[str, list[str]]:
 
 
 class _Reader:
-    """Walks through a text of JSON values; `notes` gathers what is odd about the value at hand."""
+    """Walks through a text of JSON values; `notes` gathers what is odd about the value in hand."""
 
     def __init__(self, text: str, max_bytes: int, notes: list[str]) -> None:
         self.text = text
         self.max_bytes = max_bytes
         self.general = tuple(notes)
         self.notes: list[str] = []
-        self.count = self.refused = 0
+        self.constant = ""
+        self.count = self.refused = self.read_again = 0
+        self.has_lines = True
         hooks: dict[str, Any] = {
             "object_pairs_hook": self._object,
             "parse_constant": self._constant,
@@ -102,52 +109,58 @@ class _Reader:
         self.strict = json.JSONDecoder(**hooks)
         self.tolerant = json.JSONDecoder(strict=False, **hooks)
 
-    def pieces(self) -> Iterator[Payload | ReadingRefused]:
-        """Yield each payload, and a refusal for each piece that is none."""
+    def results(self) -> Iterator[Payload | ReadingRefused]:
+        """Yield each payload, and a refusal for each part of the text that is none."""
         text, between = self.text, _BETWEEN
-        at = _end(between, text, 0)
-        while at < len(text):
-            if self.refused == _MOST_REFUSALS:
-                yield self._refuse(
-                    f"not read: {_MOST_REFUSALS} faults stand before it", text[at:], "not_json"
-                )
+        start = _end(between, text, 0)
+        while start < len(text):
+            if rest := self._too_faulty():
+                yield self._refuse(rest, text[start:], "not_json")
                 return
-            opens = text[at] == "[" and between is _BETWEEN
+            opens = text[start] == "[" and between is _BETWEEN
             # An array above the limit, or one with a fault, is entered and read element by element.
             if opens and len(text) > self.max_bytes:
-                value, end, reason = None, at, "too large"
+                value, end, reason = None, start, "too large"
             else:
-                value, end, reason = self._value(at)
+                value, end, reason = self._value(start)
             if opens and reason:
                 between = _BETWEEN_IN_ARRAY
-                at = _end(between, text, at + 1)
+                start = _end(between, text, start + 1)
                 continue
             if reason:
-                end = self._resume(at)
-                yield self._refuse_text(reason, text[at:end])
+                end = self._resume(start, end)
+                yield self._refuse_text(reason, text[start:end])
             else:
-                yield from self._items(value, text[at:end])
-            at = _end(between, text, max(end, at + 1))
+                yield from self._items(value, text[start:end])
+            start = _end(between, text, max(end, start + 1))
 
-    def _value(self, at: int) -> tuple[Any, int, str]:
-        """Return the value at `at`, its end and ""; or the reason why there is none."""
+    def _too_faulty(self) -> str:
+        """Return why no more is read of this text, "" while it is."""
+        if self.refused >= _MOST_REFUSALS:
+            return f"not read: {_MOST_REFUSALS} faults stand before it"
+        if self.read_again > _MOST_READ_AGAIN * len(self.text):
+            return "not read: what stands before it opens objects, arrays or texts that nothing closes"
+        return ""
+
+    def _value(self, start: int) -> tuple[Any, int, str]:
+        """Return the value at `start`, its end and ""; or why there is none, and how far it was looked for."""
         self.notes = []
-        value, end, reason = self._decode_at(self.strict, at)
+        value, end, reason = self._decode_at(self.strict, start)
         if reason.startswith("not JSON: Invalid control character"):
-            value, end, reason = self._decode_at(self.tolerant, at)
+            value, end, reason = self._decode_at(self.tolerant, start)
             self.notes.append("control characters inside of a string: not strict JSON, read all the same")
         return value, end, reason
 
-    def _decode_at(self, decoder: json.JSONDecoder, at: int) -> tuple[Any, int, str]:
+    def _decode_at(self, decoder: json.JSONDecoder, start: int) -> tuple[Any, int, str]:
+        self.constant = ""
         try:
-            value, end = decoder.raw_decode(self.text, at)
+            value, end = decoder.raw_decode(self.text, start)
         except RecursionError:
-            return None, at, _TOO_DEEP
+            return None, self._close(start), _TOO_DEEP
         except json.JSONDecodeError as error:
-            return None, at, f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-        except ValueError as error:
-            return None, at, f"not JSON: {error}"
-        return value, end, ""
+            reason = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+            return None, error.pos, reason
+        return value, end, self.constant
 
     def _items(self, value: Any, raw: str) -> Iterator[Payload | ReadingRefused]:
         if not isinstance(value, list):
@@ -191,13 +204,19 @@ class _Reader:
     def _too_large(self, size: int) -> str:
         return f"{size} bytes are more than the limit of {self.max_bytes} (TQ_MAX_PAYLOAD_BYTES)"
 
-    def _resume(self, at: int) -> int:
-        """Return where to read on behind the faulty value at `at`: on a new line, or after its brackets."""
-        if line := _NEXT_LINE.search(self.text, at):
-            return line.end()
+    def _resume(self, start: int, looked_at: int) -> int:
+        """Return where to read on behind the faulty value at `start`: on a new line, or after its brackets."""
+        line = _NEXT_LINE.search(self.text, start) if self.has_lines else None
+        self.has_lines = line is not None
+        end = line.end() if line else self._close(start)
+        self.read_again += max(0, looked_at - end)
+        return end
+
+    def _close(self, start: int) -> int:
+        """Return where the brackets that open at `start` are closed; the text's end where they are not."""
         depth = 0
-        for token in _TOKEN.finditer(self.text, at):
-            mark = token[0]
+        for token in _TOKEN.finditer(self.text, start):
+            mark = token[0][:1]
             depth += (mark in "{[") - (mark in "}]")
             if depth <= 0 and mark in "}]":
                 return token.end()
@@ -213,7 +232,7 @@ class _Reader:
         return found
 
     def _constant(self, name: str) -> None:
-        raise ValueError(f"{name} is no JSON number; send null or a string instead")
+        self.constant = self.constant or f"not JSON: {name} is no JSON number; send null or a string instead"
 
     def _float(self, digits: str) -> float | str:
         number = float(digits)
