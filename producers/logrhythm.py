@@ -10,6 +10,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from typing import Any
 
 import structlog
 from msgspec import structs
@@ -27,6 +28,7 @@ from workers.core.results import SyncHandedOut, SyncOverlap
 from workers.core.trace import trace_of
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
+from workers.listsync.plan.decisions import Decisions
 from workers.listsync.plan.settings import NEEDED, collections_of, require_sync
 from workers.listsync.run.handler import work
 from workers.runtime import Runtime
@@ -36,6 +38,7 @@ from workers.settings.pages import LOGRHYTHM, with_logrhythm_page
 from workers.telemetry import logs
 from workers.threatq.client import Client
 from workers.threatq.connector import Connector, ConnectorPage
+from workers.threatq.score_bands import bands_of
 
 log = structlog.get_logger("tq.logrhythm")
 
@@ -62,11 +65,11 @@ def _run(options: Namespace) -> int:
     if not is_configured(loaded):
         _remember(options, FirstRun(check=check, register=_register).run(loaded))
         return DONE
-    names = _wanted(loaded.settings, options.collection)
+    names, decisions = _wanted(loaded.settings, options.collection)
     if not names:
         return WRONG_INPUT
     _remember(options, loaded)
-    return _sync(names, loaded, options)
+    return _sync(names, decisions, loaded, options)
 
 
 def _complete(options: Namespace) -> None:
@@ -110,20 +113,29 @@ def _register(settings: Settings) -> None:
     register(settings, settings.logrhythm_connector_name, LOGRHYTHM)
 
 
-def _wanted(settings: Settings, only: str) -> list[str]:
-    """Return the collections to sync; none, with a word why, while LogRhythm's page in ThreatQ is not enabled.
+def _wanted(settings: Settings, only: str) -> tuple[list[str], dict[str, Any]]:
+    """Return the collections to sync and the settings that decide how, which every worker of the run then uses.
 
-    While ThreatQ is away the file's settings count. Where they do not say what to sync, "" stands for all that the
-    page names: the worker reads it when ThreatQ is back. Raises ConfigError for what is missing or wrong.
+    No collection, with a word why, while LogRhythm's page in ThreatQ is not enabled. While ThreatQ is away the file's
+    settings count. Where they do not say what to sync, "" stands for all that the page names: the worker reads it when
+    ThreatQ is back. Raises ConfigError for what is missing or wrong.
     """
     if settings.settings_from == "local":
-        return _names(settings, only)
+        return _names(settings, only), _decisions(settings)
     try:
         page = _page(settings)
     except ServiceAway as error:
         note(f"warning: {error} The page {settings.logrhythm_connector_name} cannot be read now")
-        return [only] if missing(settings, NEEDED) else _names(settings, only)
-    return _names(with_logrhythm_page(settings, page.fields), only) if page else []
+        return ([only] if missing(settings, NEEDED) else _names(settings, only)), {}
+    if page is None:
+        return [], {}
+    settings = with_logrhythm_page(settings, page.fields)
+    return _names(settings, only), _decisions(settings)
+
+
+def _decisions(settings: Settings) -> dict[str, Any]:
+    bands_of(settings)
+    return structs.asdict(Decisions.of(settings))
 
 
 def _page(settings: Settings) -> ConnectorPage | None:
@@ -156,9 +168,10 @@ def _names(settings: Settings, only: str) -> list[str]:
     return [only] if only else names
 
 
-def _sync(names: list[str], loaded: Loaded, options: Namespace) -> int:
+def _sync(names: list[str], decisions: dict[str, Any], loaded: Loaded, options: Namespace) -> int:
     ledger = ledger_of(loaded)
-    runs = {name: _accept(ledger, name, dry_run=options.dry_run) for name in names}
+    asked = {"dry_run": options.dry_run, "settings": decisions}
+    runs = {name: _accept(ledger, {"collection": name, **asked}) for name in names}
     if options.no_wait:
         for name, job_id in runs.items():
             print(
@@ -204,11 +217,12 @@ def _led_to(end: End, *, inline: bool) -> dict[str, str]:
     return result.runs if isinstance(result, SyncHandedOut) else {}
 
 
-def _accept(ledger: Ledger, name: str, *, dry_run: bool) -> str:
+def _accept(ledger: Ledger, arguments: dict[str, Any]) -> str:
+    name = arguments["collection"]
     # A key of its own: a sync that is asked for means now, whatever ran a minute ago.
     job = Job(
         "lists.sync",
-        {"collection": name, "dry_run": dry_run},
+        arguments,
         producer="cli",
         title=f"sync {name or ALL}",
         trace=trace_of(os.environ),

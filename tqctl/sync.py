@@ -104,7 +104,7 @@ def show_history(shell: Shell, options: Namespace) -> int:
 def _start(shell: Shell, pending: PendingDelete) -> str:
     job = Job(
         "lists.sync",
-        {"collection": pending.collection, "dry_run": False},
+        {"collection": pending.collection, "dry_run": False, "settings": pending.settings},
         producer="tqctl",
         title=f"sync {pending.collection}",
         trace=trace_of(os.environ),

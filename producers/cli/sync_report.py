@@ -52,7 +52,7 @@ def show(admin: LedgerAdmin, end: End) -> None:
     plan = plan_of(admin.redis, end.job)
     if result.status == "planned" and plan:
         console.print(_plan_table(plan))
-        lines = [*render.notes(plan), *_samples(plan)]
+        lines = [*result.notes, *_samples(plan)]
     else:
         console.print(_result_table(result))
         lines = [*result.notes]

@@ -119,7 +119,10 @@ class ListResult(Struct, frozen=True, kw_only=True):
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
-    """What became of a run. `status`: done, errors (some lists failed), planned (a dry run)."""
+    """What became of a run. `status`: done, errors (some lists failed), planned (a dry run).
+
+    `settings` are those that decided what the run did, by name, whichever worker did it.
+    """
 
     job: str
     collection: str
@@ -133,6 +136,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     unsupported: dict[str, int] = {}
     lists: tuple[ListResult, ...] = ()
     notes: tuple[str, ...] = ()
+    settings: dict[str, Any] = {}
 
     @property
     def adds(self) -> int:

@@ -64,6 +64,11 @@ def sync_plan(job_id: str) -> str:
     return f"{PREFIX}sync:plan:{job_id}"
 
 
+def sync_settings(job_id: str) -> str:
+    """Text: the settings that decide what a run does, as JSON; whichever worker goes on with it uses them. Expires."""
+    return f"{PREFIX}sync:settings:{job_id}"
+
+
 def sync_manifest(host: str, guid: str) -> str:
     """Hash: what we put into a list, digests by partition, 16 bytes an entry; `list` is its name."""
     return f"{PREFIX}sync:manifest:{host}:{guid}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -16,7 +16,8 @@ from workers.ledger.connection import answering
 class PendingDelete(Struct, frozen=True):
     """Pending deletes of one list; `approved_ms` is 0 until they are approved.
 
-    `doubt` says why they may not be approved now, "" when they may.
+    `doubt` says why they may not be approved now, "" when they may; `settings` are those of the run that found them,
+    as far as the delete guard looks at them, by name.
     """
 
     id: str
@@ -30,6 +31,7 @@ class PendingDelete(Struct, frozen=True):
     approved_ms: int = 0
     approved_by: str = ""
     doubt: str = ""
+    settings: dict[str, Any] = {}
 
 
 class PendingDeletes:

@@ -9,6 +9,7 @@ from producers.cli.follow import End
 from producers.cli.sync_report import show
 from workers.core.results import RunResult
 from workers.ledger.admin import LedgerAdmin
+from workers.listsync.plan import render
 from workers.listsync.plan.batches import Batches
 from workers.listsync.plan.guard import Listing
 from workers.listsync.plan.plan import CollectionSource, ListPlan, SyncPlan
@@ -29,12 +30,12 @@ def test_nothing_that_others_named_steers_the_terminal(
         foreign=Batches("", 1, "", (f"x{CLEAR}",)),
     )  # fmt: skip
     source = CollectionSource(Listing(1, 1), 1, {f"Type{CLEAR}": 7})
-    keep_plan(
-        redis, "job", SyncPlan(id="2", collection=f"[red]C{CLEAR}", method="add", source=source, lists=(one,))
-    )
+    plan = SyncPlan(id="2", collection=f"[red]C{CLEAR}", method="add", source=source, lists=(one,))
+    keep_plan(redis, "job", plan)
     # When it is shown
     result = RunResult(
-        job="job", collection="C", status="planned", method="add", plan="2", began_ms=0, seconds=1, declared=1, read=1
+        job="job", collection="C", status="planned", method="add", plan="2", began_ms=0, seconds=1, declared=1, read=1,
+        notes=tuple(render.notes(plan)),
     )  # fmt: skip
     show(admin, End("C", "job", "done", result))
     # Then each is there as text

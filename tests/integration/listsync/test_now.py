@@ -15,7 +15,7 @@ from producers.cli import remembered
 from producers.cli.follow import Bars, End, Lines
 from producers.cli.sync_report import code_of, reason
 from producers.logrhythm import main
-from tests.support.sync_stage import Stage, write_config
+from tests.support.sync_stage import COLLECTION, Stage, write_config
 from workers.core.results import Failure, RunResult, SyncOverlap, SyncSkipped
 from workers.ledger import keys
 from workers.ledger.sync_runs import Step, now_ms
@@ -77,16 +77,15 @@ def test_a_run_at_which_somebody_else_is_is_left_to_him(stage: Stage, sync: Sync
 
 
 def test_a_run_that_waits_for_a_setting_says_for_which(stage: Stage, sync: Sync) -> None:
+    # given a run that waits until its collection is shared again
     stage.seed(10)
+    stage.threatq.control("collections/share", {"name": COLLECTION, "shared": False})
     first = stage.start()
-    mapping = stage.here.settings.sync_collections
-    stage.set(sync_delete_max_percent=20.0, sync_score_bands="1,2")
     stage.consume()
-    stage.set(sync_score_bands="10,9,7,5", sync_collections=mapping)
     due_in(stage, first, 60)
     code, _, said = sync()
     assert code == 2
-    assert "sync_score_bands" in said
+    assert "shared with" in said
     assert "goes on once this is corrected" in said
 
 

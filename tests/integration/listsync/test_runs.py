@@ -242,14 +242,14 @@ def test_a_run_calls_together_as_many_workers_as_it_has_lists_to_read(stage: Sta
     assert sum(b"help-" in wake_up for wake_up in wake_ups) == 3
 
 
-@pytest.mark.parametrize("hinderance", ["a worker that stops", "other settings", "a service that is away"])
+@pytest.mark.parametrize("hinderance", ["a worker that stops", "another ThreatQ", "a service that is away"])
 def test_a_helper_that_cannot_help_leaves_the_run_as_it_was(hinderance: str, stage: Stage) -> None:
     stage.seed(12_000)
     stage.sync()
     job_id = let_it_begin(stage)
     before = stage.here.settings
-    if hinderance == "other settings":
-        stage.set(sync_method="add")
+    if hinderance == "another ThreatQ":
+        stage.set(threatq_url="https://elsewhere.example")
     if hinderance == "a service that is away":
         stage.logrhythm.fault(unauthorized=1)
     assert assist(stage.here, lambda: hinderance == "a worker that stops") == 0

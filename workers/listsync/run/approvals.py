@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
@@ -29,7 +29,9 @@ class Approvals(PendingDeletes):
             packed = cast("dict[bytes, bytes]", self._redis.hgetall(keys.sync_held(approved[-1].id)))
         return Approval(name, {int(part): digests for part, digests in packed.items()})
 
-    def keep(self, collection: str, plan: ListPlan, *, caseless: bool, now_ms: int) -> None:
+    def keep(
+        self, collection: str, plan: ListPlan, settings: dict[str, Any], *, caseless: bool, now_ms: int
+    ) -> None:
         """Remember the deletes of `plan` that wait; those of an earlier plan that were not approved are forgotten.
 
         The same deletes keep their id, their age and their approval.
@@ -39,9 +41,10 @@ class Approvals(PendingDeletes):
             return
         before = next((pending for pending in self.every() if pending.id == plan.pending_id), None)
         self._keep_digests(plan, caseless)
-        if before is None or before.doubt:
-            pending = before or _pending_delete(collection, plan, plan.held, now_ms)
-            self._put(msgspec.structs.replace(pending, doubt=""))
+        pending = before or _pending_delete(collection, plan, plan.held, now_ms)
+        current = msgspec.structs.replace(pending, doubt="", settings=settings)
+        if current != before:
+            self._put(current)
 
     def doubt(self, collection: str, plan: ListPlan, held: Withheld, *, now_ms: int) -> None:
         """Remember that deletes of this list may not be approved now, and why; what waited before waits with them."""

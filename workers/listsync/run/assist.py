@@ -9,7 +9,7 @@ import structlog
 from workers.core.errors import TqError
 from workers.listsync.run.context import SyncContext
 from workers.listsync.run.planning import do_a_list_task, list_tasks
-from workers.listsync.run.run import Run, deciding
+from workers.listsync.run.run import Run, rules_digest
 from workers.listsync.run.run_folder import RunFolder, base_folder
 from workers.listsync.run.time_slice import Preempted, TimeSlice
 
@@ -38,11 +38,14 @@ def assist(context: SyncContext, stopping: Callable[[], bool]) -> int:
 
 
 def _runs(context: SyncContext, stopping: Callable[[], bool]) -> Iterator[Run]:
-    """Yield the runs that have a list task, as they are now."""
+    """Yield the runs that have a list task, as they are now, each with the settings of its own."""
     base = base_folder(context.settings)
     for path in sorted(base.iterdir()):
         folder = RunFolder(base, path.name)
         state = folder.load()
         settings = context.sync_settings() if state and list_tasks(state, folder) else None
-        if state and settings and state.rules == deciding(settings, state.collection):
+        if state is None or settings is None:
+            continue
+        if state.rules == rules_digest(settings, state.decisions, state.collection):
+            settings = state.decisions.over(settings)
             yield Run(context, settings, state, folder, TimeSlice(stopping, folder.is_under_way))

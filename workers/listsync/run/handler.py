@@ -15,12 +15,13 @@ from workers.ledger.locks import hold, release
 from workers.ledger.records import Claim, Settlement, done, released
 from workers.ledger.status import tell
 from workers.ledger.sync_runs import now_ms
-from workers.listsync.plan.mapping import ListFamily
-from workers.listsync.plan.settings import NEEDED, collections_of, require_sync
+from workers.listsync.plan.decisions import Decisions
+from workers.listsync.plan.settings import NEEDED, collections_of
 from workers.listsync.run.collect import add_missing_lists, gather, look_up
 from workers.listsync.run.context import SyncContext
 from workers.listsync.run.outcome import conclude
-from workers.listsync.run.run import Run, deciding
+from workers.listsync.run.recorded import decisions_of, deviation, shown
+from workers.listsync.run.run import Run, rules_digest
 from workers.listsync.run.run_folder import RunFolder, RunState, base_folder
 from workers.listsync.run.time_slice import Preempted, TimeSlice
 from workers.listsync.run.writing import plan_and_write
@@ -34,32 +35,39 @@ def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Se
 
     Raises ServiceAway and ConfigError, with which the job waits, and what makes it impossible.
     """
-    settings = context.sync_settings()
-    if settings is None:
+    own = context.sync_settings()
+    if own is None:
         reason = f"the connector {context.settings.logrhythm_connector_name} is not enabled in ThreatQ"
         tell(context.redis, "logrhythm", reason)
         return done(claim, SyncSkipped(reason=reason))
-    tell(context.redis, "logrhythm", not_set(settings, NEEDED))
-    require_sync(settings)
-    collections = {family.name: family for family in collections_of(settings)}
+    tell(context.redis, "logrhythm", not_set(own, NEEDED))
+    decisions = decisions_of(context.redis, claim.id, claim.arguments.get("settings", {}), own)
+    collections = {family.name: family for family in collections_of(decisions.over(own))}
     name = str(claim.arguments.get("collection", ""))
     if not name:
-        return _hand_out(claim, context, list(collections))
+        return _hand_out(claim, context, decisions, list(collections))
     if name not in collections:
         raise InputError(
             f"{name!r} is not among the data collections: {', '.join(collections)}", field="collection"
         )
     time_slice = TimeSlice(stopping, partial(_is_ours, context, claim))
-    return _go_on(claim, context, settings, collections[name], time_slice)
+    new = RunState(
+        collection=collections[name],
+        rules=rules_digest(own, decisions, collections[name]),
+        decisions=decisions,
+        began_ms=now_ms(context.redis),
+        dry_run=bool(claim.arguments.get("dry_run")),
+    )
+    return _go_on(claim, context, own, new, time_slice)
 
 
-def _hand_out(claim: Claim, context: SyncContext, names: list[str]) -> Settlement:
+def _hand_out(claim: Claim, context: SyncContext, decisions: Decisions, names: list[str]) -> Settlement:
     """Make a job for each collection, each with a wake-up of its own so that workers do them side by side."""
-    runs = {}
+    runs, settings = {}, shown(decisions)
     for name in names:
         job = Job(
             "lists.sync",
-            {**claim.arguments, "collection": name},
+            {**claim.arguments, "collection": name, "settings": settings},
             producer=claim.producer,
             title=f"sync {name}",
             trace=claim.trace,
@@ -75,14 +83,15 @@ def _is_ours(context: SyncContext, claim: Claim) -> bool:
 
 
 def _go_on(
-    claim: Claim, context: SyncContext, settings: Settings, collection: ListFamily, time_slice: TimeSlice
+    claim: Claim, context: SyncContext, own: Settings, new: RunState, time_slice: TimeSlice
 ) -> Settlement:
-    if not claim.arguments.get("dry_run"):
-        holder = hold(context.redis, collection.name, claim.id)
+    name = new.collection.name
+    if not new.dry_run:
+        holder = hold(context.redis, name, claim.id)
         if holder != claim.id:
-            return done(claim, _overlap(context, collection.name, holder))
+            return done(claim, _overlap(context, name, holder))
     try:
-        run = _taken_up(claim, context, settings, collection, time_slice)
+        run = _taken_up(context, own, RunFolder(base_folder(own), claim.id), new, time_slice)
         if not _advance(run):
             return released(claim)
         result = conclude(context.redis, run, claim.id)
@@ -92,10 +101,10 @@ def _go_on(
         # The job waits, and its collection with it.
         raise
     except Exception:
-        release(context.redis, collection.name, claim.id)
+        release(context.redis, name, claim.id)
         raise
     run.folder.remove()
-    release(context.redis, collection.name, claim.id)
+    release(context.redis, name, claim.id)
     return done(claim, result)
 
 
@@ -110,21 +119,20 @@ def _overlap(context: SyncContext, collection: str, holder: str) -> SyncOverlap:
 
 
 def _taken_up(
-    claim: Claim, context: SyncContext, settings: Settings, collection: ListFamily, time_slice: TimeSlice
+    context: SyncContext, own: Settings, folder: RunFolder, new: RunState, time_slice: TimeSlice
 ) -> Run:
-    """Return the run as another process left it, or a new one."""
-    folder, rules = RunFolder(base_folder(settings), claim.id), deciding(settings, collection)
+    """Return the run as another process left it, or a new one; both with the settings of the run, not this worker's."""
     state = folder.load()
-    if state is None or state.rules != rules:
+    if state is None or state.rules != new.rules:
         folder.begin()
-        state = RunState(
-            collection=collection,
-            rules=rules,
-            began_ms=now_ms(context.redis),
-            dry_run=bool(claim.arguments.get("dry_run")),
-        )
-        log.info("sync begins", job=claim.id, collection=collection.name, method=settings.sync_method)
-    return Run(context, settings, state, folder, time_slice)
+        state = new
+        method = state.decisions.sync_method
+        log.info("sync begins", job=folder.path.name, collection=state.collection.name, method=method)
+    differs = deviation(state.decisions, own)
+    if differs and differs not in state.deviations:
+        state.deviations.append(differs)
+        log.warning("other settings", job=folder.path.name, reason=differs)
+    return Run(context, state.decisions.over(own), state, folder, time_slice)
 
 
 def _advance(run: Run) -> bool:

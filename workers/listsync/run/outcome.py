@@ -9,6 +9,7 @@ from workers.core.results import ListResult, RunResult
 from workers.ledger.sync_runs import keep_result, now_ms
 from workers.listsync.plan import render
 from workers.listsync.plan.plan import SyncPlan
+from workers.listsync.run.recorded import shown
 from workers.listsync.run.run import Run
 from workers.listsync.run.run_folder import ListState
 from workers.listsync.run.stored_plans import keep_plan
@@ -51,7 +52,8 @@ def _result(run: Run, plan: SyncPlan, job_id: str, *, now_ms: int) -> RunResult:
         read=plan.source.listing.read,
         unsupported=plan.source.unsupported,
         lists=tuple(map(_list_result, run.lists)),
-        notes=(*render.notes(plan), *_mismatches(run)),
+        notes=(state.decisions.sentence(), *state.deviations, *render.notes(plan), *_mismatches(run)),
+        settings=shown(state.decisions),
     )
 
 
@@ -85,6 +87,7 @@ def _mismatches(run: Run) -> list[str]:
 def _keep_pending(run: Run, now_ms: int) -> None:
     """Remember the deletes that wait now, and forget approvals that were used."""
     approvals, collection = run.tools.approvals, run.state.collection.name
+    guarding = run.state.decisions.guarding()
     for item in run.lists:
         plan = item.plan
         if plan is None or item.error:
@@ -94,6 +97,6 @@ def _keep_pending(run: Run, now_ms: int) -> None:
         if plan.held is None:
             approvals.drop(item.name)
         elif plan.held.approvable:
-            approvals.keep(collection, plan, caseless=run.caseless(item), now_ms=now_ms)
+            approvals.keep(collection, plan, guarding, caseless=run.caseless(item), now_ms=now_ms)
         else:
             approvals.doubt(collection, plan, plan.held, now_ms=now_ms)

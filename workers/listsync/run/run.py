@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from workers.core.text import short
 from workers.ledger.sync_runs import Progress
+from workers.listsync.plan.decisions import Decisions
 from workers.listsync.plan.gather import Gathering
 from workers.listsync.plan.mapping import ListFamily
 from workers.listsync.plan.plan import Rules, SyncPlan, sync_plan
@@ -26,30 +27,15 @@ from workers.threatq.client import Caller
 from workers.threatq.score_bands import ScoreBands, bands_of
 
 #: Changes whenever what is kept in a run's folder does: a run from before an upgrade starts anew.
-FORMAT = 3
-
-#: The settings that decide what a run reads and writes; when one changes, a run starts anew.
-DECIDING = (
-    "threatq_url",
-    "logrhythm_url",
-    "sync_method",
-    "sync_max_items",
-    "sync_list_maximum",
-    "sync_delete_max_count",
-    "sync_delete_max_percent",
-    "sync_foreign_entries",
-    "sync_types",
-    "sync_score_bands",
-    "sync_score_zero",
-)
+FORMAT = 4
 
 #: The folder, in that of the run, with the entries that the lists shall have.
 WANTED = "wanted"
 
 
-def deciding(settings: Settings, collection: ListFamily) -> str:
-    """Return a digest of all that decides what a run of this collection does."""
-    return short(repr((FORMAT, collection, [getattr(settings, name) for name in DECIDING])))
+def rules_digest(settings: Settings, decisions: Decisions, collection: ListFamily) -> str:
+    """Return a digest of all that decides what a run of this collection does; when it changes, a run starts anew."""
+    return short(repr((FORMAT, settings.threatq_url, settings.logrhythm_url, collection, decisions)))
 
 
 class Options(Struct, frozen=True):

@@ -15,6 +15,7 @@ from msgspec import Struct
 from workers.core.errors import ConfigError
 from workers.core.files import write_whole
 from workers.core.text import short
+from workers.listsync.plan.decisions import Decisions
 from workers.listsync.plan.gather import Gathered
 from workers.listsync.plan.guard import Listing
 from workers.listsync.plan.mapping import ListFamily
@@ -60,11 +61,13 @@ class ListState(Struct, kw_only=True):
 class RunState(Struct, kw_only=True):
     """A run: the lists are looked up, everything is gathered, then each list is planned and written.
 
-    `lists` are those that exist, and those to be made as soon as everything is gathered.
+    `lists` are those that exist, and those to be made as soon as everything is gathered; `deviations` say which workers
+    had other settings than the run's `decisions`.
     """
 
     collection: ListFamily
     rules: str
+    decisions: Decisions
     began_ms: int
     dry_run: bool = False
     position: Position | None = START
@@ -73,6 +76,7 @@ class RunState(Struct, kw_only=True):
     declared_last: int | None = None
     last_id: int = 0
     doubts: list[str] = []
+    deviations: list[str] = []
     lists: list[ListState] | None = None
 
     @property
