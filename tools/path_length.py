@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import statistics
 import subprocess
 import sys
@@ -38,7 +39,8 @@ ROUNDS = 5
 #: Seconds without a call after which a worker has done what it was woken for, and seconds that anything may take.
 QUIET_S, WITHIN_S = 0.5, 60.0
 
-SENDER = "path-length"
+#: What the sender of the payloads shows; tokens that could be guessed are refused.
+SENDER = secrets.token_urlsafe(32)
 
 
 class PathTaken(Struct, frozen=True):
