@@ -14,12 +14,12 @@ def printable(text: str) -> str:
 
 def short(text: str) -> str:
     """Return 16 hex characters that stand for `text`."""
-    from hashlib import blake2b  # noqa
+    from hashlib import blake2b
 
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-#: Seconds that anybody may wait for an outcome; whoever writes more has mistyped it.
+#: The longest wait for an outcome in seconds; a larger number is a slip of the keyboard.
 MOST_SECONDS = 1e6
 
 
