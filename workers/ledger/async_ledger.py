@@ -55,7 +55,8 @@ class AsyncLedger:
         self.most_quarantined = most_quarantined
         self.keep_s = int(keep_s)
         self._waiting: dict[str, list[_Waiting]] = defaultdict(list)
-        self._callers: dict[str, set[asyncio.Task[None]]] = defaultdict(set)
+        self._calls: dict[str, int] = defaultdict(int)
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs of one queue into the ledger, all or none; raises Busy when the queue has no room."""
@@ -64,10 +65,11 @@ class AsyncLedger:
         queue = jobs[0].kind.queue
         waiting = _Waiting(jobs, asyncio.get_running_loop().create_future())
         self._waiting[queue].append(waiting)
-        if len(self._callers[queue]) < MOST_CALLS:
-            caller = asyncio.create_task(self._call_for(queue))
-            self._callers[queue].add(caller)
-            caller.add_done_callback(self._callers[queue].discard)
+        if self._calls[queue] < MOST_CALLS:
+            self._calls[queue] += 1
+            task = asyncio.create_task(self._call_for(queue))
+            self._tasks.add(task)  # the loop alone would let go of it
+            task.add_done_callback(self._tasks.discard)
         return await waiting.answers
 
     async def accept_whole(self, jobs: Sequence[Job]) -> list[Accepted]:
@@ -95,8 +97,13 @@ class AsyncLedger:
         await self.redis.aclose()
 
     async def _call_for(self, queue: str) -> None:
-        while self._waiting[queue]:
-            await self._call(self._take(queue))
+        try:
+            while self._waiting[queue]:
+                await self._call(self._take(queue))
+        finally:
+            # Counted down in the step that found nothing to do: a done callback runs a turn of the loop later, and
+            # a request that comes in between would wait for a call that does not take it any more.
+            self._calls[queue] -= 1
 
     def _take(self, queue: str) -> list[_Waiting]:
         waiting = self._waiting[queue]
