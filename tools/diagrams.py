@@ -52,7 +52,7 @@ stateDiagram-v2
   waiting --> accepted: due again, without a limit
   running --> dead: ThreatQ refuses this one, or three workers were lost
   dead --> accepted: replayed by an operator
-  done --> [*]: forgotten after keep_done_days
+  done --> [*]: forgotten after keep_bodies_days but for a marker
   note right of running: if its lease runs out, another worker claims it"""
 
 SYNC_RUN = f"""\

@@ -83,7 +83,7 @@ def limits(shell: Shell) -> Iterator[Limit]:
         yield Limit(
             f"list {name}", count, settings.sync_list_maximum, "entries", "the lowest scores are left out"
         )
-    days = f"forgotten after {settings.keep_done_days:g} days (keep_done_days)"
+    days = f"without their content after {settings.keep_bodies_days:g} days (keep_bodies_days)"
     yield Limit("done jobs", state.done, None, "jobs", days)
 
 

@@ -15,8 +15,9 @@ from tqctl.shell import Shell, above_zero, operator, options_of_all
 from workers.core.jobs import Job
 from workers.core.results import RunResult
 from workers.core.trace import trace_of
+from workers.ledger.connection import now_ms
 from workers.ledger.sync_approvals import PendingDelete, PendingDeletes
-from workers.ledger.sync_runs import history, now_ms
+from workers.ledger.sync_runs import history
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -61,7 +61,7 @@ class HttpContext:
             most_open=settings.max_open_jobs,
             most_memory_percent=settings.memory_percent,
             most_quarantined=settings.max_quarantined,
-            keep_s=settings.keep_done_s,
+            keep_s=settings.keep_bodies_s,
             replicas=Replicas(settings.accept_replicas, settings.accept_wait_ms),
         )
         reading = connect(settings.redis_url, answer_timeout_s=REDIS_WITHIN_S)

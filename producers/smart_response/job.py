@@ -71,7 +71,7 @@ def _record(words: Sequence[str], values: dict[str, str]) -> Record:
     record = _awaited(admin, words[0], _seconds(values.get("wait", "")))
     if record is None:
         raise InputError(
-            "the ledger knows no such job, or no longer (done jobs are forgotten after TQ_KEEP_DONE_DAYS days)",
+            "the ledger knows no such job, or no longer (done jobs are forgotten after TQ_KEEP_BODIES_DAYS days)",
             field=words[0],
         )
     return record

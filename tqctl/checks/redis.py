@@ -118,7 +118,7 @@ def _memory(info: dict[str, Any], settings: Settings) -> CheckLine:
             AREA,
             "memory",
             f"{found}; producers refuse above {settings.memory_percent:g} %",
-            "raise maxmemory, drop dead jobs, lower keep_done_days",
+            "tqctl capacity shows what fills it; raise maxmemory or lower keep_bodies_days",
         )
     return ok(AREA, "memory", found)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-ACCEPT = Script("accept")
+ACCEPT = Script("accept", "markers")
 
 _PREFIX = keys.PREFIX.encode()
 
@@ -58,22 +58,28 @@ COME_AGAIN_S = 30.0
 #: What a Redis that does not write is said to be; the stubs tell it by the first word of its error.
 READ_ONLY = "this Redis is a replica and takes no writes; name the primary in TQ_REDIS_URL, or sentinel://HOST:26379/0?master=NAME"
 
-OUT_OF_MEMORY = "Redis is out of memory; raise maxmemory or drop dead jobs (tqctl capacity)"
+OUT_OF_MEMORY = (
+    "Redis is out of memory; tqctl capacity shows what fills it; raise maxmemory or lower keep_bodies_days"
+)
 
 
 class Accepted:
     """The ledger's answer for one job.
 
     `id` is the first job's where `created` is False. `conflict`: the sender's key was used before, for
-    something else; nothing was accepted.
+    something else; nothing was accepted. `state` and `event_id` are those of the first job where its content is no
+    longer kept, else "" and 0.
     """
 
-    __slots__ = ("conflict", "created", "id")
+    __slots__ = ("conflict", "created", "event_id", "id", "state")
 
-    def __init__(self, job_id: str, *, created: bool, conflict: bool = False) -> None:
+    def __init__(
+        self, job_id: str, *, created: bool, conflict: bool = False, state: str = "", event_id: int = 0
+    ) -> None:
         self.id = job_id
         self.created = created
         self.conflict = conflict
+        self.state, self.event_id = state, event_id
 
 
 class Replicas:
@@ -228,7 +234,7 @@ def read_answer(answer: Any, jobs: Sequence[Job], *, most_open: int) -> list[Acc
         raise Busy(
             "redis",
             f"{int(answer[1]) / 10:g} % of Redis' memory is in use, and above memory_percent nothing is accepted. "
-            "tqctl capacity shows what fills it; raise maxmemory or drop dead jobs",
+            "tqctl capacity shows what fills it; raise maxmemory or lower keep_bodies_days",
             after=COME_AGAIN_S,
         )
     if what == b"busy":
@@ -241,8 +247,14 @@ def read_answer(answer: Any, jobs: Sequence[Job], *, most_open: int) -> list[Acc
     if what == b"reused":
         return [Accepted(answer[1].decode(), created=False, conflict=True)]
     accepted = [Accepted(job.id, created=True) for job in jobs]
-    for place, job_id, verdict in answer:
-        accepted[place] = Accepted(job_id.decode(), created=False, conflict=verdict == -1)
+    for place, job_id, verdict, state, event_id in answer:
+        accepted[place] = Accepted(
+            job_id.decode(),
+            created=False,
+            conflict=verdict == -1,
+            state=state.decode(),
+            event_id=event_id,
+        )
     return accepted
 
 

@@ -18,6 +18,7 @@ from workers.indicators.refang import refang
 from workers.ledger import keys
 from workers.ledger.connection import answering, run, send
 from workers.ledger.history import HistoryNote, read_history, wait_for_outcome
+from workers.ledger.markers import Marker, find, has_marker, text_of
 from workers.ledger.records import Entry, Head, Record, State, Suspension, read_body
 from workers.ledger.scripts import Script
 
@@ -61,6 +62,14 @@ class LedgerAdmin:
                 head, progress, history, *scores = answers[index * width : (index + 1) * width]
                 if head:
                     yield _record(job_id, Head.read(head), progress, history, scores)
+
+    def marker(self, job_id: str) -> Marker | None:
+        """Return what stays of a job whose content is no longer kept, or None where nothing does."""
+        if not has_marker(job_id):
+            return None
+        with answering():
+            text = cast("bytes | None", self.redis.get(keys.ended(text_of(job_id))))
+        return find(job_id, text) if text else None
 
     def arguments(self, job_id: str) -> dict[str, Any] | None:
         """Return a job's arguments, or None when the ledger does not hold them."""

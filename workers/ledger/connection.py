@@ -187,6 +187,13 @@ def _checked(answer: Any) -> Any:
     return answer
 
 
+def now_ms(redis: Redis) -> int:
+    """Return Redis' clock in ms since 1970; raises ServiceAway("redis")."""
+    with answering():
+        seconds, micros = redis.time()
+    return seconds * 1000 + micros // 1000
+
+
 @contextmanager
 def answering() -> Iterator[None]:
     """Turn what redis-py raises into ServiceAway("redis") with the remedy."""

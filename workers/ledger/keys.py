@@ -14,7 +14,7 @@ CELERY_PREFIX = PREFIX + "celery:"
 #: Sorted set, job id -> time of death in ms: the dead letters, kept until an operator acts.
 DEAD = PREFIX + "dead"
 
-#: Sorted set, job id -> time of completion in ms: what is done and still remembered.
+#: Sorted set, job id -> time of completion in ms: what is done and still there with its content.
 DONE = PREFIX + "done"
 
 #: Set of the names of the queues that an operator has paused.
@@ -107,6 +107,14 @@ def same(key: str) -> str:
     Under `about:…` the last action on an indicator; another one takes its place.
     """
     return f"{PREFIX}same:{key}"
+
+
+def ended(name: str) -> str:
+    """Text: the markers of jobs whose content is no longer kept and whose ids begin with `name`, 18 bytes each.
+
+    Below `same:`, since it answers repeats too, and every producer may read there.
+    """
+    return f"{PREFIX}same:ended:{name}"
 
 
 def away(service: str) -> str:

@@ -23,8 +23,9 @@ from workers.ledger.accept import (
     Replicas,
     wake_up,
 )
-from workers.ledger.connection import answering, follow, run
+from workers.ledger.connection import answering, follow, now_ms, run
 from workers.ledger.records import Claim, Settlement
+from workers.ledger.retention import Retention
 from workers.ledger.scripts import Script
 from workers.settings.model import Settings
 
@@ -80,7 +81,8 @@ class Ledger:
         redis: Redis,
         *,
         lease_s: float = 60.0,
-        keep_done_s: float = 604_800.0,
+        keep_bodies_s: float = 172_800.0,
+        keep_markers_days: float = 90.0,
         most_open: int = 100_000,
         most_memory_percent: float = MOST_MEMORY_PERCENT,
         last_chance_after_s: float = LAST_CHANCE_AFTER_S,
@@ -89,7 +91,7 @@ class Ledger:
     ) -> None:
         self.redis = redis
         self.lease_ms = int(lease_s * 1000)
-        self.keep_done_ms = int(keep_done_s * 1000)
+        self.retention = Retention(redis, keep_bodies_s=keep_bodies_s, keep_markers_days=keep_markers_days)
         self.acceptance = Acceptance(
             most_open=most_open,
             most_memory_percent=most_memory_percent,
@@ -152,7 +154,7 @@ class Ledger:
         if not settlements:
             return []
         first = settlements[0].claim
-        arguments: list[Any] = [keys.PREFIX, first.queue, first.token, self.keep_done_ms]
+        arguments: list[Any] = [keys.PREFIX, first.queue, first.token]
         for settlement in settlements:
             arguments += (
                 settlement.claim.id,
@@ -209,14 +211,11 @@ class Ledger:
             return self.redis.llen(keys.wake_ups(queue))
 
     def look_after(self) -> None:
-        """Forget the done jobs whose records have expired, and leave a sign of life."""
+        """Forget a share of what has been kept long enough, and leave a sign of life."""
+        now = now_ms(self.redis)
+        self.retention.step(now)
         with answering():
-            now_s, micros = self.redis.time()
-            now_ms = now_s * 1000 + micros // 1000
-            pipe = self.redis.pipeline(transaction=False)
-            pipe.zremrangebyscore(keys.DONE, "-inf", now_ms - self.keep_done_ms)
-            pipe.set(keys.UPKEEP, now_ms)
-            pipe.execute()
+            self.redis.set(keys.UPKEEP, now)
 
     def _breakers(self, queue: str) -> list[str]:
         return [keys.away(service) for service in NEEDS[queue]]
@@ -239,7 +238,8 @@ def open_ledger(redis: Redis, settings: Settings) -> Ledger:
     return Ledger(
         redis,
         lease_s=settings.lease_s,
-        keep_done_s=settings.keep_done_s,
+        keep_bodies_s=settings.keep_bodies_s,
+        keep_markers_days=settings.keep_markers_days,
         wary_s=settings.look_up_after_restart_s,
         most_open=settings.max_open_jobs,
         most_memory_percent=settings.memory_percent,

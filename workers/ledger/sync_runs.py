@@ -75,13 +75,6 @@ def history(redis: Redis, *, most: int = 50) -> list[RunResult]:
     return [msgspec.json.decode(fields[b"run"], type=RunResult) for _, fields in entries]
 
 
-def now_ms(redis: Redis) -> int:
-    """Return Redis' clock."""
-    with answering():
-        seconds, micros = redis.time()
-    return seconds * 1000 + micros // 1000
-
-
 def held_count(redis: Redis) -> int:
     """Return how many pending deletes wait to be approved."""
     with answering():

@@ -20,6 +20,9 @@ from workers.settings.values import Given, to_value
 #: Names below PREFIX that are no settings but part of the commands.
 OTHER_NAMES = frozenset({"TQ_CONFIG", "TQ_PAYLOAD"})
 
+#: Settings by the names that they had before, under which they are still read.
+FORMER_NAMES = {"keep_done_days": "keep_bodies_days"}
+
 
 class Loaded(Struct, frozen=True):
     """The settings, where each one that was given came from, and where `tq.yaml` is or would be.
@@ -78,16 +81,16 @@ def collect(names: Collection[str], path: Path, environ: Mapping[str, str]) -> d
     Raises ConfigError for a key of the file that is no setting, and for a file that cannot be read.
     """
     given = _from_file(names, path) if settings_file.is_there(path) else {}
-    for name in names:
+    for name in (*FORMER_NAMES, *names):
         from_environment = _from_environment(name, environ)
         if from_environment is not None:
-            given[name] = from_environment
+            given[FORMER_NAMES.get(name, name)] = from_environment
     return given
 
 
 def misspelt(names: Collection[str], environ: Mapping[str, str]) -> list[str]:
     """Return a warning for each TQ_ variable that is no setting but looks much like one."""
-    known = {env_name(name) for name in names}
+    known = {env_name(name) for name in (*names, *FORMER_NAMES)}
     known |= {f"{name}_FILE" for name in known} | OTHER_NAMES
     strange = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
     guesses = ((name, get_close_matches(name, known, n=1, cutoff=0.8)) for name in strange)
@@ -106,7 +109,8 @@ def unverified_redis(settings: Settings) -> list[str]:
 
 def _from_file(names: Collection[str], path: Path) -> dict[str, Given]:
     given = {}
-    for name, line in settings_file.read(path).items():
+    for written, line in settings_file.read(path).items():
+        name = FORMER_NAMES.get(written, written)
         if name not in names:
             guess = get_close_matches(name, names, n=1)
             hint = f"did you mean {guess[0]}?" if guess else "see docs/settings.md for all of them"

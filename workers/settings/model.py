@@ -72,7 +72,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_payload_bytes: Annotated[PositiveInt, Doc("Largest payload that a producer accepts.")] = 1_048_576
     max_description_chars: Annotated[PositiveInt, Doc("Longest description that ThreatQ takes.")] = 65_500
 
-    keep_done_days: Annotated[Positive, Doc("Days for which done jobs are remembered.")] = 7.0
+    keep_bodies_days: Annotated[Positive, Doc(
+        "Days for which done jobs are kept with their content; then a marker of each is left.")] = 2.0
+    keep_markers_days: Annotated[Positive, Doc(
+        "Days for which a repeat of a done job is known as one and makes no second event.")] = 90.0
     max_open_jobs: Annotated[PositiveInt, Doc("Open jobs in one queue above which producers refuse.")] = 100_000
     memory_percent: Annotated[float, Doc(
         "Percent of Redis' maxmemory in use above which producers refuse."), Meta(gt=0, le=100)] = 70.0
@@ -176,9 +179,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     # fmt: on
 
     @property
-    def keep_done_s(self) -> float:
-        """Seconds for which done jobs are remembered."""
-        return self.keep_done_days * 86_400
+    def keep_bodies_s(self) -> float:
+        """Seconds for which done jobs are kept with their content."""
+        return self.keep_bodies_days * 86_400
 
 
 def fields() -> dict[str, Any]:

@@ -97,7 +97,7 @@ LEDGER = (
         "tq_redis_memory_ratio",
         "gauge",
         "Share of Redis' maxmemory in use, 0 to 1; absent without maxmemory.",
-        do="Above memory_percent producers refuse: raise maxmemory, drop dead jobs, lower keep_done_days.",
+        do="Above memory_percent producers refuse: tqctl capacity shows what fills it.",
     ),
     SYNC_AGE := Declared(
         "tq_sync_age_seconds",

@@ -18,11 +18,12 @@ from producers.http.problems import Problem
 from producers.http.ui.render import count
 from producers.http.ui.session import PageRequest
 from workers.core.jobs import QUEUES
+from workers.ledger.connection import now_ms
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.status import SERVICES, Minute, Overview, last_minutes, overview
 from workers.ledger.sync_approvals import PendingDeletes
-from workers.ledger.sync_runs import history, now_ms, waiting_runs
+from workers.ledger.sync_runs import history, waiting_runs
 
 #: Jobs and items of each kind on the first page; the lists show more.
 SHOWN = 8

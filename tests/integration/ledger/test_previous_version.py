@@ -100,3 +100,21 @@ def test_a_note_that_repeats_the_last_one_takes_its_place(ledger: Ledger, admin:
     record = admin.record(event().id)
     assert record is not None
     assert [entry.state for entry in record.history] == ["waiting"]
+
+
+def test_what_the_previous_version_has_done_leaves_a_marker_with_its_event(
+    ledger: Ledger, redis: Redis, admin: LedgerAdmin
+) -> None:
+    # Given a done job whose keys expire by themselves, with its result in a stream
+    (accepted,) = ledger.accept([event()])
+    redis.zrem(keys.due("events"), accepted.id)
+    noted(redis, accepted.id, "done", {"event_id": 4711, "link": "https://tq.example/events/4711/details"})
+    for key in (keys.job(accepted.id), keys.progress(accepted.id), keys.history(accepted.id)):
+        redis.pexpire(key, 60_000)
+    redis.zadd(keys.DONE, {accepted.id: 1})
+    # When upkeep of this version finds that it has been kept for long enough
+    ledger.look_after()
+    # Then a repeat of it is known, with its event
+    assert not redis.exists(keys.job(accepted.id), keys.progress(accepted.id), keys.history(accepted.id))
+    (again,) = ledger.accept([event()])
+    assert (again.created, again.state, again.event_id) == (False, "done", 4711)

@@ -18,7 +18,8 @@ from producers.logrhythm import main
 from tests.support.sync_stage import COLLECTION, Stage, write_config
 from workers.core.results import Failure, RunResult, SyncOverlap, SyncSkipped
 from workers.ledger import keys
-from workers.ledger.sync_runs import Step, now_ms
+from workers.ledger.connection import now_ms
+from workers.ledger.sync_runs import Step
 
 pytestmark = pytest.mark.integration
 

@@ -76,6 +76,17 @@ def test_an_empty_variable_counts_as_not_set(folder: Path) -> None:
     assert load(folder, {"TQ_THREATQ_STATUS": ""}).settings.threatq_status == "Active"
 
 
+@pytest.mark.parametrize("where", ["file", "environment"])
+def test_a_setting_is_still_read_by_the_name_that_it_had_before(folder: Path, where: str) -> None:
+    environ = {"TQ_KEEP_DONE_DAYS": "5"} if where == "environment" else {}
+    if where == "file":
+        put(folder, "keep_done_days: 5\n")
+    found = load(folder, environ)
+    assert (found.settings.keep_bodies_days, found.warnings) == (5.0, ())
+    # and by its name of now, which wins
+    assert load(folder, environ | {"TQ_KEEP_BODIES_DAYS": "3"}).settings.keep_bodies_days == 3.0
+
+
 def test_a_password_stays_the_text_that_stands_in_the_file(folder: Path) -> None:
     put(folder, "threatq_password: 0123\nthreatq_client_secret: yes\n")
 

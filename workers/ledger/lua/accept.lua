@@ -4,7 +4,8 @@
 --       1: nothing at all where a key was used for something else, then for each job:
 --       id, record, name of its counter, digest, key, window in ms
 -- Answers {"busy", open}, {"full", thousandths of maxmemory in use}, {"reused", id} where nothing was accepted for it,
---       or one for each job that is not new: {place from 0, id, 0 known | -1 the key was used for something else}.
+--       or one for each job that is not new: {place from 0, id, 0 known | -1 the key was used for something else,
+--       state and event's id of a job of which only its marker is kept, else "" and 0}.
 -- Reads no job's content, so that a user who may only accept needs no right to read.
 local due, wake_ups, counts, memory = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, most_open, most_wake_ups, wake_up = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
@@ -86,7 +87,8 @@ end
 
 local answers = {}
 local function known(at, id, verdict)
-  answers[#answers + 1] = {(at - FIRST) / WIDTH, id, verdict}
+  local state, event = marker_of(prefix, id)
+  answers[#answers + 1] = {(at - FIRST) / WIDTH, id, verdict, state or '', event or 0}
 end
 
 -- What seems new is gathered first: each call of Redis costs as much as the rest of a job.
@@ -98,7 +100,7 @@ for at = FIRST, #ARGV, WIDTH do
   added[counter] = added[counter] or 0
   if first then
     known(at, first[1], first[2])
-  elseif seen[id] then
+  elseif seen[id] or marker_of(prefix, id) then
     known(at, id, 0)
   else
     local count = #fresh + 1

@@ -1,12 +1,12 @@
 -- Settle claimed jobs: done, dead, waiting for another try (also as a suspect), deferred or interrupted without counting a
 -- try, or given back.
 -- KEYS: due, done, dead, counts, paused, then the breakers of the services that just proved to be well
--- ARGV: prefix, queue, token, how long done jobs are kept in ms, then for each job: id, kind:producer,
+-- ARGV: prefix, queue, token, then for each job: id, kind:producer,
 --       what it shows when it is done, state, delay in ms, entry
 -- Answers 1 for each job that was ours to settle, 0 where another worker has the lease.
 local due, done, dead, counts, paused = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local prefix, queue, token, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local FIRST, WIDTH = 5, 6
+local prefix, queue, token = ARGV[1], ARGV[2], ARGV[3]
+local FIRST, WIDTH = 4, 6
 local MINUTE_MS, MINUTES_KEPT_MS = 60000, 7200000
 -- Of so many jobs at least, this share dead: the fault is elsewhere, and the rest shall not follow them.
 local ENOUGH, TOO_MANY_DEAD = 50, 0.9
@@ -109,9 +109,6 @@ for at = FIRST, #ARGV, WIDTH do
       end
       if state == 'done' then
         shown[shows] = (shown[shows] or 0) + 1
-        redis.call('PEXPIRE', key, keep)
-        redis.call('PEXPIRE', prefix .. 'job:' .. id, keep)
-        redis.call('PEXPIRE', prefix .. 'history:' .. id, keep)
         redis.call('HDEL', key, 'lost', 'tries', 'strikes', 'struck')
       end
     end

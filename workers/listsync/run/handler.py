@@ -11,10 +11,10 @@ from workers.core.errors import ConfigError, InputError, ServiceAway
 from workers.core.jobs import Job
 from workers.core.results import SyncHandedOut, SyncOverlap, SyncSkipped
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import now_ms
 from workers.ledger.locks import hold, release
 from workers.ledger.records import Claim, Settlement, done, released
 from workers.ledger.status import tell
-from workers.ledger.sync_runs import now_ms
 from workers.listsync.plan.decisions import Decisions
 from workers.listsync.plan.settings import NEEDED, collections_of
 from workers.listsync.run.collect import add_missing_lists, gather, look_up

@@ -6,7 +6,8 @@ import structlog
 from redis import Redis
 
 from workers.core.results import ListResult, RunResult
-from workers.ledger.sync_runs import keep_result, now_ms
+from workers.ledger.connection import now_ms
+from workers.ledger.sync_runs import keep_result
 from workers.listsync.plan import render
 from workers.listsync.plan.plan import SyncPlan
 from workers.listsync.run.recorded import shown

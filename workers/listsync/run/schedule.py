@@ -10,11 +10,10 @@ from redis import Redis
 from workers.core.errors import ConfigError
 from workers.core.jobs import Job
 from workers.ledger import keys
-from workers.ledger.connection import answering
+from workers.ledger.connection import answering, now_ms
 from workers.ledger.ledger import Ledger
 from workers.ledger.locks import is_open
 from workers.ledger.status import tell
-from workers.ledger.sync_runs import now_ms
 from workers.listsync.plan.settings import NEEDED
 from workers.settings.model import Settings, not_set, threatq_needs
 

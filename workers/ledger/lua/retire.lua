@@ -1,0 +1,40 @@
+-- Forget the content of the jobs that were done first, and keep a marker of each.
+-- KEYS: done
+-- ARGV: prefix, which ones in ms (done before it), most jobs
+-- Answers how many.
+local done, prefix, before, most = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local DONE = string.char(1)
+local MOST_EVENT_ID = 2 ^ 40 - 1
+
+local function as_bytes(number, width)
+  local bytes = {}
+  for at = width, 1, -1 do
+    bytes[at], number = string.char(number % 256), math.floor(number / 256)
+  end
+  return table.concat(bytes)
+end
+
+-- Where earlier versions noted what became of a job.
+local function last_note_of_stream(id)
+  local last = redis.call('XREVRANGE', prefix .. 'history:' .. id, '+', '-', 'COUNT', 1)[1]
+  return last and table.concat(last[2], ' ') or ''
+end
+
+-- The id of its event, 0 for none; of a job that was done twice, that of the last time.
+local function event_of(id)
+  local notes = redis.call('HGET', prefix .. 'progress:' .. id, 'history') or last_note_of_stream(id)
+  local event = tonumber(string.match(notes, '.*"event_id": ?(%d+)') or 0)
+  return event <= MOST_EVENT_ID and event or 0
+end
+
+local rows = redis.call('ZRANGE', done, '-inf', '(' .. before, 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
+for at = 1, #rows, 2 do
+  local id, day = rows[at], math.floor(tonumber(rows[at + 1]) / DAY_MS)
+  if string.match(id, '^%x+$') and #id == 24 then
+    local marker = rest_of(id) .. as_bytes(event_of(id), 5) .. DONE .. as_bytes(day, 2)
+    redis.call('APPEND', marker_key(prefix, id), marker)
+  end
+  redis.call('DEL', prefix .. 'job:' .. id, prefix .. 'progress:' .. id, prefix .. 'history:' .. id)
+  redis.call('ZREM', done, id)
+end
+return #rows / 2

@@ -1,0 +1,58 @@
+"""How long the ledger remembers: the content of done jobs for some days, a marker of each for some months.
+
+Decided anew at each step from what the settings say now, so that a lower setting frees memory at once.
+"""
+
+from __future__ import annotations
+
+import time
+
+from redis import Redis
+
+from workers.ledger import keys
+from workers.ledger.connection import answering, run
+from workers.ledger.markers import DAY_MS, TEXTS
+from workers.ledger.scripts import Script
+
+RETIRE, FORGET = Script("retire", "markers"), Script("forget", "markers")
+
+#: Jobs, and texts of markers, that one call looks at: it holds Redis for a few milliseconds.
+JOBS_A_CALL, TEXTS_A_CALL = 200, 1_024
+
+#: Seconds that upkeep spends on it in each second at most.
+STEP_S = 0.2
+
+
+class Retention:
+    """Forgets what is older than it is to be kept; raises ServiceAway("redis")."""
+
+    def __init__(self, redis: Redis, *, keep_bodies_s: float, keep_markers_days: float) -> None:
+        self.redis = redis
+        self.keep_bodies_ms = int(keep_bodies_s * 1000)
+        self.keep_markers_ms = int(keep_markers_days * DAY_MS)
+
+    def step(self, now_ms: int) -> None:
+        """Do a second's share, by a clock that shows `now_ms`; after a minute of these, nothing too old is left."""
+        ends = time.monotonic() + STEP_S
+        while self.retire(now_ms - self.keep_bodies_ms) == JOBS_A_CALL and time.monotonic() < ends:
+            pass
+        share = now_ms // 1000 % (TEXTS // TEXTS_A_CALL)
+        self._forget(now_ms - self.keep_markers_ms, share * TEXTS_A_CALL)
+
+    def retire(self, before_ms: int, most: int = JOBS_A_CALL) -> int:
+        """Keep a marker of the jobs that were done before a time, and nothing else; return how many there were."""
+        return int(run(self.redis, RETIRE, [keys.DONE], [keys.PREFIX, before_ms, most]))
+
+    def retirable(self, before_ms: int) -> int:
+        """Return how many jobs were done before a time and still have their content."""
+        with answering():
+            return self.redis.zcount(keys.DONE, "-inf", f"({before_ms}")
+
+    def forget_markers(self, before_ms: int, *, only_count: bool = False) -> int:
+        """Forget the markers of the days before the one of a time; return how many there were."""
+        firsts = range(0, TEXTS, TEXTS_A_CALL)
+        return sum(self._forget(before_ms, first, only_count=only_count) for first in firsts)
+
+    def _forget(self, before_ms: int, first: int, *, only_count: bool = False) -> int:
+        arguments = [keys.PREFIX, first, TEXTS_A_CALL, before_ms // DAY_MS, int(only_count)]
+        return int(run(self.redis, FORGET, [], arguments))
