@@ -54,6 +54,11 @@ SUBCOMMANDS = {
         ("dead", "the dead letters: list, show, edit, replay, drop", "tqctl.dead:add_arguments"),
         ("pause", "stop work on a queue until it is resumed", "tqctl.queues:pause_arguments"),
         ("resume", "go on with a paused queue", "tqctl.queues:resume_arguments"),
+        (
+            "breaker",
+            "services that no worker calls now, and why; close SERVICE calls one again",
+            "tqctl.breaker:add_arguments",
+        ),
         ("sync", "the list sync: plan, pending deletes, approve, history", "tqctl.sync:add_arguments"),
         ("explain", "where a value is and should be, and why it is not there", "tqctl.explain:add_arguments"),
         ("lists", "our lists in LogRhythm: show, retire", "tqctl.lists:add_arguments"),

@@ -13,7 +13,8 @@ from tqctl.queues import queues_by_worker
 from tqctl.shell import Shell
 from workers.core.jobs import QUEUES
 from workers.core.results import RunResult
-from workers.ledger.status import SERVICES, overview
+from workers.ledger.breakers import SERVICES
+from workers.ledger.status import overview
 from workers.ledger.sync_runs import held_count, history, waiting_runs
 
 #: Runs of the list sync that are looked through for the last one of each collection.

@@ -15,12 +15,13 @@ from typing import Protocol
 import structlog
 from msgspec import Struct, structs
 
+from workers.core.answers import noting_answers
 from workers.core.errors import BadCredentials, ConfigError, LeaseLost, ServiceAway, Throttled, TqError
 from workers.core.results import Failure
 from workers.core.retry import RetryPolicy
 from workers.core.trace import current_trace, read_traceparent
 from workers.leases import Attempt, Leases, retry_while_redis_is_away
-from workers.ledger.ledger import FIRST_WAIT_MS, LONGEST_WAIT_MS, MOST_SOLO_FAILURES, NEEDS, Ledger
+from workers.ledger.ledger import FIRST_WAIT_MS, LONGEST_WAIT_MS, MOST_SOLO_FAILURES, Ledger
 from workers.ledger.records import (
     RECHECK_S,
     Claim,
@@ -84,11 +85,11 @@ def consume(
         began = time.monotonic()
         for observer in observers:
             observer.claimed(claims)
-        with leases.renewing(claims), working_on(claims):
-            settlements, well = try_together(consumer, ledger, leases, claims)
+        with leases.renewing(claims), working_on(claims), noting_answers() as answered:
+            settlements = try_together(consumer, ledger, leases, claims)
             # The work is done but not recorded yet; without the record each job would count as having lost its worker.
             stale = retry_while_redis_is_away(
-                partial(ledger.settle, settlements, well=well), "not settled yet"
+                partial(ledger.settle, settlements, answered=answered), "not settled yet"
             )
         _tell(settlements, stale)
         for observer in observers:
@@ -115,17 +116,17 @@ def _tell(settlements: Sequence[Settlement], stale: Sequence[Settlement]) -> Non
 
 def try_together(
     consumer: QueueHandler, ledger: Ledger, leases: Leases, claims: Sequence[Claim]
-) -> tuple[list[Settlement], Sequence[str]]:
-    """Handle `claims`; return what became of them, and the services that proved to be well."""
+) -> list[Settlement]:
+    """Handle `claims`; return what became of them."""
     attempt = Attempt(claims, leases)
     try:
-        return consumer.handle(attempt), NEEDS[consumer.queue]
+        return consumer.handle(attempt)
     except (ServiceAway, ConfigError, LeaseLost) as error:
-        return put_off(ledger, attempt, error), ()
+        return put_off(ledger, attempt, error)
     except Exception as error:
         if len(claims) > 1:
             return one_by_one(consumer, ledger, leases, claims)
-        return [given_up(claims[0], error)], ()
+        return [given_up(claims[0], error)]
 
 
 def put_off(
@@ -150,25 +151,24 @@ def put_off(
 
 def one_by_one(
     consumer: QueueHandler, ledger: Ledger, leases: Leases, claims: Sequence[Claim]
-) -> tuple[list[Settlement], Sequence[str]]:
+) -> list[Settlement]:
     """Handle each claim alone, so that what one of them breaks costs the others nothing.
 
     The batch may have been done in part, so each claim counts one attempt more and looks for what exists already.
     """
     settlements: list[Settlement] = []
-    well: Sequence[str] = ()
     again = [structs.replace(claim, attempts=claim.attempts + 1) for claim in claims]
     for index, claim in enumerate(again):
         with working_on([claim]):
-            (settlement,), well = try_together(consumer, ledger, leases, [claim])
+            (settlement,) = try_together(consumer, ledger, leases, [claim])
         if settlement.state == "deferred":
             settlement = structs.replace(settlement, state="interrupted")
         settlements.append(settlement)
         if settlement.state in ("waiting", "interrupted", "suspected"):
             # The rest was not tried alone, so nothing speaks against any of it.
             rest = structs.replace(settlement, state="interrupted")
-            return settlements + [structs.replace(rest, claim=other) for other in again[index + 1 :]], ()
-    return settlements, well
+            return settlements + [structs.replace(rest, claim=other) for other in again[index + 1 :]]
+    return settlements
 
 
 def given_up(claim: Claim, error: Exception) -> Settlement:
@@ -188,7 +188,8 @@ def await_service(
     Where nothing was begun, no attempt is counted, since there is nothing that the next one would have to look for. A
     slow service gets time to finish what it was asked, so that the next attempt finds it.
     """
-    pause_s = ledger.service_away(error.service, str(error), after=error.after)
+    token = attempt[0].token
+    pause_s = ledger.service_away(error.service, str(error), after=error.after, token=token)
     log.warning("service away", service=error.service, reason=str(error), again_in_s=round(pause_s, 1))
     pause_s = max(pause_s, error.busy_s)
     settle = waiting if attempt.begun else deferred

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from producers.cli.console import note
 from workers.core.results import Failure, Success
 from workers.ledger.admin import LedgerAdmin
-from workers.ledger.ledger import NEEDS
+from workers.ledger.breakers import NEEDS
 from workers.ledger.records import Record
 from workers.ledger.sync_runs import Step, progress_of
 

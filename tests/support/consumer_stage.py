@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from workers.consumer import Handle
+from workers.core.answers import answer_of
 from workers.core.errors import ServiceAway
 from workers.core.jobs import Job
 from workers.core.results import EventResult
@@ -29,7 +30,8 @@ class Tries:
             if not isinstance(error, NothingMade):
                 attempt.begin()
             raise error
-        return do(attempt)
+        with answer_of("threatq"):
+            return do(attempt)
 
 
 class NothingMade(ServiceAway):

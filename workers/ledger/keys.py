@@ -118,7 +118,10 @@ def ended(name: str) -> str:
 
 
 def away(service: str) -> str:
-    """Hash: until (ms), failures, reason. The breaker of a service, absent while the service is well."""
+    """Hash: until, since (ms), failures, reason. The breaker of a service, absent while the service is well.
+
+    While a job goes ahead to see whether the service is back: probing (the token of its claim), probe (its id).
+    """
     return f"{PREFIX}away:{service}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from random import SystemRandom
 from typing import Any
 
@@ -23,6 +23,7 @@ from workers.ledger.accept import (
     Replicas,
     wake_up,
 )
+from workers.ledger.breakers import NEEDS
 from workers.ledger.connection import answering, follow, now_ms, run
 from workers.ledger.records import Claim, Settlement
 from workers.ledger.retention import Retention
@@ -43,14 +44,6 @@ except ImportError:
 
 CLAIM, SETTLE = Script("claim", "history"), Script("settle", "history")
 RENEW, WAKE, AWAY = Script("renew"), Script("wake"), Script("away")
-
-#: The services that a queue's work needs; while one of them is away, nothing of the queue is claimed.
-NEEDS: dict[str, tuple[str, ...]] = {
-    "events": ("threatq",),
-    "enrichment": ("threatq",),
-    "sync": ("threatq", "logrhythm"),
-    "upkeep": (),
-}
 
 #: Workers that a job may take down with it before it is dead.
 MOST_LOST = 3
@@ -87,6 +80,7 @@ class Ledger:
         most_memory_percent: float = MOST_MEMORY_PERCENT,
         last_chance_after_s: float = LAST_CHANCE_AFTER_S,
         wary_s: float = 120.0,
+        most_retry_after_s: float = 900.0,
         replicas: Replicas = NO_REPLICAS,
     ) -> None:
         self.redis = redis
@@ -100,6 +94,7 @@ class Ledger:
         )
         self.last_chance_after_ms = int(last_chance_after_s * 1000)
         self.wary_ms = int(wary_s * 1000)
+        self.most_retry_after_s = most_retry_after_s
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs into the ledger and wake workers; the answers are in the order of `jobs`.
@@ -145,16 +140,21 @@ class Ledger:
         )
         return {job_id.decode() for job_id in lost}
 
-    def settle(self, settlements: Sequence[Settlement], *, well: Sequence[str] = ()) -> list[Settlement]:
+    def settle(
+        self, settlements: Sequence[Settlement], *, answered: Collection[str] = ()
+    ) -> list[Settlement]:
         """Write down what became of claimed jobs; return those that were no longer ours to settle.
 
-        The settlements share one claim's token. `well` names the services that answered meanwhile, so that
-        their breakers close.
+        The settlements share one claim's token. `answered` names the services that answered meanwhile. Where the claim
+        was the probe of one that was away, that one's breaker closes; of one that did not answer, the next job is the
+        probe.
         """
         if not settlements:
             return []
         first = settlements[0].claim
-        arguments: list[Any] = [keys.PREFIX, first.queue, first.token]
+        heard = [service for service in NEEDS[first.queue] if service in answered]
+        silent = [service for service in NEEDS[first.queue] if service not in answered]
+        arguments: list[Any] = [keys.PREFIX, first.queue, first.token, len(heard)]
         for settlement in settlements:
             arguments += (
                 settlement.claim.id,
@@ -164,9 +164,10 @@ class Ledger:
                 int(settlement.delay_s * 1000),
                 _encode(settlement.entry),
             )
+        breakers = map(keys.away, heard + silent)
         answers = self._run(
             SETTLE,
-            [keys.due(first.queue), keys.DONE, keys.DEAD, keys.COUNTS, keys.PAUSED, *map(keys.away, well)],
+            [keys.due(first.queue), keys.DONE, keys.DEAD, keys.COUNTS, keys.PAUSED, *breakers],
             arguments,
         )
         return [s for s, ours in zip(settlements, answers, strict=True) if not ours]
@@ -176,12 +177,21 @@ class Ledger:
         with answering():
             return bool(self.redis.exists(keys.suspended(queue)))
 
-    def service_away(self, service: str, reason: str, *, after: float | None = None) -> float:
-        """Open the breaker of `service`; return for how many seconds nobody calls it."""
+    def service_away(
+        self, service: str, reason: str, *, after: float | None = None, token: str = ""
+    ) -> float:
+        """Open the breaker of `service`; return for how many seconds what was claimed with `token` waits.
+
+        `after` are the seconds that the service asks for: at most `max_retry_after_s` are granted, and what is no
+        length of time counts as not said.
+        """
         spread = 0.8 + 0.4 * SystemRandom().random()
-        asked_ms = -1 if after is None else int(after * 1000)
+        asked_ms = -1
+        # Not so for a number that is none (nan).
+        if after is not None and after >= 0:
+            asked_ms = int(min(after, self.most_retry_after_s) * 1000)
         wait_ms = self._run(
-            AWAY, [keys.away(service)], [FIRST_WAIT_MS, LONGEST_WAIT_MS, spread, asked_ms, reason]
+            AWAY, [keys.away(service)], [FIRST_WAIT_MS, LONGEST_WAIT_MS, spread, asked_ms, reason, token]
         )
         return int(wait_ms) / 1000
 
@@ -241,6 +251,7 @@ def open_ledger(redis: Redis, settings: Settings) -> Ledger:
         keep_bodies_s=settings.keep_bodies_s,
         keep_markers_days=settings.keep_markers_days,
         wary_s=settings.look_up_after_restart_s,
+        most_retry_after_s=settings.max_retry_after_s,
         most_open=settings.max_open_jobs,
         most_memory_percent=settings.memory_percent,
         replicas=Replicas(settings.accept_replicas, settings.accept_wait_ms),

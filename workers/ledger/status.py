@@ -19,10 +19,8 @@ from redis.exceptions import RedisError, ResponseError
 
 from workers.core.jobs import QUEUES
 from workers.ledger import keys
+from workers.ledger.breakers import SERVICES, Away, read_breaker
 from workers.ledger.connection import answering
-
-#: The services that have a breaker, and their names as people use them.
-SERVICES = {"threatq": "ThreatQ", "logrhythm": "LogRhythm"}
 
 #: Milliseconds in a minute and an hour.
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
@@ -43,16 +41,6 @@ class Queue(Struct, frozen=True):
     oldest_s: float
     wake_ups: int
     paused: bool
-
-
-class Away(Struct, frozen=True):
-    """A service that is away: why, since when and until when nobody calls it (ms of Redis' clock)."""
-
-    service: str
-    reason: str
-    since_ms: int
-    until_ms: int
-    failures: int
 
 
 class Overview(Struct, frozen=True):
@@ -104,7 +92,7 @@ def overview(redis: Redis) -> Overview:
             Queue(name, open_, ready, age_s, wake_ups, bool(paused))
             for name, (open_, ready, wake_ups, paused, _), age_s in zip(QUEUES, per_queue, ages, strict=True)
         ],
-        away=[_away(name, one) for name, one in zip(SERVICES, breakers, strict=True) if one],
+        away=[read_breaker(name, one) for name, one in zip(SERVICES, breakers, strict=True) if one],
         dead=dead,
         done=done,
         done_last_minute=last_minute,
@@ -123,14 +111,6 @@ def _ages(redis: Redis, firsts: list[list[bytes]], now: int) -> list[float]:
             pipe.getrange(keys.job(first[0].decode() if first else ""), 0, ACCEPTED_BYTES)
         beginnings = [beginning.partition(b"\n")[0] for beginning in pipe.execute()]
     return [max(0.0, (now - int(accepted)) / 1000) if accepted else 0.0 for accepted in beginnings]
-
-
-def _away(service: str, fields: dict[bytes, bytes]) -> Away:
-    def number(name: bytes) -> int:
-        return int(fields.get(name, b"0"))
-
-    reason = fields.get(b"reason", b"").decode(errors="replace")
-    return Away(service, reason, number(b"since"), number(b"until"), number(b"failures"))
 
 
 class Minute(Struct, frozen=True):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 import requests
 
+from workers.core.answers import answer_of
 from workers.core.errors import ConfigError, ServiceAway
 from workers.core.http_failures import Remote, answering
 from workers.core.http_session import Observer, existing_file, observe_nothing, session_for
@@ -108,7 +109,7 @@ class LogRhythmTransport:
         params: Mapping[str, str] | None,
     ) -> Any:
         call = f"{method} {path}"
-        with answering(LOGRHYTHM, call, self._timeout):
+        with answer_of(LOGRHYTHM.service), answering(LOGRHYTHM, call, self._timeout):
             response = self._session.request(
                 method,
                 self.url + BASE_PATH + path,
@@ -118,13 +119,14 @@ class LogRhythmTransport:
                 timeout=self._timeout,
                 allow_redirects=False,
             )
-        error = failure(response.status_code, response.content, response.headers, call)
-        if error:
-            raise error
-        return _decoded(response, call)
+            error = failure(response.status_code, response.content, response.headers, call)
+            if error:
+                raise error
+            return _decoded(response, call)
 
     def _open(self, path: str, headers: Mapping[str, str]) -> requests.Response:
-        with answering(LOGRHYTHM, f"GET {path}", self._list_timeout):
+        call = f"GET {path}"
+        with answer_of(LOGRHYTHM.service), answering(LOGRHYTHM, call, self._list_timeout):
             response = self._session.get(
                 self.url + BASE_PATH + path,
                 headers=headers,
@@ -135,10 +137,8 @@ class LogRhythmTransport:
             if response.status_code == 200:
                 return response
             with response:
-                error = failure(response.status_code, response.content, response.headers, f"GET {path}")
-            raise error or ServiceAway(
-                "logrhythm", f"LogRhythm answers GET {path} with {response.status_code}"
-            )
+                error = failure(response.status_code, response.content, response.headers, call)
+            raise error or ServiceAway("logrhythm", f"LogRhythm answers {call} with {response.status_code}")
 
 
 def _session(settings: Settings, observe: Observer) -> requests.Session:

@@ -86,6 +86,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     lease_s: Annotated[Positive, Doc("Seconds for which a worker claims jobs before it renews.")] = 60.0
     look_up_after_restart_s: Annotated[NotNegative, Doc(
         "Seconds after a restart or fail-over of Redis in which a first attempt looks for its event too.")] = 120.0
+    max_retry_after_s: Annotated[float, Doc(
+        "Longest wait that a service gets which asks for one (Retry-After)."), Meta(ge=60)] = 900.0
     stop_within_s: Annotated[Positive, Doc(
         "Seconds that a worker which is asked to stop gives its running jobs.")] = 30.0
     spool_dir: Annotated[str, Doc("Folder that keeps jobs while Redis is away.")] = ""

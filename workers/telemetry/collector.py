@@ -10,8 +10,9 @@ from prometheus_client.registry import Collector
 from workers.core.errors import ServiceAway
 from workers.core.results import RunResult
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.breakers import SERVICES
 from workers.ledger.quarantine import Quarantine
-from workers.ledger.status import SERVICES, Overview, memory, overview
+from workers.ledger.status import Overview, memory, overview
 from workers.ledger.sync_runs import WaitingRun, held_count, history, waiting_runs
 from workers.telemetry import metrics
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import requests
 
+from workers.core.answers import answer_of
 from workers.core.errors import ServiceAway
 from workers.core.http_failures import Remote, answering
 from workers.core.http_session import Observer, existing_file, observe_nothing, session_for
@@ -59,7 +60,7 @@ class Transport:
         an administrator must correct.
         """
         call = f"{method} {path}"
-        with answering(THREATQ, call, self._timeout):
+        with answer_of(THREATQ.service), answering(THREATQ, call, self._timeout):
             response = self._session.request(
                 method,
                 self.base + path,
@@ -73,8 +74,7 @@ class Transport:
             )
             if type is Any or response.status_code != 200:
                 return _body_of(response, call)
-            content = b"".join(response.iter_content(PAGE_BYTES))
-        return _typed(content, type, call)
+            return _typed(b"".join(response.iter_content(PAGE_BYTES)), type, call)
 
     def close(self) -> None:
         """Close every connection."""

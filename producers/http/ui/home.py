@@ -18,10 +18,11 @@ from producers.http.problems import Problem
 from producers.http.ui.render import count
 from producers.http.ui.session import PageRequest
 from workers.core.jobs import QUEUES
+from workers.ledger.breakers import SERVICES
 from workers.ledger.connection import now_ms
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine
-from workers.ledger.status import SERVICES, Minute, Overview, last_minutes, overview
+from workers.ledger.status import Minute, Overview, last_minutes, overview
 from workers.ledger.sync_approvals import PendingDeletes
 from workers.ledger.sync_runs import history, waiting_runs
 

@@ -190,6 +190,17 @@ class TestTheBreaker:
     def test_the_service_may_ask_for_a_longer_wait(self, ledger: Ledger) -> None:
         assert ledger.service_away("threatq", "429", after=30) >= 30
 
+    @pytest.mark.parametrize("after", [999_999_999.0, float("inf"), 365.0 * 86_400])
+    def test_no_service_may_close_itself_for_longer_than_the_setting_says(
+        self, ledger: Ledger, redis: Redis, after: float
+    ) -> None:
+        assert ledger.service_away("threatq", "429", after=after) == pytest.approx(900, abs=1)
+        assert Ledger(redis, most_retry_after_s=60).service_away("logrhythm", "429", after=after) <= 60
+
+    @pytest.mark.parametrize("after", [-1.0, -999_999_999.0, float("-inf"), float("nan")])
+    def test_what_is_no_length_of_time_counts_as_not_said(self, ledger: Ledger, after: float) -> None:
+        assert 0 < ledger.service_away("threatq", "429", after=after) < 1
+
     def test_a_shorter_wait_does_not_cut_a_longer_one_short(self, ledger: Ledger) -> None:
         ledger.service_away("threatq", "429", after=30)
         assert ledger.service_away("threatq", "429", after=1) > 25
@@ -201,7 +212,7 @@ class TestTheBreaker:
         probe = ledger.claim("events", 10)
         assert len(probe) == 1
         assert ledger.claim("events", 10) == []
-        ledger.settle([done(probe[0], {})], well=["threatq"])
+        ledger.settle([done(probe[0], {})], answered=["threatq"])
         assert len(ledger.claim("events", 10)) == 4
 
     def test_each_failed_probe_makes_the_wait_longer(self, ledger: Ledger, redis: Redis) -> None:
@@ -211,7 +222,7 @@ class TestTheBreaker:
             redis.hset(keys.away("threatq"), "until", 0)
             redis.zadd(keys.due("events"), {event().id: 0})
             (claim,) = ledger.claim("events", 10)
-            waits.append(ledger.service_away("threatq", "connection refused"))
+            waits.append(ledger.service_away("threatq", "connection refused", token=claim.token))
             ledger.settle([waiting(claim, "away", 0)])
         assert waits == sorted(waits)
         assert waits[-1] > 5 * waits[0]

@@ -10,7 +10,8 @@ from markupsafe import Markup
 from producers.http.ui.home import HEIGHT, chart, round_up, services
 from producers.http.ui.render import age, count, pretty, visible
 from producers.http.ui.sign_in import place
-from workers.ledger.status import Away, Minute, Overview
+from workers.ledger.breakers import Away
+from workers.ledger.status import Minute, Overview
 
 
 @pytest.mark.parametrize(

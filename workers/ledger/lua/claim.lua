@@ -136,9 +136,10 @@ end
 
 if #claimed > 0 then
   redis.call('SET', prefix .. 'claimed:' .. token, cjson.encode(noted), 'PX', ASKED_AGAIN_MS)
+  -- Whatever becomes of the probe, its settlement names this token; of a worker that is killed, its lease runs out.
   for i = 5, #KEYS do
     if redis.call('EXISTS', KEYS[i]) == 1 then
-      redis.call('HSET', KEYS[i], 'until', now + lease, 'probing', 1)
+      redis.call('HSET', KEYS[i], 'until', string.format('%d', now + lease), 'probing', token, 'probe', claimed[1][1])
     end
   end
 end

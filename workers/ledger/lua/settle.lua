@@ -1,12 +1,14 @@
 -- Settle claimed jobs: done, dead, waiting for another try (also as a suspect), deferred or interrupted without counting a
 -- try, or given back.
--- KEYS: due, done, dead, counts, paused, then the breakers of the services that just proved to be well
--- ARGV: prefix, queue, token, then for each job: id, kind:producer,
+-- KEYS: due, done, dead, counts, paused, then the breakers of the services that answered while the jobs were worked on,
+--       then those of the other services that the queue's work needs
+-- ARGV: prefix, queue, token, how many services answered, then for each job: id, kind:producer,
 --       what it shows when it is done, state, delay in ms, entry
 -- Answers 1 for each job that was ours to settle, 0 where another worker has the lease.
 local due, done, dead, counts, paused = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local prefix, queue, token = ARGV[1], ARGV[2], ARGV[3]
-local FIRST, WIDTH = 4, 6
+local answered = tonumber(ARGV[4])
+local FIRST, WIDTH = 5, 6
 local MINUTE_MS, MINUTES_KEPT_MS = 60000, 7200000
 -- Of so many jobs at least, this share dead: the fault is elsewhere, and the rest shall not follow them.
 local ENOUGH, TOO_MANY_DEAD = 50, 0.9
@@ -131,8 +133,17 @@ for shows, count in pairs(shown) do
   redis.call('HINCRBY', recent, 'ever:' .. shows, count)
 end
 
+-- A probe has ended: what answered it is well, what it never called is probed by the next job. What was claimed before
+-- the breaker opened, or has been taken over since, is no probe and says nothing.
 for i = 6, #KEYS do
-  redis.call('DEL', KEYS[i])
+  if redis.call('HGET', KEYS[i], 'probing') == token then
+    if i < 6 + answered then
+      redis.call('DEL', KEYS[i])
+    else
+      redis.call('HSET', KEYS[i], 'until', string.format('%d', now))
+      redis.call('HDEL', KEYS[i], 'probing', 'probe')
+    end
+  end
 end
 -- A worker that settles has got the answer to its claim.
 redis.call('DEL', prefix .. 'claimed:' .. token)
