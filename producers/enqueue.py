@@ -29,11 +29,15 @@ Status = Literal["accepted", "known", "conflict", "spooled"]
 
 
 class Handed(Struct, frozen=True):
-    """One job, the id under which it is known, and where it is now."""
+    """One job, the id under which it is known, and where it is now.
+
+    `event_id`: a known job was done so long ago that nothing else is kept of it; None for every other one.
+    """
 
     job: Job
     id: str
     status: Status
+    event_id: int | None = None
 
 
 class HandedOver(Struct, frozen=True):
@@ -64,9 +68,10 @@ def hand_over(jobs: Sequence[Job], ledger: Ledger, spool: Spool) -> HandedOver:
     handed: list[Handed] = []
     earlier = Delivery()
     try:
-        earlier = spool.deliver(ledger.accept)
-        for start in range(0, len(jobs), BATCH):
-            batch = jobs[start : start + BATCH]
+        at_once = min(BATCH, ledger.acceptance.most_open)
+        earlier = spool.deliver(ledger.accept, at_once=at_once)
+        for start in range(0, len(jobs), at_once):
+            batch = jobs[start : start + at_once]
             handed += map(_handed, batch, ledger.accept(batch))
     except ServiceAway as error:
         rest = jobs[len(handed) :]
@@ -78,7 +83,8 @@ def hand_over(jobs: Sequence[Job], ledger: Ledger, spool: Spool) -> HandedOver:
 def _handed(job: Job, answer: Accepted) -> Handed:
     if answer.conflict:
         return Handed(job, answer.id, "conflict")
-    return Handed(job, answer.id, "accepted" if answer.created else "known")
+    event_id = answer.event_id if answer.state else None
+    return Handed(job, answer.id, "accepted" if answer.created else "known", event_id)
 
 
 def release(

@@ -11,19 +11,18 @@ from functools import partial
 import structlog
 from msgspec import structs, to_builtins
 
-from producers.cli.console import AWAY, DONE, FAILED, WRONG_INPUT, guarded, note
+from producers.cli.console import AWAY, DONE, WRONG_INPUT, guarded, note
 from producers.cli.dry_run import calls, explain, explain_calls
 from producers.cli.first_run import CONFIGURED, FirstRun, check, is_configured, register
 from producers.cli.payload_argument import read_argument
-from producers.cli.report import PayloadReport, Wait, report_spool, words
-from producers.enqueue import Handed, hand_over, ledger_of, spool_of
+from producers.cli.report import PayloadReport, Wait, outcome_of, report_spool, words
+from producers.enqueue import hand_over, ledger_of, spool_of
 from workers.core.errors import InputError
 from workers.core.jobs import Job
 from workers.core.text import printable, seconds
 from workers.core.trace import trace_of
 from workers.ledger.admin import LedgerAdmin
 from workers.payload.intake import RejectedPayload, from_settings, plan_now
-from workers.payload.options import DialectOptions
 from workers.payload.options import from_settings as dialect_from
 from workers.settings.loading import Loaded, load
 from workers.settings.model import Settings
@@ -212,23 +211,17 @@ def _send(results: Sequence[Job | RejectedPayload], loaded: Loaded, options: Nam
     ledger, spool = ledger_of(loaded), spool_of(loaded)
     result = hand_over([job for _, job in sent], ledger, spool)
     report_spool(result, spool.folder)
-    wait = None if options.wait is None else Wait(LedgerAdmin(ledger.redis), options.wait)
+    admin = LedgerAdmin(ledger.redis)
+    wait = None if options.wait is None else Wait(admin, options.wait)
     codes = [_code(results), AWAY if result.away else DONE]
     for (position, _), handed in zip(sent, result.handed, strict=True):
-        codes.append(_tell(position, handed, dialect, wait, as_json=options.json))
+        plan = plan_now(handed.job, dialect)
+        log.info("handed over", job=handed.id, status=handed.status, title=plan.title)
+        waited = outcome_of(handed, admin, wait)
+        line = PayloadReport(position, handed.id, handed.status, plan.title, plan.warnings, waited)
+        print(line.as_json() if options.json else words(line), flush=True)
+        codes.append(line.code)
     return max(codes)
-
-
-def _tell(position: int, handed: Handed, dialect: DialectOptions, wait: Wait | None, *, as_json: bool) -> int:
-    """Print what became of one payload and return its exit code."""
-    plan = plan_now(handed.job, dialect)
-    log.info("handed over", job=handed.id, status=handed.status, title=plan.title)
-    waited = wait.outcome(handed) if wait and handed.status in ("accepted", "known") else None
-    line = PayloadReport(position, handed.id, handed.status, plan.title, plan.warnings, waited)
-    print(line.as_json() if as_json else words(line), flush=True)
-    if waited:
-        return waited.code
-    return FAILED if handed.status == "conflict" else DONE
 
 
 def _jobs(results: Sequence[Job | RejectedPayload]) -> list[tuple[int, Job]]:

@@ -34,7 +34,7 @@ MOST_BYTES = 256 * 1024 * 1024
 #: Bytes that the smallest file takes on most disks.
 BLOCK = 4096
 
-#: Jobs that are delivered in one call.
+#: Jobs that are delivered in one call, at most.
 BATCH = 100
 
 #: Seconds after which a claimed file is taken over, as its owner must have died.
@@ -102,8 +102,8 @@ class Spool:
         except (FileNotFoundError, NotADirectoryError):
             return 0
 
-    def deliver(self, accept: Callable[[list[Job]], Sequence[Accepted]]) -> Delivery:
-        """Hand every waiting job to `accept`, oldest first, and forget those that it answers.
+    def deliver(self, accept: Callable[[list[Job]], Sequence[Accepted]], *, at_once: int = BATCH) -> Delivery:
+        """Hand every waiting job to `accept`, oldest first and `at_once` in a call; forget those that it answers.
 
         What `accept` raises is passed on, and the jobs of that call wait again.
         """
@@ -114,8 +114,8 @@ class Spool:
         except OSError as error:
             report.set_aside.append((self.folder, f"it cannot be read ({error.strerror})"))
             return report
-        for start in range(0, len(names), BATCH):
-            self._deliver_batch(names[start : start + BATCH], accept, report)
+        for start in range(0, len(names), at_once):
+            self._deliver_batch(names[start : start + at_once], accept, report)
         return report
 
     def _deliver_batch(

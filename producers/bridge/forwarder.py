@@ -11,6 +11,8 @@ from msgspec.structs import replace
 from workers.core.errors import Busy, ServiceAway
 from workers.core.jobs import Job, compact
 from workers.core.retry import RetryPolicy, retry
+from workers.ledger.accept import Accepted
+from workers.ledger.known_jobs import KnownJob
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.payload.intake import Intake, RejectedPayload, accepted_only, refused_only
@@ -66,9 +68,11 @@ class Forwarder:
             accepted_only(read),
             [_unreadable(refused, source) for refused in refused_only(read)],
         )
-        for start in range(0, len(jobs), JOBS_A_CALL):
-            part = jobs[start : start + JOBS_A_CALL]
+        at_once = min(JOBS_A_CALL, self.ledger.acceptance.most_open)
+        for start in range(0, len(jobs), at_once):
+            part = jobs[start : start + at_once]
             answers = self.ledger.accept(part)
+            self._tell_known([answer for answer in answers if not answer.created and not answer.conflict])
             unreadable += [
                 _conflicting(job, source)
                 for job, answer in zip(part, answers, strict=True)
@@ -77,6 +81,15 @@ class Forwarder:
         for item in unreadable:
             log.warning("unreadable", source=source, item=item.id, reason=item.reason)
         self.quarantine.keep(unreadable)
+
+    def _tell_known(self, repeats: Sequence[Accepted]) -> None:
+        """Log what had been sent before, and what became of it; a user who may not read that learns it not."""
+        try:
+            known = self.ledger.known(repeats)
+        except ServiceAway:
+            known = [KnownJob()] * len(repeats)
+        for answer, job in zip(repeats, known, strict=True):
+            log.info("known already", job=answer.id, **job.fields())
 
 
 def _tell(error: ServiceAway, pause_s: float) -> None:

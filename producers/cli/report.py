@@ -41,6 +41,13 @@ class PayloadReport(Struct, frozen=True):
     warnings: tuple[str, ...]
     waited: Waited | None = None
 
+    @property
+    def code(self) -> int:
+        """The exit code of the command as far as this payload goes."""
+        if self.waited:
+            return self.waited.code
+        return FAILED if self.status == "conflict" else DONE
+
     def as_json(self) -> str:
         """Return it for programs; what the job noted stands beside its state."""
         line: dict[str, Any] = to_builtins(self)
@@ -83,6 +90,27 @@ class Wait:
         return f"not done within {self._wait_s:g} s, but kept; is a worker running? tqctl status tells"
 
 
+def outcome_of(handed: Handed, admin: LedgerAdmin, wait: Wait | None) -> Waited | None:
+    """Return what became of a job; without `wait`, what has become of one that the ledger had before.
+
+    None while that is not known. Sending something again is no failure, whatever became of it the first time.
+    """
+    if handed.status not in ("accepted", "known"):
+        return None
+    if handed.event_id is not None:
+        return Waited(DONE, "done", EventResult(event_id=handed.event_id))
+    if wait:
+        return wait.outcome(handed)
+    try:
+        entry = admin.outcome(handed.id) if handed.status == "known" else None
+    except ServiceAway:
+        # A user who may only accept learns nothing.
+        return None
+    if entry is None:
+        return None
+    return Waited(DONE, entry.state, read_note(handed.job.kind.name, entry.state, entry.note))
+
+
 def report_spool(result: HandedOver, folder: str) -> None:
     """Tell what was delivered of earlier jobs, and what is kept in `folder` now, and why."""
     if result.earlier.delivered:
@@ -109,7 +137,7 @@ def words(line: PayloadReport) -> str:
 
 def _result(result: Success | Failure | None) -> str:
     if isinstance(result, EventResult):
-        return f"event {result.event_id} {result.link}"
+        return f"event {result.event_id} {result.link}".rstrip()
     return result.reason if isinstance(result, Failure) else ""
 
 

@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.context import HttpContext, answer, sender_key, trace
+from producers.http.context import HttpContext, answer, known_jobs, sender_key, trace
 from producers.http.events import reused
 from producers.http.problems import Problem
 from producers.http.request import read_body
@@ -14,6 +14,7 @@ from producers.http.schemas import Outcome
 from producers.http.tokens import TokenHolder
 from workers.core.errors import InputError
 from workers.core.jobs import Job
+from workers.ledger.known_jobs import KnownJob
 from workers.payload.actions import fields_of, read_action, title
 
 #: The last part of the path and the kind of job that it asks for.
@@ -42,19 +43,17 @@ async def post_action(context: HttpContext, request: Request, caller: TokenHolde
     (accepted,) = await context.ledger.accept([job])
     if accepted.conflict:
         raise reused([job], accepted.id)
-    entry = await context.waiters.outcome(accepted.id, wait_s)
+    known = (await known_jobs(context, [accepted])).get(accepted.id, KnownJob())
+    if known.status == "queued" and (entry := await context.waiters.outcome(accepted.id, wait_s)):
+        known = KnownJob(entry.state, entry.note)
     body = Outcome(
         id=accepted.id,
-        status="queued",
+        status=known.status,
         duplicate=not accepted.created,
         status_url=f"/v1/jobs/{accepted.id}",
+        result=known.note,
     )
-    if entry is None:
-        return answer(body, 202)
-    return answer(
-        msgspec.structs.replace(body, status=entry.state, result=entry.note),
-        202 if entry.state == "waiting" else 200,
-    )
+    return answer(body, 200 if known.state in ("done", "dead") else 202)
 
 
 async def _job(kind: str, request: Request, caller: TokenHolder) -> Job:

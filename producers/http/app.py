@@ -40,7 +40,7 @@ from producers.http.tokens import TokenHolder
 from producers.http.ui import home, jobs, quarantine, render
 from producers.http.ui.session import action, view
 from producers.http.ui.sign_in import get_sign_in, post_sign_in, sign_out
-from workers.core.errors import ServiceAway
+from workers.core.errors import BatchTooLarge, ServiceAway
 from workers.core.urls import is_loopback
 
 log = structlog.get_logger(__name__)
@@ -84,6 +84,7 @@ def create_app(context: HttpContext) -> ASGIApp:
         exception_handlers={
             Problem: _problem,
             ServiceAway: _away,
+            BatchTooLarge: _too_large,
             ClientDisconnect: _gone,
             HTTPException: _no_route,
             Exception: _fault,
@@ -180,6 +181,10 @@ async def _away(request: Request, error: Exception) -> Response:
     context: HttpContext = request.app.state.context
     problem = from_away(cast("ServiceAway", error), busy_status=context.settings.http_busy_status)
     return problem.response(request_id(request))
+
+
+async def _too_large(request: Request, error: Exception) -> Response:
+    return Problem(413, "too_many_items", str(error)).response(request_id(request))
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:

@@ -6,7 +6,7 @@ Waiting for outcomes on behalf of requests, so many at a time and no more.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -22,11 +22,13 @@ from producers.http.problems import Problem, come_later
 from producers.http.request import header
 from producers.http.rotation import TokenFiles
 from producers.http.tokens import ApiTokens, TokenHolder, permitted
+from workers.core.errors import ServiceAway
 from workers.core.trace import read_traceparent
-from workers.ledger.accept import Replicas
+from workers.ledger.accept import Accepted, Replicas
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.async_ledger import AsyncLedger
 from workers.ledger.connection import connect, connect_async
+from workers.ledger.known_jobs import KnownJob
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.records import Entry
 from workers.payload.intake import Intake, from_settings
@@ -155,6 +157,16 @@ def sender_key(request: Request, caller: TokenHolder) -> str:
     if len(text) > _MOST_KEY or not text.isascii() or not text.isprintable():
         raise Problem(400, "bad_key", f"Idempotency-Key must be ASCII text of at most {_MOST_KEY} characters")
     return f"http:{caller.name}:{text}" if text else ""
+
+
+async def known_jobs(context: HttpContext, answers: Sequence[Accepted]) -> dict[str, KnownJob]:
+    """Return how the duplicates among `answers` stand, by their ids; nothing while Redis does not tell."""
+    repeats = {answer.id: answer for answer in answers if not answer.created and not answer.conflict}
+    try:
+        return dict(zip(repeats, await context.ledger.known(list(repeats.values())), strict=True))
+    except ServiceAway:
+        # They are accepted all the same.
+        return {}
 
 
 def trace(request: Request) -> str:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.context import HttpContext, answer, flag, sender_key, trace
+from producers.http.context import HttpContext, answer, flag, known_jobs, sender_key, trace
 from producers.http.problems import Problem
 from producers.http.request import header, read_body
 from producers.http.schemas import BatchQueued, Checked, Item, ItemError, Queued, Validation
 from producers.http.tokens import TokenHolder
 from workers.core.jobs import Job, compact
 from workers.ledger.accept import Accepted
+from workers.ledger.known_jobs import KnownJob
 from workers.ledger.quarantine import Unreadable
 from workers.payload.cloudevents import is_key, key_of
 from workers.payload.intake import RejectedPayload, accepted_only, plan_now, refused_only
@@ -30,6 +32,8 @@ _READ_ASIDE = 16_384
 _STATUS = {"empty": 400, "not_json": 400, "too_large": 413}
 
 _KEY_REUSED = "key_reused"
+
+_NEW = KnownJob()
 
 
 async def post_events(context: HttpContext, request: Request, caller: TokenHolder) -> Response:
@@ -93,16 +97,19 @@ async def _accept_one(context: HttpContext, caller: TokenHolder, job: Job) -> Re
     if accepted.conflict:
         raise reused([job], accepted.id)
     _count_duplicates(context, caller, [accepted])
-    return answer(queued(job, accepted), 202)
+    known = await known_jobs(context, [accepted])
+    return answer(queued(job, accepted, known.get(accepted.id, _NEW)), 202)
 
 
-def queued(job: Job, accepted: Accepted) -> Queued:
-    """Return what is answered for one job."""
+def queued(job: Job, accepted: Accepted, known: KnownJob) -> Queued:
+    """Return what is answered for one job, which stands as `known` says."""
     return Queued(
         id=accepted.id,
-        status="queued",
+        status=known.status,
         duplicate=not accepted.created,
         status_url=f"/v1/jobs/{accepted.id}",
+        event_id=known.event_id,
+        link=known.link,
         warnings=job.warnings,
     )
 
@@ -126,9 +133,10 @@ async def _answer_many(
     batch_id = os.urandom(12).hex()
     await context.ledger.note_batch(batch_id, [accepted.id for accepted in good], refused=kept_ids)
     _count_duplicates(context, caller, good)
+    known = await known_jobs(context, good)
     kept = iter(zip(bad, kept_ids, strict=True))
     items = [
-        _accepted_item(index, one, accepted)
+        _accepted_item(index, one, accepted, known.get(accepted.id))
         if isinstance(one, Job) and accepted and not accepted.conflict
         else _refused_item(index, one, *next(kept))
         for index, (one, accepted) in enumerate(outcomes)
@@ -147,8 +155,11 @@ async def _answer_many(
     )
 
 
-def _accepted_item(index: int, job: Job, accepted: Accepted) -> Item:
-    return Item(index, 202, id=accepted.id, duplicate=not accepted.created, warnings=job.warnings)
+def _accepted_item(index: int, job: Job, accepted: Accepted, known: KnownJob | None) -> Item:
+    item = Item(index, 202, id=accepted.id, duplicate=not accepted.created, warnings=job.warnings)
+    if known is None:
+        return item
+    return replace(item, state=known.status, event_id=known.event_id, link=known.link)
 
 
 def _refused_item(index: int, one: Job | RejectedPayload, kept: Unreadable, quarantine_id: str) -> Item:

@@ -9,6 +9,9 @@ from msgspec import field as filled
 
 from workers.payload.plan import EventPlan
 
+#: How a job stands: "queued" until it came to something.
+JobStanding = Literal["queued", "done", "dead", "waiting"]
+
 Warnings = Annotated[list[str], Meta(description="What was odd and was taken all the same.")]
 
 
@@ -34,22 +37,33 @@ class ProblemDetails(Struct, omit_defaults=True):
 
 
 class Queued(Struct, omit_defaults=True):
-    """One accepted job. `duplicate`: the same was accepted before, under the id given here."""
+    """One accepted job. `duplicate`: the same was accepted before, under the id given here.
+
+    Of a duplicate, `status` tells how that job stands now, with its event's id and link once there is one.
+    """
 
     id: str
-    status: Literal["queued"]
+    status: JobStanding
     duplicate: bool
     status_url: str
+    event_id: int = 0
+    link: str = ""
     warnings: Warnings = filled(default_factory=list)
 
 
 class Item(Struct, omit_defaults=True):
-    """What became of one item: accepted with 202, or refused with 422 and kept in the quarantine."""
+    """What became of one item: accepted with 202, or refused with 422 and kept in the quarantine.
+
+    Of a duplicate, `state` tells how that job stands now, with its event's id and link once there is one.
+    """
 
     index: int
     status: Literal[202, 422]
     id: str = ""
     duplicate: bool = False
+    state: JobStanding | Literal[""] = ""
+    event_id: int = 0
+    link: str = ""
     code: str = ""
     detail: str = ""
     field: str = ""
@@ -127,10 +141,13 @@ class BatchStatus(Struct):
 
 
 class Outcome(Struct, omit_defaults=True):
-    """An action that was accepted, and its outcome if it came within the time asked for."""
+    """An action that was accepted, and its outcome if it came within the time asked for.
+
+    Of a duplicate, `status` tells how that job stands now, with its outcome where it has one.
+    """
 
     id: str
-    status: Literal["queued", "done", "dead", "waiting"]
+    status: JobStanding
     duplicate: bool
     status_url: str
     result: dict[str, Any] = filled(default_factory=dict)

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from workers.core.jobs import Job
     from workers.ledger.accept import Word
 
+_NOT_WAITED = "the command did not wait for the outcome"
+
 #: Seconds after which we look whether waiting makes sense; an idle worker answers sooner.
 FIRST_LOOK_S = 1.0
 
@@ -130,17 +132,23 @@ def connect(settings: StubSettings) -> Link:
     return WideLink(settings) if address is None else BareLink(Connection(address), settings)
 
 
-def outcome(link: Link, job_id: str, wait_s: float) -> Outcome:
-    """Return the state done, dead or waiting with what was noted; "waiting" has the reason for not knowing more."""
-    if wait_s <= 0:
-        return _not_known("the command did not wait for the outcome")
+def outcome(link: Link, accepted: Accepted, wait_s: float) -> Outcome:
+    """Return the state done, dead or waiting with what was noted; "waiting" has the reason for not knowing more.
+
+    A job that was known before may have come to its end already, so it is looked at even without waiting.
+    """
+    if accepted.state:
+        return accepted.state, {"event_id": accepted.event_id}
+    if wait_s <= 0 and accepted.created:
+        return _not_known(_NOT_WAITED)
     try:
-        found = _awaited(link, job_id, wait_s)
+        found = _awaited(link, accepted.id, wait_s)
     except ServiceAway as error:
-        return _not_known(str(error))
+        return _not_known(str(error) if wait_s > 0 else _NOT_WAITED)
     except KeyboardInterrupt:
         return _not_known("the command stopped waiting for the outcome")
-    return found or _not_known(f"the workers have not come to it within {wait_s:g} s")
+    late = f"the workers have not come to it within {wait_s:g} s" if wait_s > 0 else _NOT_WAITED
+    return found or _not_known(late)
 
 
 def _awaited(link: Link, job_id: str, wait_s: float) -> Outcome | None:

@@ -95,7 +95,7 @@ class ActionRun:
             return self._keep(job, settings, error)
         self.log.detail(accepted_ms=round((time.monotonic() - self.began) * 1000, 1))
         self._deliver_earlier(link, settings)
-        state, note = outcome(link, accepted.id, wait_s)
+        state, note = outcome(link, accepted, wait_s)
         link.close()
         return self._told(accepted.id, state, note)
 
@@ -116,11 +116,14 @@ class ActionRun:
 
     def _deliver_earlier(self, link: Link, settings: StubSettings) -> None:
         """Send what earlier runs kept; what goes wrong with that is no concern of this action."""
+        from producers.spool import BATCH
+
         spool = self._spool(settings)
         if not spool.waiting():
             return
         try:
-            self.log.detail(delivered=len(spool.deliver(link.accept).delivered))
+            delivery = spool.deliver(link.accept, at_once=min(BATCH, settings.max_open_jobs))
+            self.log.detail(delivered=len(delivery.delivered))
         except TqError as error:
             self.log.detail(not_delivered=str(error))
 

@@ -32,6 +32,10 @@ class InputError(TqError):
         super().__init__(f"{field}: {message}" if field else message)
 
 
+class BatchTooLarge(InputError):
+    """More jobs at once than may be open at all: never accepted as it is; send smaller batches."""
+
+
 class ConfigError(InputError):
     """The configuration is incomplete or contradictory; correct the setting that is named."""
 

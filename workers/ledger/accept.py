@@ -12,7 +12,7 @@ from binascii import b2a_base64
 from functools import cache, lru_cache
 from itertools import groupby
 
-from workers.core.errors import Busy, ServiceAway
+from workers.core.errors import BatchTooLarge, Busy, ServiceAway
 from workers.core.jobs import Job
 from workers.ledger import keys
 from workers.ledger.scripts import Script
@@ -132,8 +132,9 @@ class Acceptance:
         """Accept `jobs`, those of one queue all or none; for no jobs, ask whether an event would be accepted.
 
         `atomic`: where one's key was used before for something else, that one is the whole answer of its queue, and
-        nothing is accepted. Raises Busy when a queue holds too many open jobs, or Redis too much; ServiceAway when
-        too few replicas confirm: the jobs may be there all the same, and accepting them again makes no second one.
+        nothing is accepted. Raises Busy when a queue holds too many open jobs, or Redis too much; BatchTooLarge for
+        more jobs of a queue than it may ever hold; ServiceAway when too few replicas confirm: the jobs may be there
+        all the same, and accepting them again makes no second one.
         """
         answers: list[Accepted] = []
         for _, group in groupby(jobs, key=lambda job: job.kind.queue) if jobs else [("", ())]:
@@ -142,6 +143,11 @@ class Acceptance:
         return answers
 
     def _one_queue(self, jobs: Sequence[Job], *, atomic: bool) -> Flow[list[Accepted]]:
+        if len(jobs) > self.most_open:
+            raise BatchTooLarge(
+                f"{len(jobs)} at once, and a queue may hold {self.most_open} open jobs (TQ_MAX_OPEN_JOBS): this is "
+                "never accepted; send smaller batches"
+            )
         # Redis counts only what the connection itself wrote, so WAIT goes out with the script.
         replicas = self.replicas
         wait = [("WAIT", replicas.count, replicas.within_ms)] if replicas.count else []

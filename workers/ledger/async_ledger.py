@@ -12,6 +12,7 @@ from workers.core.jobs import Job
 from workers.ledger import keys
 from workers.ledger.accept import NO_REPLICAS, Acceptance, Accepted, Replicas
 from workers.ledger.connection import answering, follow_async
+from workers.ledger.known_jobs import KnownJob, known_jobs_flow
 from workers.ledger.ledger import compress
 from workers.ledger.quarantine import Unreadable, keep_flow
 
@@ -59,7 +60,10 @@ class AsyncLedger:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
-        """Write jobs of one queue into the ledger, all or none; raises Busy when the queue has no room."""
+        """Write jobs of one queue into the ledger, all or none; raises Busy while there is no room for them.
+
+        Raises BatchTooLarge where there never is.
+        """
         if not jobs:
             return []
         queue = jobs[0].kind.queue
@@ -75,6 +79,10 @@ class AsyncLedger:
     async def accept_whole(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs like `accept`; where one's key was used before, that one is the answer, and none is written."""
         return await follow_async(self.redis, self.acceptance.flow(jobs, atomic=True)) if jobs else []
+
+    async def known(self, repeats: Sequence[Accepted]) -> list[KnownJob]:
+        """Return how the jobs stand that `repeats` name, answers for what was accepted before, in their order."""
+        return await follow_async(self.redis, known_jobs_flow(repeats))
 
     async def keep(self, items: Sequence[Unreadable]) -> list[str]:
         """Keep what could not be read; raises Busy when the quarantine has no room."""
@@ -108,7 +116,9 @@ class AsyncLedger:
     def _take(self, queue: str) -> list[_Waiting]:
         waiting = self._waiting[queue]
         count = jobs = 0
-        while count < len(waiting) and (not count or jobs + len(waiting[count].jobs) <= MOST_JOBS_A_CALL):
+        # Requests that fit alone must not be refused together.
+        most = min(MOST_JOBS_A_CALL, self.acceptance.most_open)
+        while count < len(waiting) and (not count or jobs + len(waiting[count].jobs) <= most):
             jobs += len(waiting[count].jobs)
             count += 1
         self._waiting[queue] = waiting[count:]

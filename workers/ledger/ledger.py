@@ -25,6 +25,7 @@ from workers.ledger.accept import (
 )
 from workers.ledger.breakers import NEEDS
 from workers.ledger.connection import answering, follow, now_ms, run
+from workers.ledger.known_jobs import KnownJob, known_jobs_flow
 from workers.ledger.records import Claim, Settlement
 from workers.ledger.retention import Retention
 from workers.ledger.scripts import Script
@@ -100,9 +101,14 @@ class Ledger:
         """Write jobs into the ledger and wake workers; the answers are in the order of `jobs`.
 
         Jobs of one queue are accepted all or none. Raises Busy when their queue holds too many open jobs, or
-        Redis too much of its memory; ServiceAway when too few replicas confirm.
+        Redis too much of its memory; BatchTooLarge for more than it may ever hold; ServiceAway when too few
+        replicas confirm.
         """
         return follow(self.redis, self.acceptance.flow(jobs)) if jobs else []
+
+    def known(self, repeats: Sequence[Accepted]) -> list[KnownJob]:
+        """Return how the jobs stand that `repeats` name, answers for what was accepted before, in their order."""
+        return follow(self.redis, known_jobs_flow(repeats))
 
     def claim(self, queue: str, most: int) -> list[Claim]:
         """Claim up to `most` ready jobs of `queue`, oldest first; a job under suspicion comes alone."""

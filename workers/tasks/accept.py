@@ -9,16 +9,20 @@ import json
 from typing import Any
 
 import msgspec
+import structlog
 from celery import Task, shared_task
 
 from workers.core.errors import InputError, ServiceAway
 from workers.core.jobs import Job
+from workers.ledger.accept import Accepted
 from workers.ledger.ledger import Ledger, open_ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.payload.actions import read_action, title
 from workers.payload.intake import Intake, accepted_only, from_settings, refused_only
 from workers.payload.json_text import escape_all, escape_unfit
 from workers.runtime import runtime
+
+log = structlog.get_logger(__name__)
 
 #: The name of this producer in the ledger, and of its task.
 PRODUCER, TASK = "celery", "jobs.accept"
@@ -59,12 +63,16 @@ def accept_call(call: dict[str, Any], *, intake: Intake, ledger: Ledger, quarant
         jobs, bad = _read(call, intake)
     except InputError as error:
         jobs, bad = [], [_unreadable("invalid_call", str(error), _text(call))]
-    ids = []
+    ids: list[str] = []
+    repeats: list[Accepted] = []
     for answer in ledger.accept(jobs):
         if answer.conflict:
             bad.append(_unreadable("key_reused", "its key was used before for something else", _text(call)))
         else:
             ids.append(answer.id)
+            repeats += [] if answer.created else [answer]
+    for answer, job in zip(repeats, ledger.known(repeats), strict=True):
+        log.info("known already", job=answer.id, **job.fields())
     quarantine.keep(bad)
     return ids
 

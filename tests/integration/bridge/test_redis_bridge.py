@@ -24,10 +24,12 @@ from tests.support.producers import BIN, Process
 from tests.support.waiting import until
 from workers.core.errors import ServiceAway
 from workers.core.jobs import Job
+from workers.core.results import EventResult
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine
+from workers.ledger.records import done
 from workers.settings.model import Settings
 
 pytestmark = pytest.mark.integration
@@ -319,3 +321,34 @@ def test_json_alone_starts_no_bridge() -> None:
         [BIN / "tq-redis-bridge", "--json"], check=False, capture_output=True, text=True, timeout=30
     )
     assert (ended.returncode, "--show-keys" in ended.stderr) == (2, True)
+
+
+def test_a_message_of_more_payloads_than_the_queue_may_hold_is_accepted_as_room_appears(
+    redis: Redis, redis_url: str, ledger: Ledger, admin: LedgerAdmin, tmp_path: Path
+) -> None:
+    # Given a queue that may hold five jobs, and one message of eight payloads
+    with bridge(tmp_path, redis_url, max_open_jobs="5"):
+        push(redis, "rpush", b"[" + b",".join(map(event, range(8))) + b"]")
+        until(lambda: admin.open_jobs()["events"] == 5)
+        # When workers have done those, then the others are accepted
+        ledger.settle([done(claim, {}) for claim in ledger.claim("events", 10)])
+        until(lambda: nothing_left(redis))
+    assert {*admin.ids("done"), *admin.ids("accepted")} == {job_id(number) for number in range(8)}
+
+
+def test_the_log_says_of_a_repeat_what_became_of_it(
+    redis: Redis, redis_url: str, ledger: Ledger, tmp_path: Path
+) -> None:
+    # Given a payload that became an event
+    ledger.accept([Job("events.create", {"payload": json.loads(event(1))}, producer="http")])
+    (claim,) = ledger.claim("events", 1)
+    ledger.settle([done(claim, EventResult(7, "https://tq/events/7/details"))])
+    # When it is pushed again
+    with bridge(tmp_path, redis_url):
+        push(redis, "rpush", event(1))
+        until(lambda: nothing_left(redis))
+    # Then the log names the job, its state and its event
+    log = (tmp_path / "tq-redis-bridge.log").read_text()
+    (line,) = [line for line in log.splitlines() if "known already" in line]
+    for part in (claim.id, "done", "7", "https://tq/events/7/details"):
+        assert part in line

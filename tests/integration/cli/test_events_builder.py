@@ -15,6 +15,7 @@ import pytest
 
 from sandbox.launch.redis_server import RedisServer
 from tests.support.waiting import until
+from workers.core.results import EventResult
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import dead, done, waiting
@@ -255,6 +256,38 @@ def test_waiting_shows_the_outcome(shell: Shell, ledger: Ledger, settle: Any, co
     assert shown in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("settle", "shown", "outcome"),
+    [
+        (
+            lambda claim: done(claim, EventResult(7, "https://tq/events/7/details")),
+            "  done: event 7 https://tq/events/7/details\n",
+            {"outcome": "done", "event_id": 7, "link": "https://tq/events/7/details"},
+        ),
+        (
+            lambda claim: dead(claim, "no such type"),
+            "  dead: no such type\n",
+            {"outcome": "dead", "reason": "no such type"},
+        ),
+    ],
+)
+def test_a_payload_that_is_sent_again_is_told_what_became_of_it(
+    shell: Shell, ledger: Ledger, settle: Any, shown: str, outcome: dict[str, Any]
+) -> None:
+    # given
+    shell("-p", json.dumps(payload()))
+    (claim,) = ledger.claim("events", 1)
+    ledger.settle([settle(claim)])
+
+    # when it is sent again without waiting
+    words = shell("-p", json.dumps(payload()))
+    line = shell("--json", "-p", json.dumps(payload()))
+
+    # then
+    assert (words.returncode, words.stdout) == (0, f"known     {claim.id}  one\n{shown}")
+    assert json.loads(line.stdout).items() >= {"status": "known", **outcome}.items()
+
+
 def test_waiting_without_a_worker_ends_and_says_that_the_job_is_kept(shell: Shell) -> None:
     result = shell("-p", json.dumps(payload()), "--wait", "0.2")
 
@@ -316,3 +349,24 @@ def test_without_configuration_and_terminal_what_is_missing_is_listed(shell: She
 
     assert result.returncode == 2
     assert "TQ_THREATQ_PASSWORD" in result.stderr
+
+
+def test_more_payloads_than_the_queue_may_hold_are_accepted_as_room_appears(
+    shell: Shell, ledger: Ledger, admin: LedgerAdmin
+) -> None:
+    # given a queue that may hold ten jobs
+    shell.environ["TQ_MAX_OPEN_JOBS"] = "10"
+
+    # when 25 payloads are sent at once
+    sent = shell("-p", json.dumps([payload(str(number)) for number in range(25)]))
+
+    # then ten are accepted and the others are kept
+    assert (sent.returncode, len(shell.spooled)) == (3, 15)
+    assert "10 jobs of the queue events are open and 10 are allowed" in sent.stderr
+
+    # when workers have done those, then each further run brings ten more
+    for left in (5, 0):
+        ledger.settle([done(claim, {}) for claim in ledger.claim("events", 100)])
+        shell("-p", json.dumps(payload("24")))
+        assert len(shell.spooled) == left
+    assert len(admin.ids("done")) + len(admin.ids("accepted")) == 25

@@ -55,6 +55,22 @@ def test_whoever_waits_gets_the_outcome(shim: Shim, ledger: Ledger) -> None:
     }
 
 
+def test_the_same_action_again_is_answered_with_its_outcome_without_waiting(
+    shim: Shim, ledger: Ledger
+) -> None:
+    # Given an action that is done
+    body = {"type": "FQDN", "value": "bad.example"}
+    assert shim.post("/v1/actions/lookup", body).json()["status"] == "queued"
+    assert shim.post("/v1/actions/lookup", body).json()["status"] == "queued"
+    (claim,) = ledger.claim("enrichment", 1)
+    ledger.settle([done(claim, {"said": "Found in ThreatQ"})])
+    # When it is asked for again by a sender that does not wait
+    answer = shim.post("/v1/actions/lookup", body)
+    # Then it is not said to be queued
+    assert (answer.status_code, answer.json()["status"]) == (200, "done")
+    assert answer.json()["result"] == {"said": "Found in ThreatQ"}
+
+
 def test_what_an_action_changed_since_is_seen_by_the_same_question_again(shim: Shim) -> None:
     body = {"type": "FQDN", "value": "bad.example"}
     verdict = {**body, "verdict": "true positive"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -48,3 +49,30 @@ def test_an_address_that_tries_tokens_is_slowed_down_and_its_neighbour_is_not(po
     # But the sender goes on, and who shows no token is asked for one
     assert polite.post("/v1/events", event(2)).status_code == 202
     assert requests.post(f"{polite.url}/v1/events", json=event(2), timeout=30).status_code == 401
+
+
+def test_a_batch_that_no_queue_can_hold_is_refused_for_good_with_the_limit(
+    polite: Shim, admin: LedgerAdmin
+) -> None:
+    # Given a producer whose queue may hold two jobs
+    # When three come in one request, whether all or nothing is wanted or not
+    for query in ("", "?atomic=true"):
+        answer = polite.post(f"/v1/events{query}", [event(1), event(2), event(3)])
+        # Then the answer is no invitation to come again
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_many_items")
+        assert "Retry-After" not in answer.headers
+        assert answer.json()["detail"] == (
+            "3 at once, and a queue may hold 2 open jobs (TQ_MAX_OPEN_JOBS): this is never accepted; "
+            "send smaller batches"
+        )
+    # and smaller batches are accepted
+    assert polite.post("/v1/events", [event(1), event(2)]).status_code == 202
+    assert admin.open_jobs()["events"] == 2
+
+
+def test_requests_that_come_together_are_not_refused_for_being_many(polite: Shim) -> None:
+    # Given a queue that may hold two jobs; when four senders send one each at the same moment
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda number: polite.post("/v1/events", event(number)), range(4)))
+    # Then two are accepted and the others may come again
+    assert sorted(answer.status_code for answer in answers) == [202, 202, 429, 429]

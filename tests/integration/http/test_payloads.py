@@ -12,9 +12,11 @@ from redis import Redis
 
 from tests.support.producers import SENDER, Shim, event
 from workers.core.jobs import Job
+from workers.core.results import EventResult
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine
+from workers.ledger.records import dead, done
 
 pytestmark = pytest.mark.integration
 
@@ -163,3 +165,28 @@ def test_a_flow_builder_sees_the_plan_and_nothing_is_accepted(
     assert [item["valid"] for item in answer["items"]] == [True, False]
     assert answer["items"][0]["plan"]["title"] == example_payload["event_name"]
     assert admin.open_jobs()["events"] == 0
+
+
+def test_a_repeat_is_answered_with_what_became_of_the_first(shim: Shim, ledger: Ledger) -> None:
+    # Given two payloads, of which one became an event and the other one is dead
+    first, second = (shim.post("/v1/events", event(number)).json()["id"] for number in (1, 2))
+    made, refused = ledger.claim("events", 2)
+    ledger.settle([done(made, EventResult(7, "https://tq/events/7/details")), dead(refused, "no such type")])
+    # When both are sent again, alone and in a batch with a new one
+    alone = shim.post("/v1/events", event(1))
+    batch = shim.post("/v1/events", [event(1), event(2), event(3)])
+    # Then each is answered with its true state, its event's id and its link
+    assert alone.status_code == 202
+    assert alone.json() == {
+        "id": first,
+        "status": "done",
+        "duplicate": True,
+        "status_url": f"/v1/jobs/{first}",
+        "event_id": 7,
+        "link": "https://tq/events/7/details",
+    }
+    link = {"event_id": 7, "link": "https://tq/events/7/details"}
+    done_, dead_, new = batch.json()["items"]
+    assert done_ == {"index": 0, "status": 202, "id": first, "duplicate": True, "state": "done", **link}
+    assert dead_ == {"index": 1, "status": 202, "id": second, "duplicate": True, "state": "dead"}
+    assert new.keys() == {"index", "status", "id"}

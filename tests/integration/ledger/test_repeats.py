@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from redis import Redis
 
 from workers.core.jobs import Job
+from workers.core.results import EventResult
+from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
-from workers.ledger.connection import connect
+from workers.ledger.connection import connect, now_ms
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import dead
+from workers.ledger.records import Claim, Settlement, dead, done, released, waiting
 
 pytestmark = pytest.mark.integration
 
+#: What is noted of a payload that became an event.
+DONE = EventResult(event_id=7, link="https://tq/events/7/details")
 
-def event(number: int = 1, *, key: str = "flow-1") -> Job:
+
+def payload(number: int = 1, *, key: str = "flow-1") -> Job:
     return Job("events.create", {"payload": {"number": number}}, producer="http", key=key)
 
 
@@ -31,7 +38,7 @@ def drop(job: Job, ledger: Ledger, admin: LedgerAdmin) -> str:
     return claim.id
 
 
-@pytest.mark.parametrize("job", [event, lookup], ids=["an Idempotency-Key", "the same click"])
+@pytest.mark.parametrize("job", [payload, lookup], ids=["an Idempotency-Key", "the same click"])
 def test_what_was_dropped_and_is_sent_again_is_a_new_job(
     ledger: Ledger, admin: LedgerAdmin, job: type[Job]
 ) -> None:
@@ -48,8 +55,8 @@ def test_what_was_dropped_and_is_sent_again_is_a_new_job(
 
 
 def test_the_key_of_a_dropped_job_is_free_for_another_payload(ledger: Ledger, admin: LedgerAdmin) -> None:
-    drop(event(1), ledger, admin)
-    (answer,) = ledger.accept([event(2)])
+    drop(payload(1), ledger, admin)
+    (answer,) = ledger.accept([payload(2)])
     assert (answer.created, answer.conflict) == (True, False)
 
 
@@ -64,10 +71,59 @@ def test_a_user_of_an_older_acl_may_still_send_again(ledger: Ledger, redis: Redi
     redis.acl_setuser(
         "older", enabled=True, passwords=["+older"], keys=["*"], commands=["+@all", "-exists", "-info"]
     )
-    (first,) = ledger.accept([event()])
+    (first,) = ledger.accept([payload()])
     with connect(redis_url.replace("redis://", "redis://older:older@")) as client:
         # When the same is sent again as this user
-        (again,) = Ledger(client).accept([event()])
+        (again,) = Ledger(client).accept([payload()])
     redis.acl_deluser("older")
     # Then the first job is the answer
     assert (again.id, again.created) == (first.id, False)
+
+
+@pytest.mark.parametrize(
+    ("settle", "status", "event"),
+    [
+        (lambda claim: done(claim, DONE), "done", (7, "https://tq/events/7/details")),
+        (lambda claim: dead(claim, "the type is unknown"), "dead", (0, "")),
+        (lambda claim: waiting(claim, "ThreatQ is away", 60), "waiting", (0, "")),
+        (released, "queued", (0, "")),
+    ],
+)
+def test_what_became_of_a_known_job_is_its_true_state(
+    ledger: Ledger, settle: Callable[[Claim], Settlement], status: str, event: tuple[int, str]
+) -> None:
+    # Given a job that came to something, and one that nothing has been done for yet
+    ledger.accept([lookup(), payload()])
+    (claim,) = ledger.claim("events", 1)
+    ledger.settle([settle(claim)])
+    # When both are asked for
+    other, job = ledger.known(ledger.accept([lookup(), payload()]))
+    # Then each is answered as it stands
+    assert (job.status, (job.event_id, job.link)) == (status, event)
+    assert (other.status, other.note) == ("queued", {})
+
+
+def test_a_job_that_was_replayed_is_queued_again_whatever_it_came_to_before(
+    ledger: Ledger, admin: LedgerAdmin
+) -> None:
+    ledger.accept([payload()])
+    ledger.settle([done(claim, DONE) for claim in ledger.claim("events", 1)])
+    admin.replay([payload().id], note={"by": "operator"})
+    (job,) = ledger.known(ledger.accept([payload()]))
+    assert (job.status, job.event_id) == ("queued", 0)
+
+
+def test_what_an_earlier_version_noted_is_known_too(ledger: Ledger, redis: Redis) -> None:
+    ledger.accept([payload()])
+    redis.hset(keys.progress(payload().id), "state", "done")
+    redis.xadd(keys.history(payload().id), {"state": "done", "entry": b'{"event_id": 7}'})
+    (job,) = ledger.known(ledger.accept([payload()]))
+    assert (job.status, job.event_id) == ("done", 7)
+
+
+def test_a_job_of_which_only_the_marker_is_left_is_known_to_be_done_with_its_event(ledger: Ledger) -> None:
+    ledger.accept([payload(), lookup()])
+    ledger.settle([done(claim, DONE) for claim in ledger.claim("events", 1)])
+    ledger.retention.retire(now_ms(ledger.redis) + 1)
+    old, new = ledger.known(ledger.accept([payload(), lookup()]))
+    assert (old.status, old.event_id, new.status) == ("done", 7, "queued")

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from structlog.testing import capture_logs
 
+from workers.core.results import EventResult
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, QuarantinedItem
+from workers.ledger.records import done
 from workers.payload.intake import Intake
 from workers.tasks.accept import accept_call
 
@@ -87,3 +90,21 @@ def test_a_key_that_was_used_for_something_else_is_kept_too(redis: Redis) -> Non
     assert call(redis, job="events.create", arguments={"payload": EVENT}, key="k")
     assert call(redis, job="events.create", arguments={"payload": EVENT | {"identity": "x"}}, key="k") == []
     assert only_kept(redis).code == "key_reused"
+
+
+def test_the_log_says_of_a_repeat_what_became_of_it(redis: Redis, ledger: Ledger) -> None:
+    (job_id,) = call(redis, job="events.create", arguments={"payload": EVENT})
+    (claim,) = ledger.claim("events", 1)
+    ledger.settle([done(claim, EventResult(7, "https://tq/events/7/details"))])
+    with capture_logs() as lines:
+        assert call(redis, job="events.create", arguments={"payload": EVENT}) == [job_id]
+    assert lines == [
+        {
+            "event": "known already",
+            "log_level": "info",
+            "job": job_id,
+            "state": "done",
+            "event_id": 7,
+            "link": "https://tq/events/7/details",
+        }
+    ]

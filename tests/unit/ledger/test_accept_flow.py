@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from workers.core.errors import Busy, ServiceAway
+from workers.core.errors import BatchTooLarge, Busy, ServiceAway
 from workers.core.jobs import Job
 from workers.ledger.accept import ACCEPT, NO_SCRIPT, Acceptance, Accepted, Replicas, drive
 
@@ -78,3 +78,10 @@ def test_no_jobs_ask_the_queue_of_events_whether_there_is_room() -> None:
     wire = Wire([[b"busy", 7]])
     with pytest.raises(Busy, match="7 jobs of the queue events are open and 7 are allowed"):
         accept(wire, [], most_open=7)
+
+
+def test_more_jobs_than_may_ever_be_open_are_refused_for_good_and_without_a_call() -> None:
+    wire = Wire()
+    with pytest.raises(BatchTooLarge, match=r"3 at once, and a queue may hold 2 open jobs .*smaller batches"):
+        accept(wire, [event(1), event(2), event(3)], most_open=2)
+    assert wire.sent == []

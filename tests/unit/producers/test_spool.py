@@ -85,6 +85,19 @@ def test_kept_jobs_are_delivered_oldest_first_and_then_gone(tmp_path: Path) -> N
     assert list((tmp_path / "spool").iterdir()) == []
 
 
+def test_no_call_is_handed_more_jobs_than_it_can_take(tmp_path: Path) -> None:
+    spool, calls = Spool(str(tmp_path)), []
+    spool.keep([event(number) for number in range(25)])
+
+    def accept(jobs: list[Job]) -> list[Accepted]:
+        calls.append(len(jobs))
+        return [Accepted(job.id, created=True) for job in jobs]
+
+    spool.deliver(accept, at_once=10)
+
+    assert calls == [10, 10, 5]
+
+
 def test_the_same_payload_twice_is_kept_once(tmp_path: Path) -> None:
     spool = Spool(str(tmp_path))
     spool.keep([event(1)])

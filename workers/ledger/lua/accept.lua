@@ -56,7 +56,7 @@ local seen = {}
 
 -- A job that was dropped is owed no more, so its key answers nothing. A user of an older ACL may not ask for that.
 local function is_gone(id)
-  return not seen[id] and redis.pcall('EXISTS', prefix .. 'job:' .. id) == 0
+  return not seen[id] and redis.pcall('EXISTS', prefix .. 'job:' .. id) == 0 and not marker_of(prefix, id)
 end
 
 local function first_of(key, digest)
