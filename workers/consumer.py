@@ -16,7 +16,15 @@ import structlog
 from msgspec import Struct, structs
 
 from workers.core.answers import noting_answers
-from workers.core.errors import BadCredentials, ConfigError, LeaseLost, ServiceAway, Throttled, TqError
+from workers.core.errors import (
+    BadCredentials,
+    ConfigError,
+    LeaseLost,
+    MissingRights,
+    ServiceAway,
+    Throttled,
+    TqError,
+)
 from workers.core.results import Failure
 from workers.core.retry import RetryPolicy
 from workers.core.trace import current_trace, read_traceparent
@@ -28,6 +36,7 @@ from workers.ledger.records import (
     Settlement,
     dead,
     deferred,
+    forbidden,
     interrupted,
     suspected,
     waiting,
@@ -139,6 +148,8 @@ def put_off(
     if isinstance(error, BadCredentials):
         # Behind the breaker: a wrong password that is tried again and again locks the account.
         return await_service(ledger, attempt, ServiceAway(error.service, str(error), after=RECHECK_S))
+    if isinstance(error, MissingRights):
+        return [forbidden(claim, str(error)) for claim in attempt]
     if isinstance(error, ConfigError):
         # They wait until the setting that is named has been corrected.
         log.error("wrong setting", reason=str(error))

@@ -12,14 +12,14 @@ from workers.core.errors import InputError
 from workers.core.results import EventResult, Failure, IndicatorRef, ObjectRef
 from workers.leases import Attempt
 from workers.ledger.ledger import MOST_SOLO_FAILURES
-from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, deferred, done
+from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, deferred, done, forbidden
 from workers.payload.builder import plan_event
 from workers.payload.options import DialectOptions
 from workers.payload.plan import EventPlan
 from workers.payload.sightings import sighting_plan
 from workers.threatq.connector import ConnectorPage
 from workers.threatq.event_creation import create_events
-from workers.threatq.event_draft import Done, EventRequest, Outcome
+from workers.threatq.event_draft import Done, EventRequest, Outcome, WithheldEvent
 from workers.threatq.service import ThreatQ
 
 #: Makes the plan of one job of a kind from its arguments, the time it was accepted, and the dialect's options.
@@ -116,6 +116,8 @@ def request_of(planned: PlannedEvent) -> EventRequest:
 
 def settled(planned: PlannedEvent, outcome: Outcome) -> Settlement:
     """Settle a claim with what became of its plan."""
+    if isinstance(outcome, WithheldEvent):
+        return forbidden(planned.claim, outcome.reason)
     if not isinstance(outcome, Done):
         return dead(planned.claim, Failure(outcome.reason, field=outcome.field))
     result = EventResult(

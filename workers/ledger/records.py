@@ -10,11 +10,15 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from workers.core.results import Failure, Success, SyncOverlap, SyncSkipped, as_note, read_note
+from workers.core.retry import RetryPolicy
 
 State = Literal["accepted", "running", "waiting", "done", "dead"]
 
 #: Seconds after which we look again whether somebody has corrected a setting or enabled a connector.
 RECHECK_S = 30.0
+
+#: How long a job waits for a right that the account lacks, before each next try.
+RIGHTS_RECHECK = RetryPolicy(first_s=RECHECK_S, most_s=900.0)
 
 
 class Head(Struct, frozen=True):
@@ -127,6 +131,11 @@ def deferred(claim: Claim, reason: str, delay_s: float, *, service: str | None =
 def interrupted(claim: Claim, reason: str, delay_s: float = 0.0) -> Settlement:
     """Let `claim`, on which work may have begun, wait for something that is not its own fault."""
     return replace(waiting(claim, reason, delay_s), state="interrupted")
+
+
+def forbidden(claim: Claim, reason: str) -> Settlement:
+    """Let `claim` wait for a right that the account lacks; others may need none of it."""
+    return interrupted(claim, reason, RIGHTS_RECHECK.pause_s(claim.attempts))
 
 
 def released(claim: Claim, delay_s: float = 0.0) -> Settlement:

@@ -18,7 +18,15 @@ from workers.threatq import event_draft
 from workers.threatq.bulk import Fate, Sender, post, send_all
 from workers.threatq.client import Json, rows
 from workers.threatq.errors import ServerFault, ServiceRefusal
-from workers.threatq.event_draft import JOB_ATTRIBUTE, Draft, EventRequest, Outcome, RejectedEvent, find_ours
+from workers.threatq.event_draft import (
+    JOB_ATTRIBUTE,
+    Draft,
+    EventRequest,
+    Outcome,
+    RejectedEvent,
+    find_ours,
+    withholding,
+)
 from workers.threatq.event_relations import relate_indicators, relate_objects
 from workers.threatq.objects import add_attributes, add_comment, attributes_of, relate, related_ids
 from workers.threatq.service import ThreatQ
@@ -146,15 +154,17 @@ def create_events(
 ) -> list[Outcome]:
     """Make the events of `requests` and return one outcome for each, in their order.
 
-    A plan that ThreatQ refuses costs no other. Raises ServiceAway or ConfigError for the whole batch, and
-    whatever `still_ours` raises, which is asked just before each call that makes events.
+    A plan that ThreatQ refuses, or for which the account lacks a right, costs no other. Raises ServiceAway or
+    ConfigError for the whole batch, and whatever `still_ours` raises, which is asked just before each call that makes
+    events.
     """
     drafts = [Draft(request) for request in requests]
     _check_types(threatq, drafts)
     relate_indicators(threatq, drafts)
     relate_objects(threatq, drafts)
     _adopt_earlier(threatq, drafts)
-    create(threatq, drafts, still_ours)
+    with withholding(draft for draft in drafts if draft.is_open):
+        create(threatq, drafts, still_ours)
     complete(threatq, drafts)
     return [draft.outcome(threatq.link("events", draft.event_id)) for draft in drafts]
 
@@ -166,7 +176,8 @@ def _check_types(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
         if threatq.lookups.event_type(name) is not None:
             continue
         if threatq.creates_event_types:
-            threatq.lookups.create_event_type(name)
+            with withholding([draft]):
+                threatq.lookups.create_event_type(name)
         else:
             reason = (
                 f"ThreatQ has no event type {name!r}; create it there, or set unknown_event_type to create"
@@ -192,9 +203,10 @@ def complete(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
     held = [draft for draft in drafts if draft.event_id]
     _prove(threatq, [draft for draft in held if not draft.complete_all])
     for draft in held:
-        _add_attributes(threatq, draft)
-        _add_relations(threatq, draft)
-        _add_overflow(threatq, draft)
+        with withholding([draft]):
+            _add_attributes(threatq, draft)
+            _add_relations(threatq, draft)
+            _add_overflow(threatq, draft)
 
 
 def _prove(threatq: ThreatQ, fresh: Sequence[Draft]) -> None:
@@ -204,14 +216,18 @@ def _prove(threatq: ThreatQ, fresh: Sequence[Draft]) -> None:
     caught here; it costs one call for each kind in a process's life.
     """
     for draft in fresh:
-        if ATTRIBUTES not in threatq.inline:
-            ours = (JOB_ATTRIBUTE, draft.request.job_id)
-            threatq.inline[ATTRIBUTES] = ours in attributes_of(threatq.caller, draft.event_id)
-        for collection, ids in draft.ids().items():
-            if collection not in threatq.inline:
-                threatq.inline[collection] = set(ids) <= related_ids(
-                    threatq.caller, draft.event_id, collection
-                )
+        with withholding([draft]):
+            _prove_one(threatq, draft)
+
+
+def _prove_one(threatq: ThreatQ, draft: Draft) -> None:
+    if ATTRIBUTES not in threatq.inline:
+        ours = (JOB_ATTRIBUTE, draft.request.job_id)
+        threatq.inline[ATTRIBUTES] = ours in attributes_of(threatq.caller, draft.event_id)
+    for collection, ids in draft.ids().items():
+        if collection not in threatq.inline:
+            there = related_ids(threatq.caller, draft.event_id, collection)
+            threatq.inline[collection] = set(ids) <= there
 
 
 def _add_attributes(threatq: ThreatQ, draft: Draft) -> None:

@@ -8,11 +8,13 @@ Events: the body that creates one, and how an earlier attempt's event is found a
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from msgspec import Struct
 
+from workers.core.errors import MissingRights
 from workers.indicators.model import Attribute
 from workers.payload.plan import EventPlan
 from workers.threatq.client import Caller, Json
@@ -29,14 +31,14 @@ class Draft:
     """The working record of one request; `event_id` is 0 until ThreatQ holds the event.
 
     `complete_all` asks that everything be added by calls of its own, because the event was there before;
-    `held` is then what attributes it has, None if not known.
+    `held` is then what attributes it has, None if not known. `refused` says why it is given up, for now or for good.
     """
 
     request: EventRequest
     related: list[Made] = field(default_factory=list)
     instead: list[Attribute] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    refused: RejectedEvent | None = None
+    refused: RejectedEvent | WithheldEvent | None = None
     event_id: int = 0
     complete_all: bool = False
     held: set[tuple[str, str]] | None = None
@@ -137,7 +139,24 @@ class RejectedEvent(Struct, frozen=True, tag="refused"):
     field: str = ""
 
 
-Outcome = Done | RejectedEvent
+class WithheldEvent(Struct, frozen=True, tag="withheld"):
+    """The account lacks a right without which this event cannot be made, or not completed."""
+
+    reason: str
+
+
+Outcome = Done | RejectedEvent | WithheldEvent
+
+
+@contextmanager
+def withholding(drafts: Iterable[Draft]) -> Iterator[None]:
+    """Withhold `drafts` where the account lacks a right for what the block does, which no other draft needs."""
+    try:
+        yield
+    except MissingRights as error:
+        for draft in drafts:
+            draft.refused = WithheldEvent(str(error))
+
 
 #: The attribute that tells which job made an event; one payload is one event because it is looked for.
 JOB_ATTRIBUTE = "TQ Job ID"

@@ -12,7 +12,7 @@ from workers.indicators.model import Attribute, Indicator
 from workers.payload.plan import EventPlan
 from workers.threatq.client import Json
 from workers.threatq.errors import ServiceRefusal
-from workers.threatq.event_draft import Draft
+from workers.threatq.event_draft import Draft, withholding
 from workers.threatq.objects import Made, attribute_items, ensure
 from workers.threatq.service import ThreatQ
 
@@ -35,9 +35,10 @@ def relate_indicators(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
         return
     threatq.lookups.status(threatq.status)
     items = [_indicator_item(threatq.status, uses) for uses in wanted.values()]
-    results = ensure(threatq.caller, "indicators", items, blame_item=_blame_item(drafts))
-    for (type_, value), uses, result in zip(wanted, wanted.values(), results, strict=True):
-        _note([draft for draft, _ in uses], type_, value, result)
+    with withholding(draft for uses in wanted.values() for draft, _ in uses):
+        results = ensure(threatq.caller, "indicators", items, blame_item=_blame_item(drafts))
+        for (type_, value), uses, result in zip(wanted, wanted.values(), results, strict=True):
+            _note([draft for draft, _ in uses], type_, value, result)
 
 
 def relate_objects(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
@@ -45,8 +46,10 @@ def relate_objects(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
     open_ = [draft for draft in drafts if draft.refused is None]
     _relate_kind(threatq, open_, "Identity", "identity", lambda plan: plan.identities)
     _relate_kind(threatq, open_, "Malware", "malware", lambda plan: plan.malware)
-    if any(draft.plan.assets for draft in open_):
-        _relate_kind(threatq, open_, "Asset", threatq.lookups.asset_collection(), lambda plan: plan.assets)
+    with_assets = [draft for draft in open_ if draft.plan.assets]
+    with withholding(with_assets):
+        kind = threatq.lookups.asset_collection() if with_assets else ""
+        _relate_kind(threatq, with_assets, "Asset", kind, lambda plan: plan.assets)
 
 
 def _relate_kind(
@@ -57,9 +60,10 @@ def _relate_kind(
         for name in names(draft.plan):
             wanted.setdefault(name, []).append(draft)
     items = [{"value": name, "sources": _sources(uses)} for name, uses in wanted.items()]
-    results = ensure(threatq.caller, collection, items, blame_item=_blame_item(drafts))
-    for name, uses, result in zip(wanted, wanted.values(), results, strict=True):
-        _note(uses, label, name, result)
+    with withholding(draft for uses in wanted.values() for draft in uses):
+        results = ensure(threatq.caller, collection, items, blame_item=_blame_item(drafts))
+        for name, uses, result in zip(wanted, wanted.values(), results, strict=True):
+            _note(uses, label, name, result)
 
 
 def _blame_item(drafts: Sequence[Draft]) -> bool:

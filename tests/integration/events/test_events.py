@@ -101,6 +101,24 @@ def test_when_the_connector_is_enabled_they_are_done(
     assert threatq_sandbox.get("/api/events")["total"] == 1
 
 
+def test_a_payload_for_which_a_right_is_missing_waits_alone(
+    here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+) -> None:
+    # Given an account that may not make malware, and two payloads of which one names some
+    set_page(here, enabled=True)
+    threatq_sandbox.fault("error", method="POST", status=403, path="/api/malware/consume")
+    plain = {**example_payload, "event_name": "without"}
+    plain.pop("malware", None)
+    claims = claims_of(ledger, {**example_payload, "malware": "Emotet"}, plain)
+    # When both are worked on together
+    states = {one.claim.arguments["payload"]["event_name"]: one for one in handle(here, claims)}
+    # Then one is done; the other one waits, with what is to be granted, and longer each time
+    assert states.pop("without").state == "done"
+    (waits,) = states.values()
+    assert (waits.state, waits.delay_s) == ("interrupted", 30)
+    assert "give the account a role that may do this" in waits.entry["reason"]
+
+
 def test_private_addresses_of_the_page_count_at_once(
     here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
 ) -> None:

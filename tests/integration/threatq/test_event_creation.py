@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,19 @@ from tests.support.event_requests import (
     settings_of,
 )
 from tests.support.sandbox_threatq import SandboxThreatQ
-from workers.core.errors import BadCredentials, MissingRights, ServiceAway
+from workers.core.errors import BadCredentials, ServiceAway
 from workers.indicators.model import Indicator
 from workers.settings.model import Settings
 from workers.threatq.client import Client
 from workers.threatq.event_creation import create_events
-from workers.threatq.event_draft import JOB_ATTRIBUTE, Done, EventRequest, Outcome, RejectedEvent
+from workers.threatq.event_draft import (
+    JOB_ATTRIBUTE,
+    Done,
+    EventRequest,
+    Outcome,
+    RejectedEvent,
+    WithheldEvent,
+)
 from workers.threatq.service import ThreatQ, connect
 
 pytestmark = pytest.mark.integration
@@ -224,10 +232,41 @@ def test_a_missing_right_costs_no_indicator_and_no_event(
     path: str, threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
 ) -> None:
     threatq_sandbox.fault("bare", next=1, path=path)
-    with pytest.raises(MissingRights, match="right to create"):
-        create_events(threatq, [request(1)])
+    (outcome,) = create_events(threatq, [request(1)])
+    assert isinstance(outcome, WithheldEvent)
+    assert "right to create" in outcome.reason
     (outcome,) = create_events(threatq, [request(1, first_attempt=False)])
     assert_complete(threatq_sandbox, outcome, request(1))
+
+
+#: A call that ThreatQ forbids, by what only one of two events needs it for.
+FORBIDDEN = [
+    ("/api/malware/consume", {"malware": ()}),
+    ("/api/identity/consume", {"identities": ()}),
+    ("/api/asset/consume", {"assets": ()}),
+    ("/api/indicators/consume", {"indicators": ()}),
+    ("/api/event/types", {}),
+]
+
+
+@pytest.mark.parametrize(("path", "without"), FORBIDDEN, ids=[path for path, _ in FORBIDDEN])
+def test_a_right_that_one_event_needs_costs_no_other_of_its_batch(
+    path: str, without: dict[str, Any], threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
+) -> None:
+    # Given an account that may not do what only one of two events needs
+    threatq_sandbox.fault("error", method="POST", status=403, path=path)
+    needy = request(1, type="Unheard Of" if path.endswith("types") else "Malware")
+    other = request(2, **without)
+    # When both are made together
+    withheld, made = create_events(threatq, [needy, other])
+    # Then the other one is there, and the first one waits for that right
+    assert_complete(threatq_sandbox, made, other)
+    assert isinstance(withheld, WithheldEvent)
+    assert f"ThreatQ forbids POST {path}" in withheld.reason
+    # And once the right is given, it is made as well
+    threatq_sandbox.control("faults", method="DELETE")
+    (made,) = create_events(threatq, [again(needy)])
+    assert_complete(threatq_sandbox, made, needy)
 
 
 def test_a_second_layout_of_ids_changes_nothing(threatq_sandbox: SandboxThreatQ, threatq: ThreatQ) -> None:
