@@ -19,9 +19,11 @@ from msgspec.structs import replace
 
 from producers.cli.console import DONE, guarded, note, write_ready
 from producers.http.app import create_app
+from producers.http.connections import room_for_connections
 from producers.http.context import HttpContext
 from producers.http.rotation import TokenFiles
-from producers.http.server import HttpProtocol, tls_options
+from producers.http.server import http_protocol
+from producers.http.tls import tls_options
 from producers.http.tokens import MAKE_ONE, ApiTokens, read_tokens
 from workers.core.errors import ConfigError
 from workers.core.urls import is_loopback
@@ -56,7 +58,9 @@ def _run(options: argparse.Namespace) -> int:
         http_port=loaded.settings.http_port if options.port is None else options.port,
     )
     tokens = _tokens(settings, insecure=options.insecure_no_auth)
-    context = HttpContext(settings, tokens)
+    context = HttpContext(
+        settings, tokens, most_connections=room_for_connections(settings.http_max_connections)
+    )
     if not tokens.open_to_all:
         context.token_files = TokenFiles(tokens, loaded, partial(load, options.config), os.environ)
     tls = tls_options(settings)
@@ -128,15 +132,17 @@ class _Server(uvicorn.Server):
 
 
 def _server(context: HttpContext, tls: dict[str, Any]) -> _Server:
+    proxies = context.connections.proxies
     config = uvicorn.Config(
         create_app(context),
-        http=HttpProtocol,
+        http=http_protocol(context.connections),
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies.names(),
         backlog=2048,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=context.settings.http_drain_s,

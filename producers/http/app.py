@@ -97,7 +97,7 @@ def create_app(context: HttpContext) -> ASGIApp:
 
 
 class Gate:
-    """Stands before the routes: one spelling of each path, bounded headers and requests in hand, metrics."""
+    """Stands before the routes: one spelling of each path, bounded headers, metrics."""
 
     def __init__(self, app: ASGIApp, context: HttpContext) -> None:
         self.app = app
@@ -129,13 +129,6 @@ class Gate:
             self._measure(scope, status, time.perf_counter() - started)
 
     def _refusal(self, scope: Scope) -> Problem | None:
-        if self.context.in_hand > self.context.settings.http_max_requests:
-            return come_later(
-                "busy",
-                "too many requests are in hand (TQ_HTTP_MAX_REQUESTS); send this again",
-                1,
-                status=self.context.settings.http_busy_status,
-            )
         if self.context.tokens.open_to_all and not _asks_loopback(scope):
             # A web page elsewhere can have its own name lead to this machine, and would then be let in.
             return Problem(

@@ -10,37 +10,19 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from producers.http.tokens import TokenHolder
-
 #: Wrong tokens that one address may try at once, and how many more a minute.
 AT_ONCE, A_MINUTE = 10, 6
 
 
 class Attempts:
-    """Counts wrong tokens; from an address with too many, even a right one is not taken for a while."""
+    """Counts wrong tokens by address. A right one costs nothing and is never refused, whatever else came from there."""
 
     def __init__(self) -> None:
         self._left = Buckets(per_s=A_MINUTE / 60, burst=AT_ONCE)
-        self._proven: OrderedDict[tuple[str, str], None] = OrderedDict()
 
-    def take(self, address: str, caller: TokenHolder | None) -> float:
-        """Count that `caller`, or None for a wrong token, came from `address`.
-
-        Returns 0, or in how many seconds another attempt is looked at.
-        """
-        network = network_of(address)
-        if wait_s := self._left.take(network):
-            return wait_s
-        if caller:
-            self._left.give_back(network)
-            self._proven[address, caller.name] = None
-            if len(self._proven) > MOST_NAMES:
-                self._proven.popitem(last=False)
-        return 0.0
-
-    def is_proven(self, address: str, caller: TokenHolder | None) -> bool:
-        """Say whether `caller` was let in from `address` before: a sender does not pay for what its neighbours try."""
-        return caller is not None and (address, caller.name) in self._proven
+    def wrong(self, address: str) -> float:
+        """Count a wrong token from `address`; return 0, or in how many seconds another one is answered with 401."""
+        return self._left.take(network_of(address))
 
 
 #: Names that are remembered; the one seen least recently is forgotten, which leaves it a full bucket.
@@ -67,12 +49,6 @@ class Buckets:
             self._levels.popitem(last=False)
         return 0.0 if allowed else (1 - level) / self.per_s
 
-    def give_back(self, name: str) -> None:
-        """Put one back into the bucket of `name`."""
-        if name in self._levels:
-            level, at = self._levels[name]
-            self._levels[name] = (min(self.burst, level + 1), at)
-
 
 def network_of(address: str) -> str:
     """Return what stands for the sender at `address`: one IPv4 address, or the /64 that an IPv6 host chooses from."""
@@ -80,4 +56,6 @@ def network_of(address: str) -> str:
         known = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return address if known.version == 4 else str(ipaddress.ip_network((known, 64), strict=False))
+    if isinstance(known, ipaddress.IPv4Address):
+        return address
+    return str(known.ipv4_mapped or ipaddress.ip_network((known, 64), strict=False))

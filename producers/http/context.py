@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from producers.http.auth import Attempts, Buckets
+from producers.http.connections import CONNECTION, Connections
+from producers.http.pools import Forms, PageThreads
 from producers.http.problems import Problem, come_later
 from producers.http.request import header
 from producers.http.rotation import TokenFiles
@@ -52,7 +54,7 @@ _encoder = msgspec.json.Encoder()
 class HttpContext:
     """Made once from the settings; connections are made when they are first used."""
 
-    def __init__(self, settings: Settings, tokens: ApiTokens) -> None:
+    def __init__(self, settings: Settings, tokens: ApiTokens, *, most_connections: int | None = None) -> None:
         self.settings = settings
         self.tokens = tokens
         self.token_files: TokenFiles | None = None
@@ -69,13 +71,26 @@ class HttpContext:
         reading = connect(settings.redis_url, answer_timeout_s=REDIS_WITHIN_S)
         self.admin = LedgerAdmin(reading)
         self.metrics_ = HttpMetrics(LedgerCollector(self.admin, Quarantine(reading)))
+        self.connections = Connections(settings, self.metrics_.registry, most=most_connections)
         self.waiters = Waiters(self.admin)
+        self.forms = Forms(self.connections.closings)
+        self.pages = PageThreads()
         per_s = settings.http_requests_per_s
         self.rates = Buckets(per_s=per_s, burst=2 * per_s)
         self.attempts = Attempts()
         self.draining = False
-        self.in_hand = 0
+        self.in_hand = self.with_token = 0
         self.metrics_.in_hand.set_function(lambda: self.in_hand)
+
+    def enter(self) -> None:
+        """Take one of http_max_requests places for a request that showed a good token; raises Problem.
+
+        Requests without a token take none of them, however many come.
+        """
+        if self.with_token >= self.settings.http_max_requests:
+            text = "too many requests are in hand (TQ_HTTP_MAX_REQUESTS); send this again"
+            raise come_later("busy", text, 1, status=self.settings.http_busy_status)
+        self.with_token += 1
 
 
 class HttpMetrics:
@@ -112,25 +127,34 @@ def only_for(scope: str, handle: Handle) -> Callable[[Request], Awaitable[Respon
         if wait_s := context.rates.take(caller.name):
             text = f"the token {caller.name} is used too often (TQ_HTTP_REQUESTS_PER_S); send this again"
             raise come_later("too_fast", text, wait_s, status=context.settings.http_busy_status)
-        return await handle(context, request, caller)
+        prove(request)
+        context.enter()
+        try:
+            return await handle(context, request, caller)
+        finally:
+            context.with_token -= 1
 
     return endpoint
 
 
 def _caller(context: HttpContext, request: Request) -> TokenHolder | None:
-    shown, address = header(request, b"authorization"), peer(request)
+    shown = header(request, b"authorization")
     caller = context.tokens.find(shown)
     # Many clients show their token only once they were asked for it.
-    if not shown or context.attempts.is_proven(address, caller):
-        return caller
-    if wait_s := context.attempts.take(address, caller):
+    if caller is None and shown and (wait_s := context.attempts.wrong(peer(request))):
         text = "too many wrong tokens came from this address; send this again"
         raise come_later("too_many_attempts", text, wait_s, status=context.settings.http_busy_status)
     return caller
 
 
+def prove(request: Request) -> None:
+    """Keep the connection of a request that showed a good token, or a session, when there are too many."""
+    if connection := request.scope.get(CONNECTION):
+        connection.prove()
+
+
 def peer(request: Request) -> str:
-    """Return the address that a request came from."""
+    """Return the address that a request came from, by the word of a trusted proxy where it came through one."""
     return request.client.host if request.client else "?"
 
 

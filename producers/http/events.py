@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from producers.http.context import HttpContext, answer, flag, known_jobs, sender_key, trace
 from producers.http.problems import Problem
-from producers.http.request import header, read_body
+from producers.http.request import READ_ASIDE, header, read_body
 from producers.http.schemas import BatchQueued, Checked, Item, ItemError, Queued, Validation
 from producers.http.tokens import TokenHolder
 from workers.core.jobs import Job, compact
@@ -24,9 +24,6 @@ from workers.ledger.known_jobs import KnownJob
 from workers.ledger.quarantine import Unreadable
 from workers.payload.cloudevents import is_key, key_of
 from workers.payload.intake import RejectedPayload, accepted_only, plan_now, refused_only
-
-#: Bytes above which a body is read in a thread, so that reading it keeps nobody else waiting.
-_READ_ASIDE = 16_384
 
 #: What the status of a refusal is where nothing of a request can be used.
 _STATUS = {"empty": 400, "not_json": 400, "too_large": 413}
@@ -61,7 +58,7 @@ async def _body(context: HttpContext, request: Request) -> bytes:
 
 
 async def _read(context: HttpContext, data: bytes, *, key: str, trace: str) -> list[Job | RejectedPayload]:
-    if len(data) > _READ_ASIDE:
+    if len(data) > READ_ASIDE:
         found = await run_in_threadpool(context.intake.jobs, data, key=key, trace=trace)
     else:
         found = context.intake.jobs(data, key=key, trace=trace)

@@ -14,6 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from producers.http.problems import Problem, come_later
 
+#: Bytes above which a body is inflated and read in a thread, so that no other request waits for it.
+READ_ASIDE = 16_384
+
 #: Bytes beyond the limit that are still read, so that the sender gets to see the answer.
 _DISCARDED = 64 * 1024 * 1024
 

@@ -1,29 +1,27 @@
-"""What uvicorn's connections lack: time limits, and an answer to some requests that they misread or drop.
-
-TLS of the HTTP entry point: its certificate, and the authority that its clients must show one of.
-"""
+"""What uvicorn's connections lack: limits on their time and number, and an answer to requests that it misreads."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-import ssl
-from pathlib import Path
 from typing import Any, cast
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from producers.http.connections import CONNECTION, Connections
 from producers.http.problems import Problem
-from workers.core.errors import ConfigError
-from workers.settings.model import Settings
+from producers.http.upgrade import declining, is_offered
 
 #: Seconds in which a request's head must be complete once it has begun, and the first one of a connection at all.
 HEAD_WITHIN_S = 20.0
 
+#: Seconds, and bytes, that the rest of a body gets whose request is answered already: senders read only then.
+REST_WITHIN_S, MOST_REST_BYTES = 10.0, 67_108_864
+
+#: Seconds in which a client must take what fills the buffer of its connection, and how many bytes that holds.
+TAKEN_WITHIN_S, BUFFERED_BYTES = 20.0, 16_384
+
 #: Seconds in which the other side of an idle TLS connection must close it when the producer stops; many never do.
 CLOSED_WITHIN_S = 0.5
-
-_UPGRADE = re.compile(rb"^upgrade(?=:)", re.IGNORECASE | re.MULTILINE)
 
 _NO_HTTP = Problem(
     400,
@@ -34,28 +32,93 @@ _NO_HTTP = Problem(
 
 
 class _Connection(asyncio.Protocol):
-    """Closes a connection whose request does not come, or comes byte by byte; answers whoever only listens still."""
+    """Closes a connection that is slow to send or to take; answers a client that has closed its sending side."""
 
-    #: uvicorn's own: the request in hand, None before the first.
+    #: uvicorn's own: the application, the parser, and the request in hand, None before the first.
+    app: Any
+    parser: Any
     cycle: Any = None
 
-    _closing: asyncio.TimerHandle | None = None
+    #: Those of the whole process.
+    all_open: Connections
+
     _transport: asyncio.Transport
+    _address = "?"
+    #: Closes the connection where its head, or the rest of a body, does not come.
+    _arrival: asyncio.TimerHandle | None = None
+    #: Closes the connection where its client does not take its answers.
+    _taking: asyncio.TimerHandle | None = None
+    #: The request of which everything has come, and how many bytes the rest of an answered one still gets.
+    _received: Any = None
+    _rest_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are Transports in all but ancestry.
         self._transport = cast(asyncio.Transport, transport)
-        self._start_timer()
+        self._transport.set_write_buffer_limits(high=BUFFERED_BYTES)
+        self._start(HEAD_WITHIN_S, "slow_head")
+        self.parser = declining(self, self.parser)
+        app = self.app
+
+        async def known_by_request(scope: Any, receive: Any, send: Any) -> None:
+            scope[CONNECTION] = self
+            await app(scope, receive, send)
+
+        self.app = known_by_request
         super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self._address = str(peer[0]) if isinstance(peer, tuple) else "?"
+        self.all_open.enter(self, self._address)
+
+    def prove(self) -> None:
+        """Keep this connection when there are too many: it has shown a good token."""
+        self.all_open.prove(self)
+
+    def abort(self) -> None:
+        """Close at once, whatever the client has not taken yet."""
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         before = self.cycle
-        between = before is None or (before.response_complete and not before.more_body)
-        super().data_received(_declined(data) if between and b"pgrade:" in data else data)
+        between = before is None or (before is self._received and before.response_complete)
+        super().data_received(data)
         if self.cycle is not before:
-            self._stop_timer()
+            self._stop()
         elif between:
-            self._start_timer()
+            self._start(HEAD_WITHIN_S, "slow_head")
+        elif self._rest_bytes:
+            self._rest_bytes -= len(data)
+            if self._rest_bytes <= 0:
+                self._give_up("endless_body")
+
+    def on_message_complete(self) -> None:
+        """Note that the whole request has come; behind an offer to change the protocol, its body comes still."""
+        if is_offered(self.parser):
+            return
+        self._received = self.cycle
+        if self._rest_bytes:
+            self._rest_bytes = 0
+            self._stop()
+        cast(Any, super()).on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request; what is left of the body of this one is not waited for long."""
+        cast(Any, super()).on_response_complete()
+        if self._transport.is_closing():
+            self._start_taking()
+        elif self.cycle is not self._received and self.cycle.response_complete:
+            self._rest_bytes = MOST_REST_BYTES
+            self._start(REST_WITHIN_S, "slow_body")
+
+    def pause_writing(self) -> None:
+        """Wait for the client to take its answers, but not for ever."""
+        super().pause_writing()
+        self._start_taking()
+
+    def resume_writing(self) -> None:
+        """Go on answering."""
+        super().resume_writing()
+        self._stop_taking()
 
     def eof_received(self) -> bool:
         """Keep the line for an answer that is under way, where the other side has said all that it will."""
@@ -73,8 +136,12 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
+        self._stop()
+        self._stop_taking()
+        self.all_open.leave(self)
         super().connection_lost(exc)
+        # They would keep each other alive until the collector comes, which it does seldom.
+        self.app = self._received = None
 
     def shutdown(self) -> None:
         idle = self.cycle is None or self.cycle.response_complete
@@ -82,74 +149,32 @@ class _Connection(asyncio.Protocol):
         if idle:
             asyncio.get_running_loop().call_later(CLOSED_WITHIN_S, self._transport.abort)
 
-    def _start_timer(self) -> None:
-        if self._closing is None:
-            self._closing = asyncio.get_running_loop().call_later(HEAD_WITHIN_S, self._transport.close)
+    def _start(self, within_s: float, reason: str) -> None:
+        if self._arrival is None:
+            self._arrival = asyncio.get_running_loop().call_later(within_s, self._give_up, reason)
 
-    def _stop_timer(self) -> None:
-        if self._closing is not None:
-            self._closing.cancel()
-            self._closing = None
+    def _stop(self) -> None:
+        if self._arrival is not None:
+            self._arrival.cancel()
+            self._arrival = None
+
+    def _start_taking(self) -> None:
+        if self._taking is None:
+            self._taking = asyncio.get_running_loop().call_later(TAKEN_WITHIN_S, self._give_up, "slow_reader")
+
+    def _stop_taking(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
+    def _give_up(self, reason: str) -> None:
+        self.all_open.closings.count(reason, self._address)
+        self._transport.abort()
 
 
-def _declined(data: bytes) -> bytes:
-    """Return a request without its offer to go on in another protocol, which a server may ignore.
+def http_protocol(connections: Connections) -> type[asyncio.Protocol]:
+    """Return the class of the connections that count among `connections`.
 
-    Every stock Java client makes one (h2c), and behind it uvicorn's parser reads no body: Kludex/uvicorn#2722.
+    uvicorn picks its parser at import, so the class can only be put together here.
     """
-    head, end, body = data.partition(b"\r\n\r\n")
-    return _UPGRADE.sub(b"X-Offer", head) + end + body
-
-
-# uvicorn picks its parser at import, so the class can only be put together here.
-HttpProtocol: type[asyncio.Protocol] = type("DoorProtocol", (_Connection, AutoHTTPProtocol), {})
-
-
-def tls_options(settings: Settings) -> dict[str, Any]:
-    """Return what the server is told about TLS; nothing for plain HTTP. Raises ConfigError for files it cannot use."""
-    if not settings.http_tls_cert:
-        if settings.http_tls_client_ca:
-            raise ConfigError(
-                "clients can show a certificate only over TLS; set TQ_HTTP_TLS_CERT too",
-                field="http_tls_client_ca (TQ_HTTP_TLS_CLIENT_CA)",
-            )
-        return {}
-    options: dict[str, Any] = {
-        "ssl_certfile": _file(settings.http_tls_cert, "http_tls_cert (TQ_HTTP_TLS_CERT)"),
-        "ssl_keyfile": _file(
-            settings.http_tls_key or settings.http_tls_cert, "http_tls_key (TQ_HTTP_TLS_KEY)"
-        ),
-    }
-    if settings.http_tls_client_ca:
-        options["ssl_ca_certs"] = _file(
-            settings.http_tls_client_ca, "http_tls_client_ca (TQ_HTTP_TLS_CLIENT_CA)"
-        )
-        options["ssl_cert_reqs"] = ssl.CERT_REQUIRED
-    _try(options)
-    return options
-
-
-def _file(path: str, field: str) -> str:
-    if not Path(path).is_file():
-        raise ConfigError(f"{path} is not a file", field=field)
-    return path
-
-
-def _try(options: dict[str, Any]) -> None:
-    """Load the files once, so that a wrong one is named here and not in a traceback of the server."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(options["ssl_certfile"], options["ssl_keyfile"], password="")
-    except (ssl.SSLError, OSError) as error:
-        raise ConfigError(
-            f"certificate and key cannot be used together: {error}; both are PEM, the key without a passphrase",
-            field="http_tls_cert (TQ_HTTP_TLS_CERT)",
-        ) from error
-    if "ssl_ca_certs" in options:
-        try:
-            context.load_verify_locations(options["ssl_ca_certs"])
-        except (ssl.SSLError, OSError) as error:
-            raise ConfigError(
-                f"it holds no certificate in PEM: {error}",
-                field="http_tls_client_ca (TQ_HTTP_TLS_CLIENT_CA)",
-            ) from error
+    return type("HttpConnection", (_Connection, AutoHTTPProtocol), {"all_open": connections})

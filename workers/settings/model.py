@@ -159,7 +159,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         "Largest body of one HTTP request, as sent and inflated.")] = 10_485_760
     http_max_items: Annotated[PositiveInt, Doc("Most payloads in one HTTP request.")] = 1_000
     http_max_requests: Annotated[PositiveInt, Doc(
-        "HTTP requests in hand at a time; more are asked to come later.")] = 512
+        "HTTP requests with a token in hand at a time; more are asked to come later.")] = 512
+    http_max_connections: Annotated[PositiveInt, Doc(
+        "Connections to the HTTP entry point; above it, the oldest one that showed no token is closed.")] = 8_192
+    http_max_connections_per_address: Annotated[PositiveInt, Doc(
+        "Connections without a token from one address (IPv6: one /64); above it, its oldest one is closed.")] = 1_024
+    http_trusted_proxies: Annotated[str, Doc(
+        "Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto count, by commas.")] = ""
     http_busy_status: Annotated[Literal[503, 429], Doc(
         "Status with which the HTTP entry point asks to come later; NiFi does not repeat after 429.")] = 503
     http_requests_per_s: Annotated[Positive, Doc(

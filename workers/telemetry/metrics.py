@@ -175,6 +175,15 @@ PRODUCER = (
         "tq_http_request_seconds", "histogram", "Seconds from a request's head to its answer.", ("route",)
     ),
     HTTP_IN_HAND := Declared("tq_http_requests_in_hand", "gauge", "Requests that are being answered."),
+    HTTP_CONNECTIONS := Declared("tq_http_connections", "gauge", "Open connections of the HTTP entry point."),
+    HTTP_CLOSED := Declared(
+        "tq_http_connections_closed",
+        "counter",
+        "Connections that the HTTP entry point closed by itself, or forms that it gave up.",
+        ("reason",),
+        do="too_many, too_many_of_address: see where they come from in the log; raise TQ_HTTP_MAX_CONNECTIONS only "
+        "if they are yours.",
+    ),
     HTTP_BYTES := Declared("tq_http_received_bytes", "counter", "Bytes of request bodies, inflated."),
     HTTP_DUPLICATES := Declared(
         "tq_http_duplicates", "counter", "Payloads that had been accepted before.", ("token",)

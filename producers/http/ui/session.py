@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -14,13 +15,12 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from msgspec import Struct
 from redis import Redis
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.context import HttpContext
+from producers.http.context import HttpContext, peer, prove
 from producers.http.problems import Problem
-from producers.http.request import read_body
+from producers.http.request import READ_ASIDE, read_body
 from producers.http.tokens import ApiTokens, TokenHolder
 from producers.http.ui import render
 from workers.core.errors import InputError, ServiceAway
@@ -63,8 +63,6 @@ class Sessions:
 
     def find(self, cookie: str) -> Session | None:
         """Return the session of a cookie while it and its token are good."""
-        if not cookie:
-            return None
         session_id = _digest(cookie)
         with answering():
             token, csrf = cast(
@@ -108,6 +106,9 @@ def _digest(text: str) -> str:
 
 #: Bytes of a form: an item of the quarantine that is corrected, with every character escaped.
 _MOST_FORM_BYTES = 400_000
+
+#: How a cookie of ours looks; Redis is not asked for any other.
+_COOKIE = re.compile(r"[\w-]{43}", re.ASCII)
 
 #: Fields of a form: a whole list of jobs with a tick each.
 _MOST_FIELDS = 1_000
@@ -170,25 +171,32 @@ def _endpoint(handle: Handle, *, scope: str) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         context: HttpContext = request.app.state.context
         try:
-            form = await read_form(request) if request.method == "POST" else []
-            return secured(
-                context, request, await run_in_threadpool(_answer, context, request, form, handle, scope)
-            )
+            return secured(context, request, await _answer(context, request, handle, scope))
         except (Problem, InputError, ServiceAway) as error:
             return secured(context, request, refusal(error))
 
     return endpoint
 
 
-def _answer(
-    context: HttpContext, request: Request, form: list[tuple[str, str]], handle: Handle, scope: str
-) -> Response:
+async def _answer(context: HttpContext, request: Request, handle: Handle, scope: str) -> Response:
+    """Answer a page; a form is received only within a session."""
+    if request.method == "POST":
+        refuse_foreign(request)
     sessions = Sessions(context.admin.redis, context.tokens)
-    session = sessions.find(request.cookies.get(cookie_name(context, request), ""))
+    cookie = request.cookies.get(cookie_name(context, request), "")
+    session = await context.pages.run(sessions.find, cookie) if _COOKIE.fullmatch(cookie) else None
     if session is None:
         return _sign_in_first(request)
-    page_request = PageRequest(context, sessions, session, request, form)
-    if request.method == "POST" and not same(page_request.field("csrf"), session.csrf):
+    prove(request)
+    form = await read_form(context, request, most_bytes=_MOST_FORM_BYTES) if request.method == "POST" else []
+    return await context.pages.run(
+        _handled, PageRequest(context, sessions, session, request, form), handle, scope
+    )
+
+
+def _handled(page_request: PageRequest, handle: Handle, scope: str) -> Response:
+    session = page_request.session
+    if page_request.request.method == "POST" and not same(page_request.field("csrf"), session.csrf):
         raise Problem(
             403, "forged", "this form is not from a page of this session; go back, reload and try again"
         )
@@ -209,10 +217,17 @@ def _sign_in_first(request: Request) -> Response:
     return render.go_to("/sign-in" + (f"?next={quote(path, safe='')}" if path != "/" else ""))
 
 
-async def read_form(request: Request) -> list[tuple[str, str]]:
+async def read_form(context: HttpContext, request: Request, *, most_bytes: int) -> list[tuple[str, str]]:
     """Return the fields of a form that a page of ours sent; raises Problem."""
     refuse_foreign(request)
-    data = await read_body(request, most_bytes=_MOST_FORM_BYTES)
+    async with context.forms.receiving(peer(request)):
+        data = await read_body(request, most_bytes=most_bytes)
+    if len(data) > READ_ASIDE:
+        return await context.pages.run(_fields, data)
+    return _fields(data)
+
+
+def _fields(data: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(
             data.decode(), keep_blank_values=True, strict_parsing=bool(data), max_num_fields=_MOST_FIELDS

@@ -6,11 +6,10 @@ import re
 import secrets
 
 import structlog
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.context import HttpContext, peer
+from producers.http.context import HttpContext, peer, prove
 from producers.http.problems import Problem
 from producers.http.tokens import permitted
 from producers.http.ui import render
@@ -35,6 +34,9 @@ _PLACE = re.compile(r"/(?![/\\])[\w./?=&%+~-]*", re.ASCII)
 #: The cookie that makes a sign-in form one of ours, before there is a session.
 _FORM_COOKIE = "tq-form"
 
+#: Bytes of a sign-in form.
+_MOST_BYTES = 8_192
+
 #: Seconds in which a sign-in form must be sent.
 _FORM_S = 3600
 
@@ -50,7 +52,7 @@ async def post_sign_in(request: Request) -> Response:
     context: HttpContext = request.app.state.context
     form: dict[str, str] = {}
     try:
-        form = dict(await read_form(request))
+        form = dict(await read_form(context, request, most_bytes=_MOST_BYTES))
         if not same(form.get("csrf", ""), request.cookies.get(_FORM_COOKIE, "")):
             raise Problem(
                 403, "forged", "the form is too old, or cookies are switched off; reload and try again"
@@ -66,7 +68,7 @@ async def _signed_in(context: HttpContext, request: Request, form: dict[str, str
     address = peer(request)
     token = form.get("token", "").strip()
     caller = context.tokens.find(f"Bearer {token}")
-    if wait_s := context.attempts.take(address, caller):
+    if caller is None and (wait_s := context.attempts.wrong(address)):
         raise Problem(
             429,
             "too_many",
@@ -78,7 +80,8 @@ async def _signed_in(context: HttpContext, request: Request, form: dict[str, str
     except Problem as problem:
         log.warning("sign-in refused", address=address, code=problem.code)
         raise _in_words(problem) from problem
-    cookie = await run_in_threadpool(Sessions(context.admin.redis, context.tokens).open, token)
+    prove(request)
+    cookie = await context.pages.run(Sessions(context.admin.redis, context.tokens).open, token)
     log.info("signed in", caller=caller.name, address=address)
     response = render.go_to(place(form.get("next", "/")))
     secure = is_secure(context, request)

@@ -49,27 +49,25 @@ def test_the_page_needs_nothing_from_elsewhere(operator: Visitor, ledger: Ledger
 
 
 def test_behind_a_proxy_that_speaks_tls_cookies_demand_it(redis_url: str, tmp_path: Path) -> None:
-    shim = Shim(tmp_path, redis_url, http_behind_tls="true")
-    visitor = Visitor(shim.url)
-    hidden = Forms(visitor.get("/sign-in").text).found["/sign-in"]
-    answer = visitor.http.post(
-        shim.url + "/sign-in",
-        data={**hidden, "token": READER},
-        headers={"Cookie": f"tq-form={hidden['csrf']}"},
-        allow_redirects=False,
-        timeout=30,
-    )
-    assert shim.stop() == 0
+    with Shim(tmp_path, redis_url, http_behind_tls="true") as shim:
+        visitor = Visitor(shim.url)
+        hidden = Forms(visitor.get("/sign-in").text).found["/sign-in"]
+        answer = visitor.http.post(
+            shim.url + "/sign-in",
+            data={**hidden, "token": READER},
+            headers={"Cookie": f"tq-form={hidden['csrf']}"},
+            allow_redirects=False,
+            timeout=30,
+        )
     cookie = next(text for text in answer.raw.headers.getlist("Set-Cookie") if text.startswith("__Host-tq="))
     assert "Secure" in cookie
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 def test_a_token_that_is_used_too_often_is_asked_to_come_later(redis_url: str, tmp_path: Path) -> None:
-    shim = Shim(tmp_path, redis_url, http_requests_per_s="0.5")
-    answers = [shim.call("GET", "/metrics") for _ in range(2)]
-    other = shim.call("GET", "/metrics", token=READER)
-    assert shim.stop() == 0
+    with Shim(tmp_path, redis_url, http_requests_per_s="0.5") as shim:
+        answers = [shim.call("GET", "/metrics") for _ in range(2)]
+        other = shim.call("GET", "/metrics", token=READER)
     assert [answer.status_code for answer in answers] == [200, 503]
     assert (answers[1].json()["code"], int(answers[1].headers["Retry-After"]) >= 1) == ("too_fast", True)
     assert other.status_code == 200
@@ -78,13 +76,11 @@ def test_a_token_that_is_used_too_often_is_asked_to_come_later(redis_url: str, t
 def test_without_tokens_on_this_machine_the_page_asks_for_no_token(redis_url: str, tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
     environ = {"TQ_REDIS_URL": redis_url}
-    process = Process(
-        "tq-http-shim", tmp_path, environ, "--port", "0", "--insecure-no-auth", "--ready-file", str(ready)
-    )
-    until(ready.exists, within_s=30)
-    visitor = Visitor(json.loads(ready.read_text())["url"])
-    assert "asks for no token" in visitor.get("/").text
-    assert visitor.send("/sign-in", "/sign-in").status_code == 200
-    stranger = visitor.get("/", Host="evil.example")
-    assert process.stop() == 0
+    options = ("--port", "0", "--insecure-no-auth", "--ready-file", str(ready))
+    with Process("tq-http-shim", tmp_path, environ, *options):
+        until(ready.exists, within_s=30)
+        visitor = Visitor(json.loads(ready.read_text())["url"])
+        assert "asks for no token" in visitor.get("/").text
+        assert visitor.send("/sign-in", "/sign-in").status_code == 200
+        stranger = visitor.get("/", Host="evil.example")
     assert stranger.status_code == 421

@@ -1,18 +1,25 @@
-"""A connection whose request does not come is closed, and whoever sent one gets his answer."""
+"""A connection whose request does not come is closed, and a sender that sent one gets its answer."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
 import uvicorn
+from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from producers.http import server as http_server
+from producers.http.connections import Connections
+from workers.settings.model import Settings
+
+#: Bytes that no buffer of this machine holds.
+LARGE = 50_000_000
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes]]
 
@@ -24,8 +31,10 @@ async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse(body + b" well")(scope, receive, send)
 
 
-async def _serve(talk: Talk) -> bytes:
-    config = uvicorn.Config(_echo, port=0, http=http_server.HttpProtocol, lifespan="off", log_config=None)
+async def _serve(talk: Talk, app: ASGIApp = _echo) -> bytes:
+    connections = Connections(Settings(), CollectorRegistry())
+    http = http_server.http_protocol(connections)
+    config = uvicorn.Config(app, port=0, http=http, lifespan="off", log_config=None)
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
@@ -47,7 +56,7 @@ def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: tq\r\n"])
-def test_who_does_not_finish_his_first_request_is_closed(said: bytes) -> None:
+def test_a_client_that_does_not_finish_its_first_request_is_closed(said: bytes) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         writer.write(said)
         return await reader.read()
@@ -104,7 +113,65 @@ def test_an_offer_to_change_the_protocol_costs_no_body_and_no_later_request(offe
     assert asyncio.run(_serve(talk)).endswith(b"upgrade: me well")
 
 
-def test_who_has_said_all_and_only_listens_gets_his_answer() -> None:
+def test_the_rest_of_a_body_whose_request_is_answered_is_not_waited_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_server, "REST_WITHIN_S", 0.2)
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("no", 401)(scope, receive, send)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        # Given a request that is refused before its body has come
+        writer.write(b"POST / HTTP/1.1\r\nHost: tq\r\nContent-Length: 9\r\n\r\na")
+        # Then the sender gets the answer, and is closed where nothing follows
+        return await reader.read()
+
+    assert asyncio.run(_serve(talk, refuse)).endswith(b"no")
+
+
+def test_a_client_that_does_not_take_its_answer_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "TAKEN_WITHIN_S", 0.2)
+
+    async def large(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(b" " * LARGE)(scope, receive, send)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        # Given an answer larger than all buffers, of which nothing is read
+        writer.write(b"GET / HTTP/1.1\r\nHost: tq\r\n\r\n")
+        await asyncio.to_thread(closed.wait, 5)
+        return await reader.read()
+
+    # Then the connection is closed before its end
+    closed = threading.Event()
+    monkeypatch.setattr(Connections, "leave", lambda *_: closed.set())
+    assert len(asyncio.run(_serve(talk, large))) < LARGE
+
+
+@pytest.mark.parametrize("at", [1, 30, 60, 100, 150, 170])
+@pytest.mark.parametrize(
+    "length", [b"Content-Length: 2\r\n\r\nab", b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"]
+)
+def test_requests_that_come_at_once_keep_their_bodies_however_they_are_cut(at: int, length: bytes) -> None:
+    # Given three requests in one, of which each offers another protocol
+    head = b"POST / HTTP/1.1\r\nHost: tq\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    last = b"GET / HTTP/1.1\r\nHost: tq\r\nConnection: close\r\n\r\n"
+    said = head + length + head + length.replace(b"ab", b"cd") + last
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        # When they arrive in two parts
+        writer.write(said[:at])
+        await writer.drain()
+        await asyncio.sleep(0.01)
+        writer.write(said[at:])
+        return await reader.read()
+
+    # Then each is answered in turn with its own body
+    answers = asyncio.run(_serve(talk)).split(b"HTTP/1.1 200 OK")[1:]
+    assert [answer.partition(b"\r\n\r\n")[2] for answer in answers] == [b"ab well", b"cd well", b" well"]
+
+
+def test_a_client_that_has_said_all_and_only_listens_gets_its_answer() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         writer.write(b"POST / HTTP/1.1\r\nHost: tq\r\nContent-Length: 2\r\n\r\nab")
         writer.write_eof()
@@ -114,7 +181,7 @@ def test_who_has_said_all_and_only_listens_gets_his_answer() -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"POST / HTTP/1.1\r\nHost: tq\r\nContent-Length: 9\r\n\r\nab"])
-def test_who_hangs_up_before_he_has_said_all_gets_none(said: bytes) -> None:
+def test_a_client_that_hangs_up_before_it_has_said_all_gets_none(said: bytes) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         writer.write(said)
         writer.write_eof()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from producers.http.connections import SPARE_FILES
 from sandbox.launch.cli import LOGRHYTHM_PORT, THREATQ_PORT
 from sandbox.threatq.model.defaults import CLIENT_ID, EMAIL, PASSWORD
 from tests.support.deployment import (
@@ -27,6 +28,7 @@ from tests.support.deployment import (
     words_of,
 )
 from workers.core.jobs import QUEUES
+from workers.settings.model import Settings
 
 PROGRAMS = tuple(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"])
 
@@ -230,3 +232,7 @@ def test_what_is_copied_into_the_image_is_let_through_to_the_build() -> None:
 
     assert copied == allowed
     assert [name for name in copied if not (ROOT / name).exists()] == []
+
+
+def test_the_http_entry_point_may_open_a_file_for_every_connection() -> None:
+    assert SERVICES["http-shim"]["ulimits"]["nofile"] >= Settings().http_max_connections + SPARE_FILES

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from producers.http.connections import SPARE_FILES
 from tests.support.deployment import ROOT, VARIABLES, complaints
+from workers.settings.model import Settings
 
 UNITS = {file.name: file.read_text() for file in sorted((ROOT / "deploy/systemd").iterdir())}
 
@@ -69,3 +71,8 @@ def test_the_timer_starts_a_unit_that_is_there() -> None:
     timers = [name for name in UNITS if name.endswith(".timer")]
 
     assert [name.replace(".timer", ".service") in UNITS for name in timers] == [True]
+
+
+def test_the_http_entry_point_may_open_a_file_for_every_connection() -> None:
+    (limit,) = re.findall(r"^LimitNOFILE=(\d+)$", SERVICES["tq-http-shim.service"], flags=re.MULTILINE)
+    assert int(limit) >= Settings().http_max_connections + SPARE_FILES
