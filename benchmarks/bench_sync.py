@@ -197,8 +197,8 @@ class Bench:
     def check(self, *, changed: bool) -> None:
         """Assert that every list holds as many entries as it must."""
         found = self.by_hand.api("GET", "/lists/", headers={"pageSize": "1000"}).json()
-        held = {one["name"]: one["entryCount"] for one in found if one["name"].startswith("T: ")}
-        assert held == self.expected(changed=changed), held
+        counts = {one["name"]: one["entryCount"] for one in found if one["name"].startswith("T: ")}
+        assert counts == self.expected(changed=changed), counts
 
 
 def says_ready(log: Path) -> bool:

@@ -76,7 +76,7 @@ def pinned(core: int) -> Iterator[None]:
 
 
 def until(condition: Callable[[], Any], *, within_s: float = 300) -> float:
-    """Return how many seconds passed until `condition` held."""
+    """Return how many seconds passed until `condition` was true."""
     began = time.perf_counter()
     while not condition():
         if time.perf_counter() - began > within_s:

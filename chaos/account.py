@@ -80,9 +80,9 @@ def lacks(event: Json, what: Wanted) -> Iterator[str]:
         yield from _differences(part, values, getattr(what, part))
 
 
-def _differences(part: str, held: list[Any], must: frozenset[Any]) -> Iterator[str]:
-    yield from (f"{part} {thing}" for thing in sorted(must - set(held)))
-    yield from (f"{part} {thing} only once" for thing, count in Counter(held).items() if count > 1)
+def _differences(part: str, present: list[Any], must: frozenset[Any]) -> Iterator[str]:
+    yield from (f"{part} {thing}" for thing in sorted(must - set(present)))
+    yield from (f"{part} {thing} only once" for thing, count in Counter(present).items() if count > 1)
 
 
 def _all_events(threatq: ThreatQ) -> Iterator[Json]:

@@ -87,9 +87,9 @@ class ListScene:
             account.notes += told
         reported = [note for note in record.result.get("notes", ()) if "retired" in note]
         account.notes += reported
-        held = self.guids()
+        lists = self.guids()
         for name in (f"ThreatQ: {type}" for type in TYPES):
-            values = self.lever(f"lists/{held[name]}/values", verb="GET") if name in held else []
+            values = self.lever(f"lists/{lists[name]}/values", verb="GET") if name in lists else []
             account.doubled += len(values) - len(set(values))
             if not any(name in note for note in reported):
                 account.incomplete += max(0, self.each - len(set(values)))

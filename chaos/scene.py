@@ -227,9 +227,9 @@ class Scene:
             self._restarted_at[name] = time.monotonic()
             self.processes.restart(name)
 
-    def expect(self, held: bool, what: str) -> None:
+    def expect(self, is_so: bool, what: str) -> None:
         """Note a promise of this scenario alone that was not kept."""
-        if not held:
+        if not is_so:
             self.problems.append(what)
 
     def finish(self, *, within_s: float, hurry: bool) -> None:

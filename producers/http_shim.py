@@ -81,7 +81,7 @@ def _tokens(settings: Settings, *, insecure: bool) -> ApiTokens:
             raise ConfigError(
                 "--insecure-no-auth is for this machine alone; listen on 127.0.0.1, or set TQ_HTTP_TOKENS"
             )
-        log.warning("everybody on this machine may use this producer (--insecure-no-auth)")
+        log.warning("every user of this machine may use this producer (--insecure-no-auth)")
         return ApiTokens({}, open_to_all=True)
     tokens = read_tokens(settings.http_tokens)
     if not tokens.known:
@@ -119,7 +119,7 @@ def _bound(settings: Settings) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Says that it drains as soon as it is told to stop."""
+    """Says that it is closing as soon as it is told to stop."""
 
     def __init__(self, config: uvicorn.Config, context: HttpContext) -> None:
         super().__init__(config)
@@ -168,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", help="address to listen on (TQ_HTTP_HOST, 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on, 0: any free one (TQ_HTTP_PORT, 8070)")
     parser.add_argument(
-        "--insecure-no-auth", action="store_true", help="ask nobody for a token; loopback only"
+        "--insecure-no-auth", action="store_true", help="ask for no token; loopback only"
     )
     parser.add_argument("--ready-file", type=Path, help="write the address here as JSON once it accepts")
     parser.add_argument(

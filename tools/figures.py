@@ -19,7 +19,7 @@ SENTENCES = {
     "events": (
         "payloads become events with 3 indicators each; ThreatQ answers in 10 ms",
         "{payloads_per_s:,} payloads/s, {times_naive:g} times a script that makes one call for each object; "
-        "{calls_per_payload:g} calls a payload; {times_celery_noop:g} times the rate at which Celery drains "
+        "{calls_per_payload:g} calls a payload; {times_celery_noop:g} times the rate at which Celery works off "
         "empty tasks",
     ),
     "workers": (

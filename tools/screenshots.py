@@ -74,9 +74,9 @@ def chromium() -> str:
 
 def start_http(system: System, folder: Path) -> tuple[str, str]:
     """Start the HTTP entry point; return its address and a token that may do everything."""
-    token, ready = secrets.token_urlsafe(16), folder / "door.json"
+    token, ready = secrets.token_urlsafe(16), folder / "ready.json"
     system.processes.environ |= {"TQ_HTTP_TOKENS": f"analyst:events+read+operate:{token}"}
-    system.processes.start("door", BIN / "tq-http-shim", "--port", "0", "--ready-file", ready)
+    system.processes.start("shim", BIN / "tq-http-shim", "--port", "0", "--ready-file", ready)
     system.processes.wait_until(ready.exists, "the HTTP entry point")
     return str(json.loads(ready.read_text())["url"]), token
 

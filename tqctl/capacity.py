@@ -71,7 +71,7 @@ def limits(shell: Shell) -> Iterator[Limit]:
     )
     yield Limit("Redis' memory", used, most or None, "bytes", "Redis refuses to write (maxmemory)")
     yield Limit("spool on this machine", spool_of(shell.loaded).size(), MOST_BYTES, "bytes", "commands fail")
-    yield Limit("dead letters", state.dead, None, "jobs", "kept until somebody acts (tqctl dead list)")
+    yield Limit("dead letters", state.dead, None, "jobs", "kept until an operator acts (tqctl dead list)")
     yield Limit(
         "quarantine",
         Quarantine(shell.admin.redis).count(),

@@ -48,7 +48,7 @@ def operator() -> str:
         user = getpass.getuser()
     except (KeyError, OSError):
         # A container's user is often a number without a name.
-        user = "somebody"
+        user = "unknown"
     return f"{user}@{socket.gethostname()}"
 
 

@@ -15,7 +15,7 @@ from workers.core.jobs import QUEUES
 from workers.core.results import RunResult
 from workers.ledger.breakers import SERVICES
 from workers.ledger.status import overview
-from workers.ledger.sync_runs import held_count, history, waiting_runs
+from workers.ledger.sync_runs import history, pending_count, waiting_runs
 
 #: Runs of the list sync that are looked through for the last one of each collection.
 RUNS = 200
@@ -39,7 +39,7 @@ def run(shell: Shell, options: Namespace) -> int:
     value["waiting_syncs"] = [
         {**to_builtins(one), "said": one.said} for one in waiting_runs(shell.admin.redis)
     ]
-    value["held"] = held_count(shell.admin.redis)
+    value["held"] = pending_count(shell.admin.redis)
     value["workers"] = None if options.no_workers else queues_by_worker(shell.settings.redis_url)
     shell.show(value, _words)
     return 0
@@ -92,7 +92,7 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
         columns = ("collection", "last sync (UTC)", "result", "added", "deleted", "failed lists")
         yield Grid("List sync", columns, [_sync(run) for run in value["syncs"]])
     if value["held"]:
-        yield f"deletes held back until somebody approves them: {value['held']} (tqctl sync held)"
+        yield f"deletes pending approval: {value['held']} (tqctl sync held)"
     if value["workers"] is not None:
         rows = [[name, ", ".join(queues)] for name, queues in value["workers"].items()]
         yield Grid("Workers", ("worker", "queues"), rows, "none answers; is one running?")

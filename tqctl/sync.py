@@ -153,7 +153,7 @@ def _runs(runs: list[RunResult]) -> Grid:
             f"{run.read:,}",
             f"{run.adds:,}",
             f"{run.deletes:,}",
-            f"{sum(item.held for item in run.lists):,}",
+            f"{sum(item.pending for item in run.lists):,}",
             f"{run.seconds:g} s",
         ]
         for run in runs
@@ -167,7 +167,7 @@ def _by_list(runs: list[RunResult]) -> Grid:
         [
             _moment(run.began_ms),
             item.name,
-            *(f"{count:,}" for count in (item.now, item.adds, item.deletes, item.after, item.held)),
+            *(f"{count:,}" for count in (item.now, item.adds, item.deletes, item.after, item.pending)),
             item.error,
         ]
         for run in runs

@@ -1,4 +1,4 @@
-"""`tqctl flower`: Celery's own window, never open to everybody.
+"""`tqctl flower`: Celery's own window, never without a password.
 
 `tqctl up`: Redis, a simulated ThreatQ unless one is configured, workers, beat and Flower, until Ctrl-C.
 

@@ -101,7 +101,7 @@ def worker_stands_still(scene: Scene, _chance: Random, size: Size) -> None:
         late = f"late-{turn}"
         scene.start_worker(late)
         scene.wait_for_worker(late)
-        # The last call before the one that makes events is held until the worker stands.
+        # The last call before the one that makes events is delayed until the worker stands.
         scene.fault("latency", path="/api/malware/consume", ms=1_000)
         scene.send(range(turn * share, (turn + 1) * share))
         scene.until_called("POST /api/identity/consume")

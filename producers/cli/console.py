@@ -27,7 +27,7 @@ def note(text: str) -> None:
 
 
 def write_ready(path: Path, told: dict[str, str]) -> None:
-    """Write where a server listens as JSON, for whoever started it; raises InputError when that cannot be written."""
+    """Write as JSON where a server listens, for the process that started it; raises InputError if it cannot."""
     try:
         write_whole(str(path), json.dumps(told).encode())
     except OSError as error:

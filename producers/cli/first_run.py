@@ -52,7 +52,7 @@ class Terminal:
     """Asks a person; secrets without echo."""
 
     def is_there(self) -> bool:
-        """Tell whether somebody can answer."""
+        """Tell whether a person can answer."""
         return sys.stdin is not None and sys.stdin.isatty()
 
     def ask(self, prompt: str, *, secret: bool) -> str:
@@ -92,7 +92,7 @@ class FirstRun:
     def run(self, loaded: Loaded, environ: Mapping[str, str] = os.environ) -> Loaded:
         """Ask, check, register, write; returns the settings as they are then.
 
-        Raises ConfigError that lists what is missing where nobody can be asked. Unless it returns, nothing was
+        Raises ConfigError that lists what is missing where no person can be asked. Unless it returns, nothing was
         written.
         """
         if not self.terminal.is_there():
@@ -191,7 +191,7 @@ def _in_file(path: Path) -> dict[str, str]:
 
 
 def _refuse_if_not_writable(path: Path) -> None:
-    """Find out before anybody types the answers."""
+    """Find out before the answers are typed."""
     folder = next(parent for parent in (path.parent, *path.parent.resolve().parents) if parent.exists())
     if not os.access(folder, os.W_OK):
         raise ConfigError(

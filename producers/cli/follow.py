@@ -22,7 +22,7 @@ from workers.ledger.sync_runs import Step, progress_of
 #: Seconds between two looks.
 EVERY_S = 0.2
 
-#: Seconds after which a job that nobody takes, or that waits for a service, is left to the workers.
+#: Seconds after which a job that no worker takes, or that waits for a service, is left to the workers.
 PATIENCE_S = 15.0
 
 STAGES = {
@@ -96,7 +96,7 @@ class Follow:
         return None
 
     def _not_taken(self, name: str, record: Record) -> End:
-        """Say why a job was not begun: a service is known to be away, or nobody is there who would do it."""
+        """Say why a job was not begun: a service is known to be away, or no worker consumes its queue."""
         for service in NEEDS[record.queue]:
             if away := self._admin.away(service):
                 return End(name, record.id, "waiting", Failure(away["reason"], service=service))

@@ -1,4 +1,4 @@
-"""Standard output and error as a command may find them: closed, read by nobody any more, on a full disk."""
+"""Standard output and error as a command may find them: closed, no longer read, on a full disk."""
 
 from __future__ import annotations
 

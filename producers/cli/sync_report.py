@@ -88,16 +88,16 @@ def reason(end: End) -> str:
 def _plan_table(plan: SyncPlan) -> Table:
     grid = _grid(
         f"{plan.collection} · {plan.method} · plan {plan.id}",
-        ("Now", "Add", "Delete", "After", "Held", "Foreign", "Left out"),
+        ("Now", "Add", "Delete", "After", "Pending", "Foreign", "Left out"),
     )
     for one in plan.lists:
-        held = one.held.count if one.held else 0
+        pending = one.pending.count if one.pending else 0
         counts = (
             one.now,
             one.adds.count,
             one.released.count,
             one.after,
-            held,
+            pending,
             one.foreign.count,
             one.left_out,
         )
@@ -112,13 +112,13 @@ def _samples(plan: SyncPlan) -> list[str]:
 def _result_table(result: RunResult) -> Table:
     grid = _grid(
         f"{result.collection} · {result.method} · {result.status} · {result.seconds:g} s",
-        ("Before", "Added", "Deleted", "After", "Held"),
+        ("Before", "Added", "Deleted", "After", "Pending"),
     )
     for changed in result.lists:
         if changed.error:
             grid.add_row(Text(printable(changed.name)), Text(printable(changed.error), style="red"))
         else:
-            counts = (changed.now, changed.adds, changed.deletes, changed.after, changed.held)
+            counts = (changed.now, changed.adds, changed.deletes, changed.after, changed.pending)
             grid.add_row(Text(printable(changed.name)), *map(_number, counts))
     return grid
 

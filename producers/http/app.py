@@ -51,7 +51,7 @@ MOST_HEADER_BYTES = 32_768
 #: What a GET on a path for POST is told besides 405: InvokeHTTP's default method is GET.
 _USE_POST = "set HTTP Method to POST"
 
-#: What is told whoever sends to a path that takes nothing: the base URL alone is a usual slip.
+#: The answer to what is sent to a path that takes nothing: the base URL alone is a usual slip.
 _WHERE = "payloads go to POST /v1/events"
 
 
@@ -181,7 +181,7 @@ async def _too_large(request: Request, error: Exception) -> Response:
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:
-    # Nobody reads this; the connection is closed.
+    # This is never read; the connection is closed.
     return Problem(400, "gone", "the sender closed the connection").response("")
 
 
@@ -241,7 +241,7 @@ def _document() -> bytes:
     return msgspec.json.encode(document())
 
 
-#: Files that anybody may fetch; they say nothing.
+#: Files that need no token; they hold no data.
 FILES = ("page.css", "page.js", "icon.svg")
 
 

@@ -1,6 +1,6 @@
 """How often a sender may try tokens (by its address) and send requests (by its token).
 
-Both are token buckets, held in memory by each process of the entry point.
+Both are token buckets, kept in memory by each process of the entry point.
 """
 
 from __future__ import annotations

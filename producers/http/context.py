@@ -114,7 +114,7 @@ class HttpMetrics:
         self.timing(route)(seconds)
 
 
-#: Answers a request of somebody who may make it.
+#: Answers a request whose token permits it.
 Handle = Callable[[HttpContext, Request, TokenHolder], Awaitable[Response]]
 
 

@@ -59,7 +59,7 @@ class TokenHolder(Struct, frozen=True):
 
 
 #: Stands for every sender while the entry point is told to ask for no token.
-ANYBODY = TokenHolder("anybody", SCOPES)
+WITHOUT_TOKEN = TokenHolder("anybody", SCOPES)
 
 
 class ApiTokens:
@@ -72,7 +72,7 @@ class ApiTokens:
     def find(self, authorization: str) -> TokenHolder | None:
         """Return the holder of the token in this Authorization header, one that ended too; None for an unknown one."""
         if self.open_to_all:
-            return ANYBODY
+            return WITHOUT_TOKEN
         digest = hashlib.sha256(_shown(authorization)).digest()
         found = None
         # All are compared, each in constant time, so that the answer's time tells nothing.
@@ -84,7 +84,7 @@ class ApiTokens:
     def holder(self, digest: str) -> TokenHolder | None:
         """Return the holder of the token with this digest in hex, while it is good."""
         if self.open_to_all:
-            return ANYBODY
+            return WITHOUT_TOKEN
         holder = self.known.get(bytes.fromhex(digest))
         return holder if holder and holder.seconds_left(time.time()) > 0 else None
 

@@ -27,7 +27,7 @@ from workers.threatq.service import connect
 #: The payload example of the Events Builder guide.
 EXAMPLE = Path(__file__).with_name("payload-example.json")
 
-#: What a detection inside the company looks like: a private address, and a segment that nobody can read.
+#: What a detection inside the company looks like: a private address, and a segment that cannot be decoded.
 ODD = {
     "event_type": "Sighting",
     "event_name": "Beacon from a workstation",
@@ -122,7 +122,7 @@ def sync(system: System, out: Console) -> None:
     """Run the guide's command; its table goes to our own output."""
     out.print(f"$ tq-conn-logrhythm -c {system.config.name}", markup=False)
     command = Path(sys.executable).with_name("tq-conn-logrhythm")
-    # Where the last call's folders are remembered: not in the home of whoever looks at a demo.
+    # Where the last call's folders are remembered: not in the home of the user who runs the demo.
     environ = {**os.environ, "XDG_CONFIG_HOME": str(system.config.parent), "COLUMNS": str(out.width)}
     done = subprocess.run(
         [command, "-c", system.config], env=environ, stderr=subprocess.PIPE, text=True, check=False

@@ -139,7 +139,7 @@ def answers(port: int) -> bool:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether nobody listens on a loopback port now."""
+    """Tell whether a loopback port is free now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -150,7 +150,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
+    """Return a loopback port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""make up: the whole system, left running for somebody to play with, until Ctrl-C."""
+"""make up: the whole system, left running to be tried out, until Ctrl-C."""
 
 from __future__ import annotations
 

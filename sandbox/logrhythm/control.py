@@ -99,14 +99,14 @@ async def show_values(request: Request) -> Response:
 
 
 async def take_out(request: Request) -> Response:
-    """Take the values in the body (an array) out of a list, as somebody at the console would."""
+    """Take the values in the body (an array) out of a list, as a user of the console would."""
     stored = world_of(request).list_of(request)
     stored.remove(msgspec.json.decode(await request.body(), type=list[str]))
     return JSONResponse(stored.answer())
 
 
 async def retire(request: Request) -> Response:
-    """Retire a list, as somebody at the console would."""
+    """Retire a list, as a user of the console would."""
     stored = world_of(request).list_of(request)
     stored.summary["status"] = "Retired"
     stored.touch()

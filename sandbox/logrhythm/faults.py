@@ -109,7 +109,7 @@ def route_of(method: str, path: str) -> str:
 
 
 async def _swallow(_message: Message) -> None:
-    """Take an answer that nobody will see."""
+    """Take an answer that is never sent."""
 
 
 def changed(faults: Faults, body: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The page at `/`: the lists, as somebody without LogRhythm's console would like to see them."""
+"""The page at `/`: the lists, for those who have no LogRhythm console."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _CHANGED = "2024-01-09T12:00:00Z"
 
 
 async def persons(request: Request) -> Response:
-    """Return people as 7.4 shows them; nobody found is a 404, not an empty array."""
+    """Return people as 7.4 shows them; none found is a 404, not an empty array."""
     found = _page(request, version="7.4", status="personStatus", shown=_person)
     if not found:
         raise Refused(404, "Persons not found")

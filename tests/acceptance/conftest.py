@@ -51,7 +51,7 @@ def quiet_redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Red
 
 @pytest.fixture
 def redis_url(request: pytest.FixtureRequest) -> str:
-    """The URL of an empty Redis: the crew's for whoever works with the crew, else one on which nobody works."""
+    """The URL of an empty Redis: that of the crew where a test uses the crew, else one without workers."""
     with_crew = {"crew", "working", "redis_server"} & set(request.fixturenames)
     server: RedisServer = request.getfixturevalue("redis_server" if with_crew else "quiet_redis_server")
     with Redis.from_url(server.url) as redis:

@@ -151,10 +151,10 @@ def test_a_browser_is_asked_for_the_password_first_and_then_shows_queues_and_a_f
 
     until(seen, within_s=30, every_s=0.2)
     with chromium() as browser:
-        # When somebody without the password opens Flower, then he sees nothing
+        # When Flower is opened without the password, then it shows nothing
         with pytest.raises(BrowserError, match="ERR_INVALID_AUTH_CREDENTIALS"):
             browser.new_page().goto(flower)
-        # When somebody has it, then he sees our queues and the finished task
+        # When it is opened with it, then it shows our queues and the finished task
         user, password = LOGIN
         page = browser.new_context(http_credentials={"username": user, "password": password}).new_page()
         page.goto(f"{flower}/broker")

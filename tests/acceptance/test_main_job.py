@@ -133,7 +133,7 @@ def test_while_threatq_is_away_payloads_wait_and_are_done_when_it_is_back(
     assert admin.away("threatq") == {}
 
 
-def test_a_bell_that_was_lost_is_rung_again(
+def test_a_wake_up_that_was_lost_is_sent_again(
     working: Processes, ledger: Ledger, admin: LedgerAdmin, redis: Redis, example_payload: Payload
 ) -> None:
     # Given a paused queue whose wake-ups are gone

@@ -133,7 +133,7 @@ def test_setup_registers_the_connector_where_everything_is_set_already(
     assert not connector["is_active"]
 
 
-def test_setup_names_what_is_missing_where_nobody_can_be_asked(command: Command) -> None:
+def test_setup_names_what_is_missing_where_no_person_can_be_asked(command: Command) -> None:
     answer = command("tqctl", "setup", TQ_THREATQ_PASSWORD="")
     assert answer.returncode == 2
     assert "TQ_THREATQ_PASSWORD" in answer.stderr

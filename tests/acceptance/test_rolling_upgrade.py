@@ -22,7 +22,7 @@ from workers.ledger.admin import LedgerAdmin
 
 pytestmark = pytest.mark.acceptance
 
-#: The version before: its records have a stream for the history, and a field for the door.
+#: The version before: its records have a stream for the history, and the field "door" for the producer.
 PREVIOUS = "73c90180e45b3ba13459fe3aa74508a1398f8268"
 
 #: tq-conn-events-builder of the folder that it is run in.

@@ -63,7 +63,7 @@ def staffed(working: Processes, tmp_path: Path) -> Console:
 
 @pytest.fixture
 def ledger_alone(tmp_path: Path) -> Iterator[RedisServer]:
-    """A ledger on which nobody works."""
+    """A ledger without workers."""
     server = RedisServer(tmp_path / "redis").start()
     yield server
     server.stop()
@@ -76,8 +76,8 @@ def console(ledger_alone: RedisServer, tmp_path: Path) -> Console:
 
 
 @pytest.fixture
-def lonely_desk(ledger_alone: RedisServer) -> Iterator[LedgerAdmin]:
-    """The operator's view of the ledger on which nobody works."""
+def admin_alone(ledger_alone: RedisServer) -> Iterator[LedgerAdmin]:
+    """The operator's view of the ledger without workers."""
     with connect(ledger_alone.url) as client:
         yield LedgerAdmin(client)
 
@@ -189,16 +189,16 @@ def test_while_threatq_is_away_the_action_is_accepted_and_done_later(
 
 
 def test_without_workers_the_action_is_accepted_when_the_time_is_over(
-    console: Console, lonely_desk: LedgerAdmin
+    console: Console, admin_alone: LedgerAdmin
 ) -> None:
     answer = console.run("tq-lookup", "FQDN", "bad.example", "--wait", "0.1")
     assert answer.returncode == 0
-    job_id = lonely_desk.ids("accepted")[0]
+    job_id = admin_alone.ids("accepted")[0]
     assert f"tq-job {job_id}" in answer.stdout
 
 
 def test_while_redis_is_away_the_action_is_kept_and_the_next_one_delivers_it(
-    console: Console, lonely_desk: LedgerAdmin
+    console: Console, admin_alone: LedgerAdmin
 ) -> None:
     # Given no Redis where there should be one
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
@@ -209,7 +209,7 @@ def test_while_redis_is_away_the_action_is_kept_and_the_next_one_delivers_it(
     assert "kept on this machine" in kept.stdout
     # And the next action that reaches Redis delivers it, though it is another action
     console.run("tq-lookup", "FQDN", "other.example", "--no-wait")
-    kinds = sorted(record.kind for record in lonely_desk.records(lonely_desk.ids("accepted")))
+    kinds = sorted(record.kind for record in admin_alone.records(admin_alone.ids("accepted")))
     assert kinds == ["indicators.add", "indicators.lookup"]
 
 
@@ -221,7 +221,7 @@ def test_while_the_queue_is_full_the_action_is_kept_too(console: Console) -> Non
 
 
 def test_wrong_input_and_settings_are_answered_at_once(
-    console: Console, tmp_path: Path, lonely_desk: LedgerAdmin
+    console: Console, tmp_path: Path, admin_alone: LedgerAdmin
 ) -> None:
     assert console.run("tq-add-ioc", "FQDN", "bad.example", "--attribute", "Confidence").returncode == 2
     assert console.run("tq-sighting", "123").returncode == 2
@@ -229,7 +229,7 @@ def test_wrong_input_and_settings_are_answered_at_once(
     assert console.run("tq-lookup", "FQDN", "bad.example", "--wait", "soon").returncode == 2
     wrong = console.run("tq-lookup", "FQDN", "bad.example", TQ_WAIT_S="soon")
     assert (wrong.returncode, "wait_s" in wrong.stdout) == (2, True)
-    assert lonely_desk.ids("accepted") == []
+    assert admin_alone.ids("accepted") == []
 
 
 def test_folders_are_taken_from_what_is_remembered(console: Console, tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_folders_are_taken_from_what_is_remembered(console: Console, tmp_path: P
     assert json.loads(line)["job"] == answer["job"]
 
 
-def test_many_clicks_at_once_are_all_accepted(console: Console, lonely_desk: LedgerAdmin) -> None:
+def test_many_clicks_at_once_are_all_accepted(console: Console, admin_alone: LedgerAdmin) -> None:
     # When many alarms start their stubs at the same time
     command = str(Path(sys.executable).with_name("tq-sighting"))
     stubs = [
@@ -262,4 +262,4 @@ def test_many_clicks_at_once_are_all_accepted(console: Console, lonely_desk: Led
     ]
     # Then each alarm is a job
     assert [stub.wait(60) for stub in stubs] == [0] * 20
-    assert until(lambda: lonely_desk.open_jobs()["events"] == 20)
+    assert until(lambda: admin_alone.open_jobs()["events"] == 20)

@@ -55,7 +55,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(working: Processes, producer: Shim, context: BrowserContext) -> Page:
-    """The status page of the running system, seen by somebody who may operate."""
+    """The status page of the running system, seen by an operator."""
     opened = context.new_page()
     sign_in(opened, producer.url, OPERATOR)
     return opened
@@ -95,7 +95,7 @@ def test_a_dead_letter_is_replayed_once_its_cause_is_gone(
     job_id = send(producer, "an unwanted title")
     button = page.get_by_role("button", name="Replay an unwanted title")
     expect(button).to_be_visible()
-    # When ThreatQ takes it again and somebody presses the button
+    # When ThreatQ takes it again and the operator presses the button
     threatq_sandbox.behave(poison=[])
     button.click()
     # Then that is confirmed, and the job is done
@@ -105,27 +105,27 @@ def test_a_dead_letter_is_replayed_once_its_cause_is_gone(
     expect(page.locator("#history")).to_contain_text("replayed by operator")
 
 
-def test_held_deletes_are_shown_and_approved(page: Page, redis: Redis) -> None:
-    # Given deletes that the guard held
+def test_pending_deletes_are_shown_and_approved(page: Page, redis: Redis) -> None:
+    # Given deletes that the guard made wait for approval
     pending = PendingDelete(
         "aa11", "Very High", "TQ FQDN Very High", 2000, 5000, "40 % of the list", ("bad.example",), 1
     )
     redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
-    # When somebody looks at some of them and approves
+    # When the operator looks at some of them and approves
     page.reload()
     page.get_by_text("Some of what would go").click()
     expect(page.get_by_text("bad.example")).to_be_visible()
     page.get_by_role("button", name="Approve 2,000 deletes of TQ FQDN Very High").click()
-    # Then the approval stands under his name
-    expect(page.locator("#held .state")).to_have_text("approved")
+    # Then the approval stands under the operator's name
+    expect(page.locator("#pending .state")).to_have_text("approved")
     (approved,) = PendingDeletes(redis).every()
     assert approved.approved_by == "operator"
 
 
-def test_deletes_that_nobody_may_approve_show_why_and_no_button(
+def test_deletes_that_may_not_be_approved_show_why_and_no_button(
     page: Page, producer: Shim, redis: Redis
 ) -> None:
-    # Given deletes that somebody may approve, and others in doubt
+    # Given deletes that an operator may approve, and others in doubt
     doubt = "ThreatQ's listing is not complete"
     sound = PendingDelete("aa11", "Very High", "TQ FQDN", 2000, 5000, "40 % of the list", (), 1)
     doubted = PendingDelete("bb22", "Very High", "TQ MD5", 900, 900, doubt, (), 2, doubt=doubt)
@@ -136,8 +136,8 @@ def test_deletes_that_nobody_may_approve_show_why_and_no_button(
         page.goto(producer.url + path)
         # Then one has a button, the other the reason
         expect(page.get_by_role("button", name="Approve")).to_have_count(1)
-        expect(page.locator(".hold", has_text="TQ MD5")).to_contain_text(doubt)
-        expect(page.locator(".hold", has_text="TQ MD5").locator(".state")).to_have_text(
+        expect(page.locator(".pending-delete", has_text="TQ MD5")).to_contain_text(doubt)
+        expect(page.locator(".pending-delete", has_text="TQ MD5").locator(".state")).to_have_text(
             "not to be approved now"
         )
 

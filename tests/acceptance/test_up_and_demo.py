@@ -37,7 +37,7 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("TQ_")}
 
 
-def test_a_port_that_somebody_has_is_left_to_him(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_is_taken_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(up, "is_free", lambda port: port != up.LOGRHYTHM_PORT)
     assert (up.threatq_port(None), up.threatq_port(8905)) == (0, 8905)
     monkeypatch.setattr(up, "is_free", lambda _: True)

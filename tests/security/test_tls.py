@@ -46,7 +46,7 @@ def stub(monkeypatch: pytest.MonkeyPatch, folder: Path, url: str) -> int:
         "ssl_cert_reqs=CERT_NONE",
     ],
 )
-def test_a_word_that_nobody_defined_is_refused_and_sends_nothing(
+def test_a_word_that_is_not_defined_is_refused_and_sends_nothing(
     query: str,
     tls_port: int,
     admin: LedgerAdmin,

@@ -53,5 +53,5 @@ def sign_in(page: Page, url: str, token: str) -> None:
 
 
 def is_wider_than_the_window(page: Page) -> bool:
-    """Tell whether somebody would have to scroll sideways."""
+    """Tell whether a user would have to scroll sideways."""
     return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))

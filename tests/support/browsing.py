@@ -26,7 +26,7 @@ class Forms(HTMLParser):
 
 
 class Visitor:
-    """Somebody with a browser at one HTTP entry point."""
+    """A user with a browser at one HTTP entry point."""
 
     def __init__(self, url: str) -> None:
         self.url = url

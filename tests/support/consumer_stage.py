@@ -1,4 +1,4 @@
-"""Ways to handle claims, for tests of the draining of a queue."""
+"""Ways to handle claims, for tests of the consumer loop."""
 
 from __future__ import annotations
 

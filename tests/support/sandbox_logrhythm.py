@@ -77,8 +77,8 @@ class SandboxLogRhythm:
 
     def values(self, guid: str) -> list[str]:
         """What a list holds."""
-        held: list[str] = self.control(f"lists/{guid}/values", method="GET")
-        return held
+        values: list[str] = self.control(f"lists/{guid}/values", method="GET")
+        return values
 
     def calls(self, route: str) -> int:
         """How often a route was called: `calls("POST /lists/{id}/items/")`."""

@@ -32,7 +32,7 @@ FLOORS = (
     "workers.app workers.tasks celeryconfig",
     # A request becomes a job; beside it, what simulates the others' services and runs ours as processes.
     "producers sandbox",
-    # The operator's tool looks at everything below it: nobody imports it.
+    # The operator's tool looks at everything below it: nothing imports it.
     "tqctl",
     # Faults on purpose, then what is measured, then what makes pages.
     "chaos",

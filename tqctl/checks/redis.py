@@ -157,14 +157,14 @@ def _user(name: str, settings: Settings) -> CheckLine:
         return warning(
             AREA,
             "user",
-            f"{name}, without a password: whoever reaches Redis reads and writes jobs",
+            f"{name}, without a password: all that can reach Redis can read and write jobs",
             "give Redis users (deploy/redis) and name one in TQ_REDIS_URL",
         )
     return ok(AREA, "user", name)
 
 
 def _strangers(strangers: dict[str, int]) -> CheckLine:
-    """Judge payloads that somebody pushed where Celery's messages belong."""
+    """Judge payloads that a sender pushed where Celery's messages belong."""
     if not strangers:
         return ok(AREA, "queues", "hold nothing but our own messages")
     shown = ", ".join(f"{name} ({count})" for name, count in strangers.items())

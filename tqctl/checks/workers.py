@@ -1,4 +1,4 @@
-"""The workers and beat: is somebody there for each queue, and does upkeep look at what is due?"""
+"""The workers and beat: does a worker consume each queue, and does upkeep look at what is due?"""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def judge(state: Overview, workers: Mapping[str, Sequence[str]]) -> Iterator[Che
         yield warning(
             AREA,
             "dead letters",
-            f"{state.dead} wait for somebody",
+            f"{state.dead} wait for an operator",
             "tqctl dead list, then edit, replay or drop",
         )
     else:
@@ -58,7 +58,7 @@ def _quarantine(count: int) -> CheckLine:
     return warning(
         AREA,
         "quarantine",
-        f"{count} that no producer could read wait for somebody",
+        f"{count} that no producer could read wait for an operator",
         "tqctl dead list, then edit, replay or drop",
     )
 

@@ -78,7 +78,7 @@ def _mark(request: Request, arguments: Json, threatq: ThreatQ, private: PrivateR
 def _withdraw(threatq: ThreatQ, row: Json, name: str) -> tuple[str, ...]:
     """Take back the opposite verdict where it is ours alone, so that scores are not torn both ways.
 
-    A verdict that somebody else gave as well is theirs to withdraw; the analyst is told of it.
+    A verdict that another source gave as well is left to that source; the analyst is told of it.
     """
     notes = []
     for attribute in rows_of(row, "attributes"):
@@ -88,7 +88,7 @@ def _withdraw(threatq: ThreatQ, row: Json, name: str) -> tuple[str, ...]:
             threatq.caller.call("DELETE", f"/api/indicators/{row['id']}/attributes/{attribute['id']}")
             notes.append(f"the earlier verdict {name} from {library.SOURCE} was withdrawn")
         else:
-            givers = ", ".join(library.sources(attribute)) or "somebody else"
+            givers = ", ".join(library.sources(attribute)) or "another source"
             notes.append(f"also marked as {name} by {givers}; that was left as it is")
     return tuple(notes)
 

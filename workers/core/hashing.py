@@ -29,6 +29,6 @@ def sha1_hex(data: bytes) -> str:
 
 def sha256_hex(data: bytes) -> str:
     """Return the SHA-256 of `data`."""
-    # Where somebody has loaded OpenSSL anyway, it does the same eight times as fast.
+    # Where OpenSSL is loaded anyway, it does the same eight times as fast.
     loaded = sys.modules.get("hashlib")
     return str((loaded.sha256 if loaded else sha256)(data).hexdigest())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 
 class LeftOut(Struct, frozen=True):
@@ -111,7 +111,7 @@ class ListResult(Struct, frozen=True, kw_only=True):
     adds: int
     deletes: int
     after: int
-    held: int = 0
+    pending: int = field(default=0, name="held")
     foreign: int = 0
     left_out: int = 0
     entry_count: int | None = None

@@ -25,7 +25,7 @@ def read_traceparent(text: str) -> str:
 
 
 def trace_of(environ: Mapping[str, str]) -> str:
-    """Return the trace that whoever started this command wants its jobs to belong to, or ""."""
+    """Return the trace that the program that started this command wants its jobs to belong to, or ""."""
     return read_traceparent(environ.get(VARIABLE, ""))
 
 

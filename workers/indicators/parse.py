@@ -1,4 +1,4 @@
-"""From what somebody wrote to an indicator: its type, its normal form, and whether the two fit."""
+"""From text as it was written to an indicator: its type, its normal form, and whether the two fit."""
 
 from __future__ import annotations
 

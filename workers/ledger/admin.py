@@ -164,7 +164,7 @@ class LedgerAdmin:
         return {name.decode(): text.decode() for name, text in fields.items()}
 
     def pause(self, queue: str, *, workers: Sequence[str] = ()) -> None:
-        """Let nobody claim from `queue` until it is resumed; remember the `workers` that stop consuming it."""
+        """Let no worker claim from `queue` until it is resumed; remember the `workers` that stop consuming it."""
         with answering():
             self.redis.sadd(keys.PAUSED, queue)
             if workers:

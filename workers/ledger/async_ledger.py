@@ -91,7 +91,7 @@ class AsyncLedger:
         return await follow_async(self.redis, keep_flow(items, most=self.most_quarantined))
 
     async def note_batch(self, batch_id: str, job_ids: Sequence[str], *, refused: Sequence[str] = ()) -> None:
-        """Remember which jobs one request held, and under which ids what was refused of it is in the quarantine."""
+        """Remember which jobs one request had, and under which ids what was refused of it is in the quarantine."""
         words = [*job_ids, *(f"{keys.REFUSED}{item_id}" for item_id in refused)]
         with answering():
             await self.redis.set(keys.batch(batch_id), " ".join(words), ex=self.keep_s)

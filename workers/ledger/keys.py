@@ -8,7 +8,7 @@ from __future__ import annotations
 #: What every key of ours begins with.
 PREFIX = "{tq}:"
 
-#: What kombu puts before the name of a queue; with it, our scripts can ring Celery's wake-ups.
+#: What kombu puts before the name of a queue; with it, our scripts can send Celery's wake-ups.
 CELERY_PREFIX = PREFIX + "celery:"
 
 #: Sorted set, job id -> time of death in ms: the dead letters, kept until an operator acts.
@@ -35,7 +35,7 @@ LIFE = PREFIX + "life"
 #: Stream: an entry for each finished run of the list sync (`run` as JSON), the newest thousand or so.
 SYNC_HISTORY = PREFIX + "sync:history"
 
-#: Hash, id of pending deletes -> JSON of what is held, why, and whether it was approved.
+#: Hash, id of pending deletes -> JSON of what waits, why, and whether it was approved.
 SYNC_HELD = PREFIX + "sync:held"
 
 

@@ -202,7 +202,7 @@ class Ledger:
         return int(wait_ms) / 1000
 
     def wake(self, queue: str) -> int:
-        """Wake `queue` if it has ready jobs that no wake-up announces; return how many wake-ups were rung."""
+        """Wake `queue` if it has ready jobs that no wake-up announces; return how many wake-ups were sent."""
         return int(
             self._run(
                 WAKE,
@@ -216,10 +216,10 @@ class Ledger:
         with answering():
             missing = min(workers, MOST_WAKE_UPS - self.redis.llen(keys.wake_ups(queue)))
             if missing > 0:
-                rung = [
+                messages = [
                     wake_up(queue).replace(WAKE_UP_ID, f"help-{os.urandom(8).hex()}") for _ in range(missing)
                 ]
-                self.redis.lpush(keys.wake_ups(queue), *rung)
+                self.redis.lpush(keys.wake_ups(queue), *messages)
 
     def wake_ups(self, queue: str) -> int:
         """Return how many wake-ups of `queue` no worker has taken yet."""

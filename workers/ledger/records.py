@@ -14,7 +14,7 @@ from workers.core.retry import RetryPolicy
 
 State = Literal["accepted", "running", "waiting", "done", "dead"]
 
-#: Seconds after which we look again whether somebody has corrected a setting or enabled a connector.
+#: Seconds after which we look again whether a setting was corrected or a connector enabled.
 RECHECK_S = 30.0
 
 #: How long a job waits for a right that the account lacks, before each next try.

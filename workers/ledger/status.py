@@ -194,7 +194,7 @@ def _raw(redis: Redis, name: str) -> int:
         length = redis.llen(name)
         ends = {*redis.lrange(name, 0, LOOKED_AT - 1), *redis.lrange(name, -LOOKED_AT, -1)} if length else ()
     except ResponseError:
-        # Another type of key, or one that our user may not read, is somebody else's business.
+        # Another type of key, or one that our user may not read, belongs to another application.
         return 0
     return sum(not is_message(item) for item in cast("set[bytes]", ends))
 

@@ -75,7 +75,7 @@ def history(redis: Redis, *, most: int = 50) -> list[RunResult]:
     return [msgspec.json.decode(fields[b"run"], type=RunResult) for _, fields in entries]
 
 
-def held_count(redis: Redis) -> int:
+def pending_count(redis: Redis) -> int:
     """Return how many pending deletes wait to be approved."""
     with answering():
         stored = cast("list[bytes]", redis.hvals(keys.SYNC_HELD))

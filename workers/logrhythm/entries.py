@@ -32,7 +32,7 @@ Turn = Callable[[], AbstractContextManager[object]]
 #: Seconds for which a writer keeps its turn: taking it costs half as much as a call.
 TURN_S = 1.0
 
-#: Seconds for which it then stands back: whoever waits looks every 10 ms whether it is their turn.
+#: Seconds for which it then stands back: a worker that waits looks every 10 ms whether it is its turn.
 STAND_BACK_S = 0.02
 
 
@@ -44,7 +44,7 @@ class Writer:
 
     def __init__(self, transport: LogRhythmTransport, *, one_at_a_time: threading.Lock, turn: Turn) -> None:
         self._transport, self._one_at_a_time, self._turn = transport, one_at_a_time, turn
-        self._held, self._until = ExitStack(), 0.0
+        self._turn_taken, self._until = ExitStack(), 0.0
 
     def add(self, one: ListSummary, values: list[str]) -> ListSummary:
         """Put `values`, a call's worth, into the list and return it as it is then."""
@@ -56,7 +56,7 @@ class Writer:
 
     def end(self) -> None:
         """Let others write."""
-        self._held.close()
+        self._turn_taken.close()
         self._until = 0.0
 
     def _call(self, method: str, one: ListSummary, values: list[str]) -> ListSummary:
@@ -69,8 +69,8 @@ class Writer:
         if self._until:
             self.end()
             time.sleep(STAND_BACK_S)
-        self._held.enter_context(self._one_at_a_time)
-        self._held.enter_context(self._turn())
+        self._turn_taken.enter_context(self._one_at_a_time)
+        self._turn_taken.enter_context(self._turn())
         self._until = time.monotonic() + TURN_S
 
 

@@ -79,7 +79,7 @@ class Lists:
     def ensure(self, name: str, kind: ListKind, *, owner: int) -> ListSummary:
         """Return the active list of this name: found, brought back from retirement, or made.
 
-        When somebody else makes it in between, or our own answer was lost, theirs is taken.
+        When another client makes it in between, or our own answer was lost, the list that is there is taken.
         """
         found = self.find(name)
         if found is None:

@@ -66,7 +66,7 @@ def summary(told: object) -> ListSummary:
 def new_list(
     name: str, kind: ListKind, *, owner: int, entity: str, read_access: str, write_access: str
 ) -> dict[str, Any]:
-    """Write the request for a new list: it never expires, imports nothing and notifies nobody."""
+    """Write the request for a new list: it never expires, imports nothing and sends no notification."""
     request: dict[str, Any] = {
         "name": name,
         "listType": kind.list_type,

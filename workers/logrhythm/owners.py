@@ -72,7 +72,7 @@ class Person(Struct, frozen=True, rename="camel"):
 
 
 def fetch_people(transport: LogRhythmTransport, *, v751: bool) -> list[Person]:
-    """Return everybody; if this LogRhythm has not the endpoint of the version that is set, from the other."""
+    """Return all people; if this LogRhythm has not the endpoint of the version that is set, from the other."""
     first, second = ("/users/", "/persons/") if v751 else ("/persons/", "/users/")
     try:
         return list(_pages(transport, first))
@@ -81,16 +81,16 @@ def fetch_people(transport: LogRhythmTransport, *, v751: bool) -> list[Person]:
             return list(_pages(transport, second))
         except ListGone as error:
             raise ConfigError(
-                f"cannot be looked up: this LogRhythm has neither {first} nor {second}, or shows the API user "
-                "nobody; give the owner's number instead",
+                f"cannot be looked up: this LogRhythm has neither {first} nor {second}, or shows the API user no "
+                "person; give the owner's number instead",
                 field="logrhythm_owner",
             ) from error
 
 
 def find_owner(people: Sequence[Person], name: str) -> Person:
-    """Return the one active person called `name`; the strictest way of comparing that finds anybody decides.
+    """Return the one active person called `name`; the strictest way of comparing that finds a person decides.
 
-    Raises ConfigError if nobody or more than one person is meant.
+    Raises ConfigError if no person or more than one is meant.
     """
     active = [one for one in people if not one.is_retired]
     for matches in _COMPARISONS:
@@ -125,7 +125,7 @@ _COMPARISONS: tuple[Callable[[Person, str], bool], ...] = (*map(_spelt, range(4)
 
 
 def _pages(transport: LogRhythmTransport, path: str) -> Iterator[Person]:
-    """Yield everybody page by page, each once, also where the server ignores the offset."""
+    """Yield all people page by page, each once, also where the server ignores the offset."""
     seen: set[int] = set()
     while True:
         try:
@@ -164,6 +164,6 @@ def _unknown(name: str, people: Sequence[Person], active: Sequence[Person]) -> s
     names = sorted({one.shown for one in active})
     near = difflib.get_close_matches(name, names, CANDIDATES, cutoff=0.3) or names[:CANDIDATES]
     return (
-        f"LogRhythm shows nobody called {name!r}; use the first column of Deployment Manager > People, "
-        f"for example {', '.join(map(repr, near)) or '(it shows nobody at all)'}"
+        f"LogRhythm shows no person called {name!r}; use the first column of Deployment Manager > People, "
+        f"for example {', '.join(map(repr, near)) or '(it shows no person at all)'}"
     )

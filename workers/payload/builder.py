@@ -212,7 +212,7 @@ _MAX_WRAPPINGS = 2
 
 
 def describe(message: object, extra: dict[str, Any]) -> str:
-    """Return the message, pretty where it is JSON, and below it the fields that nobody else takes."""
+    """Return the message, pretty where it is JSON, and below it the fields that no other part of the event takes."""
     parts = [_readable(message)]
     if extra:
         parts.append(f"Other fields of the payload:\n{_pretty(extra)}")

@@ -13,7 +13,7 @@ from workers.ledger.admin import LedgerAdmin
 from workers.ledger.breakers import SERVICES
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.status import Overview, memory, overview
-from workers.ledger.sync_runs import WaitingRun, held_count, history, waiting_runs
+from workers.ledger.sync_runs import WaitingRun, history, pending_count, waiting_runs
 from workers.telemetry import metrics
 
 #: One value and its labels, in the order in which they are declared.
@@ -55,7 +55,7 @@ class LedgerCollector(Collector):
         used, most = memory(self.admin.redis)
         if most:
             yield metrics.MEMORY, (), used / most
-        yield metrics.SYNC_HELD, (), held_count(self.admin.redis)
+        yield metrics.SYNC_HELD, (), pending_count(self.admin.redis)
         yield from _of_waiting(waiting_runs(self.admin.redis), state.at_ms)
         yield from of_runs(history(self.admin.redis, most=RUNS), state.at_ms)
 
@@ -92,7 +92,7 @@ def of_runs(runs: list[RunResult], now_ms: int) -> Iterator[Sample]:
         yield metrics.SYNC_FAILED, (collection,), sum(1 for one in run.lists if one.error)
         for one in run.lists:
             yield metrics.SYNC_ENTRIES, (collection, one.name), _entries(one.entry_count, one.after)
-            changes = {"adds": one.adds, "deletes": one.deletes, "held": one.held, "left_out": one.left_out}
+            changes = {"adds": one.adds, "deletes": one.deletes, "held": one.pending, "left_out": one.left_out}
             for change, count in changes.items():
                 yield metrics.SYNC_CHANGES, (collection, one.name, change), count
 

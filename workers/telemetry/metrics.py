@@ -136,7 +136,7 @@ LEDGER = (
     SYNC_HELD := Declared(
         "tq_sync_held_plans",
         "gauge",
-        "Deletes that the guard holds back until they are approved.",
+        "Deletes that wait until they are approved.",
         do="tqctl sync held shows them; tqctl sync approve, or correct the collection.",
     ),
 )

@@ -1,4 +1,4 @@
-"""The token: fetched by one thread for all, renewed before it runs out, and shown to nobody."""
+"""The token: fetched by one thread for all, renewed before it runs out, and never shown."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class AccessTokens:
         except ServiceRefusal as error:
             if error.status in (400, 401, 422):
                 raise self._not_accepted(error) from None
-            # Never the fault of the job at hand, which waits until somebody has corrected the address.
+            # Never the fault of the job at hand, which waits until the address is corrected.
             raise ConfigError(f"{error}; is that ThreatQ's own address?", field="threatq_url") from None
 
     def _ask(self) -> Any:

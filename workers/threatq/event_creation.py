@@ -47,7 +47,7 @@ def create(threatq: ThreatQ, drafts: Sequence[Draft], still_ours: Confirm) -> No
     """Make every open event, or refuse it; the same title, type and time twice goes into calls of their own.
 
     Within one call such twins could not be told apart by the answer. `still_ours` is asked last before each call:
-    whoever took a job over has looked for its event by then and found none, so that a second one would stay.
+    a worker that took a job over has looked for its event by then and found none, so that a second one would stay.
     """
 
     def make(items: Sequence[Json]) -> list[Json]:
@@ -233,8 +233,10 @@ def _prove_one(threatq: ThreatQ, draft: Draft) -> None:
 def _add_attributes(threatq: ThreatQ, draft: Draft) -> None:
     if not draft.complete_all and threatq.inline.get(ATTRIBUTES, False):
         return
-    held = attributes_of(threatq.caller, draft.event_id) if draft.held is None else draft.held
-    missing = [a for a in draft.attributes() if (a.name.strip(), a.value.strip()) not in held]
+    there = draft.attributes_there
+    if there is None:
+        there = attributes_of(threatq.caller, draft.event_id)
+    missing = [a for a in draft.attributes() if (a.name.strip(), a.value.strip()) not in there]
     try:
         add_attributes(threatq.caller, "events", draft.event_id, missing, draft.plan.source)
     except ServiceRefusal as error:

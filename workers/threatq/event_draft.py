@@ -28,7 +28,7 @@ FIELDS = {"type_id": "type", "name": "title"}
 
 @dataclass(slots=True)
 class Draft:
-    """The working record of one request; `event_id` is 0 until ThreatQ holds the event.
+    """The working record of one request; `event_id` is 0 until ThreatQ has the event.
 
     `complete_all` asks that everything be added by calls of its own, because the event was there before;
     `held` is then what attributes it has, None if not known. `refused` says why it is given up, for now or for good.
@@ -41,7 +41,7 @@ class Draft:
     refused: RejectedEvent | WithheldEvent | None = None
     event_id: int = 0
     complete_all: bool = False
-    held: set[tuple[str, str]] | None = None
+    attributes_there: set[tuple[str, str]] | None = None
 
     @property
     def plan(self) -> EventPlan:
@@ -82,7 +82,7 @@ class Draft:
         """Take the event that an earlier attempt made."""
         self.event_id = int(row["id"])
         self.complete_all = True
-        self.held = attributes_in(row) if "attributes" in row else None
+        self.attributes_there = attributes_in(row) if "attributes" in row else None
 
     def take(self, row: Json, *, shared: bool) -> None:
         """Take the event that ThreatQ answers with; `shared`: another payload of this batch has it too."""
@@ -90,7 +90,7 @@ class Draft:
         if existing(row) or shared:
             self.complete_all = True
             self.warnings.append(
-                f"ThreatQ already held event {self.event_id} with this title, type and time; it was completed"
+                f"ThreatQ already had event {self.event_id} with this title, type and time; it was completed"
             )
 
     def outcome(self, link: str) -> Outcome:

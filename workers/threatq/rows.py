@@ -20,7 +20,7 @@ class Row(Struct, frozen=True, gc=False):
     type: str | TypeName | None = None
     score: int | float | str | dict[str, object] | None = None
     created_at: str | None = None
-    #: Lets whoever pages see that no row came twice: with `sort=id` it only rises.
+    #: Lets the code that pages see that no row came twice: with `sort=id` it only rises.
     id: int = 0
 
     @property

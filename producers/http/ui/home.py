@@ -196,7 +196,7 @@ RUNS_SHOWN = 50
 
 
 def listing(page_request: PageRequest) -> Response:
-    """Answer what is held and the last runs, list by list."""
+    """Answer the pending deletes and the last runs, list by list."""
     redis = page_request.context.admin.redis
     return page_request.html(
         "syncs.html",
@@ -207,7 +207,7 @@ def listing(page_request: PageRequest) -> Response:
 
 
 def approve(page_request: PageRequest) -> Response:
-    """Let the next run carry out pending deletes; raises InputError when they are no longer held."""
+    """Let the next run carry out pending deletes; raises InputError when they are no longer pending."""
     redis, caller = page_request.context.admin.redis, page_request.session.caller.name
     pending = PendingDeletes(redis).approve(
         page_request.request.path_params["id"], by=caller, now_ms=now_ms(redis)

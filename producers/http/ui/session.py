@@ -212,7 +212,7 @@ def _sign_in_first(request: Request) -> Response:
     if request.method != "GET":
         return render.go_to("/sign-in")
     if request.headers.get("sec-fetch-site") == "cross-site":
-        # Somebody followed a link from a chat or a mail, and a strict cookie stays away the first time.
+        # The user followed a link from a chat or a mail, and a strict cookie stays away the first time.
         return render.html("again.html", {"target": path})
     return render.go_to("/sign-in" + (f"?next={quote(path, safe='')}" if path != "/" else ""))
 

@@ -13,7 +13,7 @@ from sandbox.threatq.model.relations import Relations
 if TYPE_CHECKING:
     from sandbox.threatq.model.call import System
 
-#: What an indicator gets when nobody names a status.
+#: What an indicator gets where the request names no status.
 DEFAULT_STATUS_ID = 3
 
 

@@ -134,7 +134,7 @@ def _unknown(message: str) -> Refused:
     return Refused(400, {"errors": [message]})
 
 
-#: Rows of a page when nobody says how many.
+#: Rows of a page where the request does not say how many.
 FIND_LIMIT = 1000
 
 _COLUMNS = (
@@ -188,7 +188,7 @@ def _match(column: str, value: str) -> str:
     return f"{column} LIKE ?" if "%" in value else f"{column} = ?"
 
 
-#: Rows of a page when nobody says how many, and the most that one gives.
+#: Rows of a page where the request does not say how many, and the most that one gives.
 DEFAULT_LIMIT = 100
 
 MAX_LIMIT = 1000

@@ -154,7 +154,7 @@ class Faults:
         self.reset(chance)
 
     def reset(self, chance: random.Random) -> None:
-        """Switch everything off and let go of whoever hangs."""
+        """Switch everything off and answer the requests that hang."""
         self.on: dict[int, Fault] = {}
         self._chance = chance
         self._last_id = 0
@@ -169,7 +169,7 @@ class Faults:
         return fault
 
     def remove(self, id: int | None = None) -> None:
-        """Switch one fault off, or all, and let go of whoever hangs."""
+        """Switch one fault off, or all, and answer the requests that hang."""
         if id is None:
             self.on.clear()
         self.on.pop(id or 0, None)

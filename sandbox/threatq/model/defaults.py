@@ -26,7 +26,7 @@ NETWORK_TYPES = frozenset((
 
 # fmt: on
 
-#: In this order the ids 1 to 5; nobody edits them and consuming moves no indicator out of them.
+#: In this order the ids 1 to 5; they are never edited and consuming moves no indicator out of them.
 STATUSES = ("Active", "Expired", "Indirect", "Review", "Whitelisted")
 
 CUSTOM_STATUS = "False Positive"

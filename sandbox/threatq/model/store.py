@@ -78,7 +78,7 @@ class Store:
         if hasattr(self, "db"):
             self.db.close()
 
-    # Python 3.13 warns of a database that nobody closed.
+    # Python 3.13 warns of a database that was not closed.
     __del__ = close
 
     def reset(self, layout: defaults.IdLayout) -> None:

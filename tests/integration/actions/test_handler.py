@@ -129,15 +129,15 @@ def test_a_lookup_of_what_threatq_does_not_hold_is_an_answer_too(threatq: Threat
     assert report.said == "Not in ThreatQ"
 
 
-@pytest.mark.parametrize("held", ["bad.example/a?b=1", "http://bad.example/a?b=1"])
+@pytest.mark.parametrize("stored", ["bad.example/a?b=1", "http://bad.example/a?b=1"])
 @pytest.mark.parametrize("asked", ["bad.example/a?b=1", "hxxp://bad[.]example/a?b=1"])
 def test_a_url_is_found_with_and_without_its_scheme(
-    threatq: ThreatQ, threatq_sandbox: SandboxThreatQ, held: str, asked: str
+    threatq: ThreatQ, threatq_sandbox: SandboxThreatQ, stored: str, asked: str
 ) -> None:
-    threatq_sandbox.post("/api/indicators/consume", [{"value": held, "type": {"name": "URL"}}])
+    threatq_sandbox.post("/api/indicators/consume", [{"value": stored, "type": {"name": "URL"}}])
     found = do(threatq, "lookup", "url", asked).indicator
     assert found is not None
-    assert found.value == held
+    assert found.value == stored
 
 
 @pytest.mark.parametrize("strip", ["always", "never"])
@@ -206,7 +206,7 @@ def test_a_mark_that_creates_keeps_the_port_that_was_typed(
     assert attributes(stored(threatq_sandbox, "77.77.77.77")) == [("Port", "8443"), ("True Positive", "Yes")]
 
 
-def test_an_attribute_that_somebody_else_gave_is_given_by_us_too(
+def test_an_attribute_that_another_source_gave_is_given_by_us_too(
     threatq: ThreatQ, threatq_sandbox: SandboxThreatQ
 ) -> None:
     theirs = {"name": "Confidence", "value": "High", "sources": [{"name": "Red team"}]}
@@ -243,7 +243,7 @@ def test_a_new_verdict_withdraws_our_own_opposite_one(
     assert report.notes == ("the earlier verdict True Positive from LogRhythm was withdrawn",)
 
 
-def test_a_new_verdict_leaves_the_opposite_one_that_somebody_else_gave(
+def test_a_new_verdict_leaves_the_opposite_one_of_another_source(
     threatq: ThreatQ, threatq_sandbox: SandboxThreatQ
 ) -> None:
     # Given a verdict from another team, that was ours as well

@@ -45,7 +45,7 @@ def job_id(number: int) -> str:
 
 
 class Bridge(Process):
-    """`tq-redis-bridge`, ready to drain."""
+    """`tq-redis-bridge`, ready to move payloads."""
 
     def __init__(self, folder: Path, redis_url: str, **settings: str) -> None:
         environ = {"TQ_REDIS_URL": redis_url, "TQ_INGEST_TAKEOVER_S": "1"}

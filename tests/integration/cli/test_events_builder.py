@@ -220,7 +220,7 @@ def test_a_spool_that_cannot_be_written_says_that_nothing_was_kept(shell: Shell)
     assert "nothing was kept" in result.stderr
 
 
-def test_a_redis_that_hangs_holds_nobody(shell: Shell, tmp_path: Path) -> None:
+def test_a_redis_that_hangs_delays_no_sender(shell: Shell, tmp_path: Path) -> None:
     server = RedisServer(tmp_path / "hung").start()
     try:
         assert server.process

@@ -24,7 +24,7 @@ CLEAR = "\x1b[2J"
 def test_nothing_that_others_named_steers_the_terminal(
     redis: Redis, admin: LedgerAdmin, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Given a plan with an entry of somebody else's, a type and a collection that hold commands to a terminal
+    # Given a plan with an entry of another user, a type and a collection that hold commands to a terminal
     one = ListPlan(
         id="1", name="T: MD5", type="MD5", bucket="", exists=True, now=1, wanted=0,
         foreign=Batches("", 1, "", (f"x{CLEAR}",)),

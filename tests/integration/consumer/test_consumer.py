@@ -103,11 +103,11 @@ def test_a_service_that_may_still_be_at_work_is_given_time_to_end_it(
 @pytest.mark.parametrize(
     ("error", "attempts"),
     [
-        # Nothing can have been made, so nobody need look for it.
+        # Nothing can have been made, so there is nothing to look for.
         (NothingMade(), [[1, 1], [1, 1]]),
         # An attempt may have left something behind.
         (MissingRights("ThreatQ forbids GET /api/events/1/attributes"), [[1, 1], [2, 2]]),
-        # Somebody else may have made something.
+        # Another worker may have made something.
         (LeaseLost(), [[1, 1], [2, 2]]),
     ],
 )
@@ -190,7 +190,7 @@ def test_what_broke_off_in_the_middle_is_looked_for_by_the_next_attempt(
     ledger: Ledger, admin: LedgerAdmin, work: Work
 ) -> None:
     accept(ledger, 3)
-    handle = Tries(KeyError("an answer that nobody expected, after the events were made"))
+    handle = Tries(KeyError("an answer that was not expected, after the events were made"))
     work(handle)
     assert handle.attempts == [[1, 1, 1], [2], [2], [2]]
     assert len(admin.ids("done")) == 3

@@ -53,7 +53,7 @@ def test_a_job_on_which_the_service_fails_while_it_takes_others_is_dead_in_the_e
     assert (record.id, record.result["error"]) == (bad, "AlwaysFails")
     assert "with 500; so 11 times, while others were done" in record.result["reason"]
     assert len(admin.ids("done", most=100)) == MOST_SOLO_FAILURES
-    # And whoever replays it gives it as many chances again
+    # And an operator who replays it gives it as many chances again
     pass_time()
     admin.replay([bad], note={})
     work(handle)

@@ -1,4 +1,4 @@
-"""Commands at their edges: output that is closed, full or read by nobody, Ctrl-C, and what was mistyped."""
+"""Commands at their edges: output that is closed, full or no longer read, Ctrl-C, and what was mistyped."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def mute() -> Iterator[socket.socket]:
 
 @pytest.mark.parametrize("redirect", [">&- 2>&-", "> /dev/full", "> >(exec >&- <&-)"])
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
-def test_no_command_fails_over_an_output_that_nobody_gets(
+def test_no_command_fails_over_an_output_that_is_closed(
     shell: Shell, words: tuple[str, ...], redirect: str
 ) -> None:
     result = shell.run(*words, redirect=redirect)
@@ -145,7 +145,7 @@ def test_a_file_that_is_named_without_its_at_sign_is_told(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("words", [COMMANDS["action"], ("tq-job", "none")], ids=["action", "job"])
-def test_a_folder_without_settings_is_no_reason_to_try_a_redis_of_which_nobody_spoke(
+def test_a_folder_without_settings_is_no_reason_to_try_a_redis_that_was_not_named(
     shell: Shell, words: tuple[str, ...]
 ) -> None:
     result = shell.run(*words, "-c", "nowhere", TQ_REDIS_URL="")

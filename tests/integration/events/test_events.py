@@ -32,7 +32,7 @@ def here(threatq_sandbox: SandboxThreatQ, redis_url: str) -> Runtime:
 
 
 def set_page(here: Runtime, *, enabled: bool, private_ips: str = "") -> None:
-    """Change the connector's page as somebody in the UI would, and forget what was read of it."""
+    """Change the connector's page as a user of the UI would, and forget what was read of it."""
     page = here.events_connector.page()
     change = {"is_active": enabled, "custom_fields": {"private_ips": private_ips}}
     here.threatq.caller.call("PUT", f"{PATH}/{page.id}", json=change)
@@ -160,7 +160,7 @@ def test_one_bad_payload_among_a_hundred_dies_alone(
     assert threatq_sandbox.get("/api/events", limit=1)["total"] == 99
 
 
-def test_a_doors_warnings_are_in_the_outcome(here: Runtime, ledger: Ledger, example_payload: Payload) -> None:
+def test_a_producers_warnings_are_in_the_outcome(here: Runtime, ledger: Ledger, example_payload: Payload) -> None:
     set_page(here, enabled=True)
     ledger.accept(
         [Job("events.create", {"payload": example_payload}, producer="cli", warnings=["read leniently"])]
@@ -169,10 +169,10 @@ def test_a_doors_warnings_are_in_the_outcome(here: Runtime, ledger: Ledger, exam
     assert "read leniently" in settlement.entry["warnings"]
 
 
-def test_a_connector_that_nobody_registered_holds_payloads_and_says_how_to_register(
+def test_a_connector_that_is_not_registered_defers_payloads_and_says_how_to_register(
     here: Runtime, ledger: Ledger, example_payload: Payload
 ) -> None:
-    nobody = Runtime(structs.replace(here.settings, connector_name="Nobody's"))
-    (settlement,) = handle(nobody, claims_of(ledger, example_payload))
+    unregistered = Runtime(structs.replace(here.settings, connector_name="Nobody's"))
+    (settlement,) = handle(unregistered, claims_of(ledger, example_payload))
     assert settlement.state == "deferred"
     assert "tq-conn-events-builder" in settlement.entry["reason"]

@@ -39,7 +39,7 @@ def test_an_action_becomes_its_job(
     assert admin.arguments(record.id) == body
 
 
-def test_whoever_waits_gets_the_outcome(shim: Shim, ledger: Ledger) -> None:
+def test_a_sender_that_waits_gets_the_outcome(shim: Shim, ledger: Ledger) -> None:
     body = {"type": "FQDN", "value": "bad.example"}
     job_id = shim.post("/v1/actions/lookup", body).json()["id"]
     (claim,) = ledger.claim("enrichment", 1)
@@ -76,10 +76,10 @@ def test_what_an_action_changed_since_is_seen_by_the_same_question_again(shim: S
     verdict = {**body, "verdict": "true positive"}
     first = shim.post("/v1/actions/mark", verdict).json()
     assert shim.post("/v1/actions/mark", verdict).json()["id"] == first["id"]
-    # When he thinks better of it, and better still
+    # When the analyst thinks better of it, and better still
     second = shim.post("/v1/actions/mark", {**body, "verdict": "false positive"}).json()
     third = shim.post("/v1/actions/mark", verdict).json()
-    # Then the last word is his last one
+    # Then the last verdict is the last one given
     assert len({first["id"], second["id"], third["id"]}) == 3
     assert not third["duplicate"]
 

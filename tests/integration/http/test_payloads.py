@@ -43,7 +43,7 @@ def test_one_payload_is_in_the_ledger_when_the_answer_is_202(
     }
 
 
-def test_the_same_payload_again_answers_the_first_job_whichever_door_it_came_through(
+def test_the_same_payload_again_answers_the_first_job_whichever_producer_it_came_through(
     shim: Shim, ledger: Ledger, admin: LedgerAdmin
 ) -> None:
     (first,) = ledger.accept([Job("events.create", {"payload": event()}, producer="cli")])

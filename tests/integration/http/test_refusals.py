@@ -70,7 +70,7 @@ def test_invokehttps_default_method_is_told_of_post_without_a_redirect(shim: Shi
     assert "set HTTP Method to POST" in answer.json()["detail"]
 
 
-def test_whoever_sends_to_the_wrong_path_is_told_the_right_one(shim: Shim) -> None:
+def test_a_sender_at_the_wrong_path_is_told_the_right_one(shim: Shim) -> None:
     for path in ("/", "/v1", "/readyz"):
         answer = shim.post(path, event(), headers={"X-Request-Id": "r-1"})
         assert answer.status_code in (404, 405)
@@ -78,7 +78,7 @@ def test_whoever_sends_to_the_wrong_path_is_told_the_right_one(shim: Shim) -> No
         assert answer.json()["request_id"] == "r-1"
 
 
-def test_nobody_without_a_token_or_its_scope_sends_or_reads(shim: Shim, admin: LedgerAdmin) -> None:
+def test_no_request_without_a_token_and_its_scope_sends_or_reads(shim: Shim, admin: LedgerAdmin) -> None:
     assert shim.post("/v1/events", event(), token="open").status_code == 401
     assert shim.post("/v1/events", event(), token=READER).status_code == 403
     assert shim.call("GET", "/metrics", token="open").status_code == 401
@@ -112,7 +112,7 @@ def test_a_redis_that_fills_asks_to_come_later_long_before_it_is_full(shim: Shim
     assert admin.open_jobs()["events"] == 0
 
 
-def test_a_redis_that_takes_no_writes_is_named_and_the_door_not_ready(shim: Shim, redis: Redis) -> None:
+def test_a_redis_that_takes_no_writes_is_named_and_the_entry_point_not_ready(shim: Shim, redis: Redis) -> None:
     assert shim.call("GET", "/readyz").status_code == 200
     redis.replicaof("127.0.0.1", 1)
     try:

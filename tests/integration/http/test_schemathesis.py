@@ -45,7 +45,7 @@ schema = schemathesis.openapi.from_dict(document())
 )
 def test_every_answer_is_a_documented_one(case: schemathesis.Case, shim_process: Shim) -> None:
     if case.query and "wait" in case.query:
-        # Nobody works here, so whoever waited would wait to the end.
+        # No worker runs, so that a request that waits would wait to the end.
         case.query["wait"] = 0
     answer = case.call(base_url=shim_process.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
     checks = CHECKS if answer.status_code == 503 else [not_a_server_error, *CHECKS]

@@ -26,7 +26,7 @@ def test_it_speaks_tls_with_the_certificate_that_it_is_given(tmp_path: Path, red
     certificate, key = files_in(tmp_path / "tls")
     shim = Shim(tmp_path, redis_url, http_tls_cert=certificate, http_tls_key=key)
     assert shim.url.startswith("https://")
-    # When somebody who trusts it calls, then he is answered; over plain HTTP nobody is
+    # When a sender who trusts it calls, then there is an answer; over plain HTTP there is none
     assert shim.call("GET", "/metrics", verify=certificate).status_code == 200
     with pytest.raises(requests.ConnectionError):
         requests.get(shim.url.replace("https", "http"), timeout=10)

@@ -60,7 +60,7 @@ def test_payloads_that_had_come_before_are_counted_by_their_sender(shim: Shim) -
     assert counted() == before + 3
 
 
-def test_a_door_that_was_told_to_stop_is_ready_no_more(
+def test_an_entry_point_that_was_told_to_stop_is_ready_no_more(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(signal, "signal", lambda *_: None)

@@ -1,4 +1,4 @@
-"""The ledger against a real Redis: accept, ring, pause, breaker."""
+"""The ledger against a real Redis: accept, wake, pause, breaker."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_an_accepted_job_is_recorded_indexed_and_rung_for(
     assert redis.llen(keys.wake_ups("events")) == 1
 
 
-def test_the_same_payload_again_answers_the_first_job_through_whichever_door(
+def test_the_same_payload_again_answers_the_first_job_through_whichever_producer(
     ledger: Ledger, admin: LedgerAdmin
 ) -> None:
     (first,) = ledger.accept([event(producer="cli")])
@@ -55,7 +55,7 @@ def test_the_same_payload_again_answers_the_first_job_through_whichever_door(
     assert admin.open_jobs()["events"] == 1
 
 
-def test_fifty_doors_at_once_make_one_job_of_one_payload(redis_url: str) -> None:
+def test_fifty_producers_at_once_make_one_job_of_one_payload(redis_url: str) -> None:
     def accept(_: int) -> bool:
         with connect(redis_url) as redis:
             return Ledger(redis).accept([event()])[0].created
@@ -127,13 +127,13 @@ def test_above_a_share_of_redis_memory_nothing_is_accepted_until_there_is_room_a
 
 
 def test_a_user_without_the_right_to_see_the_memory_may_still_accept(redis: Redis, redis_url: str) -> None:
-    redis.acl_setuser("door", enabled=True, passwords=["+door"], keys=["*"], commands=["+@all", "-info"])
-    with connect(redis_url.replace("redis://", "redis://door:door@")) as client:
+    redis.acl_setuser("sender", enabled=True, passwords=["+secret"], keys=["*"], commands=["+@all", "-info"])
+    with connect(redis_url.replace("redis://", "redis://sender:secret@")) as client:
         assert Ledger(client).accept([event(1)])[0].created
-    redis.acl_deluser("door")
+    redis.acl_deluser("sender")
 
 
-def test_a_redis_without_the_replicas_it_must_have_is_away_so_that_doors_spool(
+def test_a_redis_without_the_replicas_it_must_have_is_away_so_that_producers_spool(
     ledger: Ledger, redis: Redis
 ) -> None:
     redis.config_set("min-replicas-to-write", 1)
@@ -144,13 +144,13 @@ def test_a_redis_without_the_replicas_it_must_have_is_away_so_that_doors_spool(
         redis.config_set("min-replicas-to-write", 0)
 
 
-def test_accept_rings_at_most_32_bells(ledger: Ledger, redis: Redis) -> None:
+def test_accept_sends_at_most_32_wake_ups(ledger: Ledger, redis: Redis) -> None:
     for number in range(40):
         ledger.accept([event(number)])
     assert redis.llen(keys.wake_ups("events")) == 32
 
 
-def test_ring_announces_ready_jobs_that_no_bell_announces(ledger: Ledger, redis: Redis) -> None:
+def test_wake_announces_ready_jobs_that_no_wake_up_announces(ledger: Ledger, redis: Redis) -> None:
     ledger.accept([event(number) for number in range(250)])
     redis.delete(keys.wake_ups("events"))
     assert ledger.wake("events") == 3
@@ -158,7 +158,7 @@ def test_ring_announces_ready_jobs_that_no_bell_announces(ledger: Ledger, redis:
     assert ledger.wake("enrichment") == 0
 
 
-def test_nobody_claims_from_a_paused_queue(ledger: Ledger, admin: LedgerAdmin) -> None:
+def test_no_worker_claims_from_a_paused_queue(ledger: Ledger, admin: LedgerAdmin) -> None:
     ledger.accept([event()])
     admin.pause("events")
     assert ledger.claim("events", 10) == []

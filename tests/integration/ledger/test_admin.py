@@ -24,7 +24,7 @@ def event(number: int = 1, *, producer: str = "cli", key: str = "") -> Job:
     )
 
 
-class TestTheDesk:
+class TestLedgerAdmin:
     def kill(self, ledger: Ledger, job: Job) -> str:
         ledger.accept([job])
         (claim,) = ledger.claim(job.kind.queue, 1)
@@ -65,7 +65,7 @@ class TestTheDesk:
         assert admin.drop([job_id]) == 1
         assert admin.record(job_id) is None
 
-    def test_a_job_that_somebody_replayed_meanwhile_is_not_dropped(
+    def test_a_job_that_was_replayed_meanwhile_is_not_dropped(
         self, ledger: Ledger, admin: LedgerAdmin
     ) -> None:
         # Given a dead letter that an operator sees and another one replays

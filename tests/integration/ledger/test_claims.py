@@ -33,7 +33,7 @@ def lookup(value: str = "bad.example") -> Job:
     return Job("indicators.lookup", {"type": "FQDN", "value": value}, producer="stub")
 
 
-def test_claims_come_oldest_first_and_are_nobody_elses(ledger: Ledger, redis: Redis) -> None:
+def test_claims_come_oldest_first_and_belong_to_one_worker(ledger: Ledger, redis: Redis) -> None:
     jobs = [event(number) for number in range(5)]
     ledger.accept(jobs)
     redis.zadd(keys.due("events"), {job.id: age for age, job in enumerate(jobs)})
@@ -247,7 +247,7 @@ def test_a_claim_whose_answer_came_too_late_is_answered_again_and_loses_no_job(
         # Then they are ours
         assert [(claim.id, claim.attempts, claim.lost) for claim in claims] == [(one, 1, 0) for one in ids]
         assert [claim.arguments["payload"]["number"] for claim in claims] == [1, 2]
-        # And nobody else's
+        # And no other worker's
         assert ledger.claim("events", 10) == []
 
 
@@ -287,7 +287,7 @@ def test_a_job_that_outlived_its_attempt_has_lost_no_worker(redis: Redis) -> Non
     ledger.settle([waiting(claim, "ThreatQ is away", 0)])
     # When it is tried again
     (again,) = until(lambda: ledger.claim("events", 10))
-    # Then nothing is held against it
+    # Then nothing counts against it
     assert again.lost == 0
 
 

@@ -46,7 +46,7 @@ def job_id(guarded: Guarded) -> str:
 
 #: What each user may not do, as it would be typed; `<id>` is a done job's.
 REFUSED = [
-    # Whoever has no password sees nothing at all.
+    # Without a password nothing at all can be seen.
     ("default", "GET {tq}:job:<id>"),
     ("default", "INFO"),
     ("default", "EVAL return(1) 0"),
@@ -66,13 +66,13 @@ REFUSED = [
     ("producer", "ZREM {tq}:due:events <id>"),
     ("producer", "SADD {tq}:paused events"),
     ("producer", "DEL {tq}:away:threatq"),
-    # Of Celery's keys it may ring the wake-ups of three queues, and not even look at one.
+    # Of Celery's keys it may add wake-ups to those of three queues, and read none.
     ("producer", "LRANGE {tq}:celery:events 0 -1"),
     ("producer", "RPOP {tq}:celery:events"),
     ("producer", "LPUSH {tq}:celery:upkeep x"),
     ("producer", "SADD {tq}:celery:_kombu.binding.events x"),
     ("producer", "PUBLISH {tq}:celery:/0.celery.pidbox x"),
-    # Nothing of anybody else who uses the same server.
+    # Nothing of another application that uses the same server.
     ("producer", "SET other 1"),
     ("producer", "LPUSH other 1"),
     ("producer", "KEYS *"),
@@ -105,7 +105,7 @@ REFUSED = [
     ("worker", "ACL LIST"),
     ("worker", "SHUTDOWN"),
     ("worker", "SUBSCRIBE other"),
-    # Beat rings; it sees no job.
+    # Beat sends wake-ups; it sees no job.
     ("beat", "GET {tq}:job:<id>"),
     ("beat", "EVAL return(1) 0"),
     ("beat", "ZRANGE {tq}:dead 0 -1"),
@@ -145,7 +145,7 @@ def test_no_user_goes_beyond_its_work(guarded: Guarded, user: str, command: str)
 
 
 @pytest.mark.parametrize("user", ["producer", "stub", "shim", "bridge", "worker"])
-def test_whoever_accepts_may_wait_for_replicas(guarded: Guarded, user: str) -> None:
+def test_each_user_that_accepts_may_wait_for_replicas(guarded: Guarded, user: str) -> None:
     with connect(guarded.url(user)) as redis:
         assert redis.wait(0, 1) == 0
 
@@ -220,7 +220,7 @@ def test_the_whole_system_needs_no_more_rights_than_its_users_have(deployment: D
     deployment.call("stub", *lookup)
     deployment.call("operator", *CELERY, "inspect", "ping")
 
-    # Then everything is done, and nobody was refused anything
+    # Then everything is done, and nothing was refused
     assert answer.status_code == 202, answer.text
     with connect(deployment.guarded.url("reader")) as redis:
         admin = LedgerAdmin(redis)
@@ -231,7 +231,7 @@ def test_the_whole_system_needs_no_more_rights_than_its_users_have(deployment: D
     until(lambda: "Connected to redis" in flower.read_text(), within_s=30)
     assert deployment.refusals() == []
 
-    # And Flower shows the work to whoever has the password
+    # And Flower shows the work to those who have the password
     url = f"http://127.0.0.1:{deployment.flower_port}/api/workers"
     user, _, password = (deployment.guarded.secrets / "flower").read_text().partition(":")
     assert requests.get(url, timeout=10).status_code == 401

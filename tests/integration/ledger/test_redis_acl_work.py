@@ -1,4 +1,4 @@
-"""Whoever works with the page, tqctl or the list sync needs no more rights in Redis than the ACL file gives."""
+"""The page, tqctl and the list sync need no more rights in Redis than the ACL file gives."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def deployment(system: Deployment) -> Iterator[Deployment]:
 
 @pytest.fixture
 def redis(system: Deployment) -> Iterator[Redis]:
-    """Somebody who may put things where a test needs them."""
+    """A user who may put things where a test needs them."""
     with connect(system.guarded.url("worker")) as client:
         yield client
 
 
 def hold(redis: Redis, name: str) -> None:
     """Put deletes where the guard puts what it holds."""
-    held = PendingDelete(name, "LogRhythm-IOCList", f"ThreatQ: {name}", 9, 9, "a reason", ("x.example",), 1)
-    redis.hset(keys.SYNC_HELD, held.id, msgspec.json.encode(held))
+    pending = PendingDelete(name, "LogRhythm-IOCList", f"ThreatQ: {name}", 9, 9, "a reason", ("x.example",), 1)
+    redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
 
 
 def bury(deployment: Deployment, redis: Redis, name: str) -> str:
@@ -71,7 +71,7 @@ def bury(deployment: Deployment, redis: Redis, name: str) -> str:
     return job_id
 
 
-def test_the_http_door_does_all_that_it_offers(deployment: Deployment) -> None:
+def test_the_http_entry_point_does_all_that_it_offers(deployment: Deployment) -> None:
     head = {"Authorization": f"Bearer {TOKEN}"}
 
     def call(method: str, path: str, **options: Any) -> requests.Response:

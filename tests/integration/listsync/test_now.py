@@ -49,7 +49,7 @@ def due_in(stage: Stage, job_id: str, seconds: float) -> None:
     stage.redis.zadd(keys.due("sync"), {job_id: now_ms(stage.redis) + seconds * 1000})
 
 
-def test_a_run_that_nobody_works_on_is_taken_to_its_end(stage: Stage, sync: Sync) -> None:
+def test_a_run_that_has_no_worker_is_taken_to_its_end(stage: Stage, sync: Sync) -> None:
     # given a run that was begun, and that comes after the one that is asked for now
     stage.seed(3_000)
     first = begun(stage)
@@ -66,7 +66,7 @@ def test_a_run_that_nobody_works_on_is_taken_to_its_end(stage: Stage, sync: Sync
     assert stage.admin.ids("accepted") == []
 
 
-def test_a_run_at_which_somebody_else_is_is_left_to_him(stage: Stage, sync: Sync) -> None:
+def test_a_run_of_another_worker_is_left_to_it(stage: Stage, sync: Sync) -> None:
     # given a run in another worker's hands
     stage.seed(10)
     first = begun(stage)
@@ -97,7 +97,7 @@ def test_an_odd_verbosity_in_what_is_remembered_does_no_harm(stage: Stage, sync:
     assert (code, json.loads(shown)["adds"]) == (0, 10), said
 
 
-def test_what_somebody_else_put_into_a_list_is_shown_in_full_and_cannot_steer_the_terminal(
+def test_what_another_user_put_into_a_list_is_shown_in_full_and_cannot_steer_the_terminal(
     stage: Stage, sync: Sync
 ) -> None:
     stage.seed(10, types=["MD5"])

@@ -111,7 +111,7 @@ def test_a_second_run_of_a_collection_does_not_start_and_says_so(stage: Stage) -
 
 
 def test_a_second_run_is_told_what_the_first_one_waits_for(stage: Stage) -> None:
-    # given a run that waits for somebody to correct a setting
+    # given a run that waits until a setting is corrected
     stage.seed(10)
     token = stage.here.settings.logrhythm_token
     stage.set(logrhythm_token=Secret("garbage"))
@@ -226,7 +226,7 @@ def test_other_workers_read_and_plan_the_lists_of_a_run(stage: Stage) -> None:
     # when another one helps while the collection is read
     assert assist(stage.here, lambda: False) == 5
 
-    # then it has read every list, and nobody reads one again
+    # then it has read every list, and none is read again
     finish(stage)
     assert stage.outcome(job_id).note["adds"] == 500
     assert stage.logrhythm.calls("GET /lists/{id}/") - read == 5

@@ -11,7 +11,7 @@ from sandbox.threatq.control import value_of
 from tests.support.sync_stage import COLLECTION, MAPPING, Stage
 from workers.core.errors import InputError
 from workers.ledger import keys
-from workers.ledger.sync_runs import held_count
+from workers.ledger.sync_runs import pending_count
 from workers.listsync.run.approvals import Approvals
 
 pytestmark = pytest.mark.integration
@@ -92,15 +92,15 @@ def test_an_emptied_collection_deletes_nothing(stage: Stage) -> None:
     assert result["deletes"] == 0
     assert "the collection is empty" in " ".join(result["notes"])
     assert sum(map(len, stage.lists().values())) == 50
-    # and nobody can approve what only looks like a mass delete
+    # and what only looks like a mass delete cannot be approved
     assert {pending.doubt for pending in Approvals(stage.redis).every()} == {
         "the collection is empty in ThreatQ; if that is meant, retire the lists"
     }
-    assert held_count(stage.redis) == 0
+    assert pending_count(stage.redis) == 0
 
 
 @pytest.mark.parametrize("how", ["renamed", "not shared any more"])
-def test_a_collection_that_is_not_there_any_more_waits_for_somebody_and_deletes_nothing(
+def test_a_collection_that_is_not_there_any_more_waits_for_an_operator_and_deletes_nothing(
     how: str, stage: Stage
 ) -> None:
     stage.seed(20)
@@ -117,7 +117,7 @@ def test_a_collection_that_is_not_there_any_more_waits_for_somebody_and_deletes_
     assert sum(map(len, stage.lists().values())) == 20
 
 
-def test_a_mass_delete_is_held_until_somebody_approves_just_that(stage: Stage) -> None:
+def test_a_mass_delete_waits_until_an_operator_approves_exactly_it(stage: Stage) -> None:
     # given a guard, and half of everything gone
     stage.set(sync_delete_max_count=5)
     stage.seed(200, types=["FQDN"])
@@ -125,7 +125,7 @@ def test_a_mass_delete_is_held_until_somebody_approves_just_that(stage: Stage) -
     stage.expire(every=2)
     stage.seed(10, types=["FQDN"], start=200)
 
-    # when it is synced, additions go through and deletes are held
+    # when it is synced, additions go through and deletes are pending
     result = stage.sync()
     assert (result["adds"], result["deletes"], named(result, "ThreatQ: FQDN")["held"]) == (10, 0, 100)
     (pending,) = Approvals(stage.redis).every()
@@ -149,21 +149,21 @@ def test_a_mass_delete_is_held_until_somebody_approves_just_that(stage: Stage) -
     assert [one.id == pending.id for one in Approvals(stage.redis).every()] == [False]
 
 
-def test_what_is_held_cannot_be_approved_while_the_source_is_in_doubt(stage: Stage) -> None:
-    # given deletes that somebody may approve
+def test_what_is_pending_cannot_be_approved_while_the_source_is_in_doubt(stage: Stage) -> None:
+    # given deletes that an operator may approve
     stage.set(sync_delete_max_count=5)
     stage.seed(200, types=["FQDN"])
     stage.sync()
     stage.expire(every=2)
     stage.sync()
     (before,) = Approvals(stage.redis).every()
-    assert (before.doubt, held_count(stage.redis)) == ("", 1)
+    assert (before.doubt, pending_count(stage.redis)) == ("", 1)
 
     # when the next run cannot read the collection completely, they stay, and cannot be approved
     stage.threatq.fault("bare", path="/api/indicators/query", next=1)
     stage.sync()
     (doubted,) = Approvals(stage.redis).every()
-    assert (doubted.id, held_count(stage.redis)) == (before.id, 0)
+    assert (doubted.id, pending_count(stage.redis)) == (before.id, 0)
     with pytest.raises(InputError, match="may not be approved now: ThreatQ's listing is not complete"):
         Approvals(stage.redis).approve(doubted.id, by="test", now_ms=1)
 
@@ -187,7 +187,7 @@ def test_entries_of_others_are_told_and_stay_unless_the_setting_says_otherwise(s
     assert "by-hand.example" not in stage.lists()["ThreatQ: FQDN"]
 
 
-def test_what_a_list_held_before_us_is_ours_if_the_collection_wants_it(stage: Stage) -> None:
+def test_what_was_in_a_list_before_us_is_ours_if_the_collection_wants_it(stage: Stage) -> None:
     stage.seed(10, types=["FQDN"])
     stage.logrhythm.fill("ThreatQ: FQDN", value_of("FQDN", 9), "theirs.example", list_type="Host")
     assert stage.sync()["adds"] == 9
@@ -223,7 +223,7 @@ def test_deadlocks_and_lost_answers_are_written_again_and_double_nothing(stage: 
     assert (result["status"], named(result, "ThreatQ: FQDN")["entry_count"]) == ("done", 3_000)
 
 
-def test_a_list_that_somebody_retired_comes_back_when_there_is_something_to_add(stage: Stage) -> None:
+def test_a_list_that_was_retired_comes_back_when_there_is_something_to_add(stage: Stage) -> None:
     stage.seed(5, types=["FQDN"])
     stage.sync()
     stage.logrhythm.control(f"lists/{stage.guid('ThreatQ: FQDN')}/retire")

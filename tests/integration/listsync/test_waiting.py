@@ -1,4 +1,4 @@
-"""A run of the list sync that comes no further: whoever runs it learns what fails, the answer, and since when."""
+"""A run of the list sync that comes no further: the operator learns what fails, the answer, and since when."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def test_a_run_on_which_threatq_always_fails_says_so_though_threatq_is_well_othe
     (first,) = waiting_runs(stage.redis)
     # When it has been tried again and again
     try_again(stage, 3)
-    # Then everybody is told which call fails, the answer, and since when
+    # Then all reports tell which call fails, the answer, and since when
     (waits,) = waiting_runs(stage.redis)
     assert waits == first
     assert (waits.job, waits.collection) == (job_id, COLLECTION)
     assert f"ThreatQ answers POST {QUERY} with 500" in waits.reason
     assert f"the sync of {COLLECTION} waits since 2" in operator.types("status", "--no-workers").out
     assert waited_s(stage)[COLLECTION] >= 0
-    # And whoever starts another one learns the same
+    # And an operator who starts another one learns the same
     stage.redis.zadd("{tq}:due:sync", {job_id: 2**52})
     second = stage.sync()
     assert second["status"] == "overlap"

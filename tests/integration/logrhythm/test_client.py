@@ -106,7 +106,7 @@ def test_a_name_that_is_taken_is_said_and_ensure_takes_what_is_there(sandbox: Sa
     assert client.ensure_list("ThreatQ: MD5", HASHES).guid == made.guid
 
 
-def test_a_list_whose_creation_was_answered_to_nobody_is_taken_over(sandbox: SandboxLogRhythm) -> None:
+def test_a_list_whose_creation_answer_was_lost_is_taken_over(sandbox: SandboxLogRhythm) -> None:
     client = sandbox.client()
     assert client.owner == 12
     sandbox.fault(skip=1, drop_after=1)
@@ -154,7 +154,7 @@ def test_the_other_people_endpoint_is_asked_when_the_version_is_set_wrongly(mode
 
 
 def test_an_unknown_owner_is_answered_with_those_that_there_are(sandbox: SandboxLogRhythm) -> None:
-    with pytest.raises(ConfigError, match=r"logrhythm_owner: .*nobody called 'Treat Sync'.*'ThreatQ Sync'"):
+    with pytest.raises(ConfigError, match=r"logrhythm_owner: .*no person called 'Treat Sync'.*'ThreatQ Sync'"):
         _ = sandbox.client(logrhythm_owner="Treat Sync").owner
     with pytest.raises(ConfigError, match="retired"):
         _ = sandbox.client(logrhythm_owner="former role").owner
@@ -374,24 +374,24 @@ def test_writers_of_one_process_go_one_at_a_time(sandbox: SandboxLogRhythm) -> N
 def test_writers_take_the_lock_that_all_processes_share(
     sandbox: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held: list[str] = []
+    turns: list[str] = []
 
     @contextmanager
     def turn() -> Iterator[None]:
-        held.append("taken")
+        turns.append("taken")
         yield
-        held.append("given back")
+        turns.append("given back")
 
     client = LogRhythm(sandbox.settings(), turn=turn)
     made = client.ensure_list("ThreatQ: MD5", HASHES)
     put(client, made, map(str, range(1_500)))
-    assert held == ["taken", "given back"]
+    assert turns == ["taken", "given back"]
 
     # a turn is short, so that others come between
     monkeypatch.setattr(entries, "TURN_S", 0)
     put(client, made, map(str, range(1_500, 4_000)))
     client.close()
-    assert held == ["taken", "given back"] * 4
+    assert turns == ["taken", "given back"] * 4
 
 
 # --- refusals and outages

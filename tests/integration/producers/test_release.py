@@ -38,7 +38,7 @@ def test_an_item_is_kept_with_its_bytes_and_counts_its_repeats(redis: Redis, adm
     assert admin.counts() == {"quarantined:events.create:http": 1}
 
 
-def test_a_repaired_item_becomes_a_job_of_the_door_that_it_came_through(
+def test_a_repaired_item_becomes_a_job_of_the_producer_that_it_came_through(
     redis: Redis, admin: LedgerAdmin
 ) -> None:
     item_id = keep(redis, b"{}")

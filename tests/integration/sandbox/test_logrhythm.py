@@ -190,9 +190,9 @@ def test_an_item_comes_back_as_it_was_sent(sandbox: SandboxLogRhythm) -> None:
     guid = sandbox.fill("ThreatQ: URL")["guid"]
     sent = [item('http://a.example/?q="},{"\\'), item("x", displayValue="shown", isPattern=True)]
     assert sandbox.api("POST", f"/lists/{guid}/items/", {"items": sent}).json()["entryCount"] == 2
-    held = sandbox.api("GET", f"/lists/{guid}/").json()["items"]
+    items = sandbox.api("GET", f"/lists/{guid}/").json()["items"]
     defaults = {"expirationDate": None, "isExpired": False, "isListItem": False, "isPattern": False}
-    assert held == [{**defaults, **one} for one in sent]
+    assert items == [{**defaults, **one} for one in sent]
 
 
 def test_duplicates_are_ignored_and_absent_ones_may_be_removed(sandbox: SandboxLogRhythm) -> None:
@@ -264,7 +264,7 @@ def test_7_5_1_shows_users_only(sandbox: SandboxLogRhythm) -> None:
     assert sandbox.api("GET", "/persons/").status_code == 404
 
 
-def test_7_4_shows_persons_only_and_404_for_nobody() -> None:
+def test_7_4_shows_persons_only_and_404_for_no_match() -> None:
     with running_logrhythm(LogRhythmConfig(mode="7.4")) as sandbox:
         role = sandbox.api("GET", "/persons/12/").json()
         assert (role["personType"], role["user"]["id"], role["user"]["personid"]) == ("Role", 5, 12)
@@ -283,15 +283,15 @@ def test_faults_strike_as_often_as_they_were_ordered(sandbox: SandboxLogRhythm) 
     assert answers[1].headers["Retry-After"] == "7"
 
 
-@pytest.mark.parametrize(("fault", "held"), [("drop_before", []), ("drop_after", ["a"])])
+@pytest.mark.parametrize(("fault", "values"), [("drop_before", []), ("drop_after", ["a"])])
 def test_a_connection_can_break_before_or_after_the_work(
-    sandbox: SandboxLogRhythm, fault: str, held: list[str]
+    sandbox: SandboxLogRhythm, fault: str, values: list[str]
 ) -> None:
     guid = sandbox.fill("ThreatQ: MD5")["guid"]
     sandbox.fault(**{fault: 1})
     with pytest.raises(requests.ConnectionError):
         sandbox.api("POST", f"/lists/{guid}/items/", {"items": [item("a")]})
-    assert sandbox.values(guid) == held
+    assert sandbox.values(guid) == values
 
 
 def test_answers_can_be_slow(sandbox: SandboxLogRhythm) -> None:

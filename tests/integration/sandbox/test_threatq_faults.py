@@ -57,7 +57,7 @@ def test_a_dropped_connection_after_the_work_leaves_it_done(sandbox):
     assert sandbox.get("/api/events")["total"] == 1
 
 
-def test_an_answer_that_is_held_back_after_the_work_leaves_it_done(sandbox):
+def test_an_answer_that_is_delayed_after_the_work_leaves_it_done(sandbox):
     sandbox.fault("hang_after", seconds=0.1, next=1, method="POST", path="/api/events")
 
     with pytest.raises(requests.ConnectionError):

@@ -208,7 +208,7 @@ def test_a_redis_that_takes_no_writes_is_told_from_one_that_is_not_there(link: A
         redis.config_set("maxmemory", 0)
 
 
-def test_a_socket_of_this_machine_serves_every_door(tmp_path: Path) -> None:
+def test_a_socket_of_this_machine_serves_every_producer(tmp_path: Path) -> None:
     # Given a Redis that listens on a socket too
     place = tmp_path / "redis.sock"
     server = RedisServer(tmp_path / "redis", options=("--unixsocket", str(place))).start()

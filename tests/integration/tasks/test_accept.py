@@ -35,7 +35,7 @@ def only_kept(redis: Redis) -> QuarantinedItem:
     return item
 
 
-def test_a_payload_is_accepted_like_through_every_door(redis: Redis, admin: LedgerAdmin) -> None:
+def test_a_payload_is_accepted_as_through_every_producer(redis: Redis, admin: LedgerAdmin) -> None:
     (job_id,) = call(redis, job="events.create", arguments={"payload": EVENT})
     record = admin.record(job_id)
     assert record is not None

@@ -56,7 +56,7 @@ def payload(name: str, trace: str = "") -> Job:
     return Job("events.create", {"payload": {"event_name": name}}, producer="http", title=name, trace=trace)
 
 
-def test_a_line_names_job_kind_queue_door_and_trace_of_what_it_is_for(ledger: Ledger, log_file: Path) -> None:
+def test_a_line_names_job_kind_queue_producer_and_trace_of_what_it_is_for(ledger: Ledger, log_file: Path) -> None:
     # given
     (accepted,) = ledger.accept([payload("one", TRACE)])
 
@@ -163,7 +163,7 @@ def test_what_is_no_trace_context_is_never_sent(text: str, ledger: Ledger) -> No
         ("tq-lookup", "FQDN", "bad.example", "--wait", "0"),
     ],
 )
-def test_a_command_keeps_the_trace_of_whoever_started_it(
+def test_a_command_keeps_the_trace_of_the_program_that_started_it(
     command: tuple[str, ...], redis_url: str, admin: LedgerAdmin, tmp_path: Path
 ) -> None:
     # given a script or an agent that says what it is doing, as OpenTelemetry has it

@@ -171,7 +171,7 @@ def test_an_event_that_an_earlier_attempt_left_incomplete_is_completed(
     assert len(events_in(threatq_sandbox)) == 2
 
 
-def test_an_equal_event_of_somebody_else_is_not_taken_for_ours(
+def test_an_equal_event_of_another_source_is_not_taken_for_ours(
     threatq_sandbox: SandboxThreatQ, threatq: ThreatQ
 ) -> None:
     threatq_sandbox.behave(event_key="none")

@@ -83,7 +83,7 @@ def take_over() -> None:
 @pytest.mark.parametrize(
     "twist", [lambda _method, _path, json: json, without_consume], ids=["bulk", "single"]
 )
-def test_whoever_lost_his_job_to_another_makes_no_event(
+def test_a_worker_that_lost_its_job_to_another_makes_no_event(
     twist: Callable[[str, str, Any], Any], threatq_sandbox: SandboxThreatQ
 ) -> None:
     threatq = twisted(threatq_sandbox, twist)
@@ -128,7 +128,7 @@ def test_a_threatq_that_ignores_inline_relations_gets_them_by_calls(threatq_sand
 
 
 class Silent(Twisted):
-    """A client before a ThreatQ that does not tell whether it held an object before."""
+    """A client before a ThreatQ that does not tell whether it had an object before."""
 
     def call(self, method: str, path: str, *, params: Params | None = None, json: object = None) -> Any:
         body = super().call(method, path, params=params, json=json)

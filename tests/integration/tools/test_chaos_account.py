@@ -1,4 +1,4 @@
-"""The account of a chaos run, held against a ledger and a ThreatQ in which something is wrong."""
+"""The account of a chaos run, compared with a ledger and a ThreatQ in which something is wrong."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_tls_to_redis_is_told_with_whether_the_certificate_is_verified(
             line = lines(operator, "redis")["transport"]
             assert (line["state"], words in line["found"]) == (state, True), line
 
-        # One that nobody we know has signed is no Redis of ours
+        # A certificate of an unknown authority is no Redis of ours
         monkeypatch.setenv("TQ_REDIS_URL", f"rediss://127.0.0.1:{port}/0")
         assert "certificate verify failed" in lines(operator, "redis", code=3)["answers"]["found"]
 
@@ -285,12 +285,12 @@ def test_a_queue_without_a_worker_fails_unless_it_is_paused(redis: Redis, ledger
     }
 
 
-def test_what_no_door_could_read_is_told(redis: Redis, ledger: Ledger) -> None:
+def test_what_no_producer_could_read_is_told(redis: Redis, ledger: Ledger) -> None:
     Quarantine(redis).keep([Unreadable("http", "nifi", "not_json", "not JSON", b"{")])
     lines = {line.what: line for line in judge(overview(redis), {})}
     assert (lines["quarantine"].state, lines["quarantine"].found) == (
         "warning",
-        "1 that no producer could read wait for somebody",
+        "1 that no producer could read wait for an operator",
     )
 
 
@@ -325,7 +325,7 @@ def test_a_file_that_others_may_read_fails_and_nothing_else_is_looked_at(
     assert "chmod 600" in line["found"]
 
 
-def test_an_area_that_hangs_keeps_what_it_found_and_holds_nobody() -> None:
+def test_an_area_that_hangs_keeps_what_it_found_and_delays_no_other() -> None:
     hang = threading.Event()
 
     def hangs() -> Iterator[CheckLine]:

@@ -99,7 +99,7 @@ def test_what_comes_from_outside_cannot_steer_the_terminal(operator: Operator, l
     assert "\\x1b[2Jgone" in shown
 
 
-def test_dead_letters_are_filtered_by_kind_door_reason_and_time(operator: Operator, ledger: Ledger) -> None:
+def test_dead_letters_are_filtered_by_kind_producer_reason_and_time(operator: Operator, ledger: Ledger) -> None:
     first = die(ledger, payload("one"), "event_type: ThreatQ refuses it")
     second = die(ledger, Job("indicators.lookup", {"value": "x"}, producer="stub"), "no such type")
 
@@ -144,7 +144,7 @@ def test_naming_nothing_is_refused(operator: Operator, ledger: Ledger, admin: Le
     assert admin.dead_count() == 1
 
 
-def test_dropping_asks_first_and_where_nobody_answers_drops_nothing(
+def test_dropping_asks_first_and_without_an_answer_drops_nothing(
     operator: Operator, ledger: Ledger, admin: LedgerAdmin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     die(ledger, payload("one"), "a timeout")
@@ -230,7 +230,7 @@ def test_capacity_names_each_limit_and_the_share_that_is_used(
     assert limits["dead letters"]["limit"] is None
 
 
-def test_what_no_door_could_read_is_listed_shown_mended_and_dropped(
+def test_what_no_producer_could_read_is_listed_shown_mended_and_dropped(
     operator: Operator, redis: Redis, admin: LedgerAdmin, tmp_path: Path
 ) -> None:
     # given two items in the quarantine
@@ -293,7 +293,7 @@ def test_a_queue_that_paused_itself_says_why_and_what_to_do(operator: Operator, 
 def test_without_a_yes_nothing_is_dropped(
     operator: Operator, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, typed: str
 ) -> None:
-    # given somebody who types something else, or ends the input
+    # given an operator who types something else, or ends the input
     keyboard = io.StringIO(typed)
     monkeypatch.setattr(keyboard, "isatty", lambda: True)
     monkeypatch.setattr("sys.stdin", keyboard)

@@ -1,4 +1,4 @@
-"""`tqctl` about lists: what is held and let through, what runs did, where a value is, and the uninstall step."""
+"""`tqctl` about lists: pending deletes and their approval, what runs did, where a value is, the uninstall step."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ctl(stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Ctl
     return run
 
 
-def test_held_deletes_are_shown_and_approved_by_their_id(stage: Stage, ctl: Ctl) -> None:
+def test_pending_deletes_are_shown_and_approved_by_their_id(stage: Stage, ctl: Ctl) -> None:
     stage.set(sync_delete_max_count=1)
     stage.seed(50, types=["FQDN"])
     stage.sync()
@@ -51,10 +51,10 @@ def test_held_deletes_are_shown_and_approved_by_their_id(stage: Stage, ctl: Ctl)
 def test_deletes_can_be_approved_by_a_user_without_a_name_as_in_a_container(
     stage: Stage, ctl: Ctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nobody() -> str:
+    def no_user_name() -> str:
         raise KeyError("getpwuid(): uid not found: 10001")
 
-    monkeypatch.setattr("getpass.getuser", nobody)
+    monkeypatch.setattr("getpass.getuser", no_user_name)
     stage.set(sync_delete_max_count=1)
     stage.seed(50, types=["FQDN"])
     stage.sync()
@@ -63,7 +63,7 @@ def test_deletes_can_be_approved_by_a_user_without_a_name_as_in_a_container(
     _, (pending,) = ctl("sync", "held")
     assert ctl("sync", "approve", pending["id"], "--later")[0] == 0
     _, (approved,) = ctl("sync", "held")
-    assert approved["approved_by"].startswith("somebody@")
+    assert approved["approved_by"].startswith("unknown@")
 
 
 def test_the_history_tells_what_each_run_did(stage: Stage, ctl: Ctl) -> None:
@@ -85,7 +85,7 @@ def test_a_plan_can_be_had_without_a_worker(stage: Stage, ctl: Ctl) -> None:
 
 
 def test_a_value_is_explained_wherever_it_is(stage: Stage, ctl: Ctl) -> None:
-    # given one that is in its list, one that has left, one that came since, and one that nobody knows
+    # given one that is in its list, one that has left, one that came since, and one that is unknown
     stage.set(sync_method="add")
     stage.seed(40, types=["FQDN"])
     stage.sync()

@@ -1,4 +1,4 @@
-"""Who looks at the status page: somebody who is not signed in, a reader and an operator."""
+"""The users of the status page: one who is not signed in, a reader and an operator."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from tests.support.producers import OPERATOR, READER, Shim
 
 @pytest.fixture
 def visitor(shim: Shim) -> Iterator[Visitor]:
-    """Somebody who is not signed in."""
-    somebody = Visitor(shim.url)
-    yield somebody
-    somebody.http.close()
+    """A user who is not signed in."""
+    user = Visitor(shim.url)
+    yield user
+    user.http.close()
 
 
 @pytest.fixture
 def operator(visitor: Visitor) -> Visitor:
-    """Somebody who may do everything."""
+    """A user who may do everything."""
     assert visitor.sign_in(OPERATOR).url.endswith("/")
     return visitor
 
 
 @pytest.fixture
 def reader(visitor: Visitor) -> Visitor:
-    """Somebody who may only look."""
+    """A user who may only look."""
     visitor.sign_in(READER)
     return visitor

@@ -69,7 +69,7 @@ def test_a_queue_that_tqctl_paused_is_left_to_it(operator: Visitor, admin: Ledge
     assert admin.paused() == {"events"}
 
 
-def test_held_deletes_are_approved_under_the_approvers_name(operator: Visitor, redis: Redis) -> None:
+def test_pending_deletes_are_approved_under_the_approvers_name(operator: Visitor, redis: Redis) -> None:
     pending = PendingDelete(
         "aa11", "Very High", f"TQ {NASTY}", 2000, 5000, "40 % of the list", ("bad.example",), 1
     )

@@ -37,12 +37,12 @@ def test_a_form_of_another_site_does_nothing(
     assert admin.paused() == set()
 
 
-def test_another_site_cannot_sign_somebody_in(visitor: Visitor) -> None:
+def test_another_site_cannot_sign_a_user_in(visitor: Visitor) -> None:
     refused = visitor.post("/sign-in", token=READER, csrf="x")
     assert refused.status_code == 403
 
 
-def test_whoever_may_only_read_sees_no_buttons_and_cannot_press_them(
+def test_a_reader_sees_no_buttons_and_cannot_press_them(
     reader: Visitor, ledger: Ledger, admin: LedgerAdmin
 ) -> None:
     job_id = bury(ledger)

@@ -99,7 +99,7 @@ def test_what_is_given_already_is_not_asked_and_not_written(tmp_path: Path) -> N
     assert "redis" not in written
 
 
-def test_with_a_client_secret_nobody_is_asked_for_a_password(tmp_path: Path) -> None:
+def test_with_a_client_secret_no_password_is_asked_for(tmp_path: Path) -> None:
     environ = {"TQ_THREATQ_CLIENT_SECRET": "s"}
     person = Scripted(["threatq.example.com", "client", "", ""])
 

@@ -37,7 +37,7 @@ def test_every_kind_runs_on_a_queue_that_exists() -> None:
     assert {kind.queue for kind in KINDS.values()} <= set(QUEUES)
 
 
-def test_a_doors_warnings_stay_with_the_job_but_make_it_no_other_job() -> None:
+def test_a_producers_warnings_stay_with_the_job_but_make_it_no_other_job() -> None:
     plain = Job("events.create", {"payload": {"a": 1}}, producer="cli")
     warned = Job(
         "events.create", {"payload": {"a": 1}}, producer="cli", warnings=["a control character was escaped"]

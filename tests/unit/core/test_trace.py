@@ -11,7 +11,7 @@ from workers.core.trace import read_traceparent, trace_of
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-def test_a_command_takes_the_trace_of_whoever_started_it() -> None:
+def test_a_command_takes_the_trace_of_the_program_that_started_it() -> None:
     assert trace_of({"TRACEPARENT": TRACE}) == trace_of({"TRACEPARENT": f" {TRACE}\n"}) == TRACE
     assert trace_of({}) == trace_of({"TRACEPARENT": ""}) == ""
 

@@ -12,7 +12,7 @@ from workers.ledger.admin import LedgerAdmin
 
 
 def test_who_finds_every_place_taken_is_answered_at_once() -> None:
-    # Given a admin that nobody may ask, and no place left
+    # Given an admin that must not be asked, and no place left
     waiters = Waiters(LedgerAdmin(Redis(port=1)))
 
     async def ask() -> object:

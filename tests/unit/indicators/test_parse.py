@@ -225,7 +225,7 @@ def test_the_type_of_any_text_is_known_or_none(text: str) -> None:
     assert infer_type(text) in {None, *INDICATOR_TYPES}
 
 
-def test_a_url_may_be_held_without_its_scheme() -> None:
+def test_a_url_may_be_stored_without_its_scheme() -> None:
     assert spellings("URL", "http://bad.example/x") == ("http://bad.example/x", "bad.example/x")
     assert "https://bad.example/x" in spellings("URL", "bad.example/x")
     assert spellings("FQDN", "bad.example") == ("bad.example",)

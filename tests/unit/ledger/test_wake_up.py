@@ -1,4 +1,4 @@
-"""The wake-up, held against what Celery itself would have sent."""
+"""The wake-up, compared with what Celery itself would have sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from celery import Celery
 from workers.ledger.accept import WAKE_UP_ID, task_name, wake_up
 
 
-def test_a_bell_is_the_message_that_celery_itself_would_send() -> None:
+def test_a_wake_up_is_the_message_that_celery_itself_would_send() -> None:
     # Given the message that Celery would send for the task of a queue
     app = Celery("contract", broker="memory://")
     theirs = app.amqp.as_task_v2(WAKE_UP_ID, task_name("events"), args=(), kwargs={}, ignore_result=True)
@@ -33,7 +33,7 @@ def test_a_bell_is_the_message_that_celery_itself_would_send() -> None:
     assert set(envelope) <= set(ours)
 
 
-def test_a_bell_holds_no_event_data_and_one_place_for_its_id() -> None:
+def test_a_wake_up_has_no_event_data_and_one_place_for_its_id() -> None:
     text = wake_up("events")
     assert set(json.loads(text)["headers"]) & {"payload", "title"} == set()
     assert WAKE_UP_ID in text

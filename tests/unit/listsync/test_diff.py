@@ -138,7 +138,7 @@ def test_an_entry_in_capitals_is_the_entry_and_is_not_added_again(folder: Path) 
     assert all_of(changes.foreign) == {"OLD.example"}
 
 
-def test_our_entry_goes_though_somebody_spelled_it_otherwise_as_well(folder: Path) -> None:
+def test_our_entry_goes_though_another_user_spelled_it_otherwise_as_well(folder: Path) -> None:
     manifest = digests_of([["old.example"]], caseless=True)
     have = spilled(folder / "p", ["OLD.example", "old.example"], caseless=True)
 

@@ -68,7 +68,7 @@ def test_several_collections_are_read_in_their_order() -> None:
         ('---\nA:\n\tbaseName: "T: "\n', ["line 3"]),
         ("---\n? [a]\n: b\n", ["line 2", "plain text"]),
         ("---\nA: \x00\n", ["not YAML"]),
-        # deeper than anybody means it
+        # deeper than can be meant
         ("A: [" * 2_000, ["not YAML"]),
         # two collections for one list
         ('---\nA: "T: "\nB: "t: "\n', ["line 3", "'A' (line 2)", "another baseName"]),

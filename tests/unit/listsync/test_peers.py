@@ -75,8 +75,8 @@ def test_a_page_error_in_mid_listing_is_not_taken_for_the_end_of_the_collection(
     plan = plan_of(tmp_path, rows_of(hosts(2)), hosts(10), source=broken)
 
     assert plan.released.count == 0
-    assert plan.held
-    assert "page 2: ThreatQ answered 500" in plan.held.reason
+    assert plan.pending
+    assert "page 2: ThreatQ answered 500" in plan.pending.reason
 
 
 def test_a_collection_that_is_not_found_deletes_nothing(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_collection_that_is_not_found_deletes_nothing(tmp_path: Path) -> None:
     assert plan.released.count == 0
 
 
-def test_entries_that_somebody_else_added_are_left_and_reported(tmp_path: Path) -> None:
+def test_entries_that_another_user_added_are_left_and_reported(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, rows_of(["a.example"]), ["by-hand.example", "old.example"], ours=["old.example"])
 
     assert plan.released.samples == ("old.example",)

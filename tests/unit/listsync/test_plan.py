@@ -66,7 +66,7 @@ def planned(
     target: Listing | None = None,
     rules: Rules | None = None,
 ) -> ListPlan:
-    """Plan one list; what is left out is complete, ours, and not held."""
+    """Plan one list; what is left out is complete, ours, and not pending."""
     want, have = list(want), list(have)
     manifest = None if ours is None else digests_of([list(ours)], caseless=False)
     listed = source or listing(len(want))
@@ -134,7 +134,7 @@ def test_an_incomplete_empty_or_unreachable_collection_never_deletes_and_cannot_
         plan = planned(Path(tmp), want, have, ours=have, source=source)
 
         assert plan.released.count == 0
-        assert bool(plan.held) == bool(have - want)
+        assert bool(plan.pending) == bool(have - want)
         assert approve(plan, approval_of(plan), Path(tmp, "a"), caseless=False).released.count == 0
         assert entries(plan.adds) == want - have
 
@@ -143,20 +143,20 @@ def test_a_list_that_was_not_read_completely_loses_nothing(tmp_path: Path) -> No
     plan = planned(tmp_path, ["a"], ["b"], ours=["b"], target=Listing(5, 1))
 
     assert plan.released.count == 0
-    assert plan.held
-    assert "LogRhythm" in plan.held.reason
+    assert plan.pending
+    assert "LogRhythm" in plan.pending.reason
 
 
 def test_a_collection_of_which_nothing_fits_a_list_counts_as_empty(tmp_path: Path) -> None:
     plan = planned(tmp_path, [], ["b"], ours=["b"], source=listing(3), usable=0)
 
-    assert plan.held
-    assert not plan.held.approvable
-    assert "no indicator" in plan.held.reason
+    assert plan.pending
+    assert not plan.pending.approvable
+    assert "no indicator" in plan.pending.reason
 
 
 @pytest.mark.parametrize(
-    ("deletes", "now", "held"),
+    ("deletes", "now", "withheld"),
     [
         # many but a small share; a large share but few; both; just not both
         (1_500, 10_000, False),
@@ -166,10 +166,10 @@ def test_a_collection_of_which_nothing_fits_a_list_counts_as_empty(tmp_path: Pat
         (1_001, 1_001, True),
     ],
 )
-def test_the_guard_holds_what_is_above_both_limits(deletes: int, now: int, held: bool) -> None:
+def test_the_guard_withholds_what_is_above_both_limits(deletes: int, now: int, withheld: bool) -> None:
     verdict = DeleteGuard().judge(deletes=deletes, now=now, source=listing(1), usable=1, target=listing(now))
 
-    assert bool(verdict) == held
+    assert bool(verdict) == withheld
     assert verdict is None or verdict.approvable
 
 
@@ -179,12 +179,12 @@ def test_a_guard_with_limits_that_mean_nothing_is_refused(count: int, percent: f
         DeleteGuard(max_count=count, max_percent=percent)
 
 
-def test_a_held_plan_still_adds(tmp_path: Path) -> None:
+def test_a_plan_with_pending_deletes_still_adds(tmp_path: Path) -> None:
     plan = planned(tmp_path, ["new"], ["old"], ours=["old"], rules=Rules(method="full", guard=STRICT))
 
     assert (plan.adds.count, plan.deletes.count, plan.released.count, plan.after) == (1, 1, 0, 2)
-    assert plan.held
-    assert plan.held.approvable
+    assert plan.pending
+    assert plan.pending.approvable
 
 
 @FILES
@@ -203,7 +203,7 @@ def test_an_approval_lets_through_what_was_shown_and_never_more(
         approved = approve(later, approval_of(shown), Path(tmp, "a"), caseless=False)
 
         assert entries(approved.released) == entries(shown.deletes) & entries(later.deletes)
-        assert bool(approved.held) == (approved.released.count < later.deletes.count)
+        assert bool(approved.pending) == (approved.released.count < later.deletes.count)
 
 
 def test_an_approval_for_another_list_lets_nothing_through(tmp_path: Path) -> None:
@@ -270,19 +270,19 @@ def test_lists_are_planned_that_have_an_entry_or_exist() -> None:
 
 
 def shown_plan(tmp_path: Path) -> SyncPlan:
-    held = planned(
+    pending = planned(
         tmp_path, ["new"], ["old", "theirs"], ours=["old"], rules=Rules(method="full", guard=STRICT)
     )
     source = CollectionSource(Listing(10, 10), 1, {"CVE": 7}, {"MD5": 1})
-    return sync_plan(ListFamily("IOCs", "T: "), source, "full", {held.name: held})
+    return sync_plan(ListFamily("IOCs", "T: "), source, "full", {pending.name: pending})
 
 
-def test_a_plan_says_what_needs_somebodys_attention(tmp_path: Path) -> None:
+def test_a_plan_says_what_needs_attention(tmp_path: Path) -> None:
     plan = shown_plan(tmp_path)
 
-    held, *others = render.notes(plan)
+    pending, *others = render.notes(plan)
 
-    assert held.endswith(f"tqctl sync approve {plan.lists[0].pending_id}")
+    assert pending.endswith(f"tqctl sync approve {plan.lists[0].pending_id}")
     assert others == ["No list takes CVE: 7 left out", "Not a valid MD5: 1 left out"]
     assert render.samples(plan.lists[0]) == ["+ new", "- old", "? theirs"]
 

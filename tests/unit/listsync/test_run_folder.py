@@ -28,7 +28,7 @@ with ListFolder(Path(sys.argv[1])).taken() as is_ours:
 """
 
 
-def test_a_folder_is_held_by_one_worker_until_that_is_killed(tmp_path: Path) -> None:
+def test_a_folder_belongs_to_one_worker_until_that_is_killed(tmp_path: Path) -> None:
     # given another process that holds it
     folder = ListFolder(tmp_path / "list")
     with subprocess.Popen(

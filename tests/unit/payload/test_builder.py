@@ -205,7 +205,7 @@ def test_nul_and_lone_surrogates_are_kept_as_escapes_with_a_warning() -> None:
     assert "NUL" in found.warnings[0]
 
 
-def test_a_backslash_u0000_that_somebody_wrote_is_no_nul() -> None:
+def test_a_backslash_u0000_in_a_text_is_no_nul() -> None:
     found = plan(event_name="regex \\u0000")
     assert found.title == "regex \\u0000"
     assert found.warnings == ()
@@ -284,7 +284,7 @@ def test_malware_is_separated_at_commas_too() -> None:
     assert plan(malware="Emotet, TrickBot;Ryuk").malware == ("Emotet", "TrickBot", "Ryuk")
 
 
-def test_the_warnings_of_the_door_stay_with_the_plan() -> None:
+def test_the_warnings_of_the_producer_stay_with_the_plan() -> None:
     payload = {"event_name": "T", "event_type": "S", "event_happened_at": 1_700_000_000}
     found = plan_event(payload, received_at=NOW, options=DialectOptions(), warnings=["odd"])
     assert found.warnings == ("odd",)

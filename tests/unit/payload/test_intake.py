@@ -133,7 +133,7 @@ class TestCloudEvents:
         {}, optional=dict.fromkeys(("event_name", "event_type", "event_happened_at", "other"), values)
     )
 )
-def test_a_door_accepts_exactly_what_becomes_an_event(body: dict[str, Any]) -> None:
+def test_a_producer_accepts_exactly_what_becomes_an_event(body: dict[str, Any]) -> None:
     (found,) = INTAKE.jobs(json.dumps(body).encode())
     try:
         plan_event(body, received_at=datetime.now(UTC), options=DialectOptions())

@@ -218,7 +218,7 @@ def test_any_input_gives_payloads_and_refusals(data: bytes | str, lenient: bool)
         assert isinstance(one, Payload) or one.reason
 
 
-def test_a_key_that_occurs_twice_is_named_in_text_that_everybody_can_write() -> None:
+def test_a_key_that_occurs_twice_is_named_in_text_that_every_output_can_show() -> None:
     (found,) = read_payloads('{"\\ud800": 1, "\\ud800": 2}', max_bytes=1_000)
     assert isinstance(found, Payload)
     assert found.warnings == ('the key "\\ud800" occurs more than once; the last one counts',)

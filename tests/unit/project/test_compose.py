@@ -1,4 +1,4 @@
-"""docker-compose.yml held against the compose specification and against the code."""
+"""docker-compose.yml compared with the compose specification and with the code."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_image_runs_as_a_number_that_is_not_root() -> None:
     assert user == "10001:10001"
 
 
-def test_only_the_doors_are_published_and_on_this_machine_alone() -> None:
+def test_only_the_entry_points_are_published_and_on_this_machine_alone() -> None:
     published = {name: one["ports"] for name, one in compose()["services"].items() if "ports" in one}
 
     assert published == {

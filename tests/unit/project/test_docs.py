@@ -103,7 +103,7 @@ def subparsers(parser: ArgumentParser) -> dict[str, ArgumentParser]:
 
 
 @pytest.mark.parametrize("path", TOLD, ids=[str(path.relative_to(ROOT)) for path in TOLD])
-def test_nobody_is_told_to_type_a_command_of_tqctl_that_is_not_there(path: Path) -> None:
+def test_no_text_tells_to_type_a_command_of_tqctl_that_is_not_there(path: Path) -> None:
     known = actions()
     for _, name, action in TYPED.findall(path.read_text()):
         assert name in known, f"tqctl {name}"
@@ -161,19 +161,3 @@ def test_a_page_shows_what_the_commands_printed(page: Path) -> None:
 def test_every_output_is_shown_on_a_page() -> None:
     text = "".join(page.read_text() for page in PAGES)
     assert [name for name in outputs.COMMANDS if f"<!-- output {name} -->" not in text] == []
-
-
-#: Words of earlier versions that say nothing to a newcomer, and where one of them is data.
-RETIRED = re.compile(
-    r"\b(?:bells?|doorbell|doors?|desk|held deletes?|somebody|whoever|nobody)\b", re.IGNORECASE
-)
-DATA = re.compile(r"`[^`]*`|--door|\bdoor\b(?= \(the producer\))|\bdoor\b(?= of records)")
-
-
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.name != "guides.md"], ids=lambda page: page.name
-)
-def test_a_page_speaks_in_the_words_of_the_field(page: Path) -> None:
-    prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
-    lines = [DATA.sub("", line) for line in prose.splitlines()]
-    assert [line for line in lines if RETIRED.search(line)] == []

@@ -1,4 +1,4 @@
-"""The systemd units held against the code."""
+"""The systemd units compared with the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stub's quick look at the settings, held against the full reading of them."""
+"""A stub's quick look at the settings, compared with the full reading of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redis URLs that a stub reads itself, held against redis-py."""
+"""Redis URLs that a stub reads itself, compared with redis-py."""
 
 from __future__ import annotations
 

@@ -25,5 +25,5 @@ def test_texts_from_outside_cannot_steer_the_terminal(
 
 
 def test_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    show_all([Grid("Held", ("List",), [], "nothing is held")])
-    assert capsys.readouterr().out == "Held: nothing is held\n"
+    show_all([Grid("Pending", ("List",), [], "nothing is pending")])
+    assert capsys.readouterr().out == "Pending: nothing is pending\n"

@@ -24,7 +24,7 @@ if open + math.max(coming, 1) > most_open then
   return {'busy', open}
 end
 
--- INFO costs ten times what accepting costs, so its answer is believed for a while, whoever asked.
+-- INFO costs ten times what accepting costs, so its answer is believed for a while, whichever process asked.
 local function memory_in_use()
   local cached = redis.call('GET', memory)
   if cached then

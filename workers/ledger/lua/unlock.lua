@@ -1,4 +1,4 @@
--- Release a lock, unless somebody else holds it.
+-- Release a lock, unless another process holds it.
 -- KEYS: lock
 -- ARGV: who
 if redis.call('GET', KEYS[1]) == ARGV[1] then

@@ -116,7 +116,7 @@ class Approval(Struct, frozen=True):
 def within(deletes: Batches, approved: Manifest, path: Path, *, caseless: bool) -> Batches:
     """Return the deletes of a new plan that were approved; they go into the file `path`.
 
-    `diff` writes deletes partition by partition, so that one partition of the approval is held at a time.
+    `diff` writes deletes partition by partition, so that one partition of the approval is in memory at a time.
     """
     kept, key = BatchWriter(path), key_of(caseless)
     current, allowed = -1, frozenset[bytes]()

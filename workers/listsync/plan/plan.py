@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from workers.listsync.plan.batches import Batches
 from workers.listsync.plan.diff import diff, fullness, trim
@@ -57,7 +57,7 @@ class ListTarget(Struct, frozen=True):
 class ListPlan(Struct, frozen=True, kw_only=True):
     """What happens to one list; `adds` and `released` are all that is carried out.
 
-    `deletes` is what should go, `held` why it may not yet, `released` what goes now. `stays` counts
+    `deletes` is what should go, `pending` why it may not yet, `released` what goes now. `stays` counts
     entries that left the collection and stay because the method only adds. `foreign` are entries of
     others (the drift), `adopted` those that the manifest takes over on a first run.
     """
@@ -72,7 +72,7 @@ class ListPlan(Struct, frozen=True, kw_only=True):
     adds: Batches = _NOTHING
     deletes: Batches = _NOTHING
     released: Batches = _NOTHING
-    held: Withheld | None = None
+    pending: Withheld | None = field(default=None, name="held")
     stays: int = 0
     foreign: Batches = _NOTHING
     adopted: Batches = _NOTHING
@@ -109,9 +109,9 @@ class SyncPlan(Struct, frozen=True, kw_only=True):
     lists: tuple[ListPlan, ...]
 
     @property
-    def held(self) -> tuple[ListPlan, ...]:
+    def pending(self) -> tuple[ListPlan, ...]:
         """The lists whose deletes wait."""
-        return tuple(plan for plan in self.lists if plan.held)
+        return tuple(plan for plan in self.lists if plan.pending)
 
 
 def lists_to_plan(
@@ -149,10 +149,10 @@ def plan_list(
     )
     now = target.listing.read
     deletes = changes.gone if full else _NOTHING
-    held = rules.guard.judge(
+    pending = rules.guard.judge(
         deletes=deletes.count, now=now, source=source.listing, usable=source.usable, target=target.listing
     )
-    released = _NOTHING if held else deletes
+    released = _NOTHING if pending else deletes
     room = max(rules.capacity - now + released.count, 0)
     adds = trim(changes.adds, room, folder / "trimmed")
     left_out = changes.left_out + changes.adds.count - adds.count
@@ -167,7 +167,7 @@ def plan_list(
         adds=adds,
         deletes=deletes,
         released=released,
-        held=held,
+        pending=pending,
         stays=0 if full else changes.gone.count,
         foreign=changes.foreign,
         adopted=changes.adopted,
@@ -177,16 +177,16 @@ def plan_list(
 
 
 def approve(plan: ListPlan, approval: Approval, path: Path, *, caseless: bool) -> ListPlan:
-    """Return a plan that also deletes what was held in an earlier plan of the same list and then approved.
+    """Return a plan that also deletes what was pending in an earlier plan of the same list and then approved.
 
     Only deletes that both plans have are let through. What may not be approved goes on waiting.
     """
-    if plan.name != approval.list or plan.held is None or not plan.held.approvable:
+    if plan.name != approval.list or plan.pending is None or not plan.pending.approvable:
         return plan
     released = within(plan.deletes, approval.deletes, path, caseless=caseless)
     waiting = plan.deletes.count - released.count
-    held = Withheld(waiting, "not among the deletes that were approved", approvable=True) if waiting else None
-    return msgspec.structs.replace(plan, released=released, held=held)
+    pending = Withheld(waiting, "not among the deletes that were approved", approvable=True) if waiting else None
+    return msgspec.structs.replace(plan, released=released, pending=pending)
 
 
 def sync_plan(

@@ -13,9 +13,9 @@ def notes(plan: SyncPlan) -> list[str]:
     lines = [f"Nothing is deleted: ThreatQ's listing is not complete, {doubt}"] if doubt else []
     for item in plan.lists:
         lines += [f"{item.name}: {warning}" for warning in item.warnings]
-        if item.held:
-            advice = f"; tqctl sync approve {item.pending_id}" if item.held.approvable else ""
-            lines.append(f"{item.name}: {item.held.count:,} deletes are pending: {item.held.reason}{advice}")
+        if item.pending:
+            advice = f"; tqctl sync approve {item.pending_id}" if item.pending.approvable else ""
+            lines.append(f"{item.name}: {item.pending.count:,} deletes are pending: {item.pending.reason}{advice}")
         if item.stays:
             lines.append(f"{item.name}: {item.stays:,} entries left the collection and stay (method add)")
     lines += [f"No list takes {name}: {count:,} left out" for name, count in plan.source.unsupported.items()]
@@ -58,8 +58,8 @@ def _list(plan: ListPlan) -> dict[str, object]:
         "add": plan.adds.count,
         "delete": plan.released.count,
         "after": plan.after,
-        "held": plan.held,
-        "held_id": plan.pending_id if plan.held else None,
+        "held": plan.pending,
+        "held_id": plan.pending_id if plan.pending else None,
         "stays": plan.stays,
         "foreign": plan.foreign.count,
         "left_out": plan.left_out,

@@ -37,20 +37,20 @@ class Approvals(PendingDeletes):
         The same deletes keep their id, their age and their approval.
         """
         self.drop(plan.name, but=plan.pending_id)
-        if plan.held is None:
+        if plan.pending is None:
             return
         before = next((pending for pending in self.every() if pending.id == plan.pending_id), None)
         self._keep_digests(plan, caseless)
-        pending = before or _pending_delete(collection, plan, plan.held, now_ms)
+        pending = before or _pending_delete(collection, plan, plan.pending, now_ms)
         current = msgspec.structs.replace(pending, doubt="", settings=settings)
         if current != before:
             self._put(current)
 
-    def doubt(self, collection: str, plan: ListPlan, held: Withheld, *, now_ms: int) -> None:
+    def doubt(self, collection: str, plan: ListPlan, withheld: Withheld, *, now_ms: int) -> None:
         """Remember that deletes of this list may not be approved now, and why; what waited before waits with them."""
         before = [pending for pending in self.every() if pending.list == plan.name]
-        for pending in before or [_pending_delete(collection, plan, held, now_ms)]:
-            self._put(msgspec.structs.replace(pending, doubt=held.reason))
+        for pending in before or [_pending_delete(collection, plan, withheld, now_ms)]:
+            self._put(msgspec.structs.replace(pending, doubt=withheld.reason))
 
     def _keep_digests(self, plan: ListPlan, caseless: bool) -> None:
         """Let the digests of the deletes live on, or write them."""
@@ -75,14 +75,14 @@ class Approvals(PendingDeletes):
                     self._redis.delete(keys.sync_held(pending.id))
 
 
-def _pending_delete(collection: str, plan: ListPlan, held: Withheld, now_ms: int) -> PendingDelete:
+def _pending_delete(collection: str, plan: ListPlan, withheld: Withheld, now_ms: int) -> PendingDelete:
     return PendingDelete(
         id=plan.pending_id,
         collection=collection,
         list=plan.name,
         count=plan.deletes.count,
         now=plan.now,
-        reason=held.reason,
+        reason=withheld.reason,
         samples=plan.deletes.samples,
         since_ms=now_ms,
     )

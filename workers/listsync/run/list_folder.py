@@ -1,4 +1,4 @@
-"""The folder of one list in a run: held by one worker at a time, with what was read, planned and written so far."""
+"""The folder of one list in a run: of one worker at a time, with what was read, planned and written so far."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def _list_result(item: ListState) -> ListResult:
         adds=plan.adds.count,
         deletes=plan.released.count,
         after=plan.after,
-        held=plan.held.count if plan.held else 0,
+        pending=plan.pending.count if plan.pending else 0,
         foreign=plan.foreign.count,
         left_out=plan.left_out,
         entry_count=item.entry_count,
@@ -95,9 +95,9 @@ def _keep_pending(run: Run, now_ms: int) -> None:
             continue
         if plan.released.count:
             approvals.drop(item.name, approved=True)
-        if plan.held is None:
+        if plan.pending is None:
             approvals.drop(item.name)
-        elif plan.held.approvable:
+        elif plan.pending.approvable:
             approvals.keep(collection, plan, guarding, caseless=run.caseless(item), now_ms=now_ms)
         else:
-            approvals.doubt(collection, plan, plan.held, now_ms=now_ms)
+            approvals.doubt(collection, plan, plan.pending, now_ms=now_ms)

@@ -118,7 +118,7 @@ def test_a_shim_that_is_killed_or_stopped_under_load_has_what_it_answered_202_in
     assert admin.counts()["done:events.create:http"] == 800
 
 
-def test_one_payload_through_every_door_is_one_event(
+def test_one_payload_through_every_producer_is_one_event(
     working: Processes,
     command: Command,
     redis_url: str,

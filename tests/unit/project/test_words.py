@@ -1,0 +1,120 @@
+"""Code and pages speak in the words of the field: what earlier versions called otherwise is not called so again."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PRODUCT = ("workers", "producers", "tqctl", "sandbox")
+FOLDERS = (*PRODUCT, "tests", "chaos", "benchmarks", "tools")
+PAGES = [page for page in (*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md")]
+
+#: Persons that are none: a process is "it", and people are workers, operators, analysts and senders.
+PERSONS = (
+    "somebody|somebodys|someone|whoever|nobody|nobodys|everybody|everybodys|everyone|anybody|anyone|he|his|him"
+)
+
+#: Words of earlier versions that say nothing to a newcomer; docs/glossary.md has those that took their place.
+OLD = "bells?|doorbell|doors?|desk|drains?|drained|lonely"
+
+RETIRED = re.compile(rf"\b(?:{PERSONS}|{OLD}|held deletes?)\b", re.IGNORECASE)
+
+#: The same in names, where `held` means either deferred or pending.
+IN_NAMES = re.compile(rf"(?:{PERSONS}|{OLD}|held)", re.IGNORECASE)
+
+#: Names whose spelling is data: a field of HTTP answers, a setting, a Redis key.
+DATA_NAMES = {"door", "http_drain_s", "SYNC_HELD", "sync_held"}
+
+#: Spellings in prose that are data: what stands in quotes or backticks, a flag, the field in a record.
+DATA = re.compile(r'`[^`]*`|"[^"\n]*"|--door|\bdoor\b(?= \(the producer\))|\bdoor\b(?= of records)')
+
+#: Shared in ThreatQ with all its users: the platform's own word.
+THEIRS = re.compile(r"share it in ThreatQ with the account, or with everyone")
+
+SPEAKS_OF_THEM = ("tests/unit/project/test_words.py",)
+
+
+def sources() -> list[Path]:
+    """Return every Python file of ours."""
+    files = (path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py")))
+    return [path for path in files if str(path.relative_to(ROOT)) not in SPEAKS_OF_THEM]
+
+
+def prose(text: str) -> str:
+    """Return `text` without what is data in it."""
+    return THEIRS.sub("", DATA.sub("", text))
+
+
+def words_of_a_name(name: str) -> list[str]:
+    """Return the words that a name is made of: `_HeldDeletes`, `held_deletes` -> held, deletes."""
+    return re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
+
+
+def wrong_names(tokens: list[tokenize.TokenInfo]) -> Iterator[str]:
+    for token in tokens:
+        if token.type == tokenize.NAME and token.string not in DATA_NAMES:
+            if any(IN_NAMES.fullmatch(word) for word in words_of_a_name(token.string)):
+                yield f"{token.start[0]}: {token.string}"
+
+
+def wrong_comments(tokens: list[tokenize.TokenInfo]) -> Iterator[str]:
+    for token in tokens:
+        if token.type == tokenize.COMMENT and RETIRED.search(prose(token.string)):
+            yield f"{token.start[0]}: {token.string}"
+
+
+def wrong_docstrings(tokens: list[tokenize.TokenInfo]) -> Iterator[str]:
+    """Yield the docstrings with a retired word: strings that begin a statement."""
+    starts = {tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.COMMENT}
+    for before, token in zip(tokens, tokens[1:], strict=False):
+        if token.type == tokenize.STRING and token.string.startswith('"""') and before.type in starts:
+            if RETIRED.search(prose(token.string.strip('"'))):
+                yield f"{token.start[0]}: {token.string}"
+
+
+def test_names_docstrings_and_comments_use_the_words_of_the_field() -> None:
+    wrong = []
+    for path in sources():
+        text = path.read_text(encoding="utf-8")
+        if any(IN_NAMES.fullmatch(word) for word in words_of_a_name(text)):
+            tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+            found = (*wrong_names(tokens), *wrong_comments(tokens), *wrong_docstrings(tokens))
+            wrong += [f"{path.relative_to(ROOT)}:{line}" for line in found]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_file_names_use_the_words_of_the_field() -> None:
+    names = [path.relative_to(ROOT) for path in sources()]
+    wrong = [str(name) for name in names if any(map(IN_NAMES.fullmatch, words_of_a_name(str(name))))]
+    assert wrong == []
+
+
+def test_no_message_speaks_of_a_person_that_is_none() -> None:
+    persons = re.compile(rf"\b(?:{PERSONS})\b", re.IGNORECASE)
+    files = [
+        path
+        for folder in PRODUCT
+        for suffix in ("py", "lua", "html", "js")
+        for path in (ROOT / folder).rglob(f"*.{suffix}")
+    ]
+    wrong = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in files
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if persons.search(THEIRS.sub("", line))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != "guides.md"], ids=lambda page: page.name
+)
+def test_a_page_speaks_in_the_words_of_the_field(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert [line for line in text.splitlines() if RETIRED.search(prose(line))] == []
