@@ -149,7 +149,7 @@ def _server(context: HttpContext, tls: dict[str, Any]) -> _Server:
         **tls,
     )
     server = _Server(config, context)
-    # Until uvicorn listens for the signal, and when it raises it again once it has drained: a producer that was
+    # Until uvicorn listens for the signal, and when it raises it again once it has closed: a producer that was
     # asked to close has not failed.
     signal.signal(signal.SIGTERM, server.handle_exit)
     return server
@@ -167,9 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-c", "--config", help="folder of tq.yaml")
     parser.add_argument("--host", help="address to listen on (TQ_HTTP_HOST, 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on, 0: any free one (TQ_HTTP_PORT, 8070)")
-    parser.add_argument(
-        "--insecure-no-auth", action="store_true", help="ask for no token; loopback only"
-    )
+    parser.add_argument("--insecure-no-auth", action="store_true", help="ask for no token; loopback only")
     parser.add_argument("--ready-file", type=Path, help="write the address here as JSON once it accepts")
     parser.add_argument(
         "-ll", "--loglocation", default=logs.CONSOLE, help="folder for the log (default: console)"

@@ -59,7 +59,7 @@ class TokenHolder(Struct, frozen=True):
 
 
 #: Stands for every sender while the entry point is told to ask for no token.
-WITHOUT_TOKEN = TokenHolder("anybody", SCOPES)
+WITHOUT_TOKEN = TokenHolder("without-token", SCOPES)
 
 
 class ApiTokens:

@@ -92,7 +92,12 @@ def of_runs(runs: list[RunResult], now_ms: int) -> Iterator[Sample]:
         yield metrics.SYNC_FAILED, (collection,), sum(1 for one in run.lists if one.error)
         for one in run.lists:
             yield metrics.SYNC_ENTRIES, (collection, one.name), _entries(one.entry_count, one.after)
-            changes = {"adds": one.adds, "deletes": one.deletes, "held": one.pending, "left_out": one.left_out}
+            changes = {
+                "adds": one.adds,
+                "deletes": one.deletes,
+                "held": one.pending,
+                "left_out": one.left_out,
+            }
             for change, count in changes.items():
                 yield metrics.SYNC_CHANGES, (collection, one.name, change), count
 

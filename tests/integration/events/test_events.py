@@ -160,7 +160,9 @@ def test_one_bad_payload_among_a_hundred_dies_alone(
     assert threatq_sandbox.get("/api/events", limit=1)["total"] == 99
 
 
-def test_a_producers_warnings_are_in_the_outcome(here: Runtime, ledger: Ledger, example_payload: Payload) -> None:
+def test_a_producers_warnings_are_in_the_outcome(
+    here: Runtime, ledger: Ledger, example_payload: Payload
+) -> None:
     set_page(here, enabled=True)
     ledger.accept(
         [Job("events.create", {"payload": example_payload}, producer="cli", warnings=["read leniently"])]

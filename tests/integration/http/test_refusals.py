@@ -112,7 +112,9 @@ def test_a_redis_that_fills_asks_to_come_later_long_before_it_is_full(shim: Shim
     assert admin.open_jobs()["events"] == 0
 
 
-def test_a_redis_that_takes_no_writes_is_named_and_the_entry_point_not_ready(shim: Shim, redis: Redis) -> None:
+def test_a_redis_that_takes_no_writes_is_named_and_the_entry_point_not_ready(
+    shim: Shim, redis: Redis
+) -> None:
     assert shim.call("GET", "/readyz").status_code == 200
     redis.replicaof("127.0.0.1", 1)
     try:

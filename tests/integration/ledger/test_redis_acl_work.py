@@ -54,7 +54,9 @@ def redis(system: Deployment) -> Iterator[Redis]:
 
 def hold(redis: Redis, name: str) -> None:
     """Put deletes where the guard puts what it holds."""
-    pending = PendingDelete(name, "LogRhythm-IOCList", f"ThreatQ: {name}", 9, 9, "a reason", ("x.example",), 1)
+    pending = PendingDelete(
+        name, "LogRhythm-IOCList", f"ThreatQ: {name}", 9, 9, "a reason", ("x.example",), 1
+    )
     redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
 
 

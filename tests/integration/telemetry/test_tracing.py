@@ -56,7 +56,9 @@ def payload(name: str, trace: str = "") -> Job:
     return Job("events.create", {"payload": {"event_name": name}}, producer="http", title=name, trace=trace)
 
 
-def test_a_line_names_job_kind_queue_producer_and_trace_of_what_it_is_for(ledger: Ledger, log_file: Path) -> None:
+def test_a_line_names_job_kind_queue_producer_and_trace_of_what_it_is_for(
+    ledger: Ledger, log_file: Path
+) -> None:
     # given
     (accepted,) = ledger.accept([payload("one", TRACE)])
 

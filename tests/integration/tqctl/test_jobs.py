@@ -99,7 +99,9 @@ def test_what_comes_from_outside_cannot_steer_the_terminal(operator: Operator, l
     assert "\\x1b[2Jgone" in shown
 
 
-def test_dead_letters_are_filtered_by_kind_producer_reason_and_time(operator: Operator, ledger: Ledger) -> None:
+def test_dead_letters_are_filtered_by_kind_producer_reason_and_time(
+    operator: Operator, ledger: Ledger
+) -> None:
     first = die(ledger, payload("one"), "event_type: ThreatQ refuses it")
     second = die(ledger, Job("indicators.lookup", {"value": "x"}, producer="stub"), "no such type")
 

@@ -14,7 +14,9 @@ from workers.ledger import keys
 pytestmark = pytest.mark.integration
 
 
-def test_a_user_who_is_not_signed_in_is_asked_for_a_token_and_comes_back_to_the_page(visitor: Visitor) -> None:
+def test_a_user_who_is_not_signed_in_is_asked_for_a_token_and_comes_back_to_the_page(
+    visitor: Visitor,
+) -> None:
     asked = visitor.get("/jobs?list=dead")
     assert asked.url.endswith("/sign-in?next=%2Fjobs%3Flist%3Ddead")
     hidden = Forms(asked.text).found["/sign-in"]

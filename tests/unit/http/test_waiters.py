@@ -11,7 +11,7 @@ from producers.http.context import Waiters
 from workers.ledger.admin import LedgerAdmin
 
 
-def test_who_finds_every_place_taken_is_answered_at_once() -> None:
+def test_a_request_that_finds_every_place_taken_is_answered_at_once() -> None:
     # Given an admin that must not be asked, and no place left
     waiters = Waiters(LedgerAdmin(Redis(port=1)))
 

@@ -6,19 +6,19 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from tokenize import TokenInfo
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 PRODUCT = ("workers", "producers", "tqctl", "sandbox")
 FOLDERS = (*PRODUCT, "tests", "chaos", "benchmarks", "tools")
-PAGES = [page for page in (*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md")]
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
 
 #: Persons that are none: a process is "it", and people are workers, operators, analysts and senders.
-PERSONS = (
-    "somebody|somebodys|someone|whoever|nobody|nobodys|everybody|everybodys|everyone|anybody|anyone|he|his|him"
-)
+PERSONS = "somebody|somebodys|someone|whoever|nobody|nobodys|everybody|everybodys|everyone|anybody|anyone|he|his|him"
 
 #: Words of earlier versions that say nothing to a newcomer; docs/glossary.md has those that took their place.
 OLD = "bells?|doorbell|doors?|desk|drains?|drained|lonely"
@@ -37,13 +37,14 @@ DATA = re.compile(r'`[^`]*`|"[^"\n]*"|--door|\bdoor\b(?= \(the producer\))|\bdoo
 #: Shared in ThreatQ with all its users: the platform's own word.
 THEIRS = re.compile(r"share it in ThreatQ with the account, or with everyone")
 
-SPEAKS_OF_THEM = ("tests/unit/project/test_words.py",)
+#: The one file that has to name them.
+NAMES_THEM = "tests/unit/project/test_words.py"
 
 
 def sources() -> list[Path]:
     """Return every Python file of ours."""
     files = (path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py")))
-    return [path for path in files if str(path.relative_to(ROOT)) not in SPEAKS_OF_THEM]
+    return [path for path in files if str(path.relative_to(ROOT)) != NAMES_THEM]
 
 
 def prose(text: str) -> str:
@@ -51,48 +52,40 @@ def prose(text: str) -> str:
     return THEIRS.sub("", DATA.sub("", text))
 
 
-def words_of_a_name(name: str) -> list[str]:
-    """Return the words that a name is made of: `_HeldDeletes`, `held_deletes` -> held, deletes."""
-    return re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
+def is_retired(name: str) -> bool:
+    """Tell whether one of the words that a name is made of is retired: `_HeldDeletes`, `held_deletes`."""
+    return any(IN_NAMES.fullmatch(word) for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name))
 
 
-def wrong_names(tokens: list[tokenize.TokenInfo]) -> Iterator[str]:
+def wrong_names(tokens: list[TokenInfo]) -> Iterator[TokenInfo]:
     for token in tokens:
-        if token.type == tokenize.NAME and token.string not in DATA_NAMES:
-            if any(IN_NAMES.fullmatch(word) for word in words_of_a_name(token.string)):
-                yield f"{token.start[0]}: {token.string}"
+        if token.type == tokenize.NAME and token.string not in DATA_NAMES and is_retired(token.string):
+            yield token
 
 
-def wrong_comments(tokens: list[tokenize.TokenInfo]) -> Iterator[str]:
-    for token in tokens:
-        if token.type == tokenize.COMMENT and RETIRED.search(prose(token.string)):
-            yield f"{token.start[0]}: {token.string}"
-
-
-def wrong_docstrings(tokens: list[tokenize.TokenInfo]) -> Iterator[str]:
-    """Yield the docstrings with a retired word: strings that begin a statement."""
-    starts = {tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.COMMENT}
-    for before, token in zip(tokens, tokens[1:], strict=False):
-        if token.type == tokenize.STRING and token.string.startswith('"""') and before.type in starts:
-            if RETIRED.search(prose(token.string.strip('"'))):
-                yield f"{token.start[0]}: {token.string}"
+def wrong_prose(tokens: list[TokenInfo]) -> Iterator[TokenInfo]:
+    """Yield comments and docstrings (strings that begin a statement) with a retired word."""
+    for before, token in pairwise(tokens):
+        is_docstring = token.string.startswith('"""') and before.type not in (tokenize.OP, tokenize.NAME)
+        text = token.string.strip('"') if is_docstring else token.string
+        if (is_docstring or token.type == tokenize.COMMENT) and RETIRED.search(prose(text)):
+            yield token
 
 
 def test_names_docstrings_and_comments_use_the_words_of_the_field() -> None:
     wrong = []
     for path in sources():
         text = path.read_text(encoding="utf-8")
-        if any(IN_NAMES.fullmatch(word) for word in words_of_a_name(text)):
+        if is_retired(text):
             tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-            found = (*wrong_names(tokens), *wrong_comments(tokens), *wrong_docstrings(tokens))
-            wrong += [f"{path.relative_to(ROOT)}:{line}" for line in found]
+            found = (*wrong_names(tokens), *wrong_prose(tokens))
+            wrong += [f"{path.relative_to(ROOT)}:{token.start[0]}: {token.string}" for token in found]
     assert not wrong, "\n".join(wrong)
 
 
 def test_file_names_use_the_words_of_the_field() -> None:
     names = [path.relative_to(ROOT) for path in sources()]
-    wrong = [str(name) for name in names if any(map(IN_NAMES.fullmatch, words_of_a_name(str(name))))]
-    assert wrong == []
+    assert [str(name) for name in names if is_retired(str(name))] == []
 
 
 def test_no_message_speaks_of_a_person_that_is_none() -> None:

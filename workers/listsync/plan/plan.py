@@ -185,7 +185,9 @@ def approve(plan: ListPlan, approval: Approval, path: Path, *, caseless: bool) -
         return plan
     released = within(plan.deletes, approval.deletes, path, caseless=caseless)
     waiting = plan.deletes.count - released.count
-    pending = Withheld(waiting, "not among the deletes that were approved", approvable=True) if waiting else None
+    pending = (
+        Withheld(waiting, "not among the deletes that were approved", approvable=True) if waiting else None
+    )
     return msgspec.structs.replace(plan, released=released, pending=pending)
 
 

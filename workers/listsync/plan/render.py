@@ -15,7 +15,9 @@ def notes(plan: SyncPlan) -> list[str]:
         lines += [f"{item.name}: {warning}" for warning in item.warnings]
         if item.pending:
             advice = f"; tqctl sync approve {item.pending_id}" if item.pending.approvable else ""
-            lines.append(f"{item.name}: {item.pending.count:,} deletes are pending: {item.pending.reason}{advice}")
+            lines.append(
+                f"{item.name}: {item.pending.count:,} deletes are pending: {item.pending.reason}{advice}"
+            )
         if item.stays:
             lines.append(f"{item.name}: {item.stays:,} entries left the collection and stay (method add)")
     lines += [f"No list takes {name}: {count:,} left out" for name, count in plan.source.unsupported.items()]
