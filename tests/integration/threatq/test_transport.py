@@ -77,7 +77,7 @@ def test_the_environments_proxy_is_not_threatqs(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     with scripted(ThreatqScript(fine)) as server:
-        Client.from_settings(settings_for(server.url)).call("GET", "/api/x")
+        assert Client.from_settings(settings_for(server.url)).call("GET", "/api/x")["total"] == 1
 
 
 def test_a_configured_proxy_carries_every_call() -> None:

@@ -31,3 +31,5 @@ def test_without_a_path_nothing_happens(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_file_that_cannot_be_touched_stops_no_process(tmp_path: Path) -> None:
     show_life(str(tmp_path / "nowhere" / "alive"))
+
+    assert list(tmp_path.iterdir()) == []

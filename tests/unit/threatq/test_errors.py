@@ -10,9 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.core.errors import ConfigError, MissingRights, ServiceAway
+from workers.core.errors import ConfigError, MissingRights, ServiceAway, TqError
 from workers.core.http_failures import retry_after
-from workers.threatq.errors import ServerFault, ServiceRefusal, blamed, failure, item_error, words
+from workers.threatq.errors import (
+    MAX_WORDS,
+    ServerFault,
+    ServiceRefusal,
+    blamed,
+    failure,
+    item_error,
+    words,
+)
 
 CALL = "POST /api/events"
 NOW = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
@@ -83,9 +91,9 @@ def test_an_answer_of_success_that_holds_errors_is_a_refusal() -> None:
 
 @given(body=JSON, status=st.integers(200, 599))
 def test_no_body_breaks_the_reading_of_it(body: Any, status: int) -> None:
-    words(body)
-    failure(status, body, {}, CALL)
-    item_error({"error": body})
+    error = failure(status, body, {}, CALL)
+    assert isinstance(error, TqError) or (error is None and 200 <= status < 300)
+    assert max(len(words(body)), len(item_error({"error": body}))) <= MAX_WORDS
 
 
 def test_retry_after_is_read_as_seconds_and_as_a_date() -> None:
