@@ -47,7 +47,7 @@ def test_a_right_token_is_never_locked_out_by_wrong_ones_of_its_address(
     redis_url: str, tmp_path: Path
 ) -> None:
     with Shim(tmp_path, redis_url) as shim:
-        # Given an address from which nobody was let in and too many wrong tokens came
+        # Given an address from which no sender was let in and too many wrong tokens came
         visitor = Visitor(shim.url)
         assert [visitor.sign_in("guess").status_code for _ in range(AT_ONCE + 1)] == [401] * AT_ONCE + [429]
         # Then a right token opens the page and sends

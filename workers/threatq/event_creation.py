@@ -200,9 +200,9 @@ ATTRIBUTES = "attributes"
 
 def complete(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
     """Add what is missing to every event that was made or found; nothing is added twice."""
-    held = [draft for draft in drafts if draft.event_id]
-    _prove(threatq, [draft for draft in held if not draft.complete_all])
-    for draft in held:
+    there = [draft for draft in drafts if draft.event_id]
+    _prove(threatq, [draft for draft in there if not draft.complete_all])
+    for draft in there:
         with withholding([draft]):
             _add_attributes(threatq, draft)
             _add_relations(threatq, draft)
