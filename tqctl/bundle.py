@@ -130,13 +130,40 @@ def _packed(files: dict[str, str]) -> bytes:
 #: Shorter values are not looked for: stars over every "a" would leave nothing to read.
 SHORTEST = 4
 
-#: `password: x`, `"token": "x"`, `api_key=x`, `x-auth-token: x` in free text.
-_NAMED = re.compile(
-    rf"(?i)((?:{SECRET_NAME.pattern})[\w-]{{0,40}}\\?[\"']?\s*[:=]\s*)(\\?[\"'])?([^\s\"'\\,;&}}\]]+)"
+#: What secrets are called.
+_NAME = rf"(?:{SECRET_NAME.pattern}|pwd)"
+
+#: What stands between the name of a secret and its value.
+_IS = r"[\w-]{0,40}\\?[\"']?\s*[:=]\s*"
+
+#: `password: "x y"`, `"token": "x"`, `\\"token\\": \\"x y\\"`: up to the quotation mark that closes it.
+_QUOTED = re.compile(
+    rf"""(?i)({_NAME}{_IS})(?:(\\")[^"\n]*+"|(")(?:[^"\\\n]++|\\.)*+"|(')[^'\n]*+')""",
 )
 
-#: A JSON Web Token, wherever it stands.
-_JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
+#: `password: x`, `api_key=x`, `x-auth-token: x` in free text.
+_NAMED = re.compile(rf"(?i)({_NAME}{_IS})(\\?[\"'])?([^\s\"'\\,;&}}\]]+)")
+
+#: `Cookie: a=b; c=d`, up to where its text ends; and our own cookies, wherever they stand.
+_COOKIES = re.compile(r"(?i)(cookie\s*[:=]\s*)([^\s\"'\\][^\"'\\\n]*)")
+_OUR_COOKIES = re.compile(r"\b((?:__Host-)?tq(?:-form)?=)[\w-]+")
+
+#: Keys and certificates, also one that is cut off; line ends may be escaped.
+_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----.*?(?:-----END [A-Z0-9 ]{1,40}-----|\Z)", re.DOTALL)
+
+#: What a JSON Web Token is made of, as much of it as there is.
+_RUN = re.compile(r"[\w.-]{12,}+")
+
+
+def _without_token(run: re.Match[str]) -> str:
+    """Return a run of letters and dots with stars over the JSON Web Token in it."""
+    before, begins, rest = run[0].partition("eyJ")
+    return f"{before}***" if begins and rest.count(".") >= 2 else run[0]
+
+
+def _closed(match: re.Match[str]) -> str:
+    mark = next(filter(None, match.groups()[1:]))
+    return f"{match[1]}{mark}***{mark}"
 
 
 class Mask:
@@ -155,7 +182,9 @@ class Mask:
         """Return `text` with stars where a secret stood."""
         for secret in self._known:
             text = text.replace(secret, "***")
-        text = str(masked(_JWT.sub("***", text)))
+        text = _RUN.sub(_without_token, _PEM.sub("***", text))
+        text = _OUR_COOKIES.sub(r"\1***", _COOKIES.sub(r"\1***", str(masked(text))))
+        text = _QUOTED.sub(_closed, text)
         return _NAMED.sub(lambda match: f"{match[1]}{match[2] or ''}***", text)
 
 

@@ -61,7 +61,13 @@ UNITS = {
     "tags of YAML": "!a ",
     "comments": "#",
     "tokens": "eyJhbGciOiJ",
+    "tokens and dashes": "eyJhbGciOiJ-",
     "passwords": "password",
+    "open passwords": 'password="',
+    "names of cookies": "cookie ",
+    "beginnings of keys": "-----BEGIN A-----",
+    "logins": "://a:",
+    "bearers": "bearer ",
 }
 
 #: What stands before the repetition, by name.

@@ -11,6 +11,7 @@ import pytest
 from producers.http.request import inflate
 from tests.security.corpus import BEGINNINGS, UNITS, repeated
 from tests.security.growth import LONG, grows_too_fast
+from tqctl.bundle import Mask
 from workers.core.urls import without_passwords
 from workers.indicators.addresses import parse_private_ips
 from workers.indicators.parse import read_indicator
@@ -63,6 +64,7 @@ FIELDS: dict[str, Callable[[str], object]] = {
     "private addresses": parse_private_ips.__wrapped__,
     "cloud events": lambda text: unwrap({"specversion": "1.0", "data": text}, max_bytes=LIMIT),
     "passwords in addresses": without_passwords,
+    "texts of a support bundle": Mask([]),
     "names of an event": plan_with("event_name"),
     "identities": plan_with("identity"),
     "messages": plan_with("syslog_message"),
@@ -84,6 +86,11 @@ def test_a_message_is_read_in_time_that_grows_with_its_length(reader: str, unit:
 def test_a_field_is_read_in_time_that_grows_with_its_length(reader: str) -> None:
     wrong = {name: grows_too_fast(FIELDS[reader], repeated(unit)) for name, unit in UNITS.items()}
     assert not {name: why for name, why in wrong.items() if why}
+
+
+def test_a_range_of_private_addresses_is_read_in_time_that_grows_with_its_length() -> None:
+    read = parse_private_ips.__wrapped__
+    assert not grows_too_fast(read, lambda size: f"10.0.0.1{' ' * size}10.0.0.2")
 
 
 @pytest.mark.parametrize("member", [b"", b"a", b"{}\n"])

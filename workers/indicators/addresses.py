@@ -136,7 +136,7 @@ _MAPPED = 0xFFFF << 32
 
 _SEPARATORS = re.compile(r"[,;\n]")
 
-_DASHES = re.compile(r"\s*[-–—]\s*")
+_DASHES = re.compile(r"[-–—]")
 
 _REMEDY = (
     "Write addresses, ranges such as 10.0.0.1-10.0.0.50 or 10.0.0.1-50, and networks such as 10.0.0.0/8 or"
@@ -204,7 +204,7 @@ def _read_part(part: str) -> tuple[int, int]:
         return _as_number(network[0]), _as_number(network[-1])
     if ip := read_ip(part):
         return _as_number(ip), _as_number(ip)
-    ends = _DASHES.split(part)
+    ends = [end.strip() for end in _DASHES.split(part)]
     if len(ends) != 2:
         raise _unreadable(part, "is neither an address nor a range nor a network")
     first, last = read_ip(ends[0]), read_ip(ends[1])

@@ -5,6 +5,8 @@ Finding jobs by what people know of them: an id, an alarm id, an event's name, a
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, cast
@@ -245,12 +247,15 @@ class Found(Struct, frozen=True):
     more: bool
 
 
-def search(redis: Redis, text: str, *, most: int = 50, scan: int = MOST_SCANNED) -> Found:
+def search(
+    redis: Redis, text: str, *, most: int = 50, scan: int = MOST_SCANNED, within_s: float = math.inf
+) -> Found:
     """Find up to `most` jobs that say `text` in id, title or arguments, whatever its case and however defanged.
 
-    Looks at open jobs, then dead ones, then done ones newest first, at `scan` of them at most. Raises
-    ServiceAway("redis").
+    Looks at open jobs, then dead ones, then done ones newest first, at `scan` of them and for `within_s` seconds at
+    most. Raises ServiceAway("redis").
     """
+    ends_at = time.monotonic() + within_s
     wanted = _plain(text)
     found: list[str] = []
     scanned = 0
@@ -259,7 +264,7 @@ def search(redis: Redis, text: str, *, most: int = 50, scan: int = MOST_SCANNED)
         room = page[: scan - scanned]
         scanned += len(room)
         found += _matching(redis, room, text, wanted)
-        if len(found) >= most or len(room) < len(page):
+        if len(found) >= most or len(room) < len(page) or time.monotonic() > ends_at:
             return Found(found[:most], scanned, more=True)
     return Found(found, scanned, more=False)
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from workers.core.errors import InputError
+from workers.payload.json_text import escape_unfit
 
 #: Characters of an indicator's value, as much as ThreatQ takes.
 _Value = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"\S")]
@@ -67,9 +68,24 @@ def read_action(kind: str, arguments: Any) -> dict[str, Any]:
     if kind not in SHAPES:
         raise InputError(f"{kind[:40]!r} is no action; there are {', '.join(SHAPES)}", field="job")
     try:
-        return _as_arguments(msgspec.convert(arguments, SHAPES[kind]))
+        checked = _as_arguments(msgspec.convert(arguments, SHAPES[kind]))
     except msgspec.ValidationError as error:
         raise _named(error, fields_of(kind)) from error
+    for field, value in checked.items():
+        _refuse_unfit(value, field)
+    return checked
+
+
+def _refuse_unfit(value: Any, field: str) -> None:
+    """Raise InputError for text that no service takes: NUL, or half of a character beyond the first 65,536."""
+    if isinstance(value, str) and escape_unfit(value) != value:
+        raise InputError(
+            f"holds {escape_unfit(value)[:40]!r}, which is no whole text; send it without", field=field
+        )
+    for inner in (
+        value.items() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    ):
+        _refuse_unfit(inner, field)
 
 
 def fields_of(kind: str) -> tuple[str, ...]:

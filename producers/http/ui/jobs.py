@@ -23,6 +23,9 @@ log = structlog.get_logger("tq.http.page")
 #: Jobs on one page of a list.
 SHOWN = 100
 
+#: Characters of what is searched for, and seconds that a search may take.
+MOST_SEARCHED, SEARCH_WITHIN_S = 200, 3.0
+
 #: The lists of jobs: the address's word, its title, and the state that it lists.
 LISTS: dict[str, tuple[str, State]] = {
     "open": ("Open jobs", "accepted"),
@@ -50,7 +53,9 @@ def find(page_request: PageRequest) -> Response:
 
 
 def _found(page_request: PageRequest, text: str) -> Response:
-    found = search(page_request.context.admin.redis, text, most=SHOWN)
+    if len(text) > MOST_SEARCHED:
+        raise Problem(400, "bad_query", f"search for {MOST_SEARCHED} characters at most")
+    found = search(page_request.context.admin.redis, text, most=SHOWN, within_s=SEARCH_WITHIN_S)
     if found.ids == [text]:
         return render.go_to(f"/jobs/{text}")
     note = f"{count(found.scanned, 'job')} looked at"

@@ -117,3 +117,27 @@ def test_a_wrong_action_is_refused_by_its_field(
     assert answer.status_code == status
     assert field in answer.json()["detail"]
     assert admin.open_jobs()["enrichment"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"type": "FQDN", "value": "bad\\ud800.example"}', "value"),
+        (b'{"type": "FQDN", "value": "bad.example", "attributes": [["a", "\\udc00"]]}', "attributes"),
+        (b'{"type": "FQDN", "value": "bad\\u0000.example"}', "value"),
+    ],
+)
+def test_text_that_no_service_takes_is_refused_by_its_field(
+    shim: Shim, admin: LedgerAdmin, body: bytes, field: str
+) -> None:
+    # When half a surrogate pair, or NUL, stands in an action, then nothing is enqueued
+    answer = shim.post("/v1/actions/add", body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_action")
+    assert answer.json()["detail"].startswith(f"{field}: holds ")
+    assert admin.open_jobs()["enrichment"] == 0
+
+
+def test_an_action_above_the_bound_of_the_event_loop_is_read_too(shim: Shim) -> None:
+    attributes = [[f"name {number}", "x" * 300] for number in range(100)]
+    body = {"type": "FQDN", "value": "bad.example", "attributes": attributes}
+    assert shim.post("/v1/actions/add", body).status_code == 202

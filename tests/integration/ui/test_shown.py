@@ -13,6 +13,7 @@ from tests.support.browsing import Visitor
 from workers.core.jobs import Job
 from workers.core.results import ListResult, RunResult
 from workers.ledger import keys
+from workers.ledger.admin import PAGE, search
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.ledger.records import dead, done, waiting
@@ -122,3 +123,14 @@ def test_the_minutes_of_the_last_hour_are_counted_and_expire(ledger: Ledger, red
     assert len(minutes) == 60
     assert [sum(getattr(one, state) for one in minutes) for state in ("done", "dead", "waiting")] == [2, 1, 1]
     assert all(0 < redis.pttl(key) <= 7_200_000 for key in redis.keys(keys.PREFIX + "minute:*"))
+
+
+def test_a_search_has_bounds_of_length_and_of_time(reader: Visitor, ledger: Ledger, redis: Redis) -> None:
+    # A text longer than anything that an analyst pastes is refused
+    assert reader.get("/jobs?q=" + "a" * 201).status_code == 400
+    # A search that may take no time looks at one page of jobs and says that there may be more
+    ledger.accept(
+        [Job("events.create", {"payload": {"n": n}}, producer="cli", title="t") for n in range(PAGE + 1)]
+    )
+    found = search(redis, "nowhere", within_s=0)
+    assert (found.scanned, found.more) == (PAGE, True)
