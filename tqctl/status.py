@@ -71,6 +71,9 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
     yield f"dead: {value['dead']}" + (" (tqctl dead list)" if value["dead"] else "")
     if value["quarantined"]:
         yield f"in the quarantine, as no producer could read it: {value['quarantined']} (tqctl dead list)"
+    for queue in value["queues"]:
+        if queue["needs_newer"]:
+            yield f"{queue['name']}: a job {queue['needs_newer']} (it waits; update the workers)"
     for queue, why in value["suspended"].items():
         yield (
             f"{queue} paused itself at {moment(why['since_ms'])} UTC, as {why['dead']} of the last {why['of']} jobs "

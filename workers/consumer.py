@@ -21,6 +21,7 @@ from workers.core.errors import (
     ConfigError,
     LeaseLost,
     MissingRights,
+    NeedsNewerWorker,
     ServiceAway,
     Throttled,
     TqError,
@@ -38,6 +39,7 @@ from workers.ledger.records import (
     deferred,
     forbidden,
     interrupted,
+    needs_newer,
     suspected,
     waiting,
 )
@@ -95,12 +97,13 @@ def consume(
         for observer in observers:
             observer.claimed(claims)
         with leases.renewing(claims), working_on(claims), noting_answers() as answered:
-            settlements = try_together(consumer, ledger, leases, claims)
+            settlements = try_known(consumer, ledger, leases, claims)
             # The work is done but not recorded yet; without the record each job would count as having lost its worker.
             stale = retry_while_redis_is_away(
                 partial(ledger.settle, settlements, answered=answered), "not settled yet"
             )
         _tell(settlements, stale)
+        _tell_newer(ledger, consumer.queue, settlements)
         for observer in observers:
             observer.settled(settlements, time.monotonic() - began)
         if any(settlement.state == "dead" for settlement in settlements) and ledger.is_suspended(
@@ -123,6 +126,22 @@ def _tell(settlements: Sequence[Settlement], stale: Sequence[Settlement]) -> Non
                 log.warning("job is dead", reason=settlement.entry.get("reason"))
 
 
+def _tell_newer(ledger: Ledger, queue: str, settlements: Sequence[Settlement]) -> None:
+    reasons = {s.entry["reason"] for s in settlements if s.entry.get("error") == NeedsNewerWorker.__name__}
+    for reason in reasons:
+        log.warning("jobs wait for a newer worker", queue=queue, reason=reason)
+        ledger.tell_newer(queue, reason)
+
+
+def try_known(
+    consumer: QueueHandler, ledger: Ledger, leases: Leases, claims: Sequence[Claim]
+) -> list[Settlement]:
+    """Handle what this version knows of `claims`, and let the rest wait for a newer worker."""
+    unknown = [needs_newer(claim, claim.unknown) for claim in claims if claim.unknown]
+    known = [claim for claim in claims if not claim.unknown] if unknown else claims
+    return unknown + (try_together(consumer, ledger, leases, known) if known else [])
+
+
 def try_together(
     consumer: QueueHandler, ledger: Ledger, leases: Leases, claims: Sequence[Claim]
 ) -> list[Settlement]:
@@ -135,6 +154,8 @@ def try_together(
     except Exception as error:
         if len(claims) > 1:
             return one_by_one(consumer, ledger, leases, claims)
+        if isinstance(error, NeedsNewerWorker):
+            return [needs_newer(claims[0], str(error))]
         return [given_up(claims[0], error)]
 
 

@@ -8,11 +8,20 @@ from typing import Any
 
 from msgspec import Struct
 
-from workers.core.errors import InputError
+from workers.core.errors import InputError, NeedsNewerWorker
 from workers.core.results import EventResult, Failure, IndicatorRef, ObjectRef
 from workers.leases import Attempt
 from workers.ledger.ledger import MOST_SOLO_FAILURES
-from workers.ledger.records import RECHECK_S, Claim, Settlement, dead, deferred, done, forbidden
+from workers.ledger.records import (
+    RECHECK_S,
+    Claim,
+    Settlement,
+    dead,
+    deferred,
+    done,
+    forbidden,
+    needs_newer,
+)
 from workers.payload.builder import plan_event
 from workers.payload.options import DialectOptions
 from workers.payload.plan import EventPlan
@@ -94,10 +103,15 @@ def make_events(
 
 
 def plan_of(claim: Claim, options: DialectOptions) -> PlannedEvent | Settlement:
-    """Plan the event of a claim, or settle it as dead when its input cannot be used as it is."""
+    """Plan the event of a claim, or settle it as dead when its input cannot be used as it is.
+
+    What a newer version has added to it lets it wait.
+    """
     accepted = datetime.fromtimestamp(claim.accepted_ms / 1000, UTC)
     try:
-        return PlannedEvent(claim, PLANNERS[claim.kind](claim.arguments, accepted, options))
+        return PlannedEvent(claim, PLANNERS[claim.kind](claim.known_arguments(), accepted, options))
+    except NeedsNewerWorker as error:
+        return needs_newer(claim, str(error))
     except InputError as error:
         return dead(claim, Failure(str(error), field=error.field))
 

@@ -59,6 +59,10 @@ class Rejected(TqError):
     """A service refuses this very thing and will refuse it again; correct it and replay the job."""
 
 
+class NeedsNewerWorker(TqError):
+    """A newer version made this job, and this one does not know how to do it; the job waits for a newer worker."""
+
+
 class LeaseLost(TqError):
     """Another worker has the job by now; nothing more is done with it here."""
 

@@ -24,17 +24,20 @@ REPEAT_WINDOW_S = 60
 
 
 class Kind:
-    """One kind of job: its name, its queue, and for how long an equal one counts as the same.
+    """One kind of job: its name, its queue, its arguments, and for how long an equal one counts as the same.
 
     `window_s` None: equal arguments are the same job for as long as the ledger remembers it. `shows` is what its
     service has shown to be able to do when one is done: kinds that show the same speak for one another.
     """
 
-    __slots__ = ("name", "queue", "shows", "window_s")
+    __slots__ = ("name", "queue", "shows", "takes", "window_s")
 
-    def __init__(self, name: str, queue: str, window_s: int | None = None, *, shows: str = "") -> None:
+    def __init__(
+        self, name: str, queue: str, takes: str, window_s: int | None = None, *, shows: str = ""
+    ) -> None:
         self.name = name
         self.queue = queue
+        self.takes = frozenset(takes.split())
         self.window_s = window_s
         self.shows = shows or queue
 
@@ -42,14 +45,14 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("events.create", "events"),
-        Kind("sightings.add", "events"),
-        Kind("indicators.add", "enrichment", REPEAT_WINDOW_S),
+        Kind("events.create", "events", "payload warnings"),
+        Kind("sightings.add", "events", "alarm_id alarm_name alarm_date observed"),
+        Kind("indicators.add", "enrichment", "type value attributes", REPEAT_WINDOW_S),
         # A ThreatQ that can be read may still take no change.
-        Kind("indicators.lookup", "enrichment", REPEAT_WINDOW_S, shows="lookups"),
-        Kind("indicators.mark", "enrichment", REPEAT_WINDOW_S),
-        Kind("indicators.whitelist", "enrichment", REPEAT_WINDOW_S),
-        Kind("lists.sync", "sync", REPEAT_WINDOW_S),
+        Kind("indicators.lookup", "enrichment", "type value", REPEAT_WINDOW_S, shows="lookups"),
+        Kind("indicators.mark", "enrichment", "type value verdict", REPEAT_WINDOW_S),
+        Kind("indicators.whitelist", "enrichment", "type value", REPEAT_WINDOW_S),
+        Kind("lists.sync", "sync", "collection dry_run settings", REPEAT_WINDOW_S),
     )
 }
 

@@ -21,7 +21,7 @@ from workers.ledger import keys
 from workers.ledger.connection import answering, run, send
 from workers.ledger.history import HistoryNote, read_history, wait_for_outcome
 from workers.ledger.markers import Marker, find, has_marker, text_of
-from workers.ledger.records import Entry, Head, Record, State, Suspension, read_body
+from workers.ledger.records import Entry, Head, Record, State, Suspension
 from workers.ledger.scripts import Script
 
 #: What became of one part of a request: of a job, whether it is still known or not, or of what no job came of.
@@ -74,10 +74,10 @@ class LedgerAdmin:
         return find(job_id, text) if text else None
 
     def arguments(self, job_id: str) -> dict[str, Any] | None:
-        """Return a job's arguments, or None when the ledger does not hold them."""
+        """Return a job's arguments, or None when the ledger does not hold them, or only a newer version reads them."""
         with answering():
             record = cast("bytes | None", self.redis.get(keys.job(job_id)))
-        return read_body(Head.read(record).body) if record else None
+        return Head.read(record).arguments if record else None
 
     def outcome(self, job_id: str, *, wait_s: float = 0.0) -> Entry | None:
         """Return the entry with which a job became done or dead, waiting up to `wait_s` seconds for it.
@@ -284,7 +284,7 @@ def _matching(redis: Redis, ids: list[str], text: str, wanted: str) -> Iterator[
         if not record:
             continue
         head = Head.read(record)
-        if job_id.startswith(text) or matches(wanted, head.title, read_body(head.body)):
+        if job_id.startswith(text) or matches(wanted, head.title, head.arguments):
             yield job_id
 
 

@@ -77,8 +77,8 @@ def sync_manifest(host: str, guid: str) -> str:
 def job(job_id: str) -> str:
     """Text: the request as it was accepted, which never changes. Expires when the job is done.
 
-    Six lines: time of acceptance in ms, kind, queue, producer, trace, title; then the arguments as
-    zlib-compressed JSON.
+    Six lines: time of acceptance in ms, kind, queue, producer, trace, title; then the arguments as zlib-compressed
+    JSON. That is version 1. A later one writes its number behind the kind, a blank between, and keeps the six lines.
     """
     return f"{PREFIX}job:{job_id}"
 
@@ -137,6 +137,11 @@ def recent(queue: str) -> str:
 def suspended(queue: str) -> str:
     """Hash: since (ms), dead, of, entry. Why a queue was paused by the ledger; absent until too many jobs died."""
     return f"{PREFIX}suspended:{queue}"
+
+
+def needs_newer(queue: str) -> str:
+    """Text: what of the queue's jobs the workers that looked last do not know. Expires unless it is found again."""
+    return f"{PREFIX}needs-newer:{queue}"
 
 
 def claimed(token: str) -> str:

@@ -26,7 +26,7 @@ from workers.ledger.accept import (
 from workers.ledger.breakers import NEEDS
 from workers.ledger.connection import answering, follow, now_ms, run
 from workers.ledger.known_jobs import KnownJob, known_jobs_flow
-from workers.ledger.records import Claim, Settlement
+from workers.ledger.records import RECHECK_S, Claim, Settlement
 from workers.ledger.retention import Retention
 from workers.ledger.scripts import Script
 from workers.settings.model import Settings
@@ -56,6 +56,9 @@ LAST_CHANCE_AFTER_S = 60.0
 #: Times that a service may fail on a job alone while it takes others: after about four minutes at the earliest, as the
 #: waits between them grow, the job is dead.
 MOST_SOLO_FAILURES = 10
+
+#: Seconds for which it is said that jobs need a newer worker: longer than until they are looked at again.
+NEEDS_NEWER_S = int(3 * RECHECK_S)
 
 #: Jobs that one wake-up is expected to bring to an end.
 JOBS_A_WAKE_UP = 100
@@ -177,6 +180,11 @@ class Ledger:
             arguments,
         )
         return [s for s, ours in zip(settlements, answers, strict=True) if not ours]
+
+    def tell_newer(self, queue: str, reason: str) -> None:
+        """Say for a while why jobs of `queue` wait for a newer worker."""
+        with answering():
+            self.redis.set(keys.needs_newer(queue), reason, ex=NEEDS_NEWER_S)
 
     def is_suspended(self, queue: str) -> bool:
         """Tell whether the ledger has paused `queue` by itself, because nearly all of its jobs died."""

@@ -9,6 +9,8 @@ from typing import Any, Literal, Self
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from workers.core.errors import NeedsNewerWorker
+from workers.core.jobs import KINDS
 from workers.core.results import Failure, Success, SyncOverlap, SyncSkipped, as_note, read_note
 from workers.core.retry import RetryPolicy
 
@@ -19,6 +21,10 @@ RECHECK_S = 30.0
 
 #: How long a job waits for a right that the account lacks, before each next try.
 RIGHTS_RECHECK = RetryPolicy(first_s=RECHECK_S, most_s=900.0)
+
+#: The format of a record: what its body is. Another one stands behind the kind, so that each version can read the
+#: lines before the body and leave a body that it does not know alone.
+RECORD_VERSION = 1
 
 
 class Head(Struct, frozen=True):
@@ -31,13 +37,26 @@ class Head(Struct, frozen=True):
     trace: str
     title: str
     body: bytes
+    version: int = RECORD_VERSION
 
     @classmethod
     def read(cls, record: bytes) -> Self:
         """Take a record, or its beginning, apart."""
         at, *lines, body = record.split(b"\n", 6)
         kind, queue, producer, trace, title = (line.decode() for line in lines)
-        return cls(int(at), kind, queue, producer, trace, title, body)
+        kind, _, version = kind.partition(" ")
+        return cls(int(at), kind, queue, producer, trace, title, body, _version(version))
+
+    @property
+    def arguments(self) -> dict[str, Any] | None:
+        """The arguments, decoded anew at each call; None where only a newer version can read them."""
+        return read_body(self.body) if self.version <= RECORD_VERSION else None
+
+
+def _version(text: str) -> int:
+    if not text:
+        return RECORD_VERSION
+    return int(text) if text.isdecimal() else RECORD_VERSION + 1
 
 
 class Claim(Struct, frozen=True):
@@ -61,6 +80,7 @@ class Claim(Struct, frozen=True):
     token: str
     body: bytes
     life: str = ""
+    version: int = RECORD_VERSION
 
     @classmethod
     def from_row(cls, row: list[Any], queue: str, token: str) -> Self:
@@ -81,7 +101,22 @@ class Claim(Struct, frozen=True):
             token=token,
             body=head.body,
             life=life.decode(),
+            version=head.version,
         )
+
+    @property
+    def unknown(self) -> str:
+        """What of this job this version does not know, "" where it knows all; its arguments are not looked at."""
+        if self.kind not in KINDS:
+            return f"the kind {self.kind}"
+        return f"version {self.version} of a job's record" if self.version > RECORD_VERSION else ""
+
+    def known_arguments(self) -> dict[str, Any]:
+        """Decode the job's arguments; raises NeedsNewerWorker for one that this version does not know."""
+        arguments = self.arguments
+        if unknown := arguments.keys() - KINDS[self.kind].takes:
+            raise NeedsNewerWorker(f"the field {', '.join(sorted(unknown))} of {self.kind}")
+        return arguments
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -126,6 +161,13 @@ def suspected(claim: Claim, reason: str, delay_s: float, *, service: str) -> Set
 def deferred(claim: Claim, reason: str, delay_s: float, *, service: str | None = None) -> Settlement:
     """Let `claim`, on which no work has begun, wait for something else, without counting an attempt."""
     return replace(waiting(claim, reason, delay_s, service=service), state="deferred")
+
+
+def needs_newer(claim: Claim, what: str) -> Settlement:
+    """Let `claim` wait for a worker that knows `what`: a newer one, as long as there are workers of two versions."""
+    reason = f"needs a newer worker: this one does not know {what}"
+    failure = Failure(reason, error=NeedsNewerWorker.__name__, again_in_s=RECHECK_S)
+    return Settlement(claim, "deferred", as_note(failure), RECHECK_S)
 
 
 def interrupted(claim: Claim, reason: str, delay_s: float = 0.0) -> Settlement:

@@ -32,7 +32,8 @@ ACCEPTED_BYTES = 20
 class Queue(Struct, frozen=True):
     """One queue: open jobs, those that are ready now, seconds since its next job was accepted, and if it is paused.
 
-    What is open and not ready is being worked on or put off. `wake_ups` wait in Celery's queue.
+    What is open and not ready is being worked on or put off. `wake_ups` wait in Celery's queue. `needs_newer` says
+    what of its jobs the running workers do not know, "" for nothing.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Queue(Struct, frozen=True):
     oldest_s: float
     wake_ups: int
     paused: bool
+    needs_newer: str = ""
 
 
 class Overview(Struct, frozen=True):
@@ -82,15 +84,20 @@ def overview(redis: Redis) -> Overview:
         pipe.zcard(keys.QUARANTINE)
         pipe.get(keys.UPKEEP)
         pipe.hgetall(keys.LACKING)
+        pipe.mget(map(keys.needs_newer, QUEUES))
         answers: list[Any] = pipe.execute()
     per_queue = [answers[5 * at : 5 * at + 5] for at in range(len(QUEUES))]
-    *breakers, last_minute, last_hour, done, dead, quarantined, upkeep, lacking = answers[5 * len(QUEUES) :]
+    *breakers, last_minute, last_hour, done, dead, quarantined, upkeep, lacking, newer = answers[
+        5 * len(QUEUES) :
+    ]
     ages = _ages(redis, [first for *_, first in per_queue], now)
     return Overview(
         at_ms=now,
         queues=[
-            Queue(name, open_, ready, age_s, wake_ups, bool(paused))
-            for name, (open_, ready, wake_ups, paused, _), age_s in zip(QUEUES, per_queue, ages, strict=True)
+            Queue(name, open_, ready, age_s, wake_ups, bool(paused), (reason or b"").decode())
+            for name, (open_, ready, wake_ups, paused, _), age_s, reason in zip(
+                QUEUES, per_queue, ages, newer, strict=True
+            )
         ],
         away=[read_breaker(name, one) for name, one in zip(SERVICES, breakers, strict=True) if one],
         dead=dead,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workers.core.jobs import KINDS, QUEUES, Job
+from workers.payload.actions import SHAPES, fields_of
 
 
 def test_equal_payloads_are_the_same_job_whatever_the_order_of_their_keys() -> None:
@@ -49,3 +50,9 @@ def test_a_producers_warnings_stay_with_the_job_but_make_it_no_other_job() -> No
 def test_the_ledger_keeps_a_payload_in_the_order_in_which_it_was_written() -> None:
     job = Job("events.create", {"payload": {"b": 1, "a": 2}}, producer="cli")
     assert job.body == b'{"payload":{"b":1,"a":2}}'
+
+
+def test_a_kind_takes_the_fields_that_its_action_has() -> None:
+    assert {name: KINDS[name].takes for name in SHAPES} == {
+        name: frozenset(fields_of(name)) for name in SHAPES
+    }

@@ -35,15 +35,15 @@ def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Se
 
     Raises ServiceAway and ConfigError, with which the job waits, and what makes it impossible.
     """
-    own = context.sync_settings()
+    arguments, own = claim.known_arguments(), context.sync_settings()
     if own is None:
         reason = f"the connector {context.settings.logrhythm_connector_name} is not enabled in ThreatQ"
         tell(context.redis, "logrhythm", reason)
         return done(claim, SyncSkipped(reason=reason))
     tell(context.redis, "logrhythm", not_set(own, NEEDED))
-    decisions = decisions_of(context.redis, claim.id, claim.arguments.get("settings", {}), own)
+    decisions = decisions_of(context.redis, claim.id, arguments.get("settings", {}), own)
     collections = {family.name: family for family in collections_of(decisions.over(own))}
-    name = str(claim.arguments.get("collection", ""))
+    name = str(arguments.get("collection", ""))
     if not name:
         return _hand_out(claim, context, decisions, list(collections))
     if name not in collections:
@@ -56,7 +56,7 @@ def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Se
         rules=rules_digest(own, decisions, collections[name]),
         decisions=decisions,
         began_ms=now_ms(context.redis),
-        dry_run=bool(claim.arguments.get("dry_run")),
+        dry_run=bool(arguments.get("dry_run")),
     )
     return _go_on(claim, context, own, new, time_slice)
 
