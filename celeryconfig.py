@@ -6,9 +6,13 @@ from kombu import Queue
 
 from workers.core.errors import ConfigError, end_with
 from workers.core.jobs import QUEUES
+from workers.ledger import celery_transport
 from workers.ledger.connection import for_celery
 from workers.ledger.keys import CELERY_PREFIX
 from workers.settings.loading import load
+
+# A full Redis must not stop the work that would make room in it.
+celery_transport.register()
 
 try:
     broker_url, _sentinel_options = for_celery(load().settings.redis_url)
@@ -36,6 +40,8 @@ broker_transport_options = {
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
 broker_pool_limit = 10
+# A Redis that refuses writes for a while, as its disk is full or it became a replica, ends no worker either.
+broker_channel_error_retry = True
 
 # Queues are isolated from each other and a misspelt one is an error.
 task_queues = [Queue(name) for name in QUEUES]

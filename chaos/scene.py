@@ -27,6 +27,7 @@ from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import State
+from workers.ledger.scripts import WHEN_FULL
 from workers.settings.model import Settings
 from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq
@@ -177,7 +178,7 @@ class Scene:
 
     def let_waiting_time_pass(self) -> None:
         """Make every job that waits due now, as if the time had passed."""
-        self.ledger.redis.eval(NO_MORE_WAITING, 1, keys.due(self.queue), keys.progress(""))
+        self.ledger.redis.eval(WHEN_FULL + NO_MORE_WAITING, 1, keys.due(self.queue), keys.progress(""))
 
     def start_beat(self, name: str = "beat", *, environ: Mapping[str, str] | None = None) -> None:
         """Start a beat, with some of the scene's environment changed."""
@@ -238,11 +239,15 @@ class Scene:
         def nothing_open() -> bool:
             if self.spool.waiting():
                 self.spool.deliver(self.ledger.accept)
-            if hurry:
-                self.let_waiting_time_pass()
-            return self.all_settled()
+            return self.settled(hurry=hurry)
 
         self.until(nothing_open, "every job is done or dead", within_s=within_s)
+
+    def settled(self, *, hurry: bool) -> bool:
+        """Whether no job is open; in a hurry, jobs that wait are due at once."""
+        if hurry:
+            self.let_waiting_time_pass()
+        return self.all_settled()
 
     def _pending(self, condition: Callable[[], object]) -> bool:
         try:

@@ -18,6 +18,7 @@ from celery.exceptions import OperationalError
 from tqctl.shell import Shell
 from workers.core.errors import ServiceAway
 from workers.core.jobs import QUEUES
+from workers.ledger import celery_transport
 from workers.ledger.connection import answering, for_celery
 from workers.ledger.keys import CELERY_PREFIX
 
@@ -27,6 +28,7 @@ ANSWER_S = 0.7
 
 def remote_control(redis_url: str) -> Control:
     """Return Celery's control over the workers at a Redis, whatever this process itself is configured for."""
+    celery_transport.register()
     url, options = for_celery(redis_url)
     asking = Celery("tqctl", broker=url, set_as_current=False)
     asking.conf.broker_transport_options = {

@@ -18,6 +18,7 @@ from msgspec import Struct, structs
 from workers.core.answers import noting_answers
 from workers.core.errors import (
     BadCredentials,
+    Busy,
     ConfigError,
     LeaseLost,
     MissingRights,
@@ -162,7 +163,10 @@ def try_together(
 def put_off(
     ledger: Ledger, attempt: Attempt, error: ServiceAway | ConfigError | LeaseLost
 ) -> list[Settlement]:
-    """Let claims wait for something that is not their own fault; raises ServiceAway again if Redis itself is away."""
+    """Let claims wait for something that is not their own fault; raises ServiceAway again if Redis itself is away.
+
+    A Redis that is only full takes settlements all the same.
+    """
     if isinstance(error, LeaseLost):
         # Those that are still ours are tried anew, and look for what was made before.
         return [interrupted(claim, str(error)) for claim in attempt]
@@ -175,6 +179,8 @@ def put_off(
         # They wait until the setting that is named has been corrected.
         log.error("wrong setting", reason=str(error))
         return [interrupted(claim, str(error), RECHECK_S) for claim in attempt]
+    if isinstance(error, Busy):
+        return [interrupted(claim, str(error), error.after or RECHECK_S) for claim in attempt]
     if error.service == "redis":
         raise error
     # A limit of the rate is no job's fault.

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from random import Random
 
 from redis import Redis
+from redis.exceptions import OutOfMemoryError
 
 from chaos.scenario import Scenarios, Size
 from chaos.scene import BATCH, Scene
@@ -66,22 +70,66 @@ def redis_paused(scene: Scene, chance: Random, size: Size) -> None:
     scene.notes.append(f"{scene.spooled} of the jobs were spooled meanwhile")
 
 
-@fault("redis-full", "Redis is out of memory (noeviction) for a while, by no fault of ours")
-def redis_full(scene: Scene, _chance: Random, size: Size) -> None:
-    """Fill Redis with something else until it refuses every write, then make room."""
+#: Bytes that somebody else's keys take at once, until Redis takes no more.
+STRANGE = b"x" * 50_000
+
+
+def fill(redis: Redis) -> None:
+    """Let somebody else's keys take what is left of Redis' memory."""
+    redis.config_set("maxmemory", redis.info("memory")["used_memory"] + 40 * len(STRANGE))
+    with suppress(OutOfMemoryError):
+        for number in range(10_000):
+            redis.set(f"stranger:{number}", STRANGE)
+    # What is left is less than one of these; no room must be left for anything.
+    redis.config_set("maxmemory", redis.info("memory")["used_memory"] - 1)
+
+
+def leave_no_room(redis: Redis) -> None:
+    """Give Redis less memory than our own jobs take by now."""
+    redis.config_set("maxmemory", redis.info("memory")["used_memory"] // 2)
+
+
+def full_and_away(scene: Scene, size: Size, fill_it: Callable[[Redis], None]) -> None:
+    """Let ThreatQ be away and Redis full; ThreatQ comes back, and all that was accepted is done in the full Redis."""
     scene.start_beat()
     scene.start_worker()
     scene.wait_for_worker()
     half = size.jobs // 2
+    scene.fault(kind="error", status=503)
     scene.send(range(half))
     with Redis.from_url(scene.server.url) as other:
+        fill_it(other)
         scene.say("Redis is full")
-        other.config_set("maxmemory", 1_000_000)
         scene.send(range(half, size.jobs))
         scene.pass_time(size.away_s / 2)
+        # One that is started now must find the jobs too.
+        scene.start_worker("worker-2")
+        scene.wait_for_worker("worker-2")
+        scene.pass_time(size.away_s / 2)
+        scene.no_faults()
+        scene.until(
+            partial(scene.settled, hurry=size.hurry), "a full Redis is worked off", within_s=size.patience_s
+        )
+        scene.expect(not scene.restarts, "a process ended because Redis was full")
         other.config_set("maxmemory", 0)
     scene.say("Redis has room again")
     scene.notes.append(f"{scene.spooled} of the jobs were spooled meanwhile")
+
+
+@fault(
+    "redis-full", "a stranger's keys fill Redis (noeviction) while ThreatQ is away, and stay when it is back"
+)
+def redis_full(scene: Scene, _chance: Random, size: Size) -> None:
+    """Fill Redis with somebody else's keys."""
+    full_and_away(scene, size, fill)
+
+
+@fault(
+    "redis-full-of-jobs", "our own jobs fill Redis (noeviction) while ThreatQ is away, and after it is back"
+)
+def redis_full_of_jobs(scene: Scene, _chance: Random, size: Size) -> None:
+    """Let our own entries be more than Redis may hold."""
+    full_and_away(scene, size, leave_no_room)
 
 
 @fault(

@@ -16,6 +16,7 @@ FAULTS = (
     "worker-stands-still",
     "redis-killed",
     "redis-full",
+    "redis-full-of-jobs",
     "redis-tail-cut",
     "redis-disk-full",
     "threatq-away",

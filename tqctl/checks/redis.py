@@ -17,8 +17,8 @@ from workers.settings.model import Settings
 
 AREA = "redis"
 
-#: The oldest server whose scripts may read the clock and write, and that has ACL users.
-OLDEST = (6, 2)
+#: The oldest server that runs a script although it is out of memory, and so finishes work that makes room.
+OLDEST = (7, 0)
 
 #: Seconds by which Redis' clock and ours may differ before times in logs mislead.
 MOST_SKEW_S = 2.0
@@ -55,7 +55,7 @@ def _version(info: dict[str, Any]) -> CheckLine:
     found = str(info.get(f"{name}_version", info["redis_version"]))
     numbers = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     if numbers < OLDEST:
-        return failed(AREA, "version", f"{name} {found}", "Redis 6.2 or newer, or Valkey, is needed")
+        return failed(AREA, "version", f"{name} {found}", "Redis 7 or newer, or Valkey, is needed")
     return ok(AREA, "version", f"{name} {found}")
 
 

@@ -94,7 +94,7 @@ class Throttled(ServiceAway):
 
 
 class Busy(ServiceAway):
-    """The ledger holds as many open jobs as it may; send the job again later."""
+    """The ledger holds as many open jobs as it may, or Redis as many bytes; send the job again later."""
 
 
 def end_with(error: TqError) -> NoReturn:

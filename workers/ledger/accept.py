@@ -239,7 +239,7 @@ def read_answer(answer: Any, jobs: Sequence[Job], *, most_open: int) -> list[Acc
     if what == b"full":
         raise Busy(
             "redis",
-            f"{int(answer[1]) / 10:g} % of Redis' memory is in use, and above memory_percent nothing is accepted. "
+            f"{int(answer[1]) / 10:.0f} % of Redis' memory is in use, and above memory_percent nothing is accepted. "
             "tqctl capacity shows what fills it; raise maxmemory or lower keep_bodies_days",
             after=COME_AGAIN_S,
         )

@@ -27,7 +27,7 @@ from workers.ledger.scripts import Script
 #: What became of one part of a request: of a job, whether it is still known or not, or of what no job came of.
 BatchState = State | Literal["forgotten", "refused"]
 
-REPLAY, DROP = Script("replay", "history"), Script("drop")
+REPLAY, DROP = Script("replay", "history", when_full=True), Script("drop", when_full=True)
 
 #: Bytes within which the six lines of a record end, whatever its title.
 HEAD_BYTES = 2_047

@@ -17,9 +17,9 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from workers.core.errors import ConfigError, ServiceAway
+from workers.core.errors import Busy, ConfigError, ServiceAway
 from workers.core.urls import shown_url
-from workers.ledger.accept import NO_SCRIPT, OUT_OF_MEMORY, READ_ONLY, drive, script_flow
+from workers.ledger.accept import COME_AGAIN_S, NO_SCRIPT, OUT_OF_MEMORY, READ_ONLY, drive, script_flow
 from workers.ledger.scripts import Script
 
 if TYPE_CHECKING:
@@ -196,11 +196,11 @@ def now_ms(redis: Redis) -> int:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn what redis-py raises into ServiceAway("redis") with the remedy."""
+    """Turn what redis-py raises into ServiceAway("redis") with the remedy; into Busy where Redis is out of memory."""
     try:
         yield
     except redis_client.exceptions.OutOfMemoryError as error:
-        raise ServiceAway("redis", OUT_OF_MEMORY) from error
+        raise Busy("redis", OUT_OF_MEMORY, after=COME_AGAIN_S) from error
     except (redis_client.exceptions.AuthenticationError, redis_client.exceptions.NoPermissionError) as error:
         raise ServiceAway(
             "redis", f"Redis refuses our user: {str(error).rstrip('.')}; correct TQ_REDIS_URL or the ACL"

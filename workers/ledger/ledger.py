@@ -29,6 +29,7 @@ from workers.ledger.known_jobs import KnownJob, known_jobs_flow
 from workers.ledger.records import RECHECK_S, Claim, Settlement
 from workers.ledger.retention import Retention
 from workers.ledger.scripts import Script
+from workers.ledger.small_writes import write
 from workers.settings.model import Settings
 
 try:
@@ -43,8 +44,8 @@ except ImportError:
 
     from workers.ledger.accept import COMPRESSION as _LEVEL
 
-CLAIM, SETTLE = Script("claim", "history"), Script("settle", "history")
-RENEW, WAKE, AWAY = Script("renew"), Script("wake"), Script("away")
+CLAIM, SETTLE = Script("claim", "history", when_full=True), Script("settle", "history", when_full=True)
+RENEW, WAKE, AWAY = (Script(name, when_full=True) for name in ("renew", "wake", "away"))
 
 #: Workers that a job may take down with it before it is dead.
 MOST_LOST = 3
@@ -238,8 +239,7 @@ class Ledger:
         """Forget a share of what has been kept long enough, and leave a sign of life."""
         now = now_ms(self.redis)
         self.retention.step(now)
-        with answering():
-            self.redis.set(keys.UPKEEP, now)
+        write(self.redis, ("SET", keys.UPKEEP, now))
 
     def _breakers(self, queue: str) -> list[str]:
         return [keys.away(service) for service in NEEDS[queue]]

@@ -14,7 +14,8 @@ from workers.ledger.connection import answering, run
 from workers.ledger.markers import DAY_MS, TEXTS
 from workers.ledger.scripts import Script
 
-RETIRE, FORGET = Script("retire", "markers"), Script("forget", "markers")
+RETIRE = Script("retire", "markers", when_full=True)
+FORGET = Script("forget", "markers", when_full=True)
 
 #: Jobs, and texts of markers, that one call looks at: it holds Redis for a few milliseconds.
 JOBS_A_CALL, TEXTS_A_CALL = 200, 1_024

@@ -9,16 +9,23 @@ from workers.core.hashing import sha1_hex
 _FOLDER = os.path.join(os.path.dirname(__file__), "lua")
 
 
+#: The first line of a script that Redis runs although it is out of memory (Redis 7, Valkey).
+WHEN_FULL = "#!lua flags=allow-oom\n"
+
+
 class Script:
-    """The text of `lua/<name>.lua`, after what it uses of `lua/shared/`, and the digest by which Redis knows it."""
+    """The text of `lua/<name>.lua`, after what it uses of `lua/shared/`, and the digest by which Redis knows it.
+
+    With `when_full` a Redis that is out of memory runs it too: for what finishes work, and so frees memory.
+    """
 
     __slots__ = ("name", "sha", "text")
 
-    def __init__(self, name: str, *uses: str) -> None:
+    def __init__(self, name: str, *uses: str, when_full: bool = False) -> None:
         self.name = name
-        text = "".join(map(_read, (*(os.path.join("shared", used) for used in uses), name)))
-        self.text = text
-        self.sha = sha1_hex(text.encode())
+        parts = map(_read, (*(os.path.join("shared", used) for used in uses), name))
+        self.text = (WHEN_FULL if when_full else "") + "".join(parts)
+        self.sha = sha1_hex(self.text.encode())
 
 
 def _read(name: str) -> str:

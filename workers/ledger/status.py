@@ -21,6 +21,7 @@ from workers.core.jobs import QUEUES
 from workers.ledger import keys
 from workers.ledger.breakers import SERVICES, Away, read_breaker
 from workers.ledger.connection import answering
+from workers.ledger.small_writes import write
 
 #: Milliseconds in a minute and an hour.
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
@@ -223,5 +224,4 @@ def _user(redis: Redis) -> str:
 
 def tell(redis: Redis, service: str, lacking: str) -> None:
     """Say what is not set up of a service, "" for nothing; raises ServiceAway("redis")."""
-    with answering():
-        redis.hset(keys.LACKING, service, lacking)
+    write(redis, ("HSET", keys.LACKING, service, lacking))

@@ -107,7 +107,7 @@ REFUSED = [
     ("worker", "SUBSCRIBE other"),
     # Beat sends wake-ups; it sees no job.
     ("beat", "GET {tq}:job:<id>"),
-    ("beat", "EVAL return(1) 0"),
+    ("beat", "EVAL return(redis.call('GET','{tq}:job:<id>')) 0"),
     ("beat", "ZRANGE {tq}:dead 0 -1"),
     # Flower sees Celery's messages; ours lie beside them.
     ("flower", "GET {tq}:job:<id>"),

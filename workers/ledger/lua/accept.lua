@@ -38,7 +38,8 @@ local function memory_in_use()
     most = tonumber(string.match(info, '\nmaxmemory:(%d+)') or 0)
   end
   local share = most > 0 and math.floor(used * 1000 / most) or 0
-  redis.call('SET', memory, string.format('%d', share), 'PX', MEMORY_BELIEVED_MS)
+  -- One that is out of memory takes no note of it either.
+  redis.pcall('SET', memory, string.format('%d', share), 'PX', MEMORY_BELIEVED_MS)
   return share
 end
 
