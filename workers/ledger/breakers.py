@@ -22,7 +22,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "upkeep": (),
 }
 
-HASTEN = Script("hasten")
+HASTEN = Script("hasten", when_full=True)
 
 #: Waiting jobs that one call makes ready.
 PAGE = 1_000
