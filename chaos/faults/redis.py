@@ -70,12 +70,12 @@ def redis_paused(scene: Scene, chance: Random, size: Size) -> None:
     scene.notes.append(f"{scene.spooled} of the jobs were spooled meanwhile")
 
 
-#: Bytes that somebody else's keys take at once, until Redis takes no more.
+#: Bytes that another program's keys take at once, until Redis takes no more.
 STRANGE = b"x" * 50_000
 
 
 def fill(redis: Redis) -> None:
-    """Let somebody else's keys take what is left of Redis' memory."""
+    """Let another program's keys take what is left of Redis' memory."""
     redis.config_set("maxmemory", redis.info("memory")["used_memory"] + 40 * len(STRANGE))
     with suppress(OutOfMemoryError):
         for number in range(10_000):
@@ -120,7 +120,7 @@ def full_and_away(scene: Scene, size: Size, fill_it: Callable[[Redis], None]) ->
     "redis-full", "a stranger's keys fill Redis (noeviction) while ThreatQ is away, and stay when it is back"
 )
 def redis_full(scene: Scene, _chance: Random, size: Size) -> None:
-    """Fill Redis with somebody else's keys."""
+    """Fill Redis with another program's keys."""
     full_and_away(scene, size, fill)
 
 
