@@ -8,8 +8,10 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from tqctl.output import Grid, Shown, moment, short
+from producers.cli.tables import Grid, Shown
+from tqctl.job_text import short
 from tqctl.shell import Shell, options_of_all
+from workers.core.text import moment
 from workers.ledger.breakers import NEEDS, SERVICES, close_breaker, open_breakers
 
 

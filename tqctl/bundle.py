@@ -24,7 +24,7 @@ from msgspec import to_builtins
 from producers.cli.console import note
 from tqctl import capacity, config
 from tqctl.check import check
-from tqctl.output import summaries
+from tqctl.job_text import summaries
 from tqctl.queues import queues_by_worker
 from tqctl.shell import Shell
 from workers.core.errors import ConfigError, InputError, TqError

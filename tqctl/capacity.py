@@ -8,10 +8,11 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
+from producers.cli.tables import Grid, Shown
 from producers.enqueue import spool_of
 from producers.spool import MOST_BYTES
-from tqctl.output import Grid, Shown, size
 from tqctl.shell import Shell
+from workers.core.text import size
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.status import memory, overview
 from workers.ledger.sync_runs import history

@@ -12,13 +12,13 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from producers.cli.tables import Grid, Shown
 from tqctl.checks.here import check_here
 from tqctl.checks.line import CheckLine, failed, failed_with
 from tqctl.checks.logrhythm import check_logrhythm
 from tqctl.checks.redis import check_redis
 from tqctl.checks.threatq import check_threatq
 from tqctl.checks.workers import check_workers
-from tqctl.output import Grid, Shown
 from tqctl.shell import Shell
 from workers.core.errors import ConfigError, TqError
 

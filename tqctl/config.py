@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from producers.cli.console import note
-from tqctl.output import Grid, Shown
+from producers.cli.tables import Grid, Shown
 from tqctl.shell import Shell, columns_of, with_pages
 from workers.core.errors import InputError, TqError
 from workers.settings.loading import Loaded

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 
 from producers.cli.console import note
 from tqctl import edit
+from tqctl.job_text import grid, summaries
 from tqctl.jobs import known, show_job
-from tqctl.output import grid, summaries
 from tqctl.quarantine import QuarantineAdmin
 from tqctl.quarantine import grid as quarantine_grid
 from tqctl.shell import Shell, above_zero, options_of_all

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from msgspec import to_builtins
 
-from tqctl.output import moment
 from tqctl.shell import Shell, sync_settings
+from workers.core.text import moment
 from workers.listsync.plan.settings import collections_of
 from workers.listsync.run.explain import Explainer, Explanation, Place
 from workers.listsync.run.run import Options, Tools

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from tqctl.output import grid, summaries, whole, words
+from tqctl.job_text import grid, summaries, whole, words
 from tqctl.shell import Shell, above_zero, options_of_all
 from workers.core.errors import InputError
 from workers.core.jobs import QUEUES

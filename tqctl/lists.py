@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from producers.cli.console import note
-from tqctl.output import Grid
+from producers.cli.tables import Grid
 from tqctl.shell import Shell, lists_of, options_of_all, sync_settings
 from workers.core.errors import InputError
 from workers.listsync.run.run import Tools

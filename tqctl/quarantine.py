@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from producers.cli.tables import Grid, Shown
 from producers.enqueue import release
-from tqctl.output import Grid, Shown, moment, short
+from tqctl.job_text import short
 from tqctl.shell import Shell
+from workers.core.text import moment
 from workers.ledger.quarantine import Quarantine, QuarantinedItem
 from workers.payload.intake import from_settings
 
@@ -56,7 +58,7 @@ class QuarantineAdmin:
 
 def grid(items: Sequence[dict[str, Any]]) -> Grid:
     """Return items as a table."""
-    columns = ("quarantined", "door", "source", "came (UTC)", "times", "reason")
+    columns = ("quarantined", "producer", "source", "came (UTC)", "times", "reason")
     rows = [
         [
             one["id"],

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from producers.cli.console import note
-from tqctl.output import Shown, show_all
+from producers.cli.tables import Shown, show_all
 from workers.core.errors import ConfigError
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect

@@ -8,11 +8,12 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from tqctl.output import Grid, Shown, age, moment
+from producers.cli.tables import Grid, Shown
 from tqctl.queues import queues_by_worker
 from tqctl.shell import Shell
 from workers.core.jobs import QUEUES
 from workers.core.results import RunResult
+from workers.core.text import age, moment
 from workers.ledger.breakers import SERVICES
 from workers.ledger.status import overview
 from workers.ledger.sync_runs import history, pending_count, waiting_runs

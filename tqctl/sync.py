@@ -9,11 +9,12 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from producers.cli.tables import Grid
 from producers.logrhythm import main as sync_now
-from tqctl.output import Grid, age, moment
 from tqctl.shell import Shell, above_zero, operator, options_of_all
 from workers.core.jobs import Job
 from workers.core.results import RunResult
+from workers.core.text import age, moment
 from workers.core.trace import trace_of
 from workers.ledger.connection import now_ms
 from workers.ledger.sync_approvals import PendingDelete, PendingDeletes

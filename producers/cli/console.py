@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from producers.cli import output
+from workers.core import output
 from workers.core.errors import InputError, TqError
 from workers.core.files import write_whole
 

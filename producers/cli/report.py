@@ -12,7 +12,7 @@ from producers.cli.console import AWAY, DONE, FAILED, INTERRUPTED, note
 from producers.enqueue import Handed, HandedOver, Status
 from workers.core.errors import ServiceAway
 from workers.core.results import EventResult, Failure, LeftOut, Success, as_note, read_note
-from workers.core.text import printable
+from workers.core.text import counted, printable
 from workers.ledger.admin import LedgerAdmin
 
 #: Exit code for each state in which a wait can end.
@@ -114,13 +114,13 @@ def outcome_of(handed: Handed, admin: LedgerAdmin, wait: Wait | None) -> Waited 
 def report_spool(result: HandedOver, folder: str) -> None:
     """Tell what was delivered of earlier jobs, and what is kept in `folder` now, and why."""
     if result.earlier.delivered:
-        note(f"note: delivered {_jobs(len(result.earlier.delivered))} that waited in {folder}")
+        note(f"note: delivered {counted(len(result.earlier.delivered), 'job')} that waited in {folder}")
     for path, reason in result.earlier.set_aside:
         note(f"warning: not delivered from the spool: {path}: {reason}")
     if result.away:
         kept = sum(handed.status == "spooled" for handed in result.handed)
         note(f"warning: {result.away}")
-        note(f"kept {_jobs(kept)} in {folder}; the next run delivers what is there")
+        note(f"kept {counted(kept, 'job')} in {folder}; the next run delivers what is there")
 
 
 def words(line: PayloadReport) -> str:
@@ -144,7 +144,3 @@ def _result(result: Success | Failure | None) -> str:
 def _left_out(left: LeftOut) -> str:
     kept = "not kept" if left.kept_as == "nothing" else f"kept as {left.kept_as}"
     return f"{left.what}: {left.why} ({kept})"
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count} jobs"

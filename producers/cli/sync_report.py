@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from producers.cli.console import AWAY, DONE, FAILED, WRONG_INPUT, note
 from producers.cli.follow import End
+from producers.cli.tables import Grid, show_all
 from workers.core.results import Failure, RunResult, SyncOverlap, SyncSkipped, as_note
 from workers.core.text import printable
 from workers.ledger.admin import LedgerAdmin
 from workers.listsync.plan import render
-from workers.listsync.plan.plan import SyncPlan
+from workers.listsync.plan.plan import ListPlan, SyncPlan
 from workers.listsync.run.stored_plans import plan_of
 
 #: Exit code by how the following ended, where the run did not come to its end.
@@ -48,17 +45,11 @@ def show(admin: LedgerAdmin, end: End) -> None:
     if not isinstance(result, RunResult):
         note(f"{end.collection or ALL}: {printable(reason(end))}")
         return
-    console = Console()
     plan = plan_of(admin.redis, end.job)
     if result.status == "planned" and plan:
-        console.print(_plan_table(plan))
-        lines = [*result.notes, *_samples(plan)]
+        show_all([_plan_table(plan), *result.notes, *_samples(plan)])
     else:
-        console.print(_result_table(result))
-        lines = [*result.notes]
-    for line in lines:
-        # As it is: a value that is to be copied, or found by grep, must not be broken over two lines.
-        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+        show_all([_result_table(result), *result.notes, *_errors(result)])
 
 
 def as_json(admin: LedgerAdmin, end: End) -> str:
@@ -85,51 +76,51 @@ def reason(end: End) -> str:
     return why
 
 
-def _plan_table(plan: SyncPlan) -> Table:
-    grid = _grid(
+def _plan_table(plan: SyncPlan) -> Grid:
+    return _counts(
         f"{plan.collection} · {plan.method} · plan {plan.id}",
         ("Now", "Add", "Delete", "After", "Pending", "Foreign", "Left out"),
+        [_row(one.name, *_planned(one)) for one in plan.lists],
     )
-    for one in plan.lists:
-        pending = one.pending.count if one.pending else 0
-        counts = (
-            one.now,
-            one.adds.count,
-            one.released.count,
-            one.after,
-            pending,
-            one.foreign.count,
-            one.left_out,
-        )
-        grid.add_row(Text(printable(one.name)), *map(_number, counts))
-    return grid
+
+
+def _planned(one: ListPlan) -> tuple[int, ...]:
+    pending = one.pending.count if one.pending else 0
+    return (
+        one.now,
+        one.adds.count,
+        one.released.count,
+        one.after,
+        pending,
+        one.foreign.count,
+        one.left_out,
+    )
 
 
 def _samples(plan: SyncPlan) -> list[str]:
     return [f"  {one.name}  {line}" for one in plan.lists for line in render.samples(one)]
 
 
-def _result_table(result: RunResult) -> Table:
-    grid = _grid(
+def _result_table(result: RunResult) -> Grid:
+    return _counts(
         f"{result.collection} · {result.method} · {result.status} · {result.seconds:g} s",
         ("Before", "Added", "Deleted", "After", "Pending"),
+        [
+            [one.name, "failed", "", "", "", ""]
+            if one.error
+            else _row(one.name, one.now, one.adds, one.deletes, one.after, one.pending)
+            for one in result.lists
+        ],
     )
-    for changed in result.lists:
-        if changed.error:
-            grid.add_row(Text(printable(changed.name)), Text(printable(changed.error), style="red"))
-        else:
-            counts = (changed.now, changed.adds, changed.deletes, changed.after, changed.pending)
-            grid.add_row(Text(printable(changed.name)), *map(_number, counts))
-    return grid
 
 
-def _grid(title: str, counts: tuple[str, ...]) -> Table:
-    grid = Table(title=Text(printable(title)), title_justify="left")
-    grid.add_column("List")
-    for column in counts:
-        grid.add_column(column, justify="right")
-    return grid
+def _errors(result: RunResult) -> list[str]:
+    return [f"{one.name}: {one.error}" for one in result.lists if one.error]
 
 
-def _number(count: int) -> str:
-    return f"{count:,}" if count else "·"
+def _counts(title: str, counts: tuple[str, ...], rows: list[list[str]]) -> Grid:
+    return Grid(title, ("List", *counts), rows, "no list", counts)
+
+
+def _row(name: str, *counts: int) -> list[str]:
+    return [name, *(f"{count:,}" if count else "·" for count in counts)]

@@ -7,12 +7,13 @@ import os
 import sys
 import time
 
-from producers.cli import output, remembered
+from producers.cli import remembered
 from producers.smart_response import report
 from producers.smart_response.commands import ACTIONS
 from producers.smart_response.link import connect, outcome
 from producers.smart_response.report import RunLog
 from producers.smart_response.settings import read_settings
+from workers.core import output
 from workers.core.errors import ConfigError, InputError, ServiceAway, TqError
 from workers.core.text import seconds
 from workers.core.trace import trace_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from producers.smart_response.notes import Note
     from producers.smart_response.settings import StubSettings
     from workers.core.jobs import Job
-
 
 #: What a shell expects of a command that Ctrl-C ended.
 INTERRUPTED = 130

@@ -9,9 +9,9 @@ from functools import partial
 from msgspec import structs
 
 from tqctl.checks.line import CheckLine, failed, failed_with, ok, tried, warning
-from tqctl.output import age
 from tqctl.shell import lists_of, with_pages, with_short_timeouts
 from workers.core.errors import TqError
+from workers.core.text import age
 from workers.listsync.plan.settings import collections_of
 from workers.logrhythm.client import OWNER_RULE, LogRhythm
 from workers.logrhythm.token import HOW_TO_RENEW

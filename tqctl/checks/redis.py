@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tqctl.checks.line import CheckLine, failed, ok, warning
-from tqctl.output import size
 from workers.core.redis_tls import unverified
+from workers.core.text import size
 from workers.core.urls import is_loopback, tls_options
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin

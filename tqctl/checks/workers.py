@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from tqctl.checks.line import CheckLine, failed, ok, warning
-from tqctl.output import age
 from tqctl.queues import queues_by_worker
+from workers.core.text import age
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.status import Overview, overview
 

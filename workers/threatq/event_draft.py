@@ -31,7 +31,7 @@ class Draft:
     """The working record of one request; `event_id` is 0 until ThreatQ has the event.
 
     `complete_all` asks that everything be added by calls of its own, because the event was there before;
-    `attributes_there` are then its attributes, None if not known. `refused` says why it is given up, for now or for good.
+    `attributes_there` are then its attributes, None if not known. `refused` says why it is given up, now or for good.
     """
 
     request: EventRequest

@@ -15,9 +15,9 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from producers.http.problems import Problem
-from producers.http.ui.render import count
 from producers.http.ui.session import PageRequest
 from workers.core.jobs import QUEUES
+from workers.core.text import counted
 from workers.ledger.breakers import SERVICES
 from workers.ledger.connection import now_ms
 from workers.ledger.ledger import Ledger
@@ -219,5 +219,5 @@ def approve(page_request: PageRequest) -> Response:
         list=pending.list,
         count=pending.count,
     )
-    said = f"{count(pending.count, 'delete')} of {pending.list} approved; the next run carries them out."
+    said = f"{counted(pending.count, 'delete')} of {pending.list} approved; the next run carries them out."
     return page_request.done(said, "/" if page_request.field("from") == "home" else "/syncs")

@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from producers.http.problems import Problem
 from producers.http.ui import render
-from producers.http.ui.render import count
 from producers.http.ui.session import PageRequest
 from workers.core.results import ActionResult, EventResult
+from workers.core.text import counted
 from workers.ledger.admin import search
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Record, State
@@ -58,7 +58,7 @@ def _found(page_request: PageRequest, text: str) -> Response:
     found = search(page_request.context.admin.redis, text, most=SHOWN, within_s=SEARCH_WITHIN_S)
     if found.ids == [text]:
         return render.go_to(f"/jobs/{text}")
-    note = f"{count(found.scanned, 'job')} looked at"
+    note = f"{counted(found.scanned, 'job')} looked at"
     if found.more:
         note += "; there may be more: say more of it"
     return page_request.html(
@@ -98,7 +98,7 @@ def replay(page_request: PageRequest) -> Response:
         Ledger(admin.redis).wake(queue)
     log.info("replayed", caller=page_request.session.caller.name, jobs=opened)
     said = (
-        f"{count(len(opened), 'job')} will be tried again."
+        f"{counted(len(opened), 'job')} will be tried again."
         if opened
         else "Nothing was ticked that can be replayed."
     )

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from producers.enqueue import release
 from producers.http.problems import Problem
-from producers.http.ui.render import count
 from producers.http.ui.session import PageRequest
 from workers.core.errors import InputError
+from workers.core.text import counted
 from workers.ledger.ledger import open_ledger
 from workers.ledger.quarantine import Quarantine, QuarantinedItem
 
@@ -55,7 +55,7 @@ def retry(page_request: PageRequest) -> Response:
     log.info("taken out of the quarantine", caller=page_request.session.caller.name, item=item.id)
     if len(accepted) == 1:
         return page_request.done("It was read and accepted.", f"/jobs/{accepted[0].id}")
-    return page_request.done(f"{count(len(accepted), 'job')} accepted.", "/quarantine")
+    return page_request.done(f"{counted(len(accepted), 'job')} accepted.", "/quarantine")
 
 
 def drop(page_request: PageRequest) -> Response:

@@ -16,6 +16,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
+from workers.core.text import age, counted, moment
+
 #: Style and script come from files of ours alone; no other page may show ours in a frame; forms stay here.
 CONTENT_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -72,7 +74,8 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         finalize=visible,
     )
-    templates.filters |= {used.__name__: used for used in (moment, clock, iso, age, count, pretty)}
+    templates.filters |= {used.__name__: used for used in (moment, clock, iso, age, pretty)}
+    templates.filters["count"] = counted
     return templates
 
 
@@ -87,11 +90,6 @@ def visible(value: Any) -> Any:
     return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", value) if type(value) is str else value
 
 
-def moment(ms: int) -> str:
-    """Return a time in UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
 def clock(ms: int) -> str:
     """Return the hour and minute in UTC."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%H:%M")
@@ -100,25 +98,6 @@ def clock(ms: int) -> str:
 def iso(ms: int) -> str:
     """Return a time for programs."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
-
-
-def age(seconds: float) -> str:
-    """Return a length of time in its one or two largest units."""
-    whole = max(0, int(seconds))
-    for unit, size, smaller, small in (
-        ("d", 86_400, "h", 3_600),
-        ("h", 3_600, "min", 60),
-        ("min", 60, "s", 1),
-    ):
-        if whole >= size:
-            rest = whole % size // small
-            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
-    return f"{whole} s"
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def pretty(value: Any) -> str:

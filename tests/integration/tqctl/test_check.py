@@ -262,7 +262,7 @@ def test_our_lists_are_counted_whatever_their_names_begin_with(
         (None, "ok", "never ends"),
         (400 * 86_400, "ok", "good for 400 d"),
         (10 * 86_400, "warning", "ends in 10 d"),
-        (-3_600, "failed", "ended 60 min ago"),
+        (-3_600, "failed", "ended 1 h ago"),
     ],
 )
 def test_the_end_of_a_token_is_told_in_time(left_s: float | None, state: str, words: str) -> None:

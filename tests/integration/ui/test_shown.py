@@ -7,11 +7,11 @@ import re
 import pytest
 from redis import Redis
 
-from producers.http.ui.render import moment
 from tests.integration.ui.letters import NASTY, accept
 from tests.support.browsing import Visitor
 from workers.core.jobs import Job
 from workers.core.results import ListResult, RunResult
+from workers.core.text import moment
 from workers.ledger import keys
 from workers.ledger.admin import PAGE, search
 from workers.ledger.ledger import Ledger

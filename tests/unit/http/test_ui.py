@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from producers.http.ui.home import HEIGHT, chart, round_up, services
-from producers.http.ui.render import age, count, pretty, visible
+from producers.http.ui.render import pretty, visible
 from producers.http.ui.sign_in import place
+from workers.core.text import age, counted
 from workers.ledger.breakers import Away
 from workers.ledger.status import Minute, Overview
 
@@ -31,7 +32,7 @@ def test_an_age_has_at_most_two_units(seconds: float, text: str) -> None:
 
 
 def test_a_count_has_its_noun() -> None:
-    assert [count(0, "job"), count(1, "job"), count(2_000, "entry", "entries")] == [
+    assert [counted(0, "job"), counted(1, "job"), counted(2_000, "entry", "entries")] == [
         "0 jobs",
         "1 job",
         "2,000 entries",

@@ -1,4 +1,4 @@
-"""What `tqctl` prints: the same texts in tables on a terminal and in columns elsewhere, and nothing that steers it."""
+"""What commands print: the same texts in tables on a terminal and in columns elsewhere, and nothing that steers it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tqctl.output import Grid, show_all
+from producers.cli.tables import Grid, show_all
 
 NASTY = "\x1b[2Jgone\u202e"
 SHOWN = "\\x1b[2Jgone\\u202e"
