@@ -15,6 +15,7 @@ from sandbox.launch.cli import LOGRHYTHM_PORT, THREATQ_PORT
 from sandbox.launch.processes import ROOT
 from sandbox.launch.redis_server import free_port, is_free
 from sandbox.launch.system import System, running_system
+from workers.core import output
 from workers.core.errors import TqError
 
 #: Where the data, the configuration and the logs of `make up` stay from one start to the next.
@@ -48,12 +49,15 @@ def main(arguments: list[str] | None = None) -> int:
             while True:
                 time.sleep(0.5)
                 system.processes.check()
+        print("Everything is stopped.", flush=True)
     except KeyboardInterrupt:
         return 0
+    except BrokenPipeError:
+        # Ctrl-C ends the reader too, as in `make up | tee up.log`.
+        output.give_up()
     except TqError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print("Everything is stopped.")
     return 0
 
 

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -66,24 +68,47 @@ def test_the_demo_shows_the_guides_event_and_what_was_left_out() -> None:
         assert line in demo.stdout
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_what_make_up_started_is_gone_after_it_is_stopped(tmp_path: Path, how: signal.Signals) -> None:
-    # Given a system that is up
+@contextmanager
+def system_that_is_up(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Yield `make up` once it says that it runs; its output goes through a pipe."""
     with subprocess.Popen(
-        [sys.executable, "-m", "sandbox.launch.up", "--folder", tmp_path, "--threatq-port", "0"],
+        [sys.executable, "-m", "sandbox.launch.up", "--folder", folder, "--threatq-port", "0"],
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
         env=clean_environment(),
         start_new_session=True,
-    ) as up:
-        assert up.stdout is not None
-        assert "Running. Ctrl-C stops it all." in [up.stdout.readline().strip() for _ in range(2)]
+    ) as process:
+        assert process.stdout is not None
+        assert "Running. Ctrl-C stops it all." in [process.stdout.readline().strip() for _ in range(2)]
+        yield process
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_what_make_up_started_is_gone_after_it_is_stopped(tmp_path: Path, how: signal.Signals) -> None:
+    # Given a system that is up
+    with system_that_is_up(tmp_path) as process:
         assert len(processes_of(tmp_path / "config")) >= 5
         # When it is stopped as a terminal does it
-        os.killpg(up.pid, how)
+        os.killpg(process.pid, how)
         # Then it ends well and nothing is left
-        rest, _ = up.communicate(timeout=60)
-    assert up.returncode == 0
+        rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
     assert "Everything is stopped." in rest
+    assert processes_of(tmp_path / "config") == []
+
+
+def test_make_up_ends_quietly_where_ctrl_c_ends_the_reader_of_its_output_too(tmp_path: Path) -> None:
+    # Given a system that is up and prints into a pipe, as in `make up | cat`
+    with system_that_is_up(tmp_path) as process:
+        # When Ctrl-C ends the reader first
+        assert process.stdout is not None
+        process.stdout.close()
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(timeout=60)
+        assert process.stderr is not None
+        complaint = process.stderr.read()
+    # Then it ends well, without a traceback, and nothing is left
+    assert (process.returncode, complaint) == (0, "")
     assert processes_of(tmp_path / "config") == []
