@@ -15,6 +15,7 @@ from producers.redis_bridge import KEYS
 from sandbox.launch.processes import Processes
 from sandbox.launch.redis_server import RedisServer
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import connect
 
 MESSAGES = 20_000
 
@@ -30,8 +31,9 @@ def run() -> dict[str, Any]:
             command = Path(sys.executable).with_name("tq-redis-bridge")
             processes.start("bridge", command, "--ready-file", ready)
             until(ready.exists, within_s=30)
-            rates = [forwarded_per_s(client, KEYS["rpush"]), forwarded_per_s(client, KEYS["stream"])]
-            assert LedgerAdmin(client).open_jobs()["events"] == 2 * MESSAGES, "a pushed payload is missing"
+            admin = LedgerAdmin(connect(server.url))
+            rates = [forwarded_per_s(client, admin, key) for key in (KEYS["rpush"], KEYS["stream"])]
+            assert admin.open_jobs()["events"] == 2 * MESSAGES, "a pushed payload is missing"
         server.stop()
     return {
         "list_per_s": rates[0],
@@ -41,7 +43,7 @@ def run() -> dict[str, Any]:
     }
 
 
-def forwarded_per_s(client: redis.Redis, key: str) -> int:
+def forwarded_per_s(client: redis.Redis, admin: LedgerAdmin, key: str) -> int:
     """Push in one step under a name that no bridge reads, rename it to the real key, and time the bridge."""
     pipe = client.pipeline(transaction=False)
     for _ in range(MESSAGES):
@@ -50,10 +52,10 @@ def forwarded_per_s(client: redis.Redis, key: str) -> int:
         else:
             pipe.rpush(key + ":later", payload())
     pipe.execute()
-    before = LedgerAdmin(client).open_jobs()["events"]
+    before = admin.open_jobs()["events"]
     if key == KEYS["stream"]:
         # The group must be at the new stream's beginning.
         client.xgroup_create(key + ":later", "bridges", id="0")
     client.rename(key + ":later", key)
-    seconds = until(lambda: LedgerAdmin(client).open_jobs()["events"] == before + MESSAGES)
+    seconds = until(lambda: admin.open_jobs()["events"] == before + MESSAGES)
     return round(MESSAGES / seconds)

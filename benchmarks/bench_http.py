@@ -13,14 +13,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import redis
-
 from benchmarks.load import Load, drive, request
 from benchmarks.measuring import pinned, until
 from sandbox.launch.demo import EXAMPLE
 from sandbox.launch.processes import Processes
 from sandbox.launch.redis_server import RedisServer, free_port
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.client import RedisClient
+from workers.ledger.connection import connect
 
 ROUNDS, REQUESTS, CELERY_REQUESTS, CONNECTIONS = 5, 4_000, 600, 32
 
@@ -53,7 +53,7 @@ def run() -> dict[str, Any]:
         return {**rates, **half, "lost": 0}
 
 
-def measure(shim: int, bare: int, client: redis.Redis) -> dict[str, Any]:
+def measure(shim: int, bare: int, client: RedisClient) -> dict[str, Any]:
     """Return rates and ratios; a ratio is the median of those of the rounds."""
     ours, bares, lines, celeries = [], [], [], []
     for _ in range(ROUNDS):
@@ -111,7 +111,7 @@ def worst(loads: list[Load]) -> float:
 
 
 @contextmanager
-def servers(folder: Path) -> Iterator[tuple[int, int, redis.Redis]]:
+def servers(folder: Path) -> Iterator[tuple[int, int, RedisClient]]:
     """Yield the ports of the shim and of the bare app, each on core 0, and a client of their Redis."""
     with ExitStack() as stack:
         # The load and Redis share the other core.
@@ -126,7 +126,7 @@ def servers(folder: Path) -> Iterator[tuple[int, int, redis.Redis]]:
             "TQ_HTTP_REQUESTS_PER_S": "1000000",
         }
         processes = stack.enter_context(Processes(folder / "logs", environ))
-        client = stack.enter_context(redis.Redis.from_url(server.url))
+        client = stack.enter_context(connect(server.url))
         ports = free_port(), free_port()
         with pinned(0):
             start(processes, *ports)

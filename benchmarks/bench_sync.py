@@ -298,7 +298,7 @@ def killed_run(bench: Bench, first: Timed) -> dict[str, Any]:
     }
     repeated = sum(max(count, 0) for count in ours.values())
     total = sum(first.calls.values())
-    steps = progress_of(bench.on.client, job_id)
+    steps = progress_of(bench.on.ledger.redis, job_id)
     assert all(step.stage in ("done", "gather") for step in steps.values()), steps
     return {"repeated_calls": repeated, "of": total, "percent": round(100 * repeated / total, 2)}
 

@@ -19,6 +19,7 @@ from sandbox.launch.processes import Processes
 from sandbox.launch.redis_server import RedisServer, age
 from sandbox.launch.system import enable_connector, start_threatq, write_settings
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import connect
 from workers.ledger.ledger import Ledger
 from workers.settings.model import Settings
 
@@ -54,8 +55,9 @@ def stage(*, latency_ms: float = 0) -> Iterator[Stage]:
         enable_connector(settings)
         client = redis.Redis.from_url(server.url)
         stack.callback(client.close)
-        age(client)
-        on = Stage(settings, processes, client, Ledger(client), LedgerAdmin(client))
+        ours = stack.enter_context(connect(server.url))
+        age(ours)
+        on = Stage(settings, processes, client, Ledger(ours), LedgerAdmin(ours))
         if latency_ms:
             on.threatq("POST", "faults", {"kind": "latency", "ms": latency_ms})
         yield on

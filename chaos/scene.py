@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import requests
-from redis import RedisError
 
 from chaos.account import Account
 from chaos.payloads import payload
@@ -24,7 +23,7 @@ from workers.core.errors import ServiceAway, TqError
 from workers.core.jobs import Job
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
-from workers.ledger.connection import connect
+from workers.ledger.connection import connect, send
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import State
 from workers.ledger.scripts import WHEN_FULL
@@ -166,7 +165,7 @@ class Scene:
     def takes_jobs(self) -> bool:
         """Deliver what is spooled; whether the ledger takes jobs."""
         self.spool.deliver(self.ledger.accept)
-        return bool(self.ledger.redis.ping())
+        return self.ledger.redis.ping()
 
     def open_jobs(self) -> int:
         """Return how many jobs of this scene's queue are open."""
@@ -178,7 +177,8 @@ class Scene:
 
     def let_waiting_time_pass(self) -> None:
         """Make every job that waits due now, as if the time had passed."""
-        self.ledger.redis.eval(WHEN_FULL + NO_MORE_WAITING, 1, keys.due(self.queue), keys.progress(""))
+        script = WHEN_FULL + NO_MORE_WAITING
+        send(self.ledger.redis, [("EVAL", script, 1, keys.due(self.queue), keys.progress(""))])
 
     def start_beat(self, name: str = "beat", *, environ: Mapping[str, str] | None = None) -> None:
         """Start a beat, with some of the scene's environment changed."""
@@ -252,7 +252,7 @@ class Scene:
     def _pending(self, condition: Callable[[], object]) -> bool:
         try:
             return bool(condition())
-        except (ServiceAway, RedisError, OSError):
+        except (ServiceAway, OSError):
             return False
 
 

@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 
 import structlog
-from redis import Redis
 
 from producers.bridge.forwarder import Forwarder, Stopped
 from producers.bridge.presence import Presence
@@ -30,6 +29,7 @@ from producers.bridge.sources import (
 from producers.cli.console import DONE, guarded, note, write_ready
 from workers.core.errors import InputError
 from workers.ledger import keys
+from workers.ledger.client import RedisClient
 from workers.ledger.connection import connect
 from workers.ledger.ledger import open_ledger
 from workers.ledger.quarantine import Quarantine
@@ -114,7 +114,7 @@ def _forwarder(settings: Settings, stopping: threading.Event) -> Forwarder:
     return Forwarder(from_settings(settings, "redis"), open_ledger(redis, settings), quarantine, stopping)
 
 
-def _sources(ingest: Redis, bridge_id: str, settings: Settings) -> list[MessageSource]:
+def _sources(ingest: RedisClient, bridge_id: str, settings: Settings) -> list[MessageSource]:
     sources: list[MessageSource] = [ListSource(ingest, name, bridge_id) for name in OLDEST]
     sources.append(StreamSource(ingest, bridge_id, takeover_s=settings.ingest_takeover_s))
     if settings.ingest_channel:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import structlog
-from redis import Redis
 
 from producers.bridge.sources import OLDEST, give_back
 from workers.ledger import keys
-from workers.ledger.connection import answering
+from workers.ledger.client import RedisClient
 
 log = structlog.get_logger("tq.bridge")
 
@@ -17,29 +14,27 @@ log = structlog.get_logger("tq.bridge")
 class Presence:
     """One bridge among others."""
 
-    def __init__(self, redis: Redis, bridge_id: str, *, takeover_s: float) -> None:
+    def __init__(self, redis: RedisClient, bridge_id: str, *, takeover_s: float) -> None:
         self.redis = redis
         self.bridge_id = bridge_id
         self.takeover_ms = int(takeover_s * 1000)
 
     def beat(self) -> None:
         """Give a sign of life, and put back into the lists what silent bridges had taken."""
-        with answering():
-            pipe = self.redis.pipeline()
-            pipe.sadd(keys.INGEST_BRIDGES, self.bridge_id)
-            pipe.set(keys.ingest_alive(self.bridge_id), 1, px=self.takeover_ms)
-            pipe.execute()
-            for bridge_id in self._silent():
-                self._take_over(bridge_id)
+        pipe = self.redis.pipeline()
+        pipe.sadd(keys.INGEST_BRIDGES, self.bridge_id)
+        pipe.set(keys.ingest_alive(self.bridge_id), 1, px=self.takeover_ms)
+        pipe.execute()
+        for bridge_id in self._silent():
+            self._take_over(bridge_id)
 
     def leave(self) -> None:
         """Say that this bridge has nothing any more."""
-        with answering():
-            self.redis.delete(keys.ingest_alive(self.bridge_id))
-            self.redis.srem(keys.INGEST_BRIDGES, self.bridge_id)
+        self.redis.delete(keys.ingest_alive(self.bridge_id))
+        self.redis.srem(keys.INGEST_BRIDGES, self.bridge_id)
 
     def _silent(self) -> list[str]:
-        ids = [found.decode() for found in cast("set[bytes]", self.redis.smembers(keys.INGEST_BRIDGES))]
+        ids = [found.decode() for found in self.redis.smembers(keys.INGEST_BRIDGES)]
         return [bridge_id for bridge_id in ids if not self.redis.exists(keys.ingest_alive(bridge_id))]
 
     def _take_over(self, bridge_id: str) -> None:

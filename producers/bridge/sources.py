@@ -11,15 +11,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, cast
+from typing import Protocol
 
-import redis as redis_client
 import structlog
 from msgspec import Struct
-from redis import Redis
 
 from producers.bridge.forwarder import Forwarder, Stopped
 from workers.ledger import keys
+from workers.ledger.client import End, Entries, RedisClient, RedisRefusal
 from workers.ledger.connection import answering
 
 log = structlog.get_logger("tq.bridge")
@@ -35,8 +34,6 @@ LOSSY = "a channel loses what no bridge hears; use RPUSH, LPUSH or the stream in
 
 #: Bytes of messages that are taken at a time; the rest stays where it is.
 _MOST_BYTES = 8_388_608
-
-End = Literal["LEFT", "RIGHT"]
 
 #: The lists, and the end at which each has its oldest message.
 OLDEST: dict[str, End] = {keys.INGEST_RPUSH: "LEFT", keys.INGEST_LPUSH: "RIGHT"}
@@ -90,9 +87,8 @@ class ChannelSource:
 
     name = keys.INGEST_CHANNEL
 
-    def __init__(self, redis: Redis) -> None:
-        untyped: Any = redis
-        self.subscription = untyped.pubsub(ignore_subscribe_messages=True)
+    def __init__(self, redis: RedisClient) -> None:
+        self.subscription = redis.pubsub(ignore_subscribe_messages=True)
         self.waiting: list[bytes] = []
         self.heard = False
 
@@ -124,42 +120,39 @@ class ChannelSource:
 class ListSource:
     """One list. What lies in its list of taken messages was not done: it comes again, from here or elsewhere."""
 
-    def __init__(self, redis: Redis, name: str, bridge_id: str) -> None:
+    def __init__(self, redis: RedisClient, name: str, bridge_id: str) -> None:
         self.redis = redis
         self.name = name
         self.taken = keys.ingest_taken(name, bridge_id)
 
     def take(self) -> Taken:
         """Take what a failed attempt left, else what is there, else wait for the first message."""
-        with answering():
-            left = cast("list[bytes]", self.redis.lrange(self.taken, 0, -1))
-            if left:
-                return Taken(left)
-            first = self._wait()
-            return Taken([first, *self._more(len(first))] if first is not None else [])
+        left = self.redis.lrange(self.taken, 0, -1)
+        if left:
+            return Taken(left)
+        first = self._wait()
+        return Taken([first, *self._more(len(first))] if first is not None else [])
 
     def done(self, taken: Taken) -> None:
         """Drop messages from the list of taken ones."""
-        with answering():
-            self.redis.ltrim(self.taken, len(taken.messages), -1)
+        self.redis.ltrim(self.taken, len(taken.messages), -1)
 
     def close(self) -> None:
         """Put back what was taken and is not done, in its old order."""
-        with answering():
-            give_back(self.redis, self.name, self.taken)
+        give_back(self.redis, self.name, self.taken)
 
     def _wait(self) -> bytes | None:
-        first = self.redis.blmove(self.name, self.taken, BLOCK_S, OLDEST[self.name], "RIGHT")
-        return cast("bytes | None", first)
+        return self.redis.blmove(self.name, self.taken, BLOCK_S, OLDEST[self.name], "RIGHT")
 
     def _more(self, size: int) -> list[bytes]:
         """Take further messages, in steps, so that large ones do not fill our memory."""
         more: list[bytes] = []
         while len(more) + 1 < MOST_MESSAGES and size < _MOST_BYTES:
             pipe = self.redis.pipeline(transaction=False)
-            for _ in range(min(50, MOST_MESSAGES - 1 - len(more))):
-                pipe.lmove(self.name, self.taken, OLDEST[self.name], "RIGHT")
-            step = [message for message in pipe.execute() if message is not None]
+            count = min(50, MOST_MESSAGES - 1 - len(more))
+            moved = [pipe.lmove(self.name, self.taken, OLDEST[self.name], "RIGHT") for _ in range(count)]
+            pipe.execute()
+            step = [message.value for message in moved if message.value is not None]
             if not step:
                 break
             more += step
@@ -167,7 +160,7 @@ class ListSource:
         return more
 
 
-def give_back(redis: Redis, name: str, taken: str) -> int:
+def give_back(redis: RedisClient, name: str, taken: str) -> int:
     """Put the messages of the list `taken` back to the old end of the list `name`; return how many."""
     count = 0
     while redis.lmove(taken, name, "RIGHT", OLDEST[name]) is not None:
@@ -180,67 +173,60 @@ class StreamSource:
 
     name = keys.INGEST_STREAM
 
-    def __init__(self, redis: Redis, bridge_id: str, *, takeover_s: float) -> None:
+    def __init__(self, redis: RedisClient, bridge_id: str, *, takeover_s: float) -> None:
         self.redis = redis
         self.bridge_id = bridge_id
         self.takeover_ms = int(takeover_s * 1000)
 
     def take(self) -> Taken:
         """Take what a failed attempt left, else what a silent bridge left, else what is new."""
-        with answering():
-            try:
-                return _taken(self._own() or self._left_behind() or self._new())
-            except redis_client.exceptions.ResponseError as error:
-                if not str(error).startswith("NOGROUP"):
-                    raise
-                self._make_group()
-                return Taken([])
+        try:
+            return _taken(self._own() or self._left_behind() or self._new())
+        except RedisRefusal as refusal:
+            if refusal.code != "NOGROUP":
+                raise
+            self._make_group()
+            return Taken([])
 
     def done(self, taken: Taken) -> None:
         """Acknowledge entries and delete them, so that the stream is as long as what is left to do."""
-        with answering():
-            pipe = self.redis.pipeline()
-            pipe.xack(self.name, keys.INGEST_GROUP, *taken.ids)
-            pipe.xdel(self.name, *taken.ids)
-            pipe.execute()
+        pipe = self.redis.pipeline()
+        pipe.xack(self.name, keys.INGEST_GROUP, *taken.ids)
+        pipe.xdel(self.name, *taken.ids)
+        pipe.execute()
 
     def close(self) -> None:
         """Leave the group if nothing of ours is open in it; what is open is taken over by another bridge."""
-        with answering():
-            if not self._own():
-                self.redis.xgroup_delconsumer(self.name, keys.INGEST_GROUP, self.bridge_id)
+        if not self._own():
+            self.redis.xgroup_delconsumer(self.name, keys.INGEST_GROUP, self.bridge_id)
 
-    def _own(self) -> list[Any]:
+    def _own(self) -> Entries:
         return self._read("0", block=None)
 
-    def _new(self) -> list[Any]:
+    def _new(self) -> Entries:
         return self._read(">", block=BLOCK_S * 1000)
 
-    def _read(self, after: str, *, block: int | None) -> list[Any]:
-        answer = cast(
-            "list[Any]",
-            self.redis.xreadgroup(
-                keys.INGEST_GROUP, self.bridge_id, {self.name: after}, count=MOST_MESSAGES, block=block
-            ),
+    def _read(self, after: str, *, block: int | None) -> Entries:
+        answer = self.redis.xreadgroup(
+            keys.INGEST_GROUP, self.bridge_id, {self.name: after}, count=MOST_MESSAGES, block=block
         )
         return answer[0][1] if answer else []
 
-    def _left_behind(self) -> list[Any]:
-        answer: Any = self.redis.xautoclaim(
+    def _left_behind(self) -> Entries:
+        _, entries, _ = self.redis.xautoclaim(
             self.name, keys.INGEST_GROUP, self.bridge_id, self.takeover_ms, "0", count=MOST_MESSAGES
         )
-        entries: list[Any] = answer[1]
         return entries
 
     def _make_group(self) -> None:
         try:
             self.redis.xgroup_create(self.name, keys.INGEST_GROUP, id="0", mkstream=True)
-        except redis_client.exceptions.ResponseError as error:
-            if not str(error).startswith("BUSYGROUP"):
+        except RedisRefusal as refusal:
+            if refusal.code != "BUSYGROUP":
                 raise
 
 
-def _taken(entries: list[Any]) -> Taken:
+def _taken(entries: Entries) -> Taken:
     # An entry that was deleted while it was open has no fields left.
     present = [(entry_id, fields) for entry_id, fields in entries if fields]
     gone = [entry_id for entry_id, fields in entries if not fields]

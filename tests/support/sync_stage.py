@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from msgspec import structs
-from redis import Redis
 
 from tests.support.sandbox_logrhythm import SandboxLogRhythm
 from tests.support.sandbox_threatq import SandboxThreatQ
@@ -16,6 +15,8 @@ from workers.consumer import QueueHandler, consume
 from workers.core.jobs import Job
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.client import RedisClient
+from workers.ledger.connection import send
 from workers.ledger.records import Entry
 from workers.listsync.run.handler import work
 from workers.runtime import Runtime
@@ -34,7 +35,12 @@ class Stage:
     """Both services, fresh, and a worker that syncs between them; `settings` are changed with `set`."""
 
     def __init__(
-        self, redis: Redis, redis_url: str, threatq: SandboxThreatQ, logrhythm: SandboxLogRhythm, folder: Path
+        self,
+        redis: RedisClient,
+        redis_url: str,
+        threatq: SandboxThreatQ,
+        logrhythm: SandboxLogRhythm,
+        folder: Path,
     ) -> None:
         self.redis, self.threatq, self.logrhythm = redis, threatq, logrhythm
         self.admin = LedgerAdmin(redis)
@@ -100,9 +106,8 @@ class Stage:
         """Let no job and no service wait any longer."""
         for service in ("threatq", "logrhythm"):
             self.redis.delete(keys.away(service))
-        waiting = cast("list[bytes]", self.redis.zrange(keys.due("sync"), 0, -1))
-        if waiting:
-            self.redis.zadd(keys.due("sync"), dict.fromkeys(waiting, 0))
+        due = keys.due("sync")
+        send(self.redis, [("ZADD", due, 0, job_id) for job_id in self.redis.zrange(due, 0, -1)])
 
     def expire(self, every: int) -> None:
         """Let each n-th indicator leave the collection."""

@@ -61,8 +61,7 @@ ACTS_WITH = ("redis", "requests", "urllib.request", "threading", "time")
 KEPT_IN = {
     "celery": "workers.app workers.tasks tqctl.queues benchmarks",
     "kombu": "celeryconfig workers.ledger.celery_transport workers.tasks.job_events",
-    "redis": "workers.ledger workers.leases workers.runtime workers.tasks.job_events workers.listsync.run "
-    "producers.bridge producers.redis_bridge producers.http.ui.session sandbox.launch chaos benchmarks",
+    "redis": "workers.ledger workers.tasks.job_events chaos benchmarks",
     "requests": "workers.threatq workers.logrhythm workers.core.http_session workers.core.http_failures "
     "chaos benchmarks tools",
     "starlette": "producers.http sandbox benchmarks",

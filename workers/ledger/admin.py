@@ -13,12 +13,12 @@ from typing import Any, Literal, cast
 
 import msgspec
 from msgspec import Struct
-from redis import Redis
 
 from workers.core.jobs import QUEUES
 from workers.indicators.refang import refang
 from workers.ledger import keys
-from workers.ledger.connection import answering, run, send
+from workers.ledger.client import Entries, RedisClient, Reply
+from workers.ledger.connection import run, send
 from workers.ledger.history import HistoryNote, read_history, wait_for_outcome
 from workers.ledger.markers import Marker, find, has_marker, text_of
 from workers.ledger.records import Entry, Head, Record, State, Suspension
@@ -39,7 +39,7 @@ PAGE = 200
 class LedgerAdmin:
     """Reads and mends what the ledger holds; raises ServiceAway("redis") like the ledger itself."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self.redis = redis
 
     def record(self, job_id: str) -> Record | None:
@@ -50,33 +50,32 @@ class LedgerAdmin:
         """Yield the records of those jobs that the ledger knows, in the order given."""
         for start in range(0, len(job_ids), PAGE):
             page = job_ids[start : start + PAGE]
-            with answering():
-                pipe = self.redis.pipeline(transaction=False)
-                for job_id in page:
-                    pipe.getrange(keys.job(job_id), 0, HEAD_BYTES)
-                    pipe.hgetall(keys.progress(job_id))
-                    pipe.xrange(keys.history(job_id))
-                    for queue in QUEUES:
-                        pipe.zscore(keys.due(queue), job_id)
-                answers = pipe.execute()
-            width = 3 + len(QUEUES)
-            for index, job_id in enumerate(page):
-                head, progress, history, *scores = answers[index * width : (index + 1) * width]
-                if head:
-                    yield _record(job_id, Head.read(head), progress, history, scores)
+            pipe = self.redis.pipeline(transaction=False)
+            replies = [
+                (
+                    job_id,
+                    pipe.getrange(keys.job(job_id), 0, HEAD_BYTES),
+                    pipe.hgetall(keys.progress(job_id)),
+                    pipe.xrange(keys.history(job_id)),
+                    [pipe.zscore(keys.due(queue), job_id) for queue in QUEUES],
+                )
+                for job_id in page
+            ]
+            pipe.execute()
+            for job_id, head, progress, history, scores in replies:
+                if head.value:
+                    yield _record(job_id, Head.read(head.value), progress.value, history.value, scores)
 
     def marker(self, job_id: str) -> Marker | None:
         """Return what stays of a job whose content is no longer kept, or None where nothing does."""
         if not has_marker(job_id):
             return None
-        with answering():
-            text = cast("bytes | None", self.redis.get(keys.ended(text_of(job_id))))
+        text = self.redis.get(keys.ended(text_of(job_id)))
         return find(job_id, text) if text else None
 
     def arguments(self, job_id: str) -> dict[str, Any] | None:
         """Return a job's arguments, or None when the ledger does not hold them, or only a newer version reads them."""
-        with answering():
-            record = cast("bytes | None", self.redis.get(keys.job(job_id)))
+        record = self.redis.get(keys.job(job_id))
         return Head.read(record).arguments if record else None
 
     def outcome(self, job_id: str, *, wait_s: float = 0.0) -> Entry | None:
@@ -90,14 +89,13 @@ class LedgerAdmin:
 
     def ids(self, state: State, *, most: int = PAGE, queue: str = "") -> list[str]:
         """Return ids of jobs, newest first for done and dead ones, next due first for open ones."""
-        with answering():
-            if state in ("done", "dead"):
-                key = keys.DONE if state == "done" else keys.DEAD
-                found = cast("list[bytes]", self.redis.zrevrange(key, 0, most - 1))
-            else:
-                found = []
-                for name in (queue,) if queue else QUEUES:
-                    found += cast("list[bytes]", self.redis.zrange(keys.due(name), 0, most - 1))
+        if state in ("done", "dead"):
+            key = keys.DONE if state == "done" else keys.DEAD
+            found = self.redis.zrevrange(key, 0, most - 1)
+        else:
+            found = []
+            for name in (queue,) if queue else QUEUES:
+                found += self.redis.zrange(keys.due(name), 0, most - 1)
         return [job_id.decode() for job_id in found]
 
     def replay(self, job_ids: Sequence[str], *, note: dict[str, Any], body: bytes = b"") -> list[str]:
@@ -114,86 +112,78 @@ class LedgerAdmin:
 
     def counts(self) -> dict[str, int]:
         """Return the counters, `<event>:<kind>:<producer>` -> how often since the ledger began."""
-        with answering():
-            counts = cast("dict[bytes, bytes]", self.redis.hgetall(keys.COUNTS))
+        counts = self.redis.hgetall(keys.COUNTS)
         return {name.decode(): int(count) for name, count in counts.items()}
 
     def open_jobs(self) -> dict[str, int]:
         """Return how many jobs are open in each queue."""
-        with answering():
-            pipe = self.redis.pipeline(transaction=False)
-            for queue in QUEUES:
-                pipe.zcard(keys.due(queue))
-            return dict(zip(QUEUES, pipe.execute(), strict=True))
+        pipe = self.redis.pipeline(transaction=False)
+        counts = {queue: pipe.zcard(keys.due(queue)) for queue in QUEUES}
+        pipe.execute()
+        return {queue: count.value for queue, count in counts.items()}
 
     def batch_states(self, batch_id: str) -> list[tuple[str, BatchState]] | None:
         """Return the jobs of one request and their states, or None when the batch is not (or no longer) known.
 
         What was refused of it follows, by the ids that it has in the quarantine.
         """
-        with answering():
-            text = cast("bytes | None", self.redis.get(keys.batch(batch_id)))
-            if text is None:
-                return None
-            words = text.decode().split()
-            ids = [word for word in words if not word.startswith(keys.REFUSED)]
-            pipe = self.redis.pipeline(transaction=False)
-            for job_id in ids:
-                pipe.exists(keys.job(job_id))
-                pipe.hget(keys.progress(job_id), "state")
-            answers = pipe.execute()
+        text = self.redis.get(keys.batch(batch_id))
+        if text is None:
+            return None
+        words = text.decode().split()
+        ids = [word for word in words if not word.startswith(keys.REFUSED)]
+        pipe = self.redis.pipeline(transaction=False)
+        replies = [
+            (job_id, pipe.exists(keys.job(job_id)), pipe.hget(keys.progress(job_id), "state"))
+            for job_id in ids
+        ]
+        pipe.execute()
         states: list[tuple[str, BatchState]] = [
-            (job_id, cast("State", (state or b"accepted").decode()) if known else "forgotten")
-            for job_id, known, state in zip(ids, answers[::2], answers[1::2], strict=True)
+            (job_id, cast("State", (state.value or b"accepted").decode()) if known.value else "forgotten")
+            for job_id, known, state in replies
         ]
         return states + [(word.removeprefix(keys.REFUSED), "refused") for word in words[len(ids) :]]
 
     def dead_count(self) -> int:
         """Return how many jobs are dead."""
-        with answering():
-            return self.redis.zcard(keys.DEAD)
+        return self.redis.zcard(keys.DEAD)
 
     def dead_records(self) -> Iterator[Record]:
         """Yield every dead letter, the newest first; the list is taken at the beginning."""
-        with answering():
-            ids = cast("list[bytes]", self.redis.zrevrange(keys.DEAD, 0, -1))
+        ids = self.redis.zrevrange(keys.DEAD, 0, -1)
         return self.records([job_id.decode() for job_id in ids])
 
     def away(self, service: str) -> dict[str, str]:
         """Return the state of a service's breaker (until, since, failures, reason); empty while it is well."""
-        with answering():
-            fields = cast("dict[bytes, bytes]", self.redis.hgetall(keys.away(service)))
+        fields = self.redis.hgetall(keys.away(service))
         return {name.decode(): text.decode() for name, text in fields.items()}
 
     def pause(self, queue: str, *, workers: Sequence[str] = ()) -> None:
         """Let no worker claim from `queue` until it is resumed; remember the `workers` that stop consuming it."""
-        with answering():
-            self.redis.sadd(keys.PAUSED, queue)
-            if workers:
-                self.redis.sadd(keys.paused_workers(queue), *workers)
+        self.redis.sadd(keys.PAUSED, queue)
+        if workers:
+            self.redis.sadd(keys.paused_workers(queue), *workers)
 
     def resume(self, queue: str) -> list[str]:
         """Let workers claim from `queue` again, and judge anew how many of its jobs die.
 
         Returns the workers that stopped consuming it when it was paused.
         """
-        with answering():
-            pipe = self.redis.pipeline()
-            pipe.smembers(keys.paused_workers(queue))
-            pipe.delete(keys.paused_workers(queue), keys.suspended(queue), keys.recent(queue))
-            pipe.srem(keys.PAUSED, queue)
-            return sorted(name.decode() for name in pipe.execute()[0])
+        pipe = self.redis.pipeline()
+        workers = pipe.smembers(keys.paused_workers(queue))
+        pipe.delete(keys.paused_workers(queue), keys.suspended(queue), keys.recent(queue))
+        pipe.srem(keys.PAUSED, queue)
+        pipe.execute()
+        return sorted(name.decode() for name in workers.value)
 
     def stopped_workers(self, queue: str) -> list[str]:
         """Return the workers that stopped consuming `queue` when it was paused."""
-        with answering():
-            names = cast("set[bytes]", self.redis.smembers(keys.paused_workers(queue)))
+        names = self.redis.smembers(keys.paused_workers(queue))
         return sorted(name.decode() for name in names)
 
     def suspension(self, queue: str) -> Suspension | None:
         """Return why the ledger paused `queue` by itself, None when it did not."""
-        with answering():
-            fields = cast("dict[bytes, bytes]", self.redis.hgetall(keys.suspended(queue)))
+        fields = self.redis.hgetall(keys.suspended(queue))
         if not fields:
             return None
         reason = str(msgspec.json.decode(fields[b"entry"]).get("reason", ""))
@@ -201,18 +191,17 @@ class LedgerAdmin:
 
     def paused(self) -> set[str]:
         """Return the queues that are paused."""
-        with answering():
-            return {name.decode() for name in cast("set[bytes]", self.redis.smembers(keys.PAUSED))}
+        return {name.decode() for name in self.redis.smembers(keys.PAUSED)}
 
 
 def _record(
     job_id: str,
     head: Head,
     progress: dict[bytes, bytes],
-    history: list[Any],
-    scores: list[float | None],
+    history: Entries,
+    scores: list[Reply[float | None]],
 ) -> Record:
-    due = next((score for score in scores if score is not None), None)
+    due = next((score.value for score in scores if score.value is not None), None)
     since = progress.get(b"since")
     return Record(
         id=job_id,
@@ -248,7 +237,7 @@ class Found(Struct, frozen=True):
 
 
 def search(
-    redis: Redis, text: str, *, most: int = 50, scan: int = MOST_SCANNED, within_s: float = math.inf
+    redis: RedisClient, text: str, *, most: int = 50, scan: int = MOST_SCANNED, within_s: float = math.inf
 ) -> Found:
     """Find up to `most` jobs that say `text` in id, title or arguments, whatever its case and however defanged.
 
@@ -274,26 +263,23 @@ def matches(wanted: str, title: str, arguments: Any) -> bool:
     return wanted in _plain(title) or any(wanted in _plain(text) for text in _texts(arguments))
 
 
-def _matching(redis: Redis, ids: list[str], text: str, wanted: str) -> Iterator[str]:
-    with answering():
-        pipe = redis.pipeline(transaction=False)
-        for job_id in ids:
-            pipe.get(keys.job(job_id))
-        records = pipe.execute()
-    for job_id, record in zip(ids, records, strict=True):
-        if not record:
+def _matching(redis: RedisClient, ids: list[str], text: str, wanted: str) -> Iterator[str]:
+    pipe = redis.pipeline(transaction=False)
+    records = {job_id: pipe.get(keys.job(job_id)) for job_id in ids}
+    pipe.execute()
+    for job_id, record in records.items():
+        if not record.value:
             continue
-        head = Head.read(record)
+        head = Head.read(record.value)
         if job_id.startswith(text) or matches(wanted, head.title, head.arguments):
             yield job_id
 
 
-def _pages(redis: Redis, most: int) -> Iterator[list[str]]:
+def _pages(redis: RedisClient, most: int) -> Iterator[list[str]]:
     """Yield ids by the page: open, dead, done; the newest first."""
     for key in (*map(keys.due, QUEUES), keys.DEAD, keys.DONE):
         for start in range(0, most, PAGE):
-            with answering():
-                page = cast("list[bytes]", redis.zrevrange(key, start, start + PAGE - 1))
+            page = redis.zrevrange(key, start, start + PAGE - 1)
             if page:
                 yield [job_id.decode() for job_id in page]
             if len(page) < PAGE:

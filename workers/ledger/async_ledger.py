@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from workers.core.jobs import Job
 from workers.ledger import keys
 from workers.ledger.accept import NO_REPLICAS, Acceptance, Accepted, Replicas
-from workers.ledger.connection import answering, follow_async
+from workers.ledger.connection import follow_async, send_async
 from workers.ledger.known_jobs import KnownJob, known_jobs_flow
 from workers.ledger.ledger import compress
 from workers.ledger.quarantine import Unreadable, keep_flow
@@ -93,8 +93,7 @@ class AsyncLedger:
     async def note_batch(self, batch_id: str, job_ids: Sequence[str], *, refused: Sequence[str] = ()) -> None:
         """Remember which jobs one request had, and under which ids what was refused of it is in the quarantine."""
         words = [*job_ids, *(f"{keys.REFUSED}{item_id}" for item_id in refused)]
-        with answering():
-            await self.redis.set(keys.batch(batch_id), " ".join(words), ex=self.keep_s)
+        await send_async(self.redis, [("SET", keys.batch(batch_id), " ".join(words), "EX", self.keep_s)])
 
     async def check_room(self) -> None:
         """Raise what accepting an event would raise now."""

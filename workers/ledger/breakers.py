@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from msgspec import Struct
-from redis import Redis
 
 from workers.ledger import keys
-from workers.ledger.connection import answering, run
+from workers.ledger.client import RedisClient
+from workers.ledger.connection import run
 from workers.ledger.scripts import Script
 
 #: The services that have a breaker, and their names as people use them.
@@ -60,29 +58,26 @@ def read_breaker(service: str, fields: dict[bytes, bytes]) -> Away:
     )
 
 
-def open_breakers(redis: Redis) -> list[Away]:
+def open_breakers(redis: RedisClient) -> list[Away]:
     """Return the breakers that are open; raises ServiceAway("redis")."""
-    with answering():
-        pipe = redis.pipeline(transaction=False)
-        for service in SERVICES:
-            pipe.hgetall(keys.away(service))
-        answers = cast("list[dict[bytes, bytes]]", pipe.execute())
-    return [read_breaker(name, fields) for name, fields in zip(SERVICES, answers, strict=True) if fields]
+    pipe = redis.pipeline(transaction=False)
+    breakers = {service: pipe.hgetall(keys.away(service)) for service in SERVICES}
+    pipe.execute()
+    return [read_breaker(name, fields.value) for name, fields in breakers.items() if fields.value]
 
 
-def close_breaker(redis: Redis, service: str) -> int | None:
+def close_breaker(redis: RedisClient, service: str) -> int | None:
     """Let workers call a service again, and the jobs that wait for it be tried now.
 
     Returns how many jobs those are, None where the breaker was closed already; raises ServiceAway("redis").
     """
-    with answering():
-        if not redis.delete(keys.away(service)):
-            return None
+    if not redis.delete(keys.away(service)):
+        return None
     queues = [queue for queue, needs in NEEDS.items() if service in needs]
     return sum(_hasten(redis, queue, service) for queue in queues)
 
 
-def _hasten(redis: Redis, queue: str, service: str) -> int:
+def _hasten(redis: RedisClient, queue: str, service: str) -> int:
     """Make the jobs of a queue ready that wait for a service; return how many."""
     moved, passed = 0, 0
     while True:

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import hiredis
-import redis as redis_client
-from redis import Redis, Sentinel
+from redis import Redis, Sentinel, exceptions
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio import Sentinel as AsyncSentinel
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ConstantBackoff
+from redis.client import Pipeline
 from redis.retry import Retry
 
 from workers.core.errors import Busy, ConfigError, ServiceAway
 from workers.core.urls import shown_url
 from workers.ledger.accept import COME_AGAIN_S, NO_SCRIPT, OUT_OF_MEMORY, READ_ONLY, drive, script_flow
+from workers.ledger.client import RedisClient, RedisRefusal, Reply
 from workers.ledger.scripts import Script
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 1.0, 5.0
 SENTINEL_PORT = 26379
 
 
-def connect(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S, retries: int = 1) -> Redis:
+def connect(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S, retries: int = 1) -> RedisClient:
     """Return a client for `url`: redis://, rediss://, unix:// or sentinel://host:port,host:port/db?master=name.
 
     It connects when it is first used. A repeated call is safe, since every script of the ledger may be run twice.
@@ -41,9 +42,10 @@ def connect(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S, retries: in
     options = _options(url, answer_timeout_s, Retry(ConstantBackoff(0.1), retries))
     with _readable(url):
         if url.startswith("sentinel://"):
-            through: Redis = _through_sentinel(Sentinel, url, options)
-            return through
-        return Redis.from_url(url, **options)
+            client = _through_sentinel(Sentinel, url, options, _Client)
+        else:
+            client = _Client.from_url(url, **options)
+    return cast("RedisClient", client)
 
 
 def connect_async(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> AsyncRedis:
@@ -51,12 +53,45 @@ def connect_async(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> As
     options = _options(url, answer_timeout_s, AsyncRetry(ConstantBackoff(0.1), 1))
     with _readable(url):
         if url.startswith("sentinel://"):
-            client: AsyncRedis = _through_sentinel(AsyncSentinel, url, options)
+            client: AsyncRedis = _through_sentinel(AsyncSentinel, url, options, AsyncRedis)
         else:
             client = AsyncRedis.from_url(url, **options)
     pool = client.connection_pool
     pool.connection_class = type("Packing", (_Packing, pool.connection_class), {})
     return client
+
+
+class _Client(Redis):
+    """redis-py's client with our errors."""
+
+    def execute_command(self, *words: Any, **options: Any) -> Any:
+        untyped: Any = super()
+        with answering():
+            return untyped.execute_command(*words, **options)
+
+    def pipeline(self, transaction: bool = True, shard_hint: object = None) -> _Pipeline:
+        return _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+class _Pipeline(Pipeline):
+    """redis-py's pipeline with our errors, in which each command returns the Reply that `execute` fills."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._replies: list[Reply[Any]] = []
+
+    def pipeline_execute_command(self, *words: Any, **options: Any) -> Any:
+        super().pipeline_execute_command(*words, **options)
+        self._replies.append(Reply())
+        return self._replies[-1]
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        replies, self._replies = self._replies, []
+        with answering():
+            answers = super().execute(raise_on_error)
+        for reply, answer in zip(replies, answers, strict=True):
+            reply.value = answer
+        return answers
 
 
 class _Packing:
@@ -73,7 +108,7 @@ def _options(url: str, answer_timeout_s: float, retry: Retry | AsyncRetry) -> di
         "socket_timeout": answer_timeout_s,
         "health_check_interval": 10,
         "retry": retry,
-        "retry_on_error": [redis_client.exceptions.ConnectionError],
+        "retry_on_error": [exceptions.ConnectionError],
         **({} if url.startswith("unix://") else over_network),
     }
 
@@ -112,7 +147,7 @@ def _master(query: str) -> str:
     return parse_qs(query).get("master", ["mymaster"])[0]
 
 
-def _through_sentinel(kind: Any, url: str, options: dict[str, Any]) -> Any:
+def _through_sentinel(kind: Any, url: str, options: dict[str, Any], client: type) -> Any:
     parts = urlsplit(url)
     login, _, hosts = parts.netloc.rpartition("@")
     username, _, password = (unquote(part) for part in login.partition(":"))
@@ -125,32 +160,32 @@ def _through_sentinel(kind: Any, url: str, options: dict[str, Any]) -> Any:
         db=int(parts.path.strip("/") or 0),
         **options,
     )
-    return sentinel.master_for(_master(parts.query))
+    return sentinel.master_for(_master(parts.query), redis_class=client)
 
 
-def run(redis: Redis, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
+def run(redis: RedisClient, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
     """Run a script and return its answer; raises ServiceAway("redis")."""
     return follow(redis, script_flow(script, names, arguments))[0]
 
 
-def follow(redis: Redis, flow: Flow[T]) -> T:
+def follow(redis: RedisClient, flow: Flow[T]) -> T:
     """Carry out a flow of the ledger through redis-py; raises ServiceAway("redis") and what the flow raises."""
     return drive(flow, partial(send, redis))
 
 
-def send(redis: Redis, commands: list[tuple[Word, ...]]) -> list[Any]:
+def send(redis: RedisClient, commands: list[tuple[Word, ...]]) -> list[Any]:
     """Send commands together and return their answers; raises ServiceAway("redis")."""
     client: Any = redis
+    if len(commands) == 1:
+        try:
+            return [client.execute_command(*commands[0])]
+        except exceptions.NoScriptError:
+            return [NO_SCRIPT]
+    pipe = client.pipeline(transaction=False)
+    for command in commands:
+        pipe.execute_command(*command)
     with answering():
-        if len(commands) == 1:
-            try:
-                return [client.execute_command(*commands[0])]
-            except redis_client.exceptions.NoScriptError:
-                return [NO_SCRIPT]
-        with client.pipeline(transaction=False) as pipe:
-            for command in commands:
-                pipe.execute_command(*command)
-            return list(map(_checked, pipe.execute(raise_on_error=False)))
+        return list(map(_checked, pipe.execute(raise_on_error=False)))
 
 
 async def follow_async(redis: AsyncRedis, flow: Flow[T]) -> T:
@@ -158,19 +193,20 @@ async def follow_async(redis: AsyncRedis, flow: Flow[T]) -> T:
     try:
         commands = next(flow)
         while True:
-            commands = flow.send(await _send_async(redis, commands))
+            commands = flow.send(await send_async(redis, commands))
     except StopIteration as end:
         result: T = end.value
         return result
 
 
-async def _send_async(redis: AsyncRedis, commands: list[tuple[Word, ...]]) -> list[Any]:
+async def send_async(redis: AsyncRedis, commands: list[tuple[Word, ...]]) -> list[Any]:
+    """Send commands together through the asyncio client; returns and raises like `send`."""
     client: Any = redis
     with answering():
         if len(commands) == 1:
             try:
                 return [await client.execute_command(*commands[0])]
-            except redis_client.exceptions.NoScriptError:
+            except exceptions.NoScriptError:
                 return [NO_SCRIPT]
         async with client.pipeline(transaction=False) as pipe:
             for command in commands:
@@ -180,17 +216,16 @@ async def _send_async(redis: AsyncRedis, commands: list[tuple[Word, ...]]) -> li
 
 def _checked(answer: Any) -> Any:
     """Return an answer out of a pipeline; raises the one that is an error, unless only the script is not known."""
-    if isinstance(answer, redis_client.exceptions.NoScriptError):
+    if isinstance(answer, exceptions.NoScriptError):
         return NO_SCRIPT
     if isinstance(answer, Exception):
         raise answer
     return answer
 
 
-def now_ms(redis: Redis) -> int:
+def now_ms(redis: RedisClient) -> int:
     """Return Redis' clock in ms since 1970; raises ServiceAway("redis")."""
-    with answering():
-        seconds, micros = redis.time()
+    seconds, micros = redis.time()
     return seconds * 1000 + micros // 1000
 
 
@@ -199,20 +234,20 @@ def answering() -> Iterator[None]:
     """Turn what redis-py raises into ServiceAway("redis") with the remedy; into Busy where Redis is out of memory."""
     try:
         yield
-    except redis_client.exceptions.OutOfMemoryError as error:
+    except exceptions.NoScriptError:
+        # An answer to the one who asked for the script.
+        raise
+    except exceptions.OutOfMemoryError as error:
         raise Busy("redis", OUT_OF_MEMORY, after=COME_AGAIN_S) from error
-    except (redis_client.exceptions.AuthenticationError, redis_client.exceptions.NoPermissionError) as error:
-        raise ServiceAway(
-            "redis", f"Redis refuses our user: {str(error).rstrip('.')}; correct TQ_REDIS_URL or the ACL"
-        ) from error
-    except redis_client.exceptions.ReadOnlyError as error:
+    except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
+        why = f"Redis refuses our user: {str(error).rstrip('.')}; correct TQ_REDIS_URL or the ACL"
+        raise RedisRefusal(why, code="NOPERM") from error
+    except exceptions.ReadOnlyError as error:
         raise ServiceAway("redis", READ_ONLY) from error
-    except redis_client.exceptions.ResponseError as error:
-        raise ServiceAway(
-            "redis",
-            f"Redis refuses this: {str(error).rstrip('.')}. Is TQ_REDIS_URL right? tqctl check says more",
-        ) from error
-    except redis_client.exceptions.RedisError as error:
+    except exceptions.ResponseError as error:
+        why = f"Redis refuses this: {str(error).rstrip('.')}. Is TQ_REDIS_URL right? tqctl check says more"
+        raise RedisRefusal(why, code=str(error).partition(" ")[0]) from error
+    except exceptions.RedisError as error:
         raise ServiceAway(
             "redis",
             f"Redis cannot be reached: {str(error).rstrip('.')}. Is it running, and is TQ_REDIS_URL right?",

@@ -9,7 +9,6 @@ from random import SystemRandom
 from typing import Any
 
 import msgspec
-from redis import Redis
 
 from workers.core.jobs import Job, shows
 from workers.ledger import keys
@@ -24,7 +23,8 @@ from workers.ledger.accept import (
     wake_up,
 )
 from workers.ledger.breakers import NEEDS
-from workers.ledger.connection import answering, follow, now_ms, run
+from workers.ledger.client import RedisClient
+from workers.ledger.connection import follow, now_ms, run
 from workers.ledger.known_jobs import KnownJob, known_jobs_flow
 from workers.ledger.records import RECHECK_S, Claim, Settlement
 from workers.ledger.retention import Retention
@@ -76,7 +76,7 @@ class Ledger:
 
     def __init__(
         self,
-        redis: Redis,
+        redis: RedisClient,
         *,
         lease_s: float = 60.0,
         keep_bodies_s: float = 172_800.0,
@@ -184,13 +184,11 @@ class Ledger:
 
     def tell_newer(self, queue: str, reason: str) -> None:
         """Say for a while why jobs of `queue` wait for a newer worker."""
-        with answering():
-            self.redis.set(keys.needs_newer(queue), reason, ex=NEEDS_NEWER_S)
+        self.redis.set(keys.needs_newer(queue), reason, ex=NEEDS_NEWER_S)
 
     def is_suspended(self, queue: str) -> bool:
         """Tell whether the ledger has paused `queue` by itself, because nearly all of its jobs died."""
-        with answering():
-            return bool(self.redis.exists(keys.suspended(queue)))
+        return bool(self.redis.exists(keys.suspended(queue)))
 
     def service_away(
         self, service: str, reason: str, *, after: float | None = None, token: str = ""
@@ -222,18 +220,16 @@ class Ledger:
 
     def wake_helpers(self, queue: str, workers: int) -> None:
         """Wake workers who can help with a job that one of them has, unless many wake-ups wait."""
-        with answering():
-            missing = min(workers, MOST_WAKE_UPS - self.redis.llen(keys.wake_ups(queue)))
-            if missing > 0:
-                messages = [
-                    wake_up(queue).replace(WAKE_UP_ID, f"help-{os.urandom(8).hex()}") for _ in range(missing)
-                ]
-                self.redis.lpush(keys.wake_ups(queue), *messages)
+        missing = min(workers, MOST_WAKE_UPS - self.redis.llen(keys.wake_ups(queue)))
+        if missing > 0:
+            messages = [
+                wake_up(queue).replace(WAKE_UP_ID, f"help-{os.urandom(8).hex()}") for _ in range(missing)
+            ]
+            self.redis.lpush(keys.wake_ups(queue), *messages)
 
     def wake_ups(self, queue: str) -> int:
         """Return how many wake-ups of `queue` no worker has taken yet."""
-        with answering():
-            return self.redis.llen(keys.wake_ups(queue))
+        return self.redis.llen(keys.wake_ups(queue))
 
     def look_after(self) -> None:
         """Forget a share of what has been kept long enough, and leave a sign of life."""
@@ -257,7 +253,7 @@ def _encode(entry: dict[str, Any]) -> bytes:
         return json.dumps(entry, ensure_ascii=False).encode(errors="replace")
 
 
-def open_ledger(redis: Redis, settings: Settings) -> Ledger:
+def open_ledger(redis: RedisClient, settings: Settings) -> Ledger:
     """Return the ledger that lies in `redis`, with the limits and times of `settings`; nothing is called yet."""
     return Ledger(
         redis,

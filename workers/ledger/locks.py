@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from redis import Redis
 from redis.exceptions import LockError, LockNotOwnedError
 
 from workers.core.errors import ServiceAway
 from workers.core.text import short
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
-from workers.ledger.connection import answering, run
+from workers.ledger.client import RedisClient
+from workers.ledger.connection import run
 from workers.ledger.scripts import Script
 
 LOCK, UNLOCK = Script("lock"), Script("unlock")
@@ -27,7 +27,7 @@ TURN_WAIT_S = 120.0
 LOOK_EVERY_S = 0.01
 
 
-def hold(redis: Redis, collection: str, job_id: str) -> str:
+def hold(redis: RedisClient, collection: str, job_id: str) -> str:
     """Reserve a collection for a job, or extend that; return the id of the job that has it then.
 
     Another job loses it when it has ended.
@@ -40,13 +40,13 @@ def hold(redis: Redis, collection: str, job_id: str) -> str:
     return str(run(redis, LOCK, names, [job_id, HOLD_S, holder]).decode())
 
 
-def release(redis: Redis, collection: str, job_id: str) -> None:
+def release(redis: RedisClient, collection: str, job_id: str) -> None:
     """Let others sync a collection again; without effect where another job has it."""
     run(redis, UNLOCK, [keys.sync_lock(short(collection))], [job_id])
 
 
 @contextmanager
-def turn(redis: Redis, host: str, lease_s: float) -> Iterator[None]:
+def turn(redis: RedisClient, host: str, lease_s: float) -> Iterator[None]:
     """Be the only one who writes to a LogRhythm; two writers would deadlock in its database.
 
     A turn ends by itself after half of a job's lease: who takes a dead worker's job finds its turn ended.
@@ -54,23 +54,22 @@ def turn(redis: Redis, host: str, lease_s: float) -> Iterator[None]:
     lock = redis.lock(
         keys.sync_turn(short(host)), timeout=lease_s / 2, sleep=LOOK_EVERY_S, blocking_timeout=TURN_WAIT_S
     )
-    with answering():
-        try:
-            lock.acquire()
-            mine = lock.owned()
-        except LockError:
-            mine = False
+    try:
+        lock.acquire()
+        mine = lock.owned()
+    except LockError:
+        mine = False
     if not mine:
         raise ServiceAway("logrhythm", f"others have been writing to LogRhythm for {TURN_WAIT_S:.0f} s")
     try:
         yield
     finally:
         # A call that took longer than the turn has lost it; LogRhythm then sorts the writers out with a deadlock.
-        with answering(), suppress(LockNotOwnedError):
+        with suppress(LockNotOwnedError):
             lock.release()
 
 
-def is_open(redis: Redis, job_id: str) -> bool:
+def is_open(redis: RedisClient, job_id: str) -> bool:
     """Tell whether a job is still to be done."""
     record = LedgerAdmin(redis).record(job_id)
     return record is not None and record.state not in ("done", "dead")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from redis import Redis
 
 from workers.core.errors import Busy
 from workers.ledger import keys
 from workers.ledger.accept import script_flow
-from workers.ledger.connection import answering, follow
+from workers.ledger.client import RedisClient
+from workers.ledger.connection import follow
 from workers.ledger.scripts import Script
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def keep_flow(items: Sequence[Unreadable], *, most: int) -> Flow[list[str]]:
 class Quarantine:
     """Dead letters of their own kind: never a job, because no producer could make one of them."""
 
-    def __init__(self, redis: Redis, *, most: int = 10_000) -> None:
+    def __init__(self, redis: RedisClient, *, most: int = 10_000) -> None:
         self.redis = redis
         self.most = most
 
@@ -81,19 +81,16 @@ class Quarantine:
 
     def count(self) -> int:
         """Return how many items are kept."""
-        with answering():
-            return self.redis.zcard(keys.QUARANTINE)
+        return self.redis.zcard(keys.QUARANTINE)
 
     def ids(self, most: int = 200) -> list[str]:
         """Return ids of items, newest first."""
-        with answering():
-            found = cast("list[bytes]", self.redis.zrevrange(keys.QUARANTINE, 0, most - 1))
+        found = self.redis.zrevrange(keys.QUARANTINE, 0, most - 1)
         return [item_id.decode() for item_id in found]
 
     def item(self, item_id: str) -> QuarantinedItem | None:
         """Return an item, or None when it is not (or no longer) kept."""
-        with answering():
-            fields = cast("dict[bytes, bytes]", self.redis.hgetall(keys.quarantined(item_id)))
+        fields = self.redis.hgetall(keys.quarantined(item_id))
         if b"raw" not in fields:
             return None
         return QuarantinedItem(
@@ -109,9 +106,10 @@ class Quarantine:
 
     def drop(self, item_ids: Sequence[str]) -> int:
         """Forget items for good; return how many there were."""
-        with answering():
-            pipe = self.redis.pipeline()
-            for item_id in item_ids:
-                pipe.zrem(keys.QUARANTINE, item_id)
-                pipe.delete(keys.quarantined(item_id))
-            return sum(pipe.execute()[::2])
+        if not item_ids:
+            return 0
+        pipe = self.redis.pipeline()
+        removed = pipe.zrem(keys.QUARANTINE, *item_ids)
+        pipe.delete(*map(keys.quarantined, item_ids))
+        pipe.execute()
+        return removed.value

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import time
 
-from redis import Redis
-
 from workers.ledger import keys
-from workers.ledger.connection import answering, run
+from workers.ledger.client import RedisClient
+from workers.ledger.connection import run
 from workers.ledger.markers import DAY_MS, TEXTS
 from workers.ledger.scripts import Script
 
@@ -27,7 +26,7 @@ STEP_S = 0.2
 class Retention:
     """Forgets what is older than it is to be kept; raises ServiceAway("redis")."""
 
-    def __init__(self, redis: Redis, *, keep_bodies_s: float, keep_markers_days: float) -> None:
+    def __init__(self, redis: RedisClient, *, keep_bodies_s: float, keep_markers_days: float) -> None:
         self.redis = redis
         self.keep_bodies_ms = int(keep_bodies_s * 1000)
         self.keep_markers_ms = int(keep_markers_days * DAY_MS)
@@ -46,8 +45,7 @@ class Retention:
 
     def retirable(self, before_ms: int) -> int:
         """Return how many jobs were done before a time and still have their content."""
-        with answering():
-            return self.redis.zcount(keys.DONE, "-inf", f"({before_ms}")
+        return self.redis.zcount(keys.DONE, "-inf", f"({before_ms}")
 
     def forget_markers(self, before_ms: int, *, only_count: bool = False) -> int:
         """Forget the markers of the days before the one of a time; return how many there were."""

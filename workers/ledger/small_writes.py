@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from redis import Redis
-
+from workers.ledger.client import RedisClient
 from workers.ledger.connection import run
 from workers.ledger.scripts import Script
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 SMALL_WRITES = Script("small_writes", when_full=True)
 
 
-def write(redis: Redis, *commands: Sequence[Word]) -> list[Any]:
+def write(redis: RedisClient, *commands: Sequence[Word]) -> list[Any]:
     """Carry out commands at once and return their answers; raises ServiceAway("redis")."""
     answers: list[Any] = run(redis, SMALL_WRITES, [], words_of(commands))
     return answers

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, cast
+from typing import Any
 
 from msgspec import Struct
-from redis import Redis
-from redis.exceptions import RedisError, ResponseError
 
+from workers.core.errors import ServiceAway
 from workers.core.jobs import QUEUES
 from workers.ledger import keys
 from workers.ledger.breakers import SERVICES, Away, read_breaker
-from workers.ledger.connection import answering
+from workers.ledger.client import Pipeline, RedisClient, RedisRefusal
+from workers.ledger.connection import now_ms
 from workers.ledger.small_writes import write
 
 #: Milliseconds in a minute and an hour.
@@ -64,60 +64,58 @@ class Overview(Struct, frozen=True):
     quarantined: int = 0
 
 
-def overview(redis: Redis) -> Overview:
+class _QueueReplies:
+    """What is asked of one queue in a pipeline."""
+
+    def __init__(self, pipe: Pipeline, name: str, now: int) -> None:
+        self.name, due = name, keys.due(name)
+        self.open, self.ready = pipe.zcard(due), pipe.zcount(due, "-inf", now)
+        self.first = pipe.zrange(due, 0, 0)
+        self.wake_ups, self.paused = pipe.llen(keys.wake_ups(name)), pipe.sismember(keys.PAUSED, name)
+        self.newer = pipe.get(keys.needs_newer(name))
+
+    def read(self, oldest_s: float) -> Queue:
+        paused, newer = bool(self.paused.value), (self.newer.value or b"").decode()
+        return Queue(
+            self.name, self.open.value, self.ready.value, oldest_s, self.wake_ups.value, paused, newer
+        )
+
+
+def overview(redis: RedisClient) -> Overview:
     """Read the ledger; raises ServiceAway("redis")."""
-    with answering():
-        seconds, micros = redis.time()
-        now = seconds * 1000 + micros // 1000
-        pipe = redis.pipeline(transaction=False)
-        for queue in QUEUES:
-            pipe.zcard(keys.due(queue))
-            pipe.zcount(keys.due(queue), "-inf", now)
-            pipe.llen(keys.wake_ups(queue))
-            pipe.sismember(keys.PAUSED, queue)
-            pipe.zrange(keys.due(queue), 0, 0)
-        for service in SERVICES:
-            pipe.hgetall(keys.away(service))
-        for since in (now - MINUTE_MS, now - HOUR_MS):
-            pipe.zcount(keys.DONE, since, "+inf")
-        pipe.zcard(keys.DONE)
-        pipe.zcard(keys.DEAD)
-        pipe.zcard(keys.QUARANTINE)
-        pipe.get(keys.UPKEEP)
-        pipe.hgetall(keys.LACKING)
-        pipe.mget(map(keys.needs_newer, QUEUES))
-        answers: list[Any] = pipe.execute()
-    per_queue = [answers[5 * at : 5 * at + 5] for at in range(len(QUEUES))]
-    *breakers, last_minute, last_hour, done, dead, quarantined, upkeep, lacking, newer = answers[
-        5 * len(QUEUES) :
-    ]
-    ages = _ages(redis, [first for *_, first in per_queue], now)
+    now = now_ms(redis)
+    pipe = redis.pipeline(transaction=False)
+    queues = [_QueueReplies(pipe, name, now) for name in QUEUES]
+    breakers = {service: pipe.hgetall(keys.away(service)) for service in SERVICES}
+    last_minute = pipe.zcount(keys.DONE, now - MINUTE_MS, "+inf")
+    last_hour = pipe.zcount(keys.DONE, now - HOUR_MS, "+inf")
+    done, dead = pipe.zcard(keys.DONE), pipe.zcard(keys.DEAD)
+    quarantined = pipe.zcard(keys.QUARANTINE)
+    upkeep, lacking = pipe.get(keys.UPKEEP), pipe.hgetall(keys.LACKING)
+    pipe.execute()
+    ages = _ages(redis, [queue.first.value for queue in queues], now)
     return Overview(
         at_ms=now,
-        queues=[
-            Queue(name, open_, ready, age_s, wake_ups, bool(paused), (reason or b"").decode())
-            for name, (open_, ready, wake_ups, paused, _), age_s, reason in zip(
-                QUEUES, per_queue, ages, newer, strict=True
-            )
-        ],
-        away=[read_breaker(name, one) for name, one in zip(SERVICES, breakers, strict=True) if one],
-        dead=dead,
-        done=done,
-        done_last_minute=last_minute,
-        done_last_hour=last_hour,
-        upkeep_s=None if upkeep is None else max(0.0, (now - int(upkeep)) / 1000),
-        lacking={name.decode(): why.decode() for name, why in lacking.items()},
-        quarantined=quarantined,
+        queues=[queue.read(age_s) for queue, age_s in zip(queues, ages, strict=True)],
+        away=[read_breaker(name, fields.value) for name, fields in breakers.items() if fields.value],
+        dead=dead.value,
+        done=done.value,
+        done_last_minute=last_minute.value,
+        done_last_hour=last_hour.value,
+        upkeep_s=None if upkeep.value is None else max(0.0, (now - int(upkeep.value)) / 1000),
+        lacking={name.decode(): why.decode() for name, why in lacking.value.items()},
+        quarantined=quarantined.value,
     )
 
 
-def _ages(redis: Redis, firsts: list[list[bytes]], now: int) -> list[float]:
+def _ages(redis: RedisClient, firsts: list[list[bytes]], now: int) -> list[float]:
     """Return the seconds since the job that is due first was accepted, 0 where there is none."""
-    with answering():
-        pipe = redis.pipeline(transaction=False)
-        for first in firsts:
-            pipe.getrange(keys.job(first[0].decode() if first else ""), 0, ACCEPTED_BYTES)
-        beginnings = [beginning.partition(b"\n")[0] for beginning in pipe.execute()]
+    pipe = redis.pipeline(transaction=False)
+    heads = [
+        pipe.getrange(keys.job(first[0].decode() if first else ""), 0, ACCEPTED_BYTES) for first in firsts
+    ]
+    pipe.execute()
+    beginnings = [head.value.partition(b"\n")[0] for head in heads]
     return [max(0.0, (now - int(accepted)) / 1000) if accepted else 0.0 for accepted in beginnings]
 
 
@@ -130,18 +128,16 @@ class Minute(Struct, frozen=True):
     waiting: int = 0
 
 
-def last_minutes(redis: Redis, count: int = 60) -> list[Minute]:
+def last_minutes(redis: RedisClient, count: int = 60) -> list[Minute]:
     """Return the last `count` minutes, the running one last; raises ServiceAway("redis")."""
-    with answering():
-        seconds, _ = redis.time()
-        numbers = range(seconds // 60 - count + 1, seconds // 60 + 1)
-        pipe = redis.pipeline(transaction=False)
-        for number in numbers:
-            pipe.hmget(keys.minute(number), "done", "dead", "waiting")
-        answers = pipe.execute()
+    seconds, _ = redis.time()
+    numbers = range(seconds // 60 - count + 1, seconds // 60 + 1)
+    pipe = redis.pipeline(transaction=False)
+    counts = {number: pipe.hmget(keys.minute(number), "done", "dead", "waiting") for number in numbers}
+    pipe.execute()
     return [
-        Minute(number * 60_000, *(int(value or 0) for value in values))
-        for number, values in zip(numbers, answers, strict=True)
+        Minute(number * 60_000, *(int(value or 0) for value in values.value))
+        for number, values in counts.items()
     ]
 
 
@@ -167,23 +163,21 @@ class RedisHealth(Struct, frozen=True):
     strangers: dict[str, int]
 
 
-def health(redis: Redis) -> RedisHealth:
+def health(redis: RedisClient) -> RedisHealth:
     """Ask Redis; raises ServiceAway("redis") when it does not answer."""
-    with answering():
-        began = time.time()
-        seconds, micros = redis.time()
-        took_s = time.time() - began
-        ahead_s = seconds + micros / 1e6 - (began + took_s / 2)
-        info: dict[str, Any] = redis.info()
-        raw = {name: _raw(redis, name) for name in (*map(keys.wake_ups, QUEUES), *LIKELY_NAMES)}
-        strangers = {name: count for name, count in raw.items() if count}
-        return RedisHealth(took_s, ahead_s, info, _fsync(redis), _user(redis), strangers)
+    began = time.time()
+    seconds, micros = redis.time()
+    took_s = time.time() - began
+    ahead_s = seconds + micros / 1e6 - (began + took_s / 2)
+    info = redis.info()
+    raw = {name: _raw(redis, name) for name in (*map(keys.wake_ups, QUEUES), *LIKELY_NAMES)}
+    strangers = {name: count for name, count in raw.items() if count}
+    return RedisHealth(took_s, ahead_s, info, _fsync(redis), _user(redis), strangers)
 
 
-def memory(redis: Redis) -> tuple[int, int]:
+def memory(redis: RedisClient) -> tuple[int, int]:
     """Return the bytes that Redis uses and the most that it may use, 0 for no limit; raises ServiceAway("redis")."""
-    with answering():
-        info: dict[str, Any] = redis.info("memory")
+    info = redis.info("memory")
     return int(info["used_memory"]), int(info.get("maxmemory", 0))
 
 
@@ -196,32 +190,32 @@ def is_message(item: bytes) -> bool:
     return isinstance(message, dict) and {"body", "headers", "properties"} <= message.keys()
 
 
-def _raw(redis: Redis, name: str) -> int:
+def _raw(redis: RedisClient, name: str) -> int:
     """Return how many of a list's items, of those looked at, are no messages of Celery's."""
     try:
         length = redis.llen(name)
         ends = {*redis.lrange(name, 0, LOOKED_AT - 1), *redis.lrange(name, -LOOKED_AT, -1)} if length else ()
-    except ResponseError:
+    except RedisRefusal:
         # Another type of key, or one that our user may not read, belongs to another application.
         return 0
-    return sum(not is_message(item) for item in cast("set[bytes]", ends))
+    return sum(not is_message(item) for item in ends)
 
 
-def _fsync(redis: Redis) -> str:
+def _fsync(redis: RedisClient) -> str:
     # A managed Redis, and a user with few rights, does not tell.
     try:
-        return str(cast("dict[str, str]", redis.config_get("appendfsync")).get("appendfsync", ""))
-    except RedisError:
+        return redis.config_get("appendfsync").get("appendfsync", "")
+    except ServiceAway:
         return ""
 
 
-def _user(redis: Redis) -> str:
+def _user(redis: RedisClient) -> str:
     try:
-        return str(cast("Any", redis).acl_whoami())
-    except RedisError:
+        return redis.acl_whoami()
+    except ServiceAway:
         return ""
 
 
-def tell(redis: Redis, service: str, lacking: str) -> None:
+def tell(redis: RedisClient, service: str, lacking: str) -> None:
     """Say what is not set up of a service, "" for nothing; raises ServiceAway("redis")."""
     write(redis, ("HSET", keys.LACKING, service, lacking))

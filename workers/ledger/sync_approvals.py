@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec import Struct
-from redis import Redis
 
 from workers.core.errors import InputError
 from workers.ledger import keys
-from workers.ledger.connection import answering
+from workers.ledger.client import RedisClient
 
 
 class PendingDelete(Struct, frozen=True):
@@ -37,13 +36,12 @@ class PendingDelete(Struct, frozen=True):
 class PendingDeletes:
     """All pending deletes; raises ServiceAway("redis")."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
 
     def every(self) -> list[PendingDelete]:
         """Return what waits, oldest first."""
-        with answering():
-            stored = cast("dict[bytes, bytes]", self._redis.hgetall(keys.SYNC_HELD))
+        stored = self._redis.hgetall(keys.SYNC_HELD)
         deletes = [msgspec.json.decode(text, type=PendingDelete) for text in stored.values()]
         return sorted(deletes, key=lambda pending: pending.since_ms)
 
@@ -58,6 +56,5 @@ class PendingDeletes:
         if pending.doubt:
             raise InputError(f"these deletes may not be approved now: {pending.doubt}", field=pending_id)
         approved = msgspec.structs.replace(pending, approved_ms=now_ms, approved_by=by)
-        with answering():
-            self._redis.hset(keys.SYNC_HELD, pending_id, msgspec.json.encode(approved))
+        self._redis.hset(keys.SYNC_HELD, pending_id, msgspec.json.encode(approved))
         return approved

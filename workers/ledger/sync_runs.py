@@ -5,16 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
-from redis import Redis
 
 from workers.core.results import RunResult
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
-from workers.ledger.connection import answering
+from workers.ledger.client import RedisClient
 
 #: Runs that are remembered, and seconds for which a run's progress is.
 KEEP_RUNS, KEEP_S = 1_000, 7 * 86_400
@@ -40,7 +38,7 @@ class Step(Struct, frozen=True):
 class Progress:
     """Notes of one run, a few a second at most."""
 
-    def __init__(self, redis: Redis, job_id: str) -> None:
+    def __init__(self, redis: RedisClient, job_id: str) -> None:
         self._redis, self._key = redis, keys.sync_progress(job_id)
         self._noted: dict[str, tuple[str, float]] = {}
 
@@ -50,35 +48,30 @@ class Progress:
         if stage == before and done != total and time.monotonic() - noted_s < EVERY_S:
             return
         self._noted[name] = (stage, time.monotonic())
-        with answering():
-            self._redis.hset(self._key, name, msgspec.json.encode(Step(stage, done, total)))
-            self._redis.expire(self._key, KEEP_S)
+        self._redis.hset(self._key, name, msgspec.json.encode(Step(stage, done, total)))
+        self._redis.expire(self._key, KEEP_S)
 
 
-def progress_of(redis: Redis, job_id: str) -> dict[str, Step]:
+def progress_of(redis: RedisClient, job_id: str) -> dict[str, Step]:
     """Return how far a run is, by list name, the collection first; empty before it began."""
-    with answering():
-        steps = cast("dict[bytes, bytes]", redis.hgetall(keys.sync_progress(job_id)))
+    steps = redis.hgetall(keys.sync_progress(job_id))
     return {name.decode(): msgspec.json.decode(text, type=Step) for name, text in sorted(steps.items())}
 
 
-def keep_result(redis: Redis, result: RunResult) -> None:
+def keep_result(redis: RedisClient, result: RunResult) -> None:
     """Add a run to the history."""
-    with answering():
-        redis.xadd(keys.SYNC_HISTORY, {"run": msgspec.json.encode(result)}, maxlen=KEEP_RUNS)
+    redis.xadd(keys.SYNC_HISTORY, {"run": msgspec.json.encode(result)}, maxlen=KEEP_RUNS)
 
 
-def history(redis: Redis, *, most: int = 50) -> list[RunResult]:
+def history(redis: RedisClient, *, most: int = 50) -> list[RunResult]:
     """Return the last runs, newest first."""
-    with answering():
-        entries = cast("list[Any]", redis.xrevrange(keys.SYNC_HISTORY, count=most))
+    entries = redis.xrevrange(keys.SYNC_HISTORY, count=most)
     return [msgspec.json.decode(fields[b"run"], type=RunResult) for _, fields in entries]
 
 
-def pending_count(redis: Redis) -> int:
+def pending_count(redis: RedisClient) -> int:
     """Return how many pending deletes wait to be approved."""
-    with answering():
-        stored = cast("list[bytes]", redis.hvals(keys.SYNC_HELD))
+    stored = redis.hvals(keys.SYNC_HELD)
     deletes = [msgspec.json.decode(text, type=_Approvable) for text in stored]
     return sum(not (pending.approved_ms or pending.doubt) for pending in deletes)
 
@@ -109,7 +102,7 @@ class WaitingRun(Struct, frozen=True):
         return f"the sync of {name} waits since {since} UTC (job {self.job}): {self.reason}"
 
 
-def waiting_runs(redis: Redis) -> list[WaitingRun]:
+def waiting_runs(redis: RedisClient) -> list[WaitingRun]:
     """Return the runs that wait, the longest first; raises ServiceAway("redis")."""
     return sorted(_waiting(LedgerAdmin(redis)), key=lambda run: run.since_ms)
 

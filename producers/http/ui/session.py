@@ -10,11 +10,10 @@ import hmac
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from msgspec import Struct
-from redis import Redis
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,7 +24,7 @@ from producers.http.tokens import ApiTokens, TokenHolder
 from producers.http.ui import render
 from workers.core.errors import InputError, ServiceAway
 from workers.ledger import keys
-from workers.ledger.connection import answering
+from workers.ledger.client import RedisClient
 
 #: Seconds after which a session ends: a working day.
 SESSION_S = 8 * 3600
@@ -46,7 +45,7 @@ class Session(Struct, frozen=True):
 class Sessions:
     """Sessions in Redis; raises ServiceAway("redis"). A token that is taken out of the settings ends its sessions."""
 
-    def __init__(self, redis: Redis, tokens: ApiTokens) -> None:
+    def __init__(self, redis: RedisClient, tokens: ApiTokens) -> None:
         self.redis = redis
         self.tokens = tokens
 
@@ -54,20 +53,16 @@ class Sessions:
         """Open a session for a token that was found good; return the text of its cookie."""
         cookie = secrets.token_urlsafe(32)
         key = keys.session(_digest(cookie))
-        with answering():
-            pipe = self.redis.pipeline()
-            pipe.hset(key, mapping={"token": _digest(token), "csrf": secrets.token_urlsafe(32)})
-            pipe.expire(key, SESSION_S)
-            pipe.execute()
+        pipe = self.redis.pipeline()
+        pipe.hset(key, mapping={"token": _digest(token), "csrf": secrets.token_urlsafe(32)})
+        pipe.expire(key, SESSION_S)
+        pipe.execute()
         return cookie
 
     def find(self, cookie: str) -> Session | None:
         """Return the session of a cookie while it and its token are good."""
         session_id = _digest(cookie)
-        with answering():
-            token, csrf = cast(
-                "list[bytes | None]", self.redis.hmget(keys.session(session_id), "token", "csrf")
-            )
+        token, csrf = self.redis.hmget(keys.session(session_id), "token", "csrf")
         if token is None or csrf is None:
             return None
         caller = self.tokens.holder(token.decode())
@@ -75,24 +70,21 @@ class Sessions:
 
     def close(self, session: Session) -> None:
         """Forget a session."""
-        with answering():
-            self.redis.delete(keys.session(session.id))
+        self.redis.delete(keys.session(session.id))
 
     def say(self, session: Session, text: str) -> None:
         """Leave a sentence for the next page that this person sees."""
-        with answering():
-            # A session that ended meanwhile must not come back as a hash that never expires.
-            if self.redis.exists(keys.session(session.id)):
-                self.redis.hset(keys.session(session.id), "said", text)
+        # A session that ended meanwhile must not come back as a hash that never expires.
+        if self.redis.exists(keys.session(session.id)):
+            self.redis.hset(keys.session(session.id), "said", text)
 
     def said(self, session: Session) -> str:
         """Return the sentence that was left, once."""
-        with answering():
-            pipe = self.redis.pipeline()
-            pipe.hget(keys.session(session.id), "said")
-            pipe.hdel(keys.session(session.id), "said")
-            text = pipe.execute()[0]
-        return text.decode() if text else ""
+        pipe = self.redis.pipeline()
+        said = pipe.hget(keys.session(session.id), "said")
+        pipe.hdel(keys.session(session.id), "said")
+        pipe.execute()
+        return said.value.decode() if said.value else ""
 
 
 def same(one: str, other: str) -> bool:

@@ -27,6 +27,7 @@ from workers.core.jobs import Job
 from workers.core.results import EventResult
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import connect
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.records import done
@@ -252,7 +253,7 @@ def test_while_the_ledger_is_away_what_was_taken_is_kept_for_it(
         log = tmp_path / "tq-redis-bridge.log"
         until(lambda: "waiting" in log.read_text())
         server.start()
-        with Redis.from_url(server.url) as client:
+        with connect(server.url) as client:
             until(lambda: LedgerAdmin(client).record(job_id(1)), within_s=30)
             until(lambda: nothing_left(redis))
     server.stop()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from workers.ledger import keys
-from workers.ledger.connection import answering
 from workers.ledger.sync_approvals import PendingDelete, PendingDeletes
 from workers.listsync.plan.guard import Approval, Withheld
 from workers.listsync.plan.manifest import digests_of
@@ -25,8 +24,7 @@ class Approvals(PendingDeletes):
         approved = [pending for pending in self.every() if pending.list == name and pending.approved_ms]
         if not approved:
             return None
-        with answering():
-            packed = cast("dict[bytes, bytes]", self._redis.hgetall(keys.sync_held(approved[-1].id)))
+        packed = self._redis.hgetall(keys.sync_held(approved[-1].id))
         return Approval(name, {int(part): digests for part, digests in packed.items()})
 
     def keep(
@@ -55,24 +53,21 @@ class Approvals(PendingDeletes):
     def _keep_digests(self, plan: ListPlan, caseless: bool) -> None:
         """Let the digests of the deletes live on, or write them."""
         name = keys.sync_held(plan.pending_id)
-        with answering():
-            if self._redis.expire(name, KEEP_S):
-                return
-            for part, packed in digests_of(plan.deletes.read(), caseless=caseless).items():
-                self._redis.hset(name, str(part), packed)
-            self._redis.expire(name, KEEP_S)
+        if self._redis.expire(name, KEEP_S):
+            return
+        for part, packed in digests_of(plan.deletes.read(), caseless=caseless).items():
+            self._redis.hset(name, str(part), packed)
+        self._redis.expire(name, KEEP_S)
 
     def _put(self, pending: PendingDelete) -> None:
-        with answering():
-            self._redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
+        self._redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
 
     def drop(self, name: str, *, but: str = "", approved: bool = False) -> None:
         """Forget what waits of a list, except `but`, and without `approved` except what was approved."""
         for pending in self.every():
             if pending.list == name and pending.id != but and (approved or not pending.approved_ms):
-                with answering():
-                    self._redis.hdel(keys.SYNC_HELD, pending.id)
-                    self._redis.delete(keys.sync_held(pending.id))
+                self._redis.hdel(keys.SYNC_HELD, pending.id)
+                self._redis.delete(keys.sync_held(pending.id))
 
 
 def _pending_delete(collection: str, plan: ListPlan, withheld: Withheld, now_ms: int) -> PendingDelete:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
-from redis import Redis
-
+from workers.ledger.client import RedisClient
 from workers.ledger.ledger import Ledger
 from workers.logrhythm.client import LogRhythm
 from workers.settings.model import Settings
@@ -17,7 +16,7 @@ class SyncContext(Protocol):
     """The services and settings of one process; a worker's runtime, or that of a command with --inline."""
 
     settings: Settings
-    redis: Redis
+    redis: RedisClient
     ledger: Ledger
     #: Held by the thread that helps with syncs of other workers: more would only share its processor time.
     sync_helper: threading.Lock

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from msgspec import Struct
-from redis import Redis
 
 from workers.core.errors import ConfigError
 from workers.core.results import RunResult
 from workers.indicators.refang import refang
+from workers.ledger.client import RedisClient
 from workers.ledger.sync_runs import history
 from workers.listsync.plan.manifest import digest, unpack
 from workers.listsync.plan.mapping import ListFamily
@@ -53,7 +53,7 @@ class Explanation(Struct, frozen=True):
 class Explainer:
     """Asks both services about one value."""
 
-    def __init__(self, redis: Redis, options: Options, tools: Tools, *, reads: bool = True) -> None:
+    def __init__(self, redis: RedisClient, options: Options, tools: Tools, *, reads: bool = True) -> None:
         self._redis, self._options, self._tools, self._reads = redis, options, tools, reads
         self._pending = Approvals(redis)
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import cast
-
-from redis import Redis
 
 from workers.core.text import short
 from workers.ledger import keys
-from workers.ledger.connection import answering
+from workers.ledger.client import RedisClient
 from workers.listsync.plan.manifest import Manifest, with_added, with_removed
 from workers.listsync.plan.spill import PARTS
 
@@ -23,12 +20,11 @@ NAME = "list"
 class StoredManifest(Mapping[int, bytes]):
     """A manifest that is fetched partition by partition, since a large list's takes 16 MB."""
 
-    def __init__(self, redis: Redis, key: str) -> None:
+    def __init__(self, redis: RedisClient, key: str) -> None:
         self._redis, self._key = redis, key
 
     def __getitem__(self, part: int) -> bytes:
-        with answering():
-            packed = cast("bytes | None", self._redis.hget(self._key, str(part)))
+        packed = self._redis.hget(self._key, str(part))
         if packed is None:
             raise KeyError(part)
         return packed
@@ -43,14 +39,13 @@ class StoredManifest(Mapping[int, bytes]):
 class Manifests:
     """What we put into the lists of one LogRhythm. Only the run of a list's collection changes its manifest."""
 
-    def __init__(self, redis: Redis, host: str) -> None:
+    def __init__(self, redis: RedisClient, host: str) -> None:
         self._redis, self._host = redis, short(host)
 
     def of(self, guid: str) -> Manifest | None:
         """Return a list's manifest; None when we never wrote to it."""
         key = keys.sync_manifest(self._host, guid)
-        with answering():
-            return StoredManifest(self._redis, key) if self._redis.exists(key) else None
+        return StoredManifest(self._redis, key) if self._redis.exists(key) else None
 
     def added(self, guid: str, name: str, digests: Manifest) -> None:
         """Note entries as ours; to be done before they are put into the list."""
@@ -62,19 +57,17 @@ class Manifests:
 
     def forget(self, guid: str) -> None:
         """Forget a list."""
-        with answering():
-            self._redis.delete(keys.sync_manifest(self._host, guid))
+        self._redis.delete(keys.sync_manifest(self._host, guid))
 
     def _change(
         self, guid: str, name: str, digests: Manifest, change: Callable[[bytes, bytes], bytes]
     ) -> None:
         key = keys.sync_manifest(self._host, guid)
         parts = sorted(digests)
-        with answering():
-            self._redis.hset(key, NAME, name)
-            for some in (parts[start : start + AT_ONCE] for start in range(0, len(parts), AT_ONCE)):
-                before = cast("list[bytes | None]", self._redis.hmget(key, list(map(str, some))))
-                with self._redis.pipeline(transaction=False) as pipe:
-                    for part, packed in zip(some, before, strict=True):
-                        pipe.hset(key, str(part), change(packed or b"", digests[part]))
-                    pipe.execute()
+        self._redis.hset(key, NAME, name)
+        for some in (parts[start : start + AT_ONCE] for start in range(0, len(parts), AT_ONCE)):
+            before = self._redis.hmget(key, *map(str, some))
+            pipe = self._redis.pipeline(transaction=False)
+            for part, packed in zip(some, before, strict=True):
+                pipe.hset(key, str(part), change(packed or b"", digests[part]))
+            pipe.execute()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import structlog
-from redis import Redis
 
 from workers.core.results import ListResult, RunResult
+from workers.ledger.client import RedisClient
 from workers.ledger.connection import now_ms
 from workers.ledger.sync_runs import keep_result
 from workers.listsync.plan import render
@@ -18,7 +18,7 @@ from workers.listsync.run.stored_plans import keep_plan
 log = structlog.get_logger(__name__)
 
 
-def conclude(redis: Redis, run: Run, job_id: str) -> RunResult:
+def conclude(redis: RedisClient, run: Run, job_id: str) -> RunResult:
     """Write down what a run did, and return it as the job's result."""
     now, plan = now_ms(redis), run.plan()
     keep_plan(redis, job_id, plan)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec import structs
-from redis import Redis
 
 from workers.ledger import keys
-from workers.ledger.connection import answering
+from workers.ledger.client import RedisClient
 from workers.ledger.sync_runs import KEEP_S
 from workers.listsync.plan.decisions import Decisions
 from workers.listsync.plan.settings import collections_of, require_sync, rules_of
@@ -19,7 +18,7 @@ from workers.settings.model import Settings
 from workers.threatq.score_bands import bands_of
 
 
-def decisions_of(redis: Redis, job_id: str, asked: Mapping[str, Any], settings: Settings) -> Decisions:
+def decisions_of(redis: RedisClient, job_id: str, asked: Mapping[str, Any], settings: Settings) -> Decisions:
     """Return what decides about a run; the first worker records it. `asked` comes with the job and counts first.
 
     Raises ConfigError before anything is recorded, so that a corrected setting counts; InputError for a wrong record.
@@ -30,8 +29,7 @@ def decisions_of(redis: Redis, job_id: str, asked: Mapping[str, Any], settings: 
     _check(decisions.over(settings))
     if recorded is not None:
         return decisions
-    with answering():
-        redis.set(key, msgspec.json.encode(decisions), nx=True, ex=KEEP_S)
+    redis.set(key, msgspec.json.encode(decisions), nx=True, ex=KEEP_S)
     # Of two workers at once the first one counts.
     return Decisions.of(settings, _recorded(redis, key))
 
@@ -44,11 +42,10 @@ def _check(settings: Settings) -> None:
     rules_of(settings)
 
 
-def _recorded(redis: Redis, key: str) -> dict[str, Any] | None:
-    with answering():
-        text = cast("bytes | None", redis.get(key))
-        if text:
-            redis.expire(key, KEEP_S)
+def _recorded(redis: RedisClient, key: str) -> dict[str, Any] | None:
+    text = redis.get(key)
+    if text:
+        redis.expire(key, KEEP_S)
     return msgspec.json.decode(text, type=dict[str, Any]) if text else None
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import structlog
-from redis import Redis
 
 from workers.core.errors import ConfigError
 from workers.core.jobs import Job
 from workers.ledger import keys
-from workers.ledger.connection import answering, now_ms
+from workers.ledger.client import RedisClient
+from workers.ledger.connection import now_ms
 from workers.ledger.ledger import Ledger
 from workers.ledger.locks import is_open
 from workers.ledger.status import tell
@@ -54,20 +52,18 @@ def start_if_due(ledger: Ledger, settings: Settings) -> str | None:
         key=f"sync:{last}",
     )
     (answer,) = ledger.accept([job])
-    with answering():
-        ledger.redis.set(LAST, f"{now} {answer.id}")
+    ledger.redis.set(LAST, f"{now} {answer.id}")
     return answer.id
 
 
-def _last(redis: Redis) -> tuple[int | None, str]:
+def _last(redis: RedisClient) -> tuple[int | None, str]:
     """Return when the last scheduled sync was started, and its job."""
-    with answering():
-        text = cast("bytes | None", redis.get(LAST))
+    text = redis.get(LAST)
     started, _, job_id = (text or b"").decode().partition(" ")
     return (int(started) if started else None), job_id
 
 
-def tell_setup(redis: Redis, settings: Settings) -> None:
+def tell_setup(redis: RedisClient, settings: Settings) -> None:
     """Tell what is known without a call; what ThreatQ's page says of LogRhythm is told by the next run."""
     tell(redis, "threatq", not_set(settings, threatq_needs(settings)))
     if settings.settings_from == "local":
