@@ -246,7 +246,9 @@ def answering() -> Iterator[None]:
         raise ServiceAway("redis", READ_ONLY) from error
     except exceptions.ResponseError as error:
         why = f"Redis refuses this: {str(error).rstrip('.')}. Is TQ_REDIS_URL right? tqctl check says more"
-        raise RedisRefusal(why, code=str(error).partition(" ")[0]) from error
+        # Of a command in a pipeline redis-py says first which one it was.
+        answer = str(error).rpartition("caused error: ")[2]
+        raise RedisRefusal(why, code=answer.partition(" ")[0]) from error
     except exceptions.RedisError as error:
         raise ServiceAway(
             "redis",
