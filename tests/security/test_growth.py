@@ -97,7 +97,20 @@ def test_a_range_of_private_addresses_is_read_in_time_that_grows_with_its_length
 def test_gzip_of_many_members_is_inflated_in_time_that_grows_with_its_length(member: bytes) -> None:
     one = gzip.compress(member)
     assert not grows_too_fast(
-        lambda data: inflate(data, most_bytes=LIMIT), lambda size: one * (size // len(one))
+        lambda data: inflate(data, most_bytes=LIMIT),
+        lambda size: one * (size // len(one)),
+        short=262_144,
+        long=1_048_576,
+    )
+
+
+def test_attributes_of_many_segments_are_read_in_time_that_grows_with_their_length() -> None:
+    # Given segments without a name, each of which belongs to the value before it
+    assert not grows_too_fast(
+        lambda text: read_attributes(text, field="event_attributes"),
+        repeated(UNITS["segments without a name"]),
+        short=131_072,
+        long=524_288,
     )
 
 
