@@ -42,12 +42,25 @@ def print_all(system: System) -> None:
     for name, words in COMMANDS.items():
         shown = command(system, *words)
         line = " ".join(f'"{word}"' if " " in word else word for word in words)
-        text = f"$ {line}\n{shown}".replace(str(system.config), "/etc/tq").replace(f"{ROOT}/", "")
+        text = without_places(f"$ {line}\n{shown}", system)
         lines = [line.rstrip() for line in text.splitlines()]
         more = [f"… and {len(lines) - MOST_LINES} lines more"] if len(lines) > MOST_LINES else []
         (OUTPUTS / f"{name}.txt").write_text("\n".join([*lines[:MOST_LINES], *more, ""]))
     for page in sorted(DOCS.rglob("*.md")):
         page.write_text(pasted(page.read_text()))
+
+
+def without_places(text: str, system: System) -> str:
+    """Return a text with the addresses and folders of a real system instead of those of this machine."""
+    places = {
+        str(system.config): "/etc/tq",
+        f"{ROOT}/": "",
+        system.settings.threatq_url: "https://threatq.example",
+        system.logrhythm: "https://logrhythm.example:8501",
+    }
+    for place, shown in places.items():
+        text = text.replace(place, shown)
+    return text
 
 
 def command(system: System, name: str, *words: str) -> str:

@@ -52,14 +52,15 @@ def main() -> None:
                 executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"]
             )
             take_status_page(browser, producer, token)
-            take(browser, "threatq-event.png", event_link(system))
-            take(browser, "logrhythm-lists.png", system.logrhythm, height=640)
+            take(browser, "threatq-event.png", event_link(system), height=830)
+            take(browser, "logrhythm-lists.png", system.logrhythm, height=700)
             take(
                 browser,
                 "flower-tasks.png",
                 f"{flower}/tasks",
                 login=login,
                 ready="td:has-text('events.create')",
+                height=740,
             )
             browser.close()
 
@@ -143,9 +144,9 @@ def event_link(system: System) -> str:
 def take_status_page(browser: Browser, producer: str, token: str) -> None:
     """Take the status page in both colours, on a phone, and a job's page."""
     for name, scheme, width, height in (
-        ("status-light.png", "light", 1200, 860),
-        ("status-dark.png", "dark", 1200, 860),
-        ("status-phone.png", "light", 390, 844),
+        ("status-light.png", "light", 1200, 794),
+        ("status-dark.png", "dark", 1200, 794),
+        ("status-phone.png", "light", 390, 812),
     ):
         options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": height}}
         context = browser.new_context(**options)
@@ -174,9 +175,9 @@ def take(
     *,
     login: tuple[str, str] | None = None,
     ready: str = "body",
-    height: int = 760,
+    height: int,
 ) -> None:
-    """Take one page."""
+    """Take the beginning of one page."""
     options: dict[str, Any] = {"viewport": {"width": 1200, "height": height}}
     if login:
         options["http_credentials"] = {"username": login[0], "password": login[1]}
