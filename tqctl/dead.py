@@ -11,6 +11,7 @@ import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 from producers.cli.console import note
 from tqctl import edit
@@ -37,6 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
     listing = actions.add_parser("list", help="the newest first", parents=[options_of_all()])
     listing.add_argument("--limit", type=above_zero, default=50, metavar="N", help="default: 50")
+    listing.add_argument("--page", type=above_zero, default=1, metavar="N", help="the Nth --limit of them")
     add_filter(listing)
     listing.set_defaults(run=list_dead)
 
@@ -64,7 +66,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def list_dead(shell: Shell, options: Namespace) -> int:
     """List the dead letters that the filter lets through."""
-    jobs = summaries(chosen(shell.admin, options, most=options.limit))
+    skip = (options.page - 1) * options.limit
+    jobs = summaries(islice(chosen(shell.admin, options), skip, skip + options.limit))
     total = shell.admin.dead_count()
     items = QuarantineAdmin(shell).listed(options.limit)
     shell.show(
@@ -156,14 +159,10 @@ def add_filter(parser: ArgumentParser) -> None:
     add("--until", type=point, metavar="WHEN", help="dead until then")
 
 
-def chosen(admin: LedgerAdmin, options: Namespace, *, most: int | None = None) -> Iterator[Record]:
-    """Yield the dead letters that the options let through, the newest first, up to `most`."""
-    count = 0
-    for record in admin.dead_records():
-        if most is not None and count >= most:
-            return
+def chosen(admin: LedgerAdmin, options: Namespace) -> Iterator[Record]:
+    """Yield the dead letters that the options let through, the newest first."""
+    for record in admin.dead_records(since_ms=options.since, until_ms=options.until):
         if _fits(record, options):
-            count += 1
             yield record
 
 
@@ -180,11 +179,8 @@ def point(text: str) -> float:
 
 
 def _fits(record: Record, options: Namespace) -> bool:
-    died = record.history[-1].at_ms if record.history else record.accepted_ms
     return (
         options.kind in (None, record.kind)
         and options.producer in (None, record.producer)
         and (not options.reason or options.reason.casefold() in record.reason.casefold())
-        and (options.since is None or died >= options.since)
-        and (options.until is None or died <= options.until)
     )

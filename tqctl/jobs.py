@@ -8,8 +8,8 @@ from tqctl.job_text import grid, summaries, whole, words
 from tqctl.shell import Shell, above_zero, options_of_all
 from workers.core.errors import InputError
 from workers.core.jobs import QUEUES
-from workers.ledger.admin import MOST_SCANNED, search
 from workers.ledger.records import Record, State
+from workers.ledger.search import MOST_SCANNED, search
 
 #: What --state takes, and the state by which the admin lists it.
 STATES: dict[str, State] = {"open": "accepted", "done": "done", "dead": "dead"}

@@ -1,21 +1,14 @@
-"""The operator's side of the ledger: look a job up, wait for it, replay the dead, pause a queue.
-
-Finding jobs by what people know of them: an id, an alarm id, an event's name, an indicator's value.
-"""
+"""The operator's side of the ledger: look a job up, wait for it, replay the dead, pause a queue."""
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, cast
 
 import msgspec
-from msgspec import Struct
 
 from workers.core.jobs import QUEUES
-from workers.indicators.refang import refang
 from workers.ledger import keys
 from workers.ledger.client import Entries, RedisClient, Reply
 from workers.ledger.connection import run, send
@@ -87,15 +80,18 @@ class LedgerAdmin:
         note = wait_for_outcome(partial(send, self.redis), job_id, wait_s)
         return None if note is None else _entry(note)
 
-    def ids(self, state: State, *, most: int = PAGE, queue: str = "") -> list[str]:
-        """Return ids of jobs, newest first for done and dead ones, next due first for open ones."""
+    def ids(self, state: State, *, most: int = PAGE, queue: str = "", skip: int = 0) -> list[str]:
+        """Return ids of jobs after the first `skip`, newest first for done and dead ones, next due first for open ones.
+
+        `most` and `skip` count for each queue of open ones.
+        """
+        last = skip + most - 1
         if state in ("done", "dead"):
-            key = keys.DONE if state == "done" else keys.DEAD
-            found = self.redis.zrevrange(key, 0, most - 1)
+            found = self.redis.zrevrange(keys.DONE if state == "done" else keys.DEAD, skip, last)
         else:
             found = []
             for name in (queue,) if queue else QUEUES:
-                found += self.redis.zrange(keys.due(name), 0, most - 1)
+                found += self.redis.zrange(keys.due(name), skip, last)
         return [job_id.decode() for job_id in found]
 
     def replay(self, job_ids: Sequence[str], *, note: dict[str, Any], body: bytes = b"") -> list[str]:
@@ -148,10 +144,23 @@ class LedgerAdmin:
         """Return how many jobs are dead."""
         return self.redis.zcard(keys.DEAD)
 
-    def dead_records(self) -> Iterator[Record]:
-        """Yield every dead letter, the newest first; the list is taken at the beginning."""
-        ids = self.redis.zrevrange(keys.DEAD, 0, -1)
-        return self.records([job_id.decode() for job_id in ids])
+    def dead_records(
+        self, *, since_ms: float | None = None, until_ms: float | None = None
+    ) -> Iterator[Record]:
+        """Yield the dead letters of a time, the newest first, read by the page; what dies meanwhile is left out."""
+        first = "-inf" if since_ms is None else since_ms
+        before: float | str = "+inf" if until_ms is None else until_ms
+        at_same_time = 0
+        while True:
+            page = self.redis.zrevrangebyscore(
+                keys.DEAD, before, first, start=at_same_time, num=PAGE, withscores=True
+            )
+            yield from self.records([job_id.decode() for job_id, _ in page])
+            if len(page) < PAGE:
+                return
+            last = page[-1][1]
+            at_same_time = sum(died == last for _, died in page) + (at_same_time if last == before else 0)
+            before = last
 
     def away(self, service: str) -> dict[str, str]:
         """Return the state of a service's breaker (until, since, failures, reason); empty while it is well."""
@@ -222,79 +231,3 @@ def _record(
 
 def _entry(note: HistoryNote) -> Entry:
     return Entry(at_ms=note.at_ms, state=cast("State", note.state), note=msgspec.json.decode(note.text))
-
-
-#: Jobs that one search reads at most: a few seconds of work.
-MOST_SCANNED = 20_000
-
-
-class Found(Struct, frozen=True):
-    """The ids that match, how many jobs were looked at, and whether there are more that were not."""
-
-    ids: list[str]
-    scanned: int
-    more: bool
-
-
-def search(
-    redis: RedisClient, text: str, *, most: int = 50, scan: int = MOST_SCANNED, within_s: float = math.inf
-) -> Found:
-    """Find up to `most` jobs that say `text` in id, title or arguments, whatever its case and however defanged.
-
-    Looks at open jobs, then dead ones, then done ones newest first, at `scan` of them and for `within_s` seconds at
-    most. Raises ServiceAway("redis").
-    """
-    ends_at = time.monotonic() + within_s
-    wanted = _plain(text)
-    found: list[str] = []
-    scanned = 0
-    pages = _pages(redis, scan + 1)
-    for page in pages:
-        room = page[: scan - scanned]
-        scanned += len(room)
-        found += _matching(redis, room, text, wanted)
-        if len(found) >= most or len(room) < len(page) or time.monotonic() > ends_at:
-            return Found(found[:most], scanned, more=True)
-    return Found(found, scanned, more=False)
-
-
-def matches(wanted: str, title: str, arguments: Any) -> bool:
-    """Tell whether `wanted` (refanged, without case) stands in a title or in a text of the arguments."""
-    return wanted in _plain(title) or any(wanted in _plain(text) for text in _texts(arguments))
-
-
-def _matching(redis: RedisClient, ids: list[str], text: str, wanted: str) -> Iterator[str]:
-    pipe = redis.pipeline(transaction=False)
-    records = {job_id: pipe.get(keys.job(job_id)) for job_id in ids}
-    pipe.execute()
-    for job_id, record in records.items():
-        if not record.value:
-            continue
-        head = Head.read(record.value)
-        if job_id.startswith(text) or matches(wanted, head.title, head.arguments):
-            yield job_id
-
-
-def _pages(redis: RedisClient, most: int) -> Iterator[list[str]]:
-    """Yield ids by the page: open, dead, done; the newest first."""
-    for key in (*map(keys.due, QUEUES), keys.DEAD, keys.DONE):
-        for start in range(0, most, PAGE):
-            page = redis.zrevrange(key, start, start + PAGE - 1)
-            if page:
-                yield [job_id.decode() for job_id in page]
-            if len(page) < PAGE:
-                break
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
-    elif value is not None:
-        yield str(value)
-
-
-def _plain(text: str) -> str:
-    return refang(text).casefold()

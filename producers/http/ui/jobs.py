@@ -14,14 +14,17 @@ from producers.http.ui import render
 from producers.http.ui.session import PageRequest
 from workers.core.results import ActionResult, EventResult
 from workers.core.text import counted
-from workers.ledger.admin import search
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Record, State
+from workers.ledger.search import search
 
 log = structlog.get_logger("tq.http.page")
 
 #: Jobs on one page of a list.
 SHOWN = 100
+
+#: Digits of the number of a page, above which it is the first.
+MOST_DIGITS = 8
 
 #: Characters of what is searched for, and seconds that a search may take.
 MOST_SEARCHED, SEARCH_WITHIN_S = 200, 3.0
@@ -41,15 +44,21 @@ def find(page_request: PageRequest) -> Response:
         return _found(page_request, text)
     name = page_request.asked("list")
     title, state = LISTS.get(name, LISTS["open"])
-    admin = page_request.context.admin
+    admin, page = page_request.context.admin, _page(page_request.asked("page"))
     return page_request.html(
         "jobs.html",
         title=title,
         name=name if name in LISTS else "open",
-        jobs=list(admin.records(admin.ids(state, most=SHOWN))),
+        jobs=list(admin.records(admin.ids(state, most=SHOWN, skip=(page - 1) * SHOWN))),
         note="",
         shown=SHOWN,
+        page=page,
     )
+
+
+def _page(text: str) -> int:
+    """Return the number of a page as it was asked for, from 1."""
+    return max(1, int(text)) if text.isdecimal() and len(text) < MOST_DIGITS else 1
 
 
 def _found(page_request: PageRequest, text: str) -> Response:
@@ -60,7 +69,7 @@ def _found(page_request: PageRequest, text: str) -> Response:
         return render.go_to(f"/jobs/{text}")
     note = f"{counted(found.scanned, 'job')} looked at"
     if found.more:
-        note += "; there may be more: say more of it"
+        note += "; others were not looked at. The whole id of a job finds it among any number of jobs"
     return page_request.html(
         "jobs.html",
         title=f"Jobs that say “{text}”",
@@ -90,7 +99,8 @@ def show(page_request: PageRequest) -> Response:
 def replay(page_request: PageRequest) -> Response:
     """Open the ticked dead letters again, or all of them."""
     admin = page_request.context.admin
-    ids = admin.ids("dead", most=SHOWN) if page_request.field("all") else page_request.fields("id")
+    skip = (_page(page_request.field("page")) - 1) * SHOWN
+    ids = admin.ids("dead", most=SHOWN, skip=skip) if page_request.field("all") else page_request.fields("id")
     opened = (
         admin.replay(ids, note={"reason": f"replayed by {page_request.session.caller.name}"}) if ids else []
     )

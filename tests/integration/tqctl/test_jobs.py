@@ -11,7 +11,8 @@ from redis import Redis
 
 from tests.support.operator import Operator
 from workers.core.jobs import Job
-from workers.ledger.admin import LedgerAdmin
+from workers.ledger import keys
+from workers.ledger.admin import PAGE, LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.ledger.records import dead, done
@@ -67,6 +68,19 @@ def test_nothing_found_says_how_far_was_looked(operator: Operator, ledger: Ledge
     assert "looked at 10 jobs; there are more" in part.out
 
 
+def test_the_whole_id_of_a_job_finds_it_behind_any_number_of_others(
+    operator: Operator, ledger: Ledger
+) -> None:
+    # given more jobs than a search looks at
+    oldest, *_ = ledger.accept([payload(f"event {number}") for number in range(3)])
+    # when, then
+    found = operator.asks("jobs", "find", oldest.id, "--scan", "1")
+    assert [job["id"] for job in found["jobs"]] == [oldest.id]
+    assert (found["scanned"], found["more"]) == (1, False)
+    # A text that only looks like an id is looked for as before
+    assert "there are more" in operator.types("jobs", "find", "0" * 24, "--scan", "1").out
+
+
 def test_done_jobs_are_found_too(operator: Operator, ledger: Ledger) -> None:
     ledger.accept([payload("a job that is done")])
     (claim,) = ledger.claim("events", 1)
@@ -115,6 +129,26 @@ def test_dead_letters_are_filtered_by_kind_producer_reason_and_time(
     assert ids("--until", "1h") == []
     assert set(ids("--since", "1h")) == {first, second}
     assert ids("--limit", "1") != []
+
+
+def test_dead_letters_are_listed_page_by_page_also_where_many_died_at_once(
+    operator: Operator, ledger: Ledger, admin: LedgerAdmin, redis: Redis
+) -> None:
+    # given more dead letters than one call reads, most of which died in the same millisecond
+    count = 2 * PAGE + 50
+    ids = [answer.id for answer in ledger.accept([payload(f"event {number}") for number in range(count)])]
+    redis.delete(keys.due("events"))
+    redis.zadd(keys.DEAD, {job_id: 1_000 + max(0, at - count + 5) for at, job_id in enumerate(ids)})
+    # when
+    pages = [
+        [job["id"] for job in operator.asks("dead", "list", "--limit", "100", "--page", str(page))["jobs"]]
+        for page in (1, 2, 3, 4, 5, 6)
+    ]
+    # then each is listed once, the newest first
+    assert [len(page) for page in pages] == [100, 100, 100, 100, 50, 0]
+    assert sorted(job_id for page in pages for job_id in page) == sorted(ids)
+    assert pages[0][:4] == ids[:-5:-1]
+    assert admin.ids("dead", most=3, skip=1) == ids[-2:-5:-1]
 
 
 def test_a_replayed_job_is_open_again_with_its_history(

@@ -13,10 +13,11 @@ from workers.core.jobs import Job
 from workers.core.results import ListResult, RunResult
 from workers.core.text import moment
 from workers.ledger import keys
-from workers.ledger.admin import PAGE, search
+from workers.ledger.admin import PAGE
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.ledger.records import dead, done, waiting
+from workers.ledger.search import search
 from workers.ledger.status import last_minutes
 from workers.ledger.sync_runs import keep_result, waiting_runs
 
@@ -63,6 +64,24 @@ def test_a_job_is_found_by_id_alarm_name_and_value(reader: Visitor, ledger: Ledg
         assert f"/jobs/{job.id}" in reader.get(f"/jobs?q={text}").text
     assert reader.get(f"/jobs?q={job.id}").url.endswith(f"/jobs/{job.id}")
     assert "None." in reader.get("/jobs?q=nobody").text
+
+
+def test_dead_letters_beyond_the_first_hundred_are_on_further_pages(
+    reader: Visitor, ledger: Ledger, redis: Redis
+) -> None:
+    # Given 150 dead letters
+    jobs = [
+        Job("events.create", {"payload": {"n": n}}, producer="cli", title=f"number {n:03}")
+        for n in range(150)
+    ]
+    ids = [answer.id for answer in ledger.accept(jobs)]
+    redis.delete(keys.due("events"))
+    redis.zadd(keys.DEAD, {job_id: at + 1 for at, job_id in enumerate(ids)})
+    # When the second page is asked for, then it has the oldest, and leads back
+    first, second = (reader.get(f"/jobs?list=dead&page={page}").text for page in (1, 2))
+    assert ("number 149" in first, "number 049" in first, "page=2" in first) == (True, False, True)
+    assert ("number 049" in second, "number 050" in second, "page=1" in second) == (True, False, True)
+    assert reader.get("/jobs?list=dead&page=x").text == first
 
 
 def test_a_jobs_page_has_its_history_and_a_link_only_to_the_web(reader: Visitor, ledger: Ledger) -> None:
