@@ -13,7 +13,7 @@ from workers.ledger import keys
 from workers.ledger.client import Entries, RedisClient, Reply
 from workers.ledger.connection import run, send
 from workers.ledger.history import HistoryNote, read_history, wait_for_outcome
-from workers.ledger.markers import Marker, find, has_marker, text_of
+from workers.ledger.markers import DAY_MS, Marker, find, has_marker, text_of
 from workers.ledger.records import Entry, Head, Record, State, Suspension
 from workers.ledger.scripts import Script
 
@@ -21,6 +21,9 @@ from workers.ledger.scripts import Script
 BatchState = State | Literal["forgotten", "refused"]
 
 REPLAY, DROP = Script("replay", "history", when_full=True), Script("drop", when_full=True)
+
+#: Milliseconds for which it is remembered that a dropped job was tried: as long as markers are kept by default.
+TRIED_MS = 90 * DAY_MS
 
 #: Bytes within which the six lines of a record end, whatever its title.
 HEAD_BYTES = 2_047
@@ -104,7 +107,7 @@ class LedgerAdmin:
 
     def drop(self, job_ids: Sequence[str]) -> int:
         """Forget dead jobs for good; return how many there were. What is no longer dead stays."""
-        return int(run(self.redis, DROP, [keys.DEAD], [keys.PREFIX, *job_ids]))
+        return int(run(self.redis, DROP, [keys.DEAD], [keys.PREFIX, TRIED_MS, *job_ids]))
 
     def counts(self) -> dict[str, int]:
         """Return the counters, `<event>:<kind>:<producer>` -> how often since the ledger began."""

@@ -86,7 +86,8 @@ def job(job_id: str) -> str:
 def progress(job_id: str) -> str:
     """Hash: state, attempts, lost, tries, strikes (solo failures), struck, lease, since (ms), history.
 
-    `history` is text, a line `<ms> <state> <JSON>` for each time the job was settled, the last ones of them.
+    `history` is text, a line `<ms> <state> <JSON>` for each time the job was settled, the last ones of them. Of a job
+    that was dropped only `attempts` stays, and expires.
     """
     return f"{PREFIX}progress:{job_id}"
 

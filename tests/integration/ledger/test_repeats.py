@@ -127,3 +127,17 @@ def test_a_job_of_which_only_the_marker_is_left_is_known_to_be_done_with_its_eve
     ledger.retention.retire(now_ms(ledger.redis) + 1)
     old, new = ledger.known(ledger.accept([payload(), lookup()]))
     assert (old.status, old.event_id, new.status) == ("done", 7, "queued")
+
+
+def test_a_dropped_job_that_was_tried_is_looked_for_when_it_is_sent_again(
+    ledger: Ledger, redis: Redis, admin: LedgerAdmin
+) -> None:
+    # Given a payload whose workers were killed, maybe after they had made its event, and that was dropped
+    job_id = drop(payload(), ledger, admin)
+    assert redis.ttl(keys.progress(job_id)) > 0
+    # When it is sent again and claimed
+    ledger.accept([payload()])
+    (claim,) = ledger.claim("events", 1)
+    # Then this is no first attempt, and what is known of it does not expire meanwhile
+    assert (claim.id, claim.attempts) == (job_id, 2)
+    assert redis.ttl(keys.progress(job_id)) == -1

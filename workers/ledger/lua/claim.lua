@@ -119,6 +119,10 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, mo
       redis.call('SET', last_chance, id)
     end
     local attempts = redis.call('HINCRBY', key, 'attempts', 1)
+    if attempts > 1 and not progress[1] then
+      -- Dropped once and sent again: what was to be remembered for a while belongs to an open job now.
+      redis.call('PERSIST', key)
+    end
     run = run or run_id()
     if attempts == 1 then
       wary_till = wary_till or wary_until(run)

@@ -1,0 +1,348 @@
+"""The ledger's scripts beside a reference model: whatever happens in whatever order, both say and hold the same."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, NamedTuple, cast
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from msgspec.structs import replace
+from redis import Redis
+
+from sandbox.launch.redis_server import age
+from tests.support.ledger_reference import KEY_WINDOW, LEASE, REST, WARY, Memory, ReferenceLedger, Way
+from workers.core.errors import Busy
+from workers.core.jobs import Job
+from workers.ledger import keys
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import now_ms
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import Claim, Settlement
+
+pytestmark = pytest.mark.integration
+
+#: Seconds of a tick: longer than every wait of the breaker's own, and than a step of a test on a busy machine.
+TICK_S = 100
+
+#: Open jobs that the queue may hold; payloads, and the names that their senders may give them.
+MOST_OPEN, PAYLOADS, KEYS = 3, 4, ("", "", "k1", "k2")
+
+#: Each run tries so many ways, of so many steps each; MODEL_EXAMPLES=5000 for a night.
+EXAMPLES, STEPS = int(os.environ.get("MODEL_EXAMPLES", "60")), 40
+
+#: Moves everything that has a time back by so many ms, as if that time had passed.
+PASS_TIME = """
+local ms = tonumber(ARGV[2])
+local function minus(text) return string.format('%d', tonumber(text) - ms) end
+for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
+  local kind = string.match(string.sub(key, #ARGV[1] + 1), '^([^:]+)')
+  if kind == 'due' then
+    local rows = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+    for at = 1, #rows, 2 do redis.call('ZADD', key, minus(rows[at + 1]), rows[at]) end
+  elseif kind == 'job' then
+    local stamp, rest = string.match(redis.call('GET', key), '^(%d+)(.*)$')
+    redis.call('SET', key, minus(stamp) .. rest, 'KEEPTTL')
+  elseif kind == 'away' then
+    redis.call('HSET', key, 'until', minus(redis.call('HGET', key, 'until')))
+  elseif kind == 'life' and redis.call('HGET', key, 'since') ~= '0' then
+    redis.call('HSET', key, 'since', minus(redis.call('HGET', key, 'since')))
+  end
+  local left = redis.call('PTTL', key)
+  if left > ms then
+    redis.call('PEXPIRE', key, left - ms)
+  elseif left >= 0 then
+    redis.call('DEL', key)
+  end
+end
+"""
+
+#: A job that waits for its turn is due in 200 ms; in half a tick it is so however slow this machine is.
+LATER = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], string.format('(%d', now), now + 1000)) do
+  redis.call('ZADD', KEYS[1], now + ARGV[1], id)
+end
+"""
+
+numbers = st.integers(0, PAYLOADS - 1)
+
+
+class Disk(NamedTuple):
+    """What a crash would leave: the model's memory, the keys of Redis with their times to live, and at which tick."""
+
+    memory: Memory
+    keys: list[tuple[bytes, int, bytes]]
+    tick: int
+
+
+class Work:
+    """Claims of one token in a worker's hands, and how far it has come with each."""
+
+    def __init__(self, claims: list[Claim]) -> None:
+        self.claims, self.is_of_this_life = claims, True
+        self.begun = self.made = False
+
+    @property
+    def ids(self) -> list[str]:
+        return [claim.id for claim in self.claims]
+
+    @property
+    def token(self) -> str:
+        return self.claims[0].token
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Does each step to the scripts and to the model, and compares what both answer and hold."""
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__()
+        self.redis, self.admin = redis, LedgerAdmin(redis)
+        self.ledger = Ledger(
+            redis,
+            lease_s=LEASE * TICK_S,
+            last_chance_after_s=REST * TICK_S,
+            wary_s=WARY * TICK_S,
+            most_open=MOST_OPEN,
+        )
+        self.model = ReferenceLedger(MOST_OPEN)
+        self.work: list[Work] = []
+        #: Events in ThreatQ, by the job that made them.
+        self.events: Counter[str] = Counter()
+        #: What each sender was told is kept, until an operator drops it or a crash forgets it.
+        self.owed: set[str] = set()
+
+    @initialize()
+    def a_redis_that_has_run_for_long(self) -> None:
+        self.redis.flushall()
+        age(self.redis)
+        self.disk = self._disk()
+
+    # -- senders --
+
+    @rule(batch=st.lists(st.tuples(numbers, st.sampled_from(KEYS)), min_size=1, max_size=3))
+    def accept(self, batch: list[tuple[int, str]]) -> None:
+        self._accept([event(number, key) for number, key in batch])
+
+    def _accept(self, jobs: list[Job]) -> None:
+        expected = self.model.accept([(job.id, job.key) for job in jobs])
+        if expected is None:
+            with pytest.raises(Busy):
+                self.ledger.accept(jobs)
+            return
+        answers = self.ledger.accept(jobs)
+        assert [(a.id, a.created, a.conflict) for a in answers] == expected
+        self.owed |= {answer.id for answer in answers}
+
+    # -- workers --
+
+    @rule(most=st.integers(1, 3))
+    def claim(self, most: int) -> None:
+        order = [i.decode() for i in self.redis.zrangebyscore(keys.due("events"), "-inf", now_ms(self.redis))]
+        assert sorted(order) == sorted(self.model.ready)
+        claims = self.ledger.claim("events", most)
+        token = claims[0].token if claims else "none"
+        expected = self.model.claim(order, most, token)
+        assert [(c.id, c.attempts, c.lost, c.solo_failures) for c in claims] == expected
+        self.redis.eval(LATER, 1, keys.due("events"), TICK_S * 500)
+        if claims:
+            self.work.append(Work(claims))
+
+    @precondition(lambda self: self.work)
+    @rule(which=st.randoms(use_true_random=False), proves=st.booleans())
+    def renew(self, which: Any, proves: bool) -> None:
+        work = which.choice(self.work)
+        call = self.ledger.prove if proves else self.ledger.renew
+        assert call(work.claims) == self._lost(work, proves=proves)
+
+    def _lost(self, work: Work, *, proves: bool) -> set[str]:
+        return self.model.renew(work.ids, work.token, proves=proves, is_of_this_life=work.is_of_this_life)
+
+    @precondition(lambda self: self.work)
+    @rule(which=st.randoms(use_true_random=False))
+    def make_events(self, which: Any) -> None:
+        """Prove the leases and make the events at once, after a look for those that were tried before."""
+        work = which.choice(self.work)
+        lost = self.ledger.prove(work.claims)
+        assert lost == self._lost(work, proves=True)
+        if lost:
+            self._settle(work, "interrupted", 0, answered=False)
+            return
+        for claim in work.claims:
+            if claim.attempts == 1 or not self.events[claim.id]:
+                self.events[claim.id] += 1
+        work.begun = work.made = True
+
+    @precondition(lambda self: self.work)
+    @rule(
+        which=st.randoms(use_true_random=False),
+        way=st.sampled_from(["done", "dead", "waiting", "suspected", "deferred", "interrupted", "accepted"]),
+        delay=st.integers(0, 2),
+        answered=st.booleans(),
+    )
+    def settle(self, which: Any, way: Way, delay: int, answered: bool) -> None:
+        work = which.choice(self.work)
+        if way == "done" and not work.made:
+            way = "dead"
+        if way in ("deferred", "accepted") and work.begun:
+            way = "interrupted"
+        self._settle(work, way, delay, answered=answered)
+
+    def _settle(self, work: Work, way: Way, delay: int, *, answered: bool) -> None:
+        note = {"event_id": 7} if way == "done" else {"reason": way}
+        settlements = [Settlement(claim, way, note, delay * TICK_S) for claim in work.claims]
+        stale = self.ledger.settle(settlements, answered=["threatq"] if answered else [])
+        expected = self.model.settle(work.ids, work.token, way, delay, answered=answered)
+        assert {settlement.claim.id for settlement in stale} == expected
+        self.work.remove(work)
+
+    @precondition(lambda self: self.work)
+    @rule(which=st.randoms(use_true_random=False))
+    def kill_a_worker(self, which: Any) -> None:
+        self.work.remove(which.choice(self.work))
+
+    @rule(ticks=st.integers(1, 2))
+    def service_away(self, ticks: int) -> None:
+        self.ledger.service_away("threatq", "it answers 503", after=ticks * TICK_S)
+        self.model.service_away(ticks)
+
+    # -- operators --
+
+    @rule(number=numbers)
+    def replay(self, number: int) -> None:
+        job_id = self._settled_job(number, "dead", "done")
+        assert self.admin.replay([job_id], note={}) == [job_id] * self.model.replay(job_id)
+
+    @rule(number=numbers)
+    def drop(self, number: int) -> None:
+        job_id = self._settled_job(number, "dead")
+        is_dropped = self.model.drop(job_id)
+        assert self.admin.drop([job_id]) == is_dropped
+        self.owed -= {job_id} if is_dropped else set()
+
+    def _settled_job(self, number: int, *states: str) -> str:
+        """Return a job in one of these states, where there is one."""
+        jobs = [job_id for job_id, job in self.model.memory.jobs.items() if job.state in states]
+        return jobs[number % len(jobs)] if jobs else event(number).id
+
+    @rule(is_paused=st.booleans())
+    def pause(self, is_paused: bool) -> None:
+        if is_paused:
+            self.admin.pause("events")
+        else:
+            self.admin.resume("events")
+        self.model.memory.paused = is_paused
+
+    # -- time and Redis --
+
+    @rule(ticks=st.integers(1, LEASE + 1))
+    def pass_time(self, ticks: int) -> None:
+        self.model.now += ticks
+        self.redis.eval(PASS_TIME, 0, keys.PREFIX, ticks * TICK_S * 1000)
+
+    @rule()
+    def retire(self) -> None:
+        self.ledger.retention.retire(now_ms(self.redis) + 1)
+        self.model.retire()
+
+    @rule()
+    def write_to_disk(self) -> None:
+        self.disk = self._disk()
+
+    def _disk(self) -> Disk:
+        names = list(self.redis.scan_iter(keys.PREFIX + "*"))
+        rows = [(name, max(self.redis.pttl(name), 0), self.redis.dump(name) or b"") for name in names]
+        return Disk(self.model.snapshot(), rows, self.model.now)
+
+    @rule()
+    def crash(self) -> None:
+        """Let Redis come back with what was on disk, and the senders send again what it has forgotten."""
+        self.redis.flushall()
+        for name, ttl, value in self.disk.keys:
+            self.redis.restore(name, ttl, value)
+        # Another run of Redis: what was noted of the run that we cannot change is that of an earlier one.
+        self.redis.hset(keys.LIFE, "run", "earlier")
+        self.redis.eval(PASS_TIME, 0, keys.PREFIX, (self.model.now - self.disk.tick) * TICK_S * 1000)
+        self.model.restart(self.disk.memory)
+        for work in self.work:
+            work.claims = [replace(claim, life="earlier") for claim in work.claims]
+            work.is_of_this_life = False
+        known = self.model.memory.jobs.keys() | self.model.memory.markers
+        forgotten = [event(number) for number in range(PAYLOADS) if event(number).id in self.owed - known]
+        self.owed -= {job.id for job in forgotten}
+        for job in forgotten:
+            self._accept([job])
+
+    # -- what holds at every moment --
+
+    @invariant()
+    def no_event_is_made_twice(self) -> None:
+        assert max(self.events.values(), default=0) <= 1
+
+    @invariant()
+    def what_is_done_has_its_event(self) -> None:
+        memory = self.model.memory
+        done = {job_id for job_id, job in memory.jobs.items() if job.state == "done"} | memory.markers
+        assert all(self.events[job_id] for job_id in done)
+
+    @invariant()
+    def what_was_accepted_is_open_or_done_or_dead_until_it_is_dropped(self) -> None:
+        assert self.owed <= self.model.memory.jobs.keys() | self.model.memory.markers
+
+    @invariant()
+    def a_job_is_in_one_place(self) -> None:
+        places = [self._members(name) for name in (keys.due("events"), keys.DEAD, keys.DONE)]
+        assert max(Counter(chain(*places)).values(), default=0) <= 1
+        assert [set(place) for place in places] == [
+            set(self.model.open),
+            {job_id for job_id, job in self.model.memory.jobs.items() if job.state == "dead"},
+            {job_id for job_id, job in self.model.memory.jobs.items() if job.state == "done"},
+        ]
+
+    @invariant()
+    def what_redis_holds_is_what_the_model_holds(self) -> None:
+        for job_id, job in self.model.memory.jobs.items():
+            fields = cast("dict[bytes, bytes]", self.redis.hgetall(keys.progress(job_id)))
+            held = {name.decode(): value.decode() for name, value in fields.items()}
+            assert (
+                held.get("state", "accepted"),
+                held.get("lease", ""),
+                *(int(held.get(name, 0)) for name in ("attempts", "lost", "tries", "strikes")),
+            ) == (job.state, job.token, job.attempts, job.lost, job.tries, job.strikes)
+            assert self.redis.exists(keys.job(job_id))
+
+    @invariant()
+    def what_is_counted_happened(self) -> None:
+        counted = {name.partition(":")[0]: count for name, count in self.admin.counts().items() if count}
+        assert counted == dict(+self.model.memory.counts)
+
+    def _members(self, key: str) -> Sequence[str]:
+        return [member.decode() for member in cast("list[bytes]", self.redis.zrange(key, 0, -1))]
+
+
+def event(number: int, key: str = "") -> Job:
+    job = Job("events.create", {"payload": {"n": number}}, producer="cli", key=key)
+    job.key_window_s = KEY_WINDOW * TICK_S
+    return job
+
+
+def test_the_scripts_do_what_the_model_does_whatever_happens(redis: Redis) -> None:
+    run_state_machine_as_test(
+        lambda: LedgerMachine(redis),
+        settings=settings(
+            max_examples=EXAMPLES, stateful_step_count=STEPS, suppress_health_check=list(HealthCheck)
+        ),
+    )
