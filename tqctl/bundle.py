@@ -36,6 +36,34 @@ from workers.telemetry.logs import SECRET_NAME, masked
 #: Bytes of each log file that are taken, from its end; and dead letters that are listed.
 LOG_BYTES, DEAD_LISTED = 2_000_000, 200
 
+#: Shorter values are not looked for: stars over every "a" would leave nothing to read.
+SHORTEST = 4
+
+#: What secrets are called.
+_NAME = rf"(?:{SECRET_NAME.pattern}|pwd)"
+
+#: What stands between the name of a secret and its value.
+_IS = r"[\w-]{0,40}\\?[\"']?\s*[:=]\s*"
+
+#: `password: "x y"`, `"token": "x"`, `\\"token\\": \\"x y\\"`: up to the quotation mark that closes it.
+_QUOTED = re.compile(
+    rf"""(?i)({_NAME}{_IS})(?:(\\")[^"\n]*+"|(")(?:[^"\\\n]++|\\.)*+"|(')[^'\n]*+')""",
+)
+
+#: `password: x`, `api_key=x`, `x-auth-token: x` in free text.
+_NAMED = re.compile(rf"(?i)({_NAME}{_IS})(\\?[\"'])?([^\s\"'\\,;&}}\]]+)")
+
+#: `Cookie: a=b; c=d`, up to where its text ends; and our own cookies, wherever they stand.
+_COOKIES = re.compile(r"(?i)(cookie\s*[:=]\s*)([^\s\"'\\][^\"'\\\n]*)")
+
+_OUR_COOKIES = re.compile(r"\b((?:__Host-)?tq(?:-form)?=)[\w-]+")
+
+#: Keys and certificates, also one that is cut off; line ends may be escaped.
+_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----.*?(?:-----END [A-Z0-9 ]{1,40}-----|\Z)", re.DOTALL)
+
+#: What a JSON Web Token is made of, as much of it as there is.
+_RUN = re.compile(r"[\w.-]{12,}+")
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
@@ -125,34 +153,6 @@ def _packed(files: dict[str, str]) -> bytes:
             entry.size, entry.mode, entry.mtime = len(data), 0o600, int(time.time())
             archive.addfile(entry, io.BytesIO(data))
     return buffer.getvalue()
-
-
-#: Shorter values are not looked for: stars over every "a" would leave nothing to read.
-SHORTEST = 4
-
-#: What secrets are called.
-_NAME = rf"(?:{SECRET_NAME.pattern}|pwd)"
-
-#: What stands between the name of a secret and its value.
-_IS = r"[\w-]{0,40}\\?[\"']?\s*[:=]\s*"
-
-#: `password: "x y"`, `"token": "x"`, `\\"token\\": \\"x y\\"`: up to the quotation mark that closes it.
-_QUOTED = re.compile(
-    rf"""(?i)({_NAME}{_IS})(?:(\\")[^"\n]*+"|(")(?:[^"\\\n]++|\\.)*+"|(')[^'\n]*+')""",
-)
-
-#: `password: x`, `api_key=x`, `x-auth-token: x` in free text.
-_NAMED = re.compile(rf"(?i)({_NAME}{_IS})(\\?[\"'])?([^\s\"'\\,;&}}\]]+)")
-
-#: `Cookie: a=b; c=d`, up to where its text ends; and our own cookies, wherever they stand.
-_COOKIES = re.compile(r"(?i)(cookie\s*[:=]\s*)([^\s\"'\\][^\"'\\\n]*)")
-_OUR_COOKIES = re.compile(r"\b((?:__Host-)?tq(?:-form)?=)[\w-]+")
-
-#: Keys and certificates, also one that is cut off; line ends may be escaped.
-_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----.*?(?:-----END [A-Z0-9 ]{1,40}-----|\Z)", re.DOTALL)
-
-#: What a JSON Web Token is made of, as much of it as there is.
-_RUN = re.compile(r"[\w.-]{12,}+")
 
 
 def _without_token(run: re.Match[str]) -> str:

@@ -31,6 +31,10 @@ MOST_QUARANTINED = 1_000
 #: Jobs that are replayed or dropped in one step.
 STEP = 200
 
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
@@ -142,11 +146,6 @@ def _agreed(count: int) -> bool:
         return input().strip() == "yes"
     except EOFError:
         return False
-
-
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
-
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def add_filter(parser: ArgumentParser) -> None:

@@ -18,6 +18,10 @@ from producers.cli.console import guarded
 from tqctl.shell import Shell, options_of_all
 from workers.telemetry import logs
 
+_EPILOG = """\
+Every command takes -c and --json. Exit codes: 0 done, 1 it failed, 2 wrong input or configuration, 3 a service is away.
+"""
+
 
 class Subcommand(Struct, frozen=True):
     """What it is for, and `module:function`, which declares its arguments on a parser.
@@ -84,10 +88,6 @@ SUBCOMMANDS = {
         ("completion", "print the completion script for a shell", "tqctl.system:completion_arguments"),
     )
 }
-
-_EPILOG = """\
-Every command takes -c and --json. Exit codes: 0 done, 1 it failed, 2 wrong input or configuration, 3 a service is away.
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

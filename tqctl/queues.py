@@ -17,7 +17,7 @@ from celery.exceptions import OperationalError
 
 from tqctl.shell import Shell
 from workers.core.errors import ServiceAway
-from workers.core.jobs import QUEUES
+from workers.core.jobs import PAUSABLE
 from workers.ledger import celery_transport
 from workers.ledger.connection import answering, for_celery
 from workers.ledger.keys import CELERY_PREFIX
@@ -68,10 +68,6 @@ def _asking() -> Iterator[None]:
             yield
     except OperationalError as error:
         raise ServiceAway("redis", f"the workers cannot be asked: {error}") from error
-
-
-#: The queues that can be paused. Without upkeep nothing would be woken again.
-PAUSABLE = tuple(queue for queue in QUEUES if queue != "upkeep")
 
 
 def pause_arguments(parser: ArgumentParser) -> None:

@@ -41,6 +41,15 @@ ANSWER_TIMEOUT_S = 3.0
 
 T = TypeVar("T")
 
+#: Fields of a page that are part of a setting of another name.
+_PART_OF = {"logrhythm_host": "logrhythm_url", "logrhythm_port": "logrhythm_url"}
+
+#: Lays what a page says over settings.
+Overlay = Callable[[Settings, Mapping[str, str]], Settings]
+
+#: Seconds to connect to a service, and to wait for one answer.
+CONNECT_S, ANSWER_S = 2.0, 4.0
+
 
 def operator() -> str:
     """Return who types the commands, as user@host."""
@@ -145,13 +154,6 @@ def lists_of(settings: Settings, lists: Lists) -> list[ListSummary]:
     return sorted(found, key=lambda one: one.name)
 
 
-#: Fields of a page that are part of a setting of another name.
-_PART_OF = {"logrhythm_host": "logrhythm_url", "logrhythm_port": "logrhythm_url"}
-
-#: Lays what a page says over settings.
-Overlay = Callable[[Settings, Mapping[str, str]], Settings]
-
-
 def with_pages(loaded: Loaded) -> Loaded:
     """Return the settings and origins as workers see them, pages of ThreatQ included.
 
@@ -188,10 +190,6 @@ def _laid_over(
     return structs.replace(
         loaded, settings=overlay(loaded.settings, shown), origins={**loaded.origins, **origins}
     )
-
-
-#: Seconds to connect to a service, and to wait for one answer.
-CONNECT_S, ANSWER_S = 2.0, 4.0
 
 
 def with_short_timeouts(settings: Settings) -> Settings:

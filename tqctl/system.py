@@ -26,6 +26,12 @@ from tqctl.shell import Shell
 from workers.core.errors import ConfigError
 from workers.settings.model import Settings
 
+_HOW = """\
+bash:  tqctl completion bash > ~/.local/share/bash-completion/completions/tqctl
+zsh:   tqctl completion zsh > "${fpath[1]}/_tqctl"
+fish:  tqctl completion fish > ~/.config/fish/completions/tqctl.fish
+"""
+
 
 def flower_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
@@ -97,13 +103,6 @@ def run_setup(shell: Shell, _options: Namespace) -> int:
     """Ask, check, register, write."""
     set_up(shell.loaded)
     return 0
-
-
-_HOW = """\
-bash:  tqctl completion bash > ~/.local/share/bash-completion/completions/tqctl
-zsh:   tqctl completion zsh > "${fpath[1]}/_tqctl"
-fish:  tqctl completion fish > ~/.config/fish/completions/tqctl.fish
-"""
 
 
 def completion_arguments(parser: ArgumentParser) -> None:

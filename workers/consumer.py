@@ -50,6 +50,12 @@ log = structlog.get_logger(__name__)
 #: Carries out an attempt at claims of one queue and settles each of them.
 Handle = Callable[[Attempt], list[Settlement]]
 
+#: Seconds after which a wake-up's work ends and the next wake-up goes on, so that a task stays short and is seen.
+WAKE_UP_S = 5.0
+
+#: How long a job waits between its attempts.
+BACKOFF = RetryPolicy(first_s=FIRST_WAIT_MS / 1000, most_s=LONGEST_WAIT_MS / 1000)
+
 
 class Observer(Protocol):
     """Sees each round of work; what it raises ends the work, so it raises nothing."""
@@ -59,14 +65,6 @@ class Observer(Protocol):
 
     def settled(self, settlements: Sequence[Settlement], seconds: float) -> None:
         """See what became of it, and how many seconds it took."""
-
-
-#: Seconds after which a wake-up's work ends and the next wake-up goes on, so that a task stays short and is seen.
-WAKE_UP_S = 5.0
-
-
-#: How long a job waits between its attempts.
-BACKOFF = RetryPolicy(first_s=FIRST_WAIT_MS / 1000, most_s=LONGEST_WAIT_MS / 1000)
 
 
 class QueueHandler(Struct, frozen=True):

@@ -19,6 +19,11 @@ log = structlog.get_logger(__name__)
 #: Renewals within one lease, so that one may fail before it ends.
 RENEWALS = 3
 
+T = TypeVar("T")
+
+#: For about half a minute.
+WHILE_REDIS_IS_AWAY = RetryPolicy(first_s=0.1, most_s=4.0, tries=13)
+
 
 class Attempt(Sequence[Claim]):
     """Claims that are tried together, and how far the try has come; that decides how they wait if it is cut short.
@@ -122,12 +127,6 @@ class Leases:
         except Exception:
             # Without this thread every job of the process would be taken from it, one after the other.
             log.exception("leases not renewed")
-
-
-T = TypeVar("T")
-
-#: For about half a minute.
-WHILE_REDIS_IS_AWAY = RetryPolicy(first_s=0.1, most_s=4.0, tries=13)
 
 
 def retry_while_redis_is_away(call: Callable[[], T], event: str) -> T:

@@ -25,6 +25,12 @@ from workers.threatq.service import ASSET_COLLECTION, ThreatQ
 #: Characters of a long text that are shown.
 TEXT_SHOWN = 300
 
+#: Stands for ThreatQ's address where none is configured.
+NOWHERE = "https://threatq.example.com"
+
+#: What this ThreatQ takes inside a new event, so that it need not be asked.
+INLINE = (ATTRIBUTES, "indicators", "identity", "malware", ASSET_COLLECTION)
+
 
 def explain(plan: EventPlan, *, unknown_types: str) -> Iterator[str]:
     """Yield lines that a person reads; `unknown_types` is the setting for unknown event types."""
@@ -71,13 +77,6 @@ def _attributes(label: str, attributes: tuple[Attribute, ...]) -> Iterator[str]:
 def _start(text: str) -> str:
     shown = printable(" ".join(text[:TEXT_SHOWN].split()))
     return shown if len(text) <= TEXT_SHOWN else f"{shown} … ({len(text)} characters)"
-
-
-#: Stands for ThreatQ's address where none is configured.
-NOWHERE = "https://threatq.example.com"
-
-#: What this ThreatQ takes inside a new event, so that it need not be asked.
-INLINE = (ATTRIBUTES, "indicators", "identity", "malware", ASSET_COLLECTION)
 
 
 class Recorder:

@@ -13,6 +13,9 @@ from collections.abc import Callable
 #: Wrong tokens that one address may try at once, and how many more a minute.
 AT_ONCE, A_MINUTE = 10, 6
 
+#: Names that are remembered; the one seen least recently is forgotten, which leaves it a full bucket.
+MOST_NAMES = 10_000
+
 
 class Attempts:
     """Counts wrong tokens by address. A right one costs nothing and is never refused, whatever else came from there."""
@@ -23,10 +26,6 @@ class Attempts:
     def wrong(self, address: str) -> float:
         """Count a wrong token from `address`; return 0, or in how many seconds another one is answered with 401."""
         return self._left.take(network_of(address))
-
-
-#: Names that are remembered; the one seen least recently is forgotten, which leaves it a full bucket.
-MOST_NAMES = 10_000
 
 
 class Buckets:

@@ -50,6 +50,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 _encoder = msgspec.json.Encoder()
 
+#: Requests that may wait at a time; each keeps a thread. Further ones are answered at once.
+MOST_WAITING = 32
+
 
 class HttpContext:
     """Made once from the settings; connections are made when they are first used."""
@@ -202,10 +205,6 @@ def request_id(request: Request) -> str:
     """Return the sender's X-Request-Id if it is one that may stand in a log, else ""."""
     text = header(request, b"x-request-id")
     return text if _REQUEST_ID.fullmatch(text) else ""
-
-
-#: Requests that may wait at a time; each keeps a thread. Further ones are answered at once.
-MOST_WAITING = 32
 
 
 class Waiters:

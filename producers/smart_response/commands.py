@@ -39,6 +39,19 @@ _ALARM = (
     Word("alarm_date", "alarm date", "yyyy-MM-dd HH:mm:ss; without a zone in the setting naive_timezone"),
 )
 
+_ATTRIBUTE = Switch(
+    "attribute", "--attribute", label="name:value,name:value", help="attributes to add", greedy=True
+)
+
+#: tq-job, which is no action but reads its command line the same way.
+TQ_JOB = Syntax(
+    "tq-job",
+    "Shows what became of a job.",
+    (Word("job", "job id", "the id that an action printed"),),
+    common=[switch for switch in COMMON if switch.key in ("config", "json", "wait", "help")],
+    example="tq-job 5f0c61d2a94be7d3c8a10b6e --wait 10",
+)
+
 
 class Action:
     """One action: LogRhythm's name for it, its command line, and the job that it becomes."""
@@ -103,10 +116,6 @@ def _of_indicator(name: str, kind: str, command: str, summary: str, build: Build
     return Action(name, kind, Syntax(command, summary, _INDICATOR, more, example=example), build)
 
 
-_ATTRIBUTE = Switch(
-    "attribute", "--attribute", label="name:value,name:value", help="attributes to add", greedy=True
-)
-
 ACTIONS = {
     action.syntax.name: action
     for action in (
@@ -163,12 +172,3 @@ ACTIONS = {
         ),
     )
 }
-
-#: tq-job, which is no action but reads its command line the same way.
-TQ_JOB = Syntax(
-    "tq-job",
-    "Shows what became of a job.",
-    (Word("job", "job id", "the id that an action printed"),),
-    common=[switch for switch in COMMON if switch.key in ("config", "json", "wait", "help")],
-    example="tq-job 5f0c61d2a94be7d3c8a10b6e --wait 10",
-)

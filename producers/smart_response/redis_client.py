@@ -24,6 +24,15 @@ CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 1.0, 5.0
 #: Bytes that are read at once.
 CHUNK = 65_536
 
+#: What `ssl_cert_reqs` may say, as in workers/core/redis_tls.py, which is loaded only where TLS is.
+_CERT_REQS = ("required", "optional", "none")
+
+#: The schemes, and the options in the query that are understood.
+_OPTIONS: dict[str, set[str]] = {
+    "redis": set(),
+    "rediss": {"ssl_ca_certs", "ssl_cert_reqs", "ssl_check_hostname", "ssl_certfile", "ssl_keyfile"},
+}
+
 
 class RedisError(Exception):
     """Redis answers a command with an error; `code` is its first word, such as NOPERM."""
@@ -183,16 +192,6 @@ def _context(ssl: Any, options: dict[str, str]) -> Any:
     if "ssl_certfile" in options:
         context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
     return context
-
-
-#: What `ssl_cert_reqs` may say, as in workers/core/redis_tls.py, which is loaded only where TLS is.
-_CERT_REQS = ("required", "optional", "none")
-
-#: The schemes, and the options in the query that are understood.
-_OPTIONS: dict[str, set[str]] = {
-    "redis": set(),
-    "rediss": {"ssl_ca_certs", "ssl_cert_reqs", "ssl_check_hostname", "ssl_certfile", "ssl_keyfile"},
-}
 
 
 class Address:

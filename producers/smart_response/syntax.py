@@ -12,6 +12,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: The last line of every help text.
+_CODES = (
+    "Exit codes: 0 done or accepted, 1 it failed, 2 wrong input or settings, 3 Redis is away; the job is kept"
+)
+
 
 class Word:
     """A part of the command line that needs no switch."""
@@ -53,11 +58,6 @@ COMMON = (
     Switch("no_wait", "--no-wait", help="do not wait for the outcome"),
     Switch("wait", "--wait", label="SECONDS", help="wait this long for the outcome (setting wait_s)"),
     Switch("help", "-h", "--help", help="show this text"),
-)
-
-#: The last line of every help text.
-_CODES = (
-    "Exit codes: 0 done or accepted, 1 it failed, 2 wrong input or settings, 3 Redis is away; the job is kept"
 )
 
 

@@ -38,6 +38,14 @@ PRIVATE_IPS = "10.0.0.0/8, 192.168.0.0-192.168.255.255"
 #: The file in which the sandbox writes its addresses.
 READY = "sandbox.json"
 
+#: The data collection and the list names of the guide.
+COLLECTION = "LogRhythm-IOCList"
+
+MAPPING = f'---\n{COLLECTION}:\n  baseName: "ThreatQ: "\n'
+
+#: Indicators that are filled in; enough to see something, few enough to be there at once.
+INDICATORS = 2_500
+
 
 class System(Struct, frozen=True):
     """A running system: its settings, the folder of its `tq.yaml`, its log folder and its processes.
@@ -128,15 +136,6 @@ def enable_connector(settings: Settings) -> None:
     page = Connector(threatq.caller, settings.connector_name).register(EVENTS_BUILDER)
     change = {"is_active": True, "custom_fields": {"private_ips": PRIVATE_IPS}}
     threatq.caller.call("PUT", f"{PATH}/{page.id}", json=change)
-
-
-#: The data collection and the list names of the guide.
-COLLECTION = "LogRhythm-IOCList"
-
-MAPPING = f'---\n{COLLECTION}:\n  baseName: "ThreatQ: "\n'
-
-#: Indicators that are filled in; enough to see something, few enough to be there at once.
-INDICATORS = 2_500
 
 
 class Rehearsal:

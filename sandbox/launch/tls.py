@@ -23,6 +23,9 @@ from cryptography.x509.oid import NameOID
 #: Days for which a certificate is good; the sandbox makes a new one at each start.
 VALID_DAYS = 30
 
+#: Bytes that are passed on at once.
+CHUNK = 65_536
+
 
 def self_signed(folder: Path, host: str = "127.0.0.1") -> dict[str, str]:
     """Write `certificate.pem` and `key.pem` for `host` and localhost; returns what `Site` takes as TLS."""
@@ -65,10 +68,6 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
-
-
-#: Bytes that are passed on at once.
-CHUNK = 65_536
 
 
 @contextmanager

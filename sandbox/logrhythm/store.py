@@ -23,6 +23,9 @@ from sandbox.logrhythm.tokens import Claims, bearer
 #: Lists of users get ids from here up; the built-in ones have negative ids.
 FIRST_LIST_ID = 2001
 
+#: Data type and item type by list type; every other list holds strings.
+SHAPES = {"IP": ("IP", "IP"), "IPRange": ("IPRange", "IPRange"), "Host": ("String", "HostName")}
+
 
 class Item(Struct, frozen=True, kw_only=True, rename="camel"):
     """One entry of a list, as a client sends it."""
@@ -105,10 +108,6 @@ class StoredList:
         """Return the summary as the API shows it; `listItemsCount` is 0 whatever the list holds."""
         shown = {key: value for key, value in self.summary.items() if value is not None}
         return {**shown, "entryCount": len(self.values), "listItemsCount": 0}
-
-
-#: Data type and item type by list type; every other list holds strings.
-SHAPES = {"IP": ("IP", "IP"), "IPRange": ("IPRange", "IPRange"), "Host": ("String", "HostName")}
 
 
 class Store:

@@ -28,6 +28,10 @@ from sandbox.threatq.serving import Endpoint, respond_with
 
 Lever = Callable[[ThreatQ, Any, dict[str, Any]], Any]
 
+_FIRST_IPV4 = int(ipaddress.IPv4Address("11.0.0.0"))
+
+_FIRST_IPV6 = int(ipaddress.IPv6Address("2a00::"))
+
 
 def routes(threatq: ThreatQ) -> list[Route]:
     """Every lever as a route."""
@@ -151,10 +155,6 @@ _LEVERS: list[tuple[str, str, Lever]] = [
     ("POST", "connector", _connector),
     ("POST", "reset", _reset),
 ]
-
-_FIRST_IPV4 = int(ipaddress.IPv4Address("11.0.0.0"))
-
-_FIRST_IPV6 = int(ipaddress.IPv6Address("2a00::"))
 
 
 def _hash(name: str) -> Callable[[int], str]:

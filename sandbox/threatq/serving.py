@@ -24,6 +24,14 @@ from sandbox.threatq.model.tokens import parameters
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+_STATUS = {"rate_limit": 429, "error": 0, "bare": 200, "unauthorized": 401}
+
+_BODY = {
+    "rate_limit": {"message": "Too Many Attempts."},
+    "bare": {},
+    "unauthorized": {"errors": ["Unauthenticated."]},
+}
+
 
 def endpoint(threatq: ThreatQ, handler: Handler, **fixed: str) -> Endpoint:
     """An endpoint that asks for a token; `fixed` stands in for path parameters."""
@@ -123,15 +131,6 @@ class Link:
         if fault.kind in ("hang", "hang_after"):
             await self.threatq.faults.hang(fault)
         await hang_up(scope)
-
-
-_STATUS = {"rate_limit": 429, "error": 0, "bare": 200, "unauthorized": 401}
-
-_BODY = {
-    "rate_limit": {"message": "Too Many Attempts."},
-    "bare": {},
-    "unauthorized": {"errors": ["Unauthenticated."]},
-}
 
 
 async def _answer(send: Send, fault: Fault) -> None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: The queues, each with workers of its own, so that a long sync never makes an analyst wait.
 QUEUES = ("events", "enrichment", "sync", "upkeep")
 
+#: The queues that can be paused. Without upkeep nothing would be woken again.
+PAUSABLE = tuple(queue for queue in QUEUES if queue != "upkeep")
+
 #: Seconds in which a repeated click answers the first click's job.
 REPEAT_WINDOW_S = 60
 

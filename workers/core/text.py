@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+#: The longest wait for an outcome in seconds; a larger number is a slip of the keyboard.
+MOST_SECONDS = 1e6
+
 
 def printable(text: str) -> str:
     """Return `text` with what a terminal would obey (controls, line ends, direction marks) as escapes."""
@@ -52,10 +55,6 @@ def size(count: float) -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun, such as 1 job or 2,000 jobs; `plural` "": the noun with an s."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
-#: The longest wait for an outcome in seconds; a larger number is a slip of the keyboard.
-MOST_SECONDS = 1e6
 
 
 def seconds(text: str) -> float:

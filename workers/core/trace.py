@@ -17,6 +17,9 @@ VARIABLE = "TRACEPARENT"
 
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
+#: The trace of the job that is worked on here and now, "" for none.
+current_trace: ContextVar[str] = ContextVar("trace", default="")
+
 
 def read_traceparent(text: str) -> str:
     """Return `text` if it is a trace context of version 00, else "": a trace that cannot be read stops no job."""
@@ -27,10 +30,6 @@ def read_traceparent(text: str) -> str:
 def trace_of(environ: Mapping[str, str]) -> str:
     """Return the trace that the program that started this command wants its jobs to belong to, or ""."""
     return read_traceparent(environ.get(VARIABLE, ""))
-
-
-#: The trace of the job that is worked on here and now, "" for none.
-current_trace: ContextVar[str] = ContextVar("trace", default="")
 
 
 def headers() -> dict[str, str]:

@@ -38,6 +38,18 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 #: No spelling of an address, its brackets, zone and port is longer; longer text is not even looked at.
 _LONGEST = 300
 
+#: Where IPv4 lies among IPv6 addresses (::ffff:0:0/96), so that one list of ranges holds both.
+_MAPPED = 0xFFFF << 32
+
+_SEPARATORS = re.compile(r"[,;\n]")
+
+_DASHES = re.compile(r"[-–—]")
+
+_REMEDY = (
+    "Write addresses, ranges such as 10.0.0.1-10.0.0.50 or 10.0.0.1-50, and networks such as 10.0.0.0/8 or"
+    " fd00::/8, separated by commas"
+)
+
 
 def read_ip(text: str) -> IP | None:
     """Return the address that `text` is, without its zone, or None; IPv4 inside IPv6 becomes IPv4."""
@@ -129,19 +141,6 @@ def embedded(ip: IP) -> ipaddress.IPv4Address | None:
     if six in _NAT64 or 0xFFFF < number < 1 << 32:
         return ipaddress.IPv4Address(number & 0xFFFFFFFF)
     return None
-
-
-#: Where IPv4 lies among IPv6 addresses (::ffff:0:0/96), so that one list of ranges holds both.
-_MAPPED = 0xFFFF << 32
-
-_SEPARATORS = re.compile(r"[,;\n]")
-
-_DASHES = re.compile(r"[-–—]")
-
-_REMEDY = (
-    "Write addresses, ranges such as 10.0.0.1-10.0.0.50 or 10.0.0.1-50, and networks such as 10.0.0.0/8 or"
-    " fd00::/8, separated by commas"
-)
 
 
 class PrivateRanges(Struct, frozen=True):

@@ -29,6 +29,12 @@ MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 #: Bytes within which the first line of a record, its time of acceptance, ends.
 ACCEPTED_BYTES = 20
 
+#: Messages at each end of a queue that are looked at for strangers.
+LOOKED_AT = 50
+
+#: Names that people give to a list they push raw payloads to, beside the real queues.
+LIKELY_NAMES = (*QUEUES, "celery")
+
 
 class Queue(Struct, frozen=True):
     """One queue: open jobs, those that are ready now, seconds since its next job was accepted, and if it is paused.
@@ -139,13 +145,6 @@ def last_minutes(redis: RedisClient, count: int = 60) -> list[Minute]:
         Minute(number * 60_000, *(int(value or 0) for value in values.value))
         for number, values in counts.items()
     ]
-
-
-#: Messages at each end of a queue that are looked at for strangers.
-LOOKED_AT = 50
-
-#: Names that people give to a list they push raw payloads to, beside the real queues.
-LIKELY_NAMES = (*QUEUES, "celery")
 
 
 class RedisHealth(Struct, frozen=True):

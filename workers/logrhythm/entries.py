@@ -35,6 +35,20 @@ TURN_S = 1.0
 #: Seconds for which it then stands back: a worker that waits looks every 10 ms whether it is its turn.
 STAND_BACK_S = 0.02
 
+#: Bytes to collect before items are looked for. From 128 kB up, malloc takes each copy from fresh pages of the
+#: system, which doubles the processor time of a long list (128,000 page faults for a million items; so: none).
+BLOCK_BYTES = 32 * 1024
+
+#: Bytes that a summary, or one single item, may have; beyond that this is no list.
+MAX_CHUNK_BYTES = 16 * 1024 * 1024
+
+#: Strings, brackets, and the quote that opens a string whose end has not arrived.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]"]', re.DOTALL)
+
+_COLON = re.compile(rb"\s*:\s*")
+
+_COMMA = re.compile(rb"\s*,\s*")
+
 
 class Writer:
     """Sends one write after the other, and only in its turn.
@@ -118,21 +132,6 @@ class Entries:
 
 def _incomplete(one: ListSummary, why: str) -> ServiceAway:
     return ServiceAway("logrhythm", f"the list {one.name!r} did not arrive whole: {why}; it is read again")
-
-
-#: Bytes to collect before items are looked for. From 128 kB up, malloc takes each copy from fresh pages of the
-#: system, which doubles the processor time of a long list (128,000 page faults for a million items; so: none).
-BLOCK_BYTES = 32 * 1024
-
-#: Bytes that a summary, or one single item, may have; beyond that this is no list.
-MAX_CHUNK_BYTES = 16 * 1024 * 1024
-
-#: Strings, brackets, and the quote that opens a string whose end has not arrived.
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]"]', re.DOTALL)
-
-_COLON = re.compile(rb"\s*:\s*")
-
-_COMMA = re.compile(rb"\s*,\s*")
 
 
 class Broken(ValueError):

@@ -38,6 +38,12 @@ FIELDS = frozenset(
 
 _LIST_BREAK = re.compile(r"~\||[\r\n]+")
 
+#: Bytes of JSON that are still shown with indents, which make it up to MAX_DEPTH times as long.
+_LONGEST_PRETTY = 262_144
+
+#: How often a text may be JSON inside of a JSON string before it is shown as it stands.
+_MAX_WRAPPINGS = 2
+
 
 def plan_event(
     payload: dict[str, Any],
@@ -202,13 +208,6 @@ def _split_names(text: str, field: str) -> Iterable[str]:
 
 def _unique(items: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(item for item in items if item))
-
-
-#: Bytes of JSON that are still shown with indents, which make it up to MAX_DEPTH times as long.
-_LONGEST_PRETTY = 262_144
-
-#: How often a text may be JSON inside of a JSON string before it is shown as it stands.
-_MAX_WRAPPINGS = 2
 
 
 def describe(message: object, extra: dict[str, Any]) -> str:

@@ -12,17 +12,18 @@ from workers.indicators.parse import ONE_WORD_TYPES, Misfit, read_indicator
 from workers.indicators.types import match_type
 from workers.payload.attributes import as_text, native, unescape
 
+_HARD_BREAK = re.compile(r"~\||[\r\n]+")
+
+_TYPED_VALUE = re.compile(r"[,;]\s{0,8}(?=([A-Za-z0-9 _.-]{2,40}):(?!//))")
+
+_WORD_BREAK = re.compile(r"[,;\s]+")
+
 
 class Unread(Struct, frozen=True):
     """A text in such a field that became no indicator, and why."""
 
     text: str
     why: str
-
-
-_HARD_BREAK = re.compile(r"~\||[\r\n]+")
-_TYPED_VALUE = re.compile(r"[,;]\s{0,8}(?=([A-Za-z0-9 _.-]{2,40}):(?!//))")
-_WORD_BREAK = re.compile(r"[,;\s]+")
 
 
 def read_uris(value: object) -> list[Indicator | Unread]:

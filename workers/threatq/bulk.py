@@ -31,6 +31,15 @@ Sender = Callable[[Sequence[Json]], list[Json]]
 #: What became of one item: its row, its refusal, or None where the answer does not tell.
 Fate = Json | ServiceRefusal | None
 
+#: The field that names an object, for the kinds that do not call it `value` (Siemplify, SPL2).
+KEY_FIELDS = {
+    "events": "title",
+    "attachments": "title",
+    "adversaries": "name",
+    "signatures": "name",
+    "tasks": "name",
+}
+
 
 def consume(
     caller: Caller, collection: str, items: Sequence[Json], *, blame_item: bool = False
@@ -114,16 +123,6 @@ def _unless_all_fault(fates: list[Fate]) -> list[Fate]:
     if blamed and len(blamed) == len(fates):
         raise blamed[0].fault
     return fates
-
-
-#: The field that names an object, for the kinds that do not call it `value` (Siemplify, SPL2).
-KEY_FIELDS = {
-    "events": "title",
-    "attachments": "title",
-    "adversaries": "name",
-    "signatures": "name",
-    "tasks": "name",
-}
 
 
 def key_field(collection: str) -> str:

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from workers.core.errors import ServiceAway
-from workers.threatq import event_draft
 from workers.threatq.bulk import Fate, Sender, post, send_all
 from workers.threatq.client import Json, rows
 from workers.threatq.errors import ServerFault, ServiceRefusal
@@ -25,6 +24,7 @@ from workers.threatq.event_draft import (
     Outcome,
     RejectedEvent,
     find_ours,
+    identity,
     withholding,
 )
 from workers.threatq.event_relations import relate_indicators, relate_objects
@@ -33,6 +33,9 @@ from workers.threatq.service import ThreatQ
 
 #: Asked just before each call that makes events; raises an error when another worker has the jobs by now.
 Confirm = Callable[[], None]
+
+#: Attributes are proved like a kind of relation, since the job's id must be among them.
+ATTRIBUTES = "attributes"
 
 
 def assume_ours() -> None:
@@ -73,7 +76,7 @@ def _waves(drafts: Sequence[Draft]) -> list[list[Draft]]:
     waves: list[list[Draft]] = []
     seen: dict[tuple[str, str, str], int] = {}
     for draft in drafts:
-        key = event_draft.identity(draft.plan)
+        key = identity(draft.plan)
         at = seen[key] = seen.get(key, -1) + 1
         if at == len(waves):
             waves.append([])
@@ -96,7 +99,7 @@ def _in_bulk(threatq: ThreatQ, wave: Sequence[Draft], make: Sender) -> list[Fate
         except (ServiceRefusal, ServerFault) as error:
             clean = checked or (isinstance(error, ServiceRefusal) and error.is_absent)
             checked = True
-            if not clean and event_draft.find_ours(threatq.caller, {wave[0].request, wave[-1].request}):
+            if not clean and find_ours(threatq.caller, {wave[0].request, wave[-1].request}):
                 raise _AppliedInPart from error
             raise
 
@@ -105,7 +108,7 @@ def _in_bulk(threatq: ThreatQ, wave: Sequence[Draft], make: Sender) -> list[Fate
 
 def _again(threatq: ThreatQ, wave: Sequence[Draft], make: Sender, drafts: Sequence[Draft]) -> None:
     """Find what is there and make the rest, each by a call of its own."""
-    found = event_draft.find_ours(threatq.caller, [draft.request for draft in wave])
+    found = find_ours(threatq.caller, [draft.request for draft in wave])
     for draft in wave:
         if row := found.get(draft.request.job_id):
             draft.adopt(row)
@@ -127,7 +130,7 @@ def _settle(threatq: ThreatQ, wave: Sequence[Draft], fates: Sequence[Fate], draf
 
 def _look_up(threatq: ThreatQ, draft: Draft) -> None:
     """Find an event that the answer leaves out; the next attempt looks again, so it is not made twice."""
-    row = event_draft.find_ours(threatq.caller, [draft.request]).get(draft.request.job_id)
+    row = find_ours(threatq.caller, [draft.request]).get(draft.request.job_id)
     if row is None:
         raise ServiceAway("threatq", "ThreatQ's answer leaves out an event that it was asked to make")
     draft.adopt(row)
@@ -192,10 +195,6 @@ def _adopt_earlier(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
     for draft in again:
         if row := found.get(draft.request.job_id):
             draft.adopt(row)
-
-
-#: Attributes are proved like a kind of relation, since the job's id must be among them.
-ATTRIBUTES = "attributes"
 
 
 def complete(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:

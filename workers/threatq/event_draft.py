@@ -25,6 +25,17 @@ from workers.threatq.search import find_pages
 #: ThreatQ's words for the parts of a plan, where they differ.
 FIELDS = {"type_id": "type", "name": "title"}
 
+#: The attribute that tells which job made an event; one payload is one event because it is looked for.
+JOB_ATTRIBUTE = "TQ Job ID"
+
+#: How far ThreatQ's clock may be behind a detection's before an earlier attempt's event is overlooked.
+CLOCK_SKEW = dt.timedelta(days=1)
+
+#: How long before its acceptance a job's event can have been made: by an acceptance that Redis forgot in a crash.
+ACCEPTED_AGAIN = dt.timedelta(hours=1)
+
+_TIME = "%Y-%m-%d %H:%M:%S"
+
 
 @dataclass(slots=True)
 class Draft:
@@ -156,18 +167,6 @@ def withholding(drafts: Iterable[Draft]) -> Iterator[None]:
     except MissingRights as error:
         for draft in drafts:
             draft.refused = WithheldEvent(str(error))
-
-
-#: The attribute that tells which job made an event; one payload is one event because it is looked for.
-JOB_ATTRIBUTE = "TQ Job ID"
-
-#: How far ThreatQ's clock may be behind a detection's before an earlier attempt's event is overlooked.
-CLOCK_SKEW = dt.timedelta(days=1)
-
-#: How long before its acceptance a job's event can have been made: by an acceptance that Redis forgot in a crash.
-ACCEPTED_AGAIN = dt.timedelta(hours=1)
-
-_TIME = "%Y-%m-%d %H:%M:%S"
 
 
 def body(request: EventRequest, extra: Iterable[Attribute], related: Mapping[str, Sequence[int]]) -> Json:

@@ -13,6 +13,12 @@ from workers.threatq.client import Caller, Json, pages, rows
 from workers.threatq.errors import ServerFault, ServiceRefusal, item_error
 from workers.threatq.search import find_exact
 
+#: Rows asked for at once; ThreatQ's limit on relations (Siemplify).
+PAGE_SIZE = 1_000
+
+#: Ids in one call.
+MAX_IDS = 500
+
 
 def ensure(
     caller: Caller, collection: str, items: Sequence[Json], *, blame_item: bool = False
@@ -84,13 +90,6 @@ def _one_by_one(caller: Caller, collection: str, item: Json, blame_item: bool) -
     if created and item_error(created[0]):
         return ServiceRefusal(item_error(created[0]), status=200)
     return next((row for row in created if "id" in row), None)
-
-
-#: Rows asked for at once; ThreatQ's limit on relations (Siemplify).
-PAGE_SIZE = 1_000
-
-#: Ids in one call.
-MAX_IDS = 500
 
 
 def relate(caller: Caller, event_id: int, collection: str, ids: Sequence[int]) -> None:

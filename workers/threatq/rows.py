@@ -6,6 +6,9 @@ import math
 
 from msgspec import Struct
 
+#: ThreatQ shows at most 10, though it may store up to 100; above counts as 10.
+TOP_SCORE = 10
+
 
 class TypeName(Struct, frozen=True, gc=False):
     """The type as an object, which ThreatQ sends where no `fields` were asked for."""
@@ -29,10 +32,6 @@ class Row(Struct, frozen=True, gc=False):
         if isinstance(self.type, TypeName):
             return self.type.name
         return self.type or ""
-
-
-#: ThreatQ shows at most 10, though it may store up to 100; above counts as 10.
-TOP_SCORE = 10
 
 
 def whole_score(raw: object) -> int | None:

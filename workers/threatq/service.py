@@ -14,6 +14,20 @@ from workers.threatq.client import Caller, Client, Json, pages, rows
 from workers.threatq.errors import ServiceRefusal
 from workers.threatq.score_bands import ScoreBands, bands_of
 
+#: Seconds for which a table of names is used before it is read again.
+TTL_S = 3_600.0
+
+#: Seconds that must pass before an unknown name makes us read the table again.
+MISS_S = 15.0
+
+#: Rows asked for at once; the largest tables have about fifty.
+PAGE_SIZE = 500
+
+#: The asset's endpoint where the list of objects does not say (a guess: it is absent from the public tables).
+ASSET_COLLECTION = "asset"
+
+Clock = Callable[[], float]
+
 
 class ThreatQ:
     """Shared by all threads of a process.
@@ -44,21 +58,6 @@ class ThreatQ:
 def connect(settings: Settings, *, observe: Observer = observe_nothing) -> ThreatQ:
     """Return the ThreatQ that the settings name; nothing is called yet. `observe` is told of each call."""
     return ThreatQ(Client.from_settings(settings, observe=observe), settings)
-
-
-#: Seconds for which a table of names is used before it is read again.
-TTL_S = 3_600.0
-
-#: Seconds that must pass before an unknown name makes us read the table again.
-MISS_S = 15.0
-
-#: Rows asked for at once; the largest tables have about fifty.
-PAGE_SIZE = 500
-
-#: The asset's endpoint where the list of objects does not say (a guess: it is absent from the public tables).
-ASSET_COLLECTION = "asset"
-
-Clock = Callable[[], float]
 
 
 class Table:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from producers.http.problems import Problem
 from producers.http.ui.session import PageRequest
-from workers.core.jobs import QUEUES
+from workers.core.jobs import PAUSABLE
 from workers.core.text import counted
 from workers.ledger.breakers import SERVICES
 from workers.ledger.connection import now_ms
@@ -32,11 +32,19 @@ SHOWN = 8
 #: Seconds of silence after which beat or the worker of upkeep is taken for dead: it is due every second.
 SILENT_S = 30.0
 
-#: The queues that can be paused. Without upkeep nothing would be woken again.
-PAUSABLE = tuple(queue for queue in QUEUES if queue != "upkeep")
-
 #: The dot before a service: it is well, it is not, or there is nothing to say of it.
 Dot = Literal["good", "bad", "none"]
+
+#: The drawing's units; the browser scales it to the width that there is.
+WIDTH, HEIGHT = 720, 150
+
+#: Units between two bars.
+_GAP = 2
+
+log = structlog.get_logger("tq.http.page")
+
+#: Runs on the page.
+RUNS_SHOWN = 50
 
 
 class Service(Struct, frozen=True):
@@ -120,13 +128,6 @@ def _queue(page_request: PageRequest) -> str:
     return queue
 
 
-#: The drawing's units; the browser scales it to the width that there is.
-WIDTH, HEIGHT = 720, 150
-
-#: Units between two bars.
-_GAP = 2
-
-
 class Bar(Struct, frozen=True):
     """A minute: where its bar stands and how high the done and, on top, the dead ones are."""
 
@@ -187,12 +188,6 @@ def _bar(minute: Minute, x: float, step: float, top: int) -> Bar:
         dead_height=round(dead, 2),
         minute=minute,
     )
-
-
-log = structlog.get_logger("tq.http.page")
-
-#: Runs on the page.
-RUNS_SHOWN = 50
 
 
 def listing(page_request: PageRequest) -> Response:

@@ -41,6 +41,11 @@ _KEEP_FILES_S = 300
 
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 
+#: Control characters, the marks that turn the direction of writing, and halves of surrogate pairs.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+
 
 def html(template: str, values: Mapping[str, Any], *, status: int = 200) -> Response:
     """Return a page; every value is escaped by the template engine."""
@@ -77,12 +82,6 @@ def _templates() -> Environment:
     templates.filters |= {used.__name__: used for used in (moment, clock, iso, age, pretty)}
     templates.filters["count"] = counted
     return templates
-
-
-#: Control characters, the marks that turn the direction of writing, and halves of surrogate pairs.
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
 
 
 def visible(value: Any) -> Any:

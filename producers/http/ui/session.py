@@ -29,6 +29,17 @@ from workers.ledger.client import RedisClient
 #: Seconds after which a session ends: a working day.
 SESSION_S = 8 * 3600
 
+#: Bytes of a form: an item of the quarantine that is corrected, with every character escaped.
+_MOST_FORM_BYTES = 400_000
+
+#: How a cookie of ours looks; Redis is not asked for any other.
+_COOKIE = re.compile(r"[\w-]{43}", re.ASCII)
+
+#: Fields of a form: a whole list of jobs with a tick each.
+_MOST_FIELDS = 1_000
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
 
 class Session(Struct, frozen=True):
     """An open session: its name in Redis, whose token opened it, and what each of its forms must carry."""
@@ -96,16 +107,6 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-#: Bytes of a form: an item of the quarantine that is corrected, with every character escaped.
-_MOST_FORM_BYTES = 400_000
-
-#: How a cookie of ours looks; Redis is not asked for any other.
-_COOKIE = re.compile(r"[\w-]{43}", re.ASCII)
-
-#: Fields of a form: a whole list of jobs with a tick each.
-_MOST_FIELDS = 1_000
-
-
 class PageRequest(Struct, frozen=True):
     """A request to the page within a session."""
 
@@ -145,8 +146,6 @@ class PageRequest(Struct, frozen=True):
 
 
 Handle = Callable[[PageRequest], Response]
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def view(handle: Handle) -> Endpoint:

@@ -25,6 +25,12 @@ MAX_DESCRIPTION = 65_535
 
 MAX_KEY = 65_535
 
+_SCHEME = re.compile(r"^(https?|ftps?)://", re.IGNORECASE)
+
+_PORT = re.compile(r"^(\d+\.\d+\.\d+\.\d+):(\d+)$")
+
+_REFANG = (("hxxp", "http"), ("[.]", "."), ("(.)", "."), ("[:]", ":"), ("[@]", "@"))
+
 
 class Fatal(Exception):
     """Something breaks inside, as a server's own fault would."""
@@ -246,13 +252,6 @@ def _relations(threatq: System, item: dict[str, Any]) -> list[tuple[Kind, int | 
             id = _existing_id(threatq, kind, related) if by_id else None
             found.append((kind, draft(threatq, kind, related) if id is None else id))
     return found
-
-
-_SCHEME = re.compile(r"^(https?|ftps?)://", re.IGNORECASE)
-
-_PORT = re.compile(r"^(\d+\.\d+\.\d+\.\d+):(\d+)$")
-
-_REFANG = (("hxxp", "http"), ("[.]", "."), ("(.)", "."), ("[:]", ":"), ("[@]", "@"))
 
 
 class Normal(msgspec.Struct, frozen=True):

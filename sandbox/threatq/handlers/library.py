@@ -24,6 +24,8 @@ _CHILDREN = ("attributes", "sources", "tags", "comments", "adversaries")
 #: What the 2026 rows leave out unless it is asked for.
 _ON_REQUEST = ("attributes", "sources")
 
+_VISIBLE = "(owner_id = ? OR shared)"
+
 
 def query(call: Call) -> Answer:
     """POST /api/{collection}/query."""
@@ -164,9 +166,6 @@ def _and(one: Where, other: Where) -> Where:
 
 def _sql(matching: Where) -> str:
     return f"WHERE {matching.sql}" if matching.sql else ""
-
-
-_VISIBLE = "(owner_id = ? OR shared)"
 
 
 def index(call: Call) -> Answer:

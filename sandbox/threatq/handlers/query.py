@@ -41,6 +41,29 @@ _BY_NAME = {
     " WHERE o.kind = {number} AND t.name {compare} ?)",
 }
 
+#: Rows of a page where the request does not say how many.
+FIND_LIMIT = 1000
+
+_COLUMNS = (
+    "id",
+    "type_id",
+    "status_id",
+    "description",
+    "created_at",
+    "updated_at",
+    "touched_at",
+    "happened_at",
+)
+
+_FIND_SORTABLE = ("id", "created_at", "updated_at", "touched_at", "happened_at", "type_id", "status_id")
+
+#: Rows of a page where the request does not say how many, and the most that one gives.
+DEFAULT_LIMIT = 100
+
+MAX_LIMIT = 1000
+
+_SORTABLE = ("id", "created_at", "updated_at", "touched_at", "published_at", "happened_at", "score")
+
 
 class Where(msgspec.Struct, frozen=True):
     """A condition and the values that are bound to it."""
@@ -134,23 +157,6 @@ def _unknown(message: str) -> Refused:
     return Refused(400, {"errors": [message]})
 
 
-#: Rows of a page where the request does not say how many.
-FIND_LIMIT = 1000
-
-_COLUMNS = (
-    "id",
-    "type_id",
-    "status_id",
-    "description",
-    "created_at",
-    "updated_at",
-    "touched_at",
-    "happened_at",
-)
-
-_FIND_SORTABLE = ("id", "created_at", "updated_at", "touched_at", "happened_at", "type_id", "status_id")
-
-
 def find(call: Call) -> tuple[list[Row], int]:
     """The rows of one page and the total."""
     kind, store = call.kind, call.threatq.store
@@ -186,14 +192,6 @@ def _where(kind: Kind, query: dict[str, str]) -> tuple[str, list[Any]]:
 
 def _match(column: str, value: str) -> str:
     return f"{column} LIKE ?" if "%" in value else f"{column} = ?"
-
-
-#: Rows of a page where the request does not say how many, and the most that one gives.
-DEFAULT_LIMIT = 100
-
-MAX_LIMIT = 1000
-
-_SORTABLE = ("id", "created_at", "updated_at", "touched_at", "published_at", "happened_at", "score")
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -18,6 +18,29 @@ import msgspec
 
 from sandbox.threatq.model.defaults import IdLayout
 
+#: How many calls the list of recent ones keeps.
+RECENT = 200
+
+_ID = re.compile(r"/\d+(?=/|$)")
+
+_HASH = re.compile(r"/[0-9a-f]{32}(?=/|$)")
+
+#: latency: wait `ms` plus up to `jitter_ms`. rate_limit: 429. error: `status`. drop_before, drop_after: close the
+#: connection before the work, or after it was committed. hang: no answer until released or `seconds` have
+#: passed, then the connection closes. hang_after: the same after the work was committed. bare: 200 with `{}`, as
+#: without the right. unauthorized: 401.
+FaultKind = Literal[
+    "latency",
+    "rate_limit",
+    "error",
+    "drop_before",
+    "drop_after",
+    "hang",
+    "hang_after",
+    "bare",
+    "unauthorized",
+]
+
 
 class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Switches that stay until changed or reset; `/sandbox/behaviour` reads and changes them.
@@ -63,14 +86,6 @@ def changed(behaviour: Behaviour, changes: object) -> Behaviour:
     return msgspec.structs.replace(behaviour, **{name: getattr(fresh, name) for name in changes})
 
 
-#: How many calls the list of recent ones keeps.
-RECENT = 200
-
-_ID = re.compile(r"/\d+(?=/|$)")
-
-_HASH = re.compile(r"/[0-9a-f]{32}(?=/|$)")
-
-
 class CallCounter:
     """What was called how often and how it was answered; status 0: closed without an answer."""
 
@@ -106,27 +121,10 @@ def route(method: str, path: str) -> str:
     return f"{method} {_HASH.sub('/{hash}', _ID.sub('/{id}', path))}"
 
 
-#: latency: wait `ms` plus up to `jitter_ms`. rate_limit: 429. error: `status`. drop_before, drop_after: close the
-#: connection before the work, or after it was committed. hang: no answer until released or `seconds` have
-#: passed, then the connection closes. hang_after: the same after the work was committed. bare: 200 with `{}`, as
-#: without the right. unauthorized: 401.
-FaultKind = Literal[
-    "latency",
-    "rate_limit",
-    "error",
-    "drop_before",
-    "drop_after",
-    "hang",
-    "hang_after",
-    "bare",
-    "unauthorized",
-]
-
-
 class Fault(msgspec.Struct, forbid_unknown_fields=True):
-    """A fault and the calls that it solo failures.
+    """A fault and the calls that it strikes.
 
-    `method` and `path` are patterns with `*`; `next` is how many more calls it solo failures (None: no end);
+    `method` and `path` are patterns with `*`; `next` is how many more calls it strikes (None: no end);
     `ratio` the share of the matching calls. `retry_after` goes into the header as it stands.
     """
 

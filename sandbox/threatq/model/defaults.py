@@ -44,6 +44,23 @@ TLP = {"RED": 1, "AMBER": 2, "GREEN": 3, "WHITE": 4, "CLEAR": 4}
 #: Which ids the names get: "first" as above; "second": an older installation without the event type Sighting.
 IdLayout = Literal["first", "second"]
 
+#: What ThreatQ calls the client id: found in a user's API details. The same for every user here.
+CLIENT_ID = "sandbox-client-id"
+
+EMAIL = "connector@threatq.sandbox"
+
+PASSWORD = "sandbox-password"
+
+#: A private OAuth client, for the client_credentials grant.
+PRIVATE_CLIENT_ID = "sandbox-private-client"
+
+PRIVATE_CLIENT_SECRET = "sandbox-private-secret"
+
+#: Another user, who owns what the connector may not see until it is shared.
+ANALYST_EMAIL = "analyst@threatq.sandbox"
+
+ANALYST_PASSWORD = "analyst-password"
+
 
 def indicator_types(layout: IdLayout) -> list[tuple[int, str]]:
     """The ids and names of the indicator types."""
@@ -62,24 +79,6 @@ def event_types(layout: IdLayout) -> list[tuple[int, str]]:
 def class_of(type_name: str) -> str:
     """The class that follows from a type's name."""
     return "network" if type_name in NETWORK_TYPES else "host"
-
-
-#: What ThreatQ calls the client id: found in a user's API details. The same for every user here.
-CLIENT_ID = "sandbox-client-id"
-
-EMAIL = "connector@threatq.sandbox"
-
-PASSWORD = "sandbox-password"
-
-#: A private OAuth client, for the client_credentials grant.
-PRIVATE_CLIENT_ID = "sandbox-private-client"
-
-PRIVATE_CLIENT_SECRET = "sandbox-private-secret"
-
-#: Another user, who owns what the connector may not see until it is shared.
-ANALYST_EMAIL = "analyst@threatq.sandbox"
-
-ANALYST_PASSWORD = "analyst-password"
 
 
 class Account(msgspec.Struct, frozen=True):

@@ -74,17 +74,17 @@ end
 
 -- The first job of a key that was used for something else, before this call or earlier in it.
 local function reused()
-  local here = {}
+  local first_at = {}
   for at = FIRST, #ARGV, WIDTH do
     local digest, key = ARGV[at + 3], ARGV[at + 4]
     local first = key ~= '' and first_of(key, digest)
     if first and first[2] == -1 then
       return first[1]
     end
-    if here[key] and ARGV[here[key] + 3] ~= digest then
-      return ARGV[here[key]]
+    if first_at[key] and ARGV[first_at[key] + 3] ~= digest then
+      return ARGV[first_at[key]]
     end
-    here[key] = key ~= '' and (here[key] or at) or nil
+    first_at[key] = key ~= '' and (first_at[key] or at) or nil
   end
 end
 

@@ -47,13 +47,13 @@ end
 local function bury(id, record, lost)
   local entry = cjson.encode({reason = 'it lost its worker ' .. lost .. ' times: every worker that takes it is killed',
     error = 'WorkerLost'})
-  local kind, door = string.match(record, '^%d+\n([^ \n]*)[^\n]*\n[^\n]*\n([^\n]*)\n')
+  local kind, producer = string.match(record, '^%d+\n([^ \n]*)[^\n]*\n[^\n]*\n([^\n]*)\n')
   redis.call('HSET', prefix .. 'progress:' .. id, 'state', 'dead', 'lost', lost)
   redis.call('HDEL', prefix .. 'progress:' .. id, 'lease')
   redis.call('ZREM', due, id)
   redis.call('ZADD', dead, now, id)
   note(prefix .. 'progress:' .. id, now, 'dead', entry)
-  redis.call('HINCRBY', counts, 'dead:' .. kind .. ':' .. door, 1)
+  redis.call('HINCRBY', counts, 'dead:' .. kind .. ':' .. producer, 1)
 end
 
 -- A job that lost two workers may be a bystander: claimed with a hundred others, or its workers restarted hard. So the last chance comes later, and to one job at a time: the one that dies then did it itself.

@@ -15,12 +15,12 @@ end
 
 local ids = {}
 for at = FIRST, #ARGV, WIDTH do
-  local id, door, source, code, reason, raw = unpack(ARGV, at, at + WIDTH - 1)
+  local id, producer, source, code, reason, raw = unpack(ARGV, at, at + WIDTH - 1)
   local key = prefix .. 'quarantined:' .. id
   if redis.call('HINCRBY', key, 'times', 1) == 1 then
-    redis.call('HSET', key, 'door', door, 'source', source, 'code', code, 'reason', reason, 'raw', raw, 'at', now)
+    redis.call('HSET', key, 'door', producer, 'source', source, 'code', code, 'reason', reason, 'raw', raw, 'at', now)
     redis.call('ZADD', KEYS[1], now, id)
-    redis.call('HINCRBY', KEYS[2], 'quarantined:events.create:' .. door, 1)
+    redis.call('HINCRBY', KEYS[2], 'quarantined:events.create:' .. producer, 1)
   end
   ids[#ids + 1] = id
 end
