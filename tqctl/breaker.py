@@ -1,4 +1,4 @@
-"""`tqctl breaker`: which services no worker calls now and why, and closing a breaker by hand."""
+"""`tqctl breaker`: which services no worker calls now, which queues wait and why, and closing a breaker by hand."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from msgspec import to_builtins
 
 from producers.cli.tables import Grid, Shown
 from tqctl.job_text import short
+from tqctl.queues import PAUSABLE
 from tqctl.shell import Shell, options_of_all
 from workers.core.text import moment
-from workers.ledger.breakers import NEEDS, SERVICES, close_breaker, open_breakers
+from workers.ledger.breakers import SERVICES, close_breaker, open_breakers, queues_behind
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -21,44 +22,53 @@ def add_arguments(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION")
     closing = actions.add_parser(
         "close",
-        help="call a service again now, whatever wait it asked for",
+        help="call a service again now, or try the jobs of a queue, whatever the wait",
         parents=[options_of_all()],
     )
-    closing.add_argument("service", choices=tuple(SERVICES))
+    closing.add_argument(
+        "service", choices=(*SERVICES, *PAUSABLE), metavar="NAME", help="of a service or a queue"
+    )
     closing.set_defaults(run=close)
 
 
 def show(shell: Shell, _options: Namespace) -> int:
     """Show every breaker that is open."""
-    breakers: list[dict[str, Any]] = to_builtins(open_breakers(shell.admin.redis))
+    away, waits = open_breakers(shell.admin.redis)
+    breakers: list[dict[str, Any]] = [to_builtins(one) for one in away]
+    breakers += [_as_away(to_builtins(one)) for one in waits]
     shell.show(breakers, _words)
     return 0
 
 
 def close(shell: Shell, options: Namespace) -> int:
-    """Close a breaker, and wake the queues whose jobs waited for it."""
-    service: str = options.service
-    waited = close_breaker(shell.admin.redis, service)
-    for queue in (queue for queue, needs in NEEDS.items() if service in needs):
+    """Close a breaker, and wake the queues that waited behind it."""
+    name: str = options.service
+    ready = close_breaker(shell.admin.redis, name)
+    for queue in queues_behind(name):
         shell.ledger.wake(queue)
-    value = {"service": service, "was_open": waited is not None, "ready": waited or 0}
-    name = SERVICES[service]
+    value = {"service": name, "was_open": ready is not None, "ready": ready or 0}
+    shown = SERVICES.get(name, f"the queue {name}")
     said = (
-        f"{name} was not away; nothing was changed"
-        if waited is None
-        else f"{name} is called again; {waited} jobs that waited for it are ready. If it is still away, the first call "
-        "that fails opens the breaker again."
+        f"the breaker of {shown} is not open; nothing was changed"
+        if ready is None
+        else f"{shown} is tried again now; {ready} jobs that waited for it are ready. If nothing has changed, the next "
+        "job finds that and opens the breaker again."
     )
     shell.show(value, lambda _: [said])
     return 0
 
 
+def _as_away(wait: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of a queue that waits, by the names that a service has."""
+    return {"service": wait.pop("queue"), "failures": wait.pop("checks"), **wait}
+
+
 def _words(breakers: Sequence[dict[str, Any]]) -> Iterator[Shown]:
-    columns = ("service", "state", "since (UTC)", "until (UTC)", "failures", "probing job", "reason")
+    columns = ("service or queue", "state", "since (UTC)", "until (UTC)", "failures", "probing job", "reason")
     rows = [
         [
             one["service"],
-            "probing" if one["probe"] else "away",
+            "probing" if one["probe"] else "waits" if "kind" in one else "away",
             moment(one["since_ms"]),
             moment(one["until_ms"]),
             str(one["failures"]),
@@ -67,7 +77,7 @@ def _words(breakers: Sequence[dict[str, Any]]) -> Iterator[Shown]:
         ]
         for one in breakers
     ]
-    yield Grid("Breakers", columns, rows, "none is open: every service is called")
+    yield Grid("Breakers", columns, rows, "none is open: every service is called, and no queue waits")
     yield from (f"{one['service']}: {one['reason']}" for one in breakers)
     if breakers:
-        yield "Call a service again before its time: tqctl breaker close SERVICE"
+        yield "Try one again before its time: tqctl breaker close NAME"

@@ -60,7 +60,7 @@ SUBCOMMANDS = {
         ("resume", "go on with a paused queue", "tqctl.queues:resume_arguments"),
         (
             "breaker",
-            "services that no worker calls now, and why; close SERVICE calls one again",
+            "services that no worker calls now, queues that wait, and why; close one",
             "tqctl.breaker:add_arguments",
         ),
         ("sync", "the list sync: plan, pending deletes, approve, history", "tqctl.sync:add_arguments"),

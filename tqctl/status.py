@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from msgspec import to_builtins
@@ -32,7 +32,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(shell: Shell, options: Namespace) -> int:
     """Show the state of everything that the ledger knows."""
-    value: dict[str, Any] = to_builtins(overview(shell.admin.redis))
+    state = overview(shell.admin.redis)
+    value: dict[str, Any] = to_builtins(state)
+    value["waits"] = [{**to_builtins(one), "said": one.said} for one in state.waits]
     value["suspended"] = {
         name: to_builtins(why) for name in QUEUES if (why := shell.admin.suspension(name)) is not None
     }
@@ -64,7 +66,9 @@ def last_syncs(runs: Sequence[RunResult]) -> list[dict[str, Any]]:
 
 
 def _words(value: dict[str, Any]) -> Iterator[Shown]:
-    yield Grid("Queues", ("queue", "open", "ready", "oldest", "state"), [_queue(q) for q in value["queues"]])
+    waiting = {one["queue"] for one in value["waits"]}
+    rows = [_queue(queue, waiting) for queue in value["queues"]]
+    yield Grid("Queues", ("queue", "open", "ready", "oldest", "state"), rows)
     yield (
         f"done: {value['done_last_minute']} in the last minute, {value['done_last_hour']} in the last hour; "
         f"{value['done']} are remembered"
@@ -85,6 +89,9 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
             f"{one['service']} is away since {moment(one['since_ms'])} UTC ({one['failures']} attempts, the next "
             f"after {moment(one['until_ms'])}): {one['reason']}"
         )
+    for one in value["waits"]:
+        again = f"tried again at {moment(one['until_ms'])} UTC, or now: tqctl breaker close {one['queue']}"
+        yield f"{one['said']} ({again})"
     lacking = {name: why for name, why in value["lacking"].items() if why}
     for name, why in lacking.items():
         yield f"{SERVICES[name]} is not configured: {why}"
@@ -107,7 +114,7 @@ def _sync(run: dict[str, Any]) -> list[str]:
     return [run["collection"], moment(run["began_ms"]), run["status"], *counts, ", ".join(run["failed"])]
 
 
-def _queue(queue: dict[str, Any]) -> list[str]:
+def _queue(queue: dict[str, Any], waiting: Collection[str]) -> list[str]:
     oldest = age(queue["oldest_s"]) if queue["open"] else ""
-    state = "paused" if queue["paused"] else ""
+    state = "paused" if queue["paused"] else "waits" if queue["name"] in waiting else ""
     return [queue["name"], str(queue["open"]), str(queue["ready"]), oldest, state]

@@ -15,14 +15,14 @@ from typing import Protocol
 import structlog
 from msgspec import Struct, structs
 
-from workers.core.answers import noting_answers
+from workers.core.answers import note_answer, noting_answers
 from workers.core.errors import (
     BadCredentials,
     Busy,
     ConfigError,
     LeaseLost,
-    MissingRights,
     NeedsNewerWorker,
+    QueueBlocked,
     ServiceAway,
     Throttled,
     TqError,
@@ -30,7 +30,7 @@ from workers.core.errors import (
 from workers.core.results import Failure
 from workers.core.retry import RetryPolicy
 from workers.core.trace import current_trace, read_traceparent
-from workers.leases import Attempt, Leases, retry_while_redis_is_away
+from workers.leases import Attempt, Blocked, Leases, retry_while_redis_is_away
 from workers.ledger.ledger import FIRST_WAIT_MS, LONGEST_WAIT_MS, MOST_SOLO_FAILURES, Ledger
 from workers.ledger.records import (
     RECHECK_S,
@@ -38,8 +38,8 @@ from workers.ledger.records import (
     Settlement,
     dead,
     deferred,
-    forbidden,
     interrupted,
+    misconfigured,
     needs_newer,
     suspected,
     waiting,
@@ -147,7 +147,12 @@ def try_together(
     """Handle `claims`; return what became of them."""
     attempt = Attempt(claims, leases)
     try:
-        return consumer.handle(attempt)
+        settlements = consumer.handle(attempt)
+        block(ledger, attempt, attempt.blocked)
+        if attempt.blocked is None:
+            # As things are set, its jobs can be done.
+            note_answer(consumer.queue)
+        return settlements
     except (ServiceAway, ConfigError, LeaseLost) as error:
         return put_off(ledger, attempt, error)
     except Exception as error:
@@ -171,18 +176,28 @@ def put_off(
     if isinstance(error, BadCredentials):
         # Behind the breaker: a wrong password that is tried again and again locks the account.
         return await_service(ledger, attempt, ServiceAway(error.service, str(error), after=RECHECK_S))
-    if isinstance(error, MissingRights):
-        return [forbidden(claim, str(error)) for claim in attempt]
+    if isinstance(error, QueueBlocked) and not attempt.begun:
+        settlements = attempt.block(str(error))
+        block(ledger, attempt, attempt.blocked)
+        return settlements
     if isinstance(error, ConfigError):
-        # They wait until the setting that is named has been corrected.
+        # They wait until the right is granted, or the setting that is named has been corrected.
         log.error("wrong setting", reason=str(error))
-        return [interrupted(claim, str(error), RECHECK_S) for claim in attempt]
+        return [misconfigured(claim, str(error)) for claim in attempt]
     if isinstance(error, Busy):
         return [interrupted(claim, str(error), error.after or RECHECK_S) for claim in attempt]
     if error.service == "redis":
         raise error
     # A limit of the rate is no job's fault.
     return await_service(ledger, attempt, error, None if isinstance(error, Throttled) else attempt.suspect)
+
+
+def block(ledger: Ledger, attempt: Attempt, why: Blocked | None) -> None:
+    """Let the queue of an attempt wait, of which it was found that its jobs cannot be done as things are set."""
+    if why:
+        first = attempt[0]
+        ledger.block(first.queue, why.reason, kind=why.kind, token=first.token)
+        log.warning("queue waits", queue=first.queue, kind=why.kind, reason=why.reason)
 
 
 def one_by_one(
@@ -197,7 +212,7 @@ def one_by_one(
     for index, claim in enumerate(again):
         with working_on([claim]):
             (settlement,) = try_together(consumer, ledger, leases, [claim])
-        if settlement.state == "deferred":
+        if settlement.state in ("deferred", "blocked"):
             settlement = structs.replace(settlement, state="interrupted")
         settlements.append(settlement)
         if settlement.state in ("waiting", "interrupted", "suspected"):

@@ -12,16 +12,7 @@ from workers.core.errors import InputError, NeedsNewerWorker
 from workers.core.results import EventResult, Failure, IndicatorRef, ObjectRef
 from workers.leases import Attempt
 from workers.ledger.ledger import MOST_SOLO_FAILURES
-from workers.ledger.records import (
-    RECHECK_S,
-    Claim,
-    Settlement,
-    dead,
-    deferred,
-    done,
-    forbidden,
-    needs_newer,
-)
+from workers.ledger.records import Claim, Settlement, dead, done, misconfigured, needs_newer
 from workers.payload.builder import plan_event
 from workers.payload.options import DialectOptions
 from workers.payload.plan import EventPlan
@@ -58,12 +49,12 @@ def alarm_plan(arguments: Mapping[str, Any], accepted: datetime, options: Dialec
 PLANNERS: dict[str, Planner] = {"events.create": payload_plan, "sightings.add": alarm_plan}
 
 
-def make_or_defer(
+def make_enabled(
     attempt: Attempt, threatq: ThreatQ, page: ConnectorPage, options: DialectOptions
 ) -> list[Settlement]:
-    """Make the events of an attempt, but let payloads wait while the Events Builder's `page` is disabled.
+    """Make the events of an attempt, but give payloads back while the Events Builder's `page` is disabled.
 
-    Sightings are LogRhythm's and go on. Raises like `make_events`.
+    All payloads of the queue wait then; sightings are LogRhythm's and go on. Raises like `make_events`.
     """
     if page.is_enabled:
         return make_events(attempt, threatq, options)
@@ -72,12 +63,9 @@ def make_or_defer(
         if page.id
         else "not registered; run tq-conn-events-builder once"
     )
-    reason = f"the connector {page.name} is {state}, and its payloads go on"
+    payloads = attempt.block(f"the connector {page.name} is {state}, and its payloads go on", "events.create")
     sightings = [claim for claim in attempt if claim.kind != "events.create"]
-    payloads = [claim for claim in attempt if claim.kind == "events.create"]
-    return make_events(attempt, threatq, options, sightings) + [
-        deferred(claim, reason, RECHECK_S) for claim in payloads
-    ]
+    return make_events(attempt, threatq, options, sightings) + payloads
 
 
 def make_events(
@@ -131,7 +119,7 @@ def request_of(planned: PlannedEvent) -> EventRequest:
 def settled(planned: PlannedEvent, outcome: Outcome) -> Settlement:
     """Settle a claim with what became of its plan."""
     if isinstance(outcome, WithheldEvent):
-        return forbidden(planned.claim, outcome.reason)
+        return misconfigured(planned.claim, outcome.reason)
     if not isinstance(outcome, Done):
         return dead(planned.claim, Failure(outcome.reason, field=outcome.field))
     result = EventResult(

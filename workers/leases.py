@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import TypeVar, overload
 
 import structlog
+from msgspec import Struct
 
 from workers.core.errors import LeaseLost, ServiceAway
 from workers.core.retry import RetryPolicy, retry
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Claim, interrupted
+from workers.ledger.records import Claim, Settlement, blocked, interrupted
 
 log = structlog.get_logger(__name__)
 
@@ -25,11 +26,19 @@ T = TypeVar("T")
 WHILE_REDIS_IS_AWAY = RetryPolicy(first_s=0.1, most_s=4.0, tries=13)
 
 
+class Blocked(Struct, frozen=True):
+    """Why no job of a queue, or of one `kind` ("": all), can be done as things are set."""
+
+    kind: str
+    reason: str
+
+
 class Attempt(Sequence[Claim]):
     """Claims that are tried together, and how far the try has come; that decides how they wait if it is cut short.
 
     `asked` are those that a service has been asked to work on: its failure may be their fault. `begun` tells whether
-    something may have been made for which the next attempt must look.
+    something may have been made for which the next attempt must look. `blocked` says why no job like some of these can
+    be done as things are set.
     """
 
     def __init__(self, claims: Sequence[Claim], leases: Leases) -> None:
@@ -37,6 +46,7 @@ class Attempt(Sequence[Claim]):
         self._leases = leases
         self.asked: Sequence[Claim] = ()
         self.begun = False
+        self.blocked: Blocked | None = None
 
     @overload
     def __getitem__(self, index: int) -> Claim: ...
@@ -61,6 +71,11 @@ class Attempt(Sequence[Claim]):
         """
         self._leases.prove(self)
         self.begun = True
+
+    def block(self, reason: str, kind: str = "") -> list[Settlement]:
+        """Note that no job of the queue, or of one `kind`, can be done as things are set; give back those of it."""
+        self.blocked = Blocked(kind, reason)
+        return [blocked(claim) for claim in self if kind in ("", claim.kind)]
 
     @property
     def suspect(self) -> Claim | None:

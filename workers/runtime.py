@@ -64,13 +64,13 @@ class Runtime:
             return ConnectorPage(0, name, True, {})
         return self.events_connector.find() or ConnectorPage(0, name, False, {})
 
-    def dialect(self) -> DialectOptions:
-        """Return how payloads, alarms and values are read now, private addresses above all.
+    def dialect(self, page: ConnectorPage | None = None) -> DialectOptions:
+        """Return how payloads, alarms and values are read, private addresses above all, as `page` says or that of now.
 
         Raises ConfigError for a setting that cannot be read: better nothing is done than that a private
         address gets through.
         """
-        return dialect_from(with_page(self.settings, self.page().fields))
+        return dialect_from(with_page(self.settings, (page or self.page()).fields))
 
     def sync_settings(self) -> Settings | None:
         """Return the settings as LogRhythm's page has them now; None while it is disabled or not registered."""

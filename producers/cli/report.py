@@ -11,9 +11,11 @@ from msgspec import Struct, to_builtins
 from producers.cli.console import AWAY, DONE, FAILED, INTERRUPTED, note
 from producers.enqueue import Handed, HandedOver, Status
 from workers.core.errors import ServiceAway
+from workers.core.jobs import Kind
 from workers.core.results import EventResult, Failure, LeftOut, Success, as_note, read_note
 from workers.core.text import counted, printable
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.breakers import NEEDS, open_breakers
 
 #: Exit code for each state in which a wait can end.
 CODES = {"done": DONE, "dead": FAILED}
@@ -77,16 +79,23 @@ class Wait:
             if entry is not None:
                 result = read_note(handed.job.kind.name, entry.state, entry.note)
                 return Waited(CODES.get(entry.state, AWAY), entry.state, result)
-            return _INTERRUPTED if self._is_interrupted else Waited(AWAY, "open", Failure(self._why()))
+            return (
+                _INTERRUPTED
+                if self._is_interrupted
+                else Waited(AWAY, "open", Failure(self._why(handed.job.kind)))
+            )
         except ServiceAway as error:
             return Waited(AWAY, "unknown", Failure(f"{error} The job is kept"))
         except KeyboardInterrupt:
             self._is_interrupted, self._deadline = True, 0.0
             return _INTERRUPTED
 
-    def _why(self) -> str:
-        if away := self._admin.away("threatq").get("reason"):
-            return f"{away}; the job is kept and done later"
+    def _why(self, kind: Kind) -> str:
+        away, waits = open_breakers(self._admin.redis)
+        reasons = [wait.said for wait in waits if wait.queue == kind.queue and wait.concerns(kind.name)]
+        reasons += [one.reason for one in away if one.service in NEEDS[kind.queue]]
+        if reasons:
+            return f"{reasons[0]}; the job is kept and done later"
         return f"not done within {self._wait_s:g} s, but kept; is a worker running? tqctl status tells"
 
 

@@ -68,7 +68,7 @@ def _status(record: Record) -> JobStatus:
         attempts=record.attempts,
         accepted_at=_time(record.accepted_ms),
         next_try_at=_time(record.due_ms) if record.state == "waiting" and record.due_ms else "",
-        result=record.result,
+        result={"reason": record.queue_waits} if record.queue_waits else record.result,
     )
 
 

@@ -31,12 +31,13 @@ def answer_of(service: str) -> Iterator[None]:
     try:
         yield
     except (Rejected, MissingRights):
-        _note(service)
+        note_answer(service)
         raise
-    _note(service)
+    note_answer(service)
 
 
-def _note(service: str) -> None:
+def note_answer(service: str) -> None:
+    """Note that `service` has answered the work that this thread does."""
     services = _answered.get()
     if services is not None:
         services.add(service)

@@ -51,6 +51,10 @@ class BadCredentials(ConfigError):
         super().__init__(message, field=field)
 
 
+class QueueBlocked(ConfigError):
+    """No job of a queue can be done until the setting that is named has been corrected."""
+
+
 class MissingRights(ConfigError):
     """The service's account lacks a right that this needs; ask its administrator to grant it."""
 

@@ -7,9 +7,11 @@ from functools import partial
 from typing import Any, Literal, cast
 
 import msgspec
+from msgspec import structs
 
 from workers.core.jobs import QUEUES
 from workers.ledger import keys
+from workers.ledger.breaker_records import read_queue_wait
 from workers.ledger.client import Entries, RedisClient, Reply
 from workers.ledger.connection import run, send
 from workers.ledger.history import HistoryNote, read_history, wait_for_outcome
@@ -57,10 +59,13 @@ class LedgerAdmin:
                 )
                 for job_id in page
             ]
+            breakers = {queue: pipe.hgetall(keys.away(queue)) for queue in QUEUES}
             pipe.execute()
+            waits = {queue: fields.value for queue, fields in breakers.items() if fields.value}
             for job_id, head, progress, history, scores in replies:
                 if head.value:
-                    yield _record(job_id, Head.read(head.value), progress.value, history.value, scores)
+                    record = _record(job_id, Head.read(head.value), progress.value, history.value, scores)
+                    yield _waiting_with_its_queue(record, waits.get(record.queue))
 
     def marker(self, job_id: str) -> Marker | None:
         """Return what stays of a job whose content is no longer kept, or None where nothing does."""
@@ -230,6 +235,11 @@ def _record(
         since_ms=None if since is None else int(since),
         history=[_entry(note) for note in read_history(progress.get(b"history"), history)],
     )
+
+
+def _waiting_with_its_queue(record: Record, fields: dict[bytes, bytes] | None) -> Record:
+    wait = read_queue_wait(record.queue, fields) if fields and record.state == "accepted" else None
+    return structs.replace(record, queue_waits=wait.said) if wait and wait.concerns(record.kind) else record
 
 
 def _entry(note: HistoryNote) -> Entry:

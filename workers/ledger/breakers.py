@@ -1,10 +1,9 @@
-"""The breakers: which services no worker calls now, why and until when; and closing one by hand."""
+"""The breakers: which services no worker calls now, which queues wait, why and until when; and closing one by hand."""
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from workers.ledger import keys
+from workers.ledger.breaker_records import Away, QueueWait, read_breaker, read_queue_wait
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import run
 from workers.ledger.scripts import Script
@@ -26,55 +25,29 @@ HASTEN = Script("hasten", when_full=True)
 PAGE = 1_000
 
 
-class Away(Struct, frozen=True):
-    """A service that is away: why, since when and until when no worker calls it (ms of Redis' clock).
-
-    `failures` counts how often in a row it was found away; `probe` is the job that goes ahead now, to see whether the
-    service is back, "" for none.
-    """
-
-    service: str
-    reason: str
-    since_ms: int
-    until_ms: int
-    failures: int
-    probe: str = ""
-
-
-def read_breaker(service: str, fields: dict[bytes, bytes]) -> Away:
-    """Return what the fields of a breaker say."""
-
-    def number(name: bytes) -> int:
-        return int(fields.get(name, b"0"))
-
-    reason, probe = fields.get(b"reason", b""), fields.get(b"probe", b"")
-    return Away(
-        service,
-        reason.decode(errors="replace"),
-        number(b"since"),
-        number(b"until"),
-        number(b"failures"),
-        probe.decode(),
-    )
-
-
-def open_breakers(redis: RedisClient) -> list[Away]:
-    """Return the breakers that are open; raises ServiceAway("redis")."""
+def open_breakers(redis: RedisClient) -> tuple[list[Away], list[QueueWait]]:
+    """Return the services that are away, and the queues that wait; raises ServiceAway("redis")."""
     pipe = redis.pipeline(transaction=False)
-    breakers = {service: pipe.hgetall(keys.away(service)) for service in SERVICES}
+    replies = {name: pipe.hgetall(keys.away(name)) for name in (*SERVICES, *NEEDS)}
     pipe.execute()
-    return [read_breaker(name, fields.value) for name, fields in breakers.items() if fields.value]
+    found = {name: fields.value for name, fields in replies.items() if fields.value}
+    away = [read_breaker(name, fields) for name, fields in found.items() if name in SERVICES]
+    return away, [read_queue_wait(name, fields) for name, fields in found.items() if name in NEEDS]
 
 
-def close_breaker(redis: RedisClient, service: str) -> int | None:
-    """Let workers call a service again, and the jobs that wait for it be tried now.
+def queues_behind(name: str) -> list[str]:
+    """Return the queues that wait while the breaker of a service, or of a queue, is open."""
+    return [queue for queue, needs in NEEDS.items() if name in (queue, *needs)]
 
-    Returns how many jobs those are, None where the breaker was closed already; raises ServiceAway("redis").
+
+def close_breaker(redis: RedisClient, name: str) -> int | None:
+    """Let workers call a service again, or try the jobs of a queue, and what waits for that be tried now.
+
+    Returns how many jobs were made ready, None where the breaker was closed already; raises ServiceAway("redis").
     """
-    if not redis.delete(keys.away(service)):
+    if not redis.delete(keys.away(name)):
         return None
-    queues = [queue for queue, needs in NEEDS.items() if service in needs]
-    return sum(_hasten(redis, queue, service) for queue in queues)
+    return sum(_hasten(redis, queue, name) for queue in queues_behind(name))
 
 
 def _hasten(redis: RedisClient, queue: str, service: str) -> int:

@@ -122,6 +122,8 @@ def away(service: str) -> str:
     """Hash: until, since (ms), failures, reason. The breaker of a service, absent while the service is well.
 
     While a job goes ahead to see whether the service is back: probing (the token of its claim), probe (its id).
+    Under the name of a queue: why its jobs can do nothing as things are set, and kind: of which kind ("" all of them);
+    passed: up to which time (ms) all that is due is of that kind.
     """
     return f"{PREFIX}away:{service}"
 

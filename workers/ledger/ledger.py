@@ -155,15 +155,16 @@ class Ledger:
     ) -> list[Settlement]:
         """Write down what became of claimed jobs; return those that were no longer ours to settle.
 
-        The settlements share one claim's token. `answered` names the services that answered meanwhile. Where the claim
-        was the probe of one that was away, that one's breaker closes; of one that did not answer, the next job is the
-        probe.
+        The settlements share one claim's token. `answered` names the services that answered meanwhile, and the queue
+        where its jobs can be done as things are set. Where the claim was the probe of one that was away, that one's
+        breaker closes; of one that did not answer, the next job is the probe.
         """
         if not settlements:
             return []
         first = settlements[0].claim
-        heard = [service for service in NEEDS[first.queue] if service in answered]
-        silent = [service for service in NEEDS[first.queue] if service not in answered]
+        needed = (*NEEDS[first.queue], first.queue)
+        heard = [name for name in needed if name in answered]
+        silent = [name for name in needed if name not in answered]
         arguments: list[Any] = [keys.PREFIX, first.queue, first.token, len(heard)]
         for settlement in settlements:
             arguments += (
@@ -208,6 +209,14 @@ class Ledger:
         )
         return int(wait_ms) / 1000
 
+    def block(self, queue: str, reason: str, *, kind: str = "", token: str = "") -> None:
+        """Let all jobs of a queue wait, or those of one kind, but for one each `RECHECK_S` seconds.
+
+        `token` is that of the claim that found that they cannot be done as things are set.
+        """
+        wait_ms = int(RECHECK_S * 1000)
+        self._run(AWAY, [keys.away(queue)], [wait_ms, wait_ms, 1, -1, reason, token, kind])
+
     def wake(self, queue: str) -> int:
         """Wake `queue` if it has ready jobs that no wake-up announces; return how many wake-ups were sent."""
         return int(
@@ -238,7 +247,7 @@ class Ledger:
         write(self.redis, ("SET", keys.UPKEEP, now))
 
     def _breakers(self, queue: str) -> list[str]:
-        return [keys.away(service) for service in NEEDS[queue]]
+        return [keys.away(name) for name in (*NEEDS[queue], queue)]
 
     def _run(self, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
         return run(self.redis, script, names, arguments)

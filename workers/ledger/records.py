@@ -16,11 +16,11 @@ from workers.core.retry import RetryPolicy
 
 State = Literal["accepted", "running", "waiting", "done", "dead"]
 
-#: Seconds after which we look again whether a setting was corrected or a connector enabled.
+#: Seconds after which it is looked again whether a setting has been corrected or a connector enabled.
 RECHECK_S = 30.0
 
-#: How long a job waits for a right that the account lacks, before each next try.
-RIGHTS_RECHECK = RetryPolicy(first_s=RECHECK_S, most_s=900.0)
+#: How long a job waits for a right that the account lacks, or a setting that it alone needs, before each next try.
+RECHECK = RetryPolicy(first_s=RECHECK_S, most_s=900.0)
 
 #: The format of a record: what its body is. Another one stands behind the kind, so that each version can read the
 #: lines before the body and leave a body that it does not know alone.
@@ -128,11 +128,12 @@ class Settlement(Struct, frozen=True):
     """What became of a claim: its new state, what to remember, and after how many seconds to look again.
 
     "deferred" is waiting that counts as no attempt, "interrupted" waiting for something that is not the job's fault
-    after the work may have begun, "suspected" waiting for a service that failed on this job alone.
+    after the work may have begun, "suspected" waiting for a service that failed on this job alone, "misconfigured"
+    waiting for a right or a setting that it needs, "blocked" waiting as its whole queue does; that is not noted.
     """
 
     claim: Claim
-    state: State | Literal["deferred", "interrupted", "suspected"]
+    state: State | Literal["deferred", "interrupted", "suspected", "misconfigured", "blocked"]
     entry: dict[str, Any] = field(default_factory=dict)
     delay_s: float = 0.0
 
@@ -175,9 +176,15 @@ def interrupted(claim: Claim, reason: str, delay_s: float = 0.0) -> Settlement:
     return replace(waiting(claim, reason, delay_s), state="interrupted")
 
 
-def forbidden(claim: Claim, reason: str) -> Settlement:
-    """Let `claim` wait for a right that the account lacks; others may need none of it."""
-    return interrupted(claim, reason, RIGHTS_RECHECK.pause_s(claim.attempts))
+def misconfigured(claim: Claim, reason: str) -> Settlement:
+    """Let `claim` wait for a right or a setting that it needs and others may not, longer each time."""
+    waits = interrupted(claim, reason, RECHECK.pause_s(claim.attempts))
+    return replace(waits, state="misconfigured")
+
+
+def blocked(claim: Claim) -> Settlement:
+    """Give `claim` back to a queue that waits as a whole, or whose jobs of this kind do."""
+    return Settlement(claim, "blocked")
 
 
 def released(claim: Claim, delay_s: float = 0.0) -> Settlement:
@@ -213,6 +220,8 @@ class Record(Struct, frozen=True):
     due_ms: int | None
     since_ms: int | None
     history: list[Entry]
+    #: Why no job of its queue, or of its kind, is done as things are set; "" where that is not so, or it has ended.
+    queue_waits: str = ""
 
     @property
     def result(self) -> dict[str, Any]:
@@ -227,6 +236,8 @@ class Record(Struct, frozen=True):
     @property
     def reason(self) -> str:
         """Why it is dead, waits or was not to be done; "" for a job that was carried out."""
+        if self.queue_waits:
+            return self.queue_waits
         outcome = self.outcome
         return outcome.reason if isinstance(outcome, Failure | SyncSkipped | SyncOverlap) else ""
 

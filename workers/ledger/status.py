@@ -1,4 +1,4 @@
-"""The ledger at a glance: each queue, each breaker, the dead, the done, the unreadable, read in two round trips.
+"""The ledger at a glance: each queue, each breaker, the dead, the done, the unreadable, read in three round trips.
 
 How many jobs came to an end in each of the last minutes.
 
@@ -18,7 +18,8 @@ from msgspec import Struct
 from workers.core.errors import ServiceAway
 from workers.core.jobs import QUEUES
 from workers.ledger import keys
-from workers.ledger.breakers import SERVICES, Away, read_breaker
+from workers.ledger.breaker_records import Away, QueueWait
+from workers.ledger.breakers import open_breakers
 from workers.ledger.client import Pipeline, RedisClient, RedisRefusal
 from workers.ledger.connection import now_ms
 from workers.ledger.small_writes import write
@@ -68,6 +69,7 @@ class Overview(Struct, frozen=True):
     upkeep_s: float | None
     lacking: dict[str, str] = {}
     quarantined: int = 0
+    waits: list[QueueWait] = []
 
 
 class _QueueReplies:
@@ -92,7 +94,6 @@ def overview(redis: RedisClient) -> Overview:
     now = now_ms(redis)
     pipe = redis.pipeline(transaction=False)
     queues = [_QueueReplies(pipe, name, now) for name in QUEUES]
-    breakers = {service: pipe.hgetall(keys.away(service)) for service in SERVICES}
     last_minute = pipe.zcount(keys.DONE, now - MINUTE_MS, "+inf")
     last_hour = pipe.zcount(keys.DONE, now - HOUR_MS, "+inf")
     done, dead = pipe.zcard(keys.DONE), pipe.zcard(keys.DEAD)
@@ -100,10 +101,11 @@ def overview(redis: RedisClient) -> Overview:
     upkeep, lacking = pipe.get(keys.UPKEEP), pipe.hgetall(keys.LACKING)
     pipe.execute()
     ages = _ages(redis, [queue.first.value for queue in queues], now)
+    away, waits = open_breakers(redis)
     return Overview(
         at_ms=now,
         queues=[queue.read(age_s) for queue, age_s in zip(queues, ages, strict=True)],
-        away=[read_breaker(name, fields.value) for name, fields in breakers.items() if fields.value],
+        away=away,
         dead=dead.value,
         done=done.value,
         done_last_minute=last_minute.value,
@@ -111,6 +113,7 @@ def overview(redis: RedisClient) -> Overview:
         upkeep_s=None if upkeep.value is None else max(0.0, (now - int(upkeep.value)) / 1000),
         lacking={name.decode(): why.decode() for name, why in lacking.value.items()},
         quarantined=quarantined.value,
+        waits=waits,
     )
 
 

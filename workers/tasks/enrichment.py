@@ -7,13 +7,15 @@ from workers.consumer import QueueHandler
 from workers.leases import Attempt
 from workers.ledger.records import Settlement
 from workers.runtime import runtime
-from workers.tasks.queue import task_for
+from workers.tasks.queue import needed_by_all, task_for
 
 
 def handle(attempt: Attempt) -> list[Settlement]:
     """Carry out each action with the private addresses as they are set now."""
     process = runtime()
-    return carry_out(attempt, process.threatq, process.dialect().private)
+    with needed_by_all():
+        threatq, private = process.threatq, process.dialect().private
+    return carry_out(attempt, threatq, private)
 
 
 #: One action at a time, so that waiting analysts are served by all threads side by side.

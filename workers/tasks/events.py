@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from workers.consumer import QueueHandler
-from workers.events import make_or_defer
+from workers.events import make_enabled
 from workers.leases import Attempt
 from workers.ledger.records import Settlement
 from workers.runtime import runtime
-from workers.tasks.queue import task_for
+from workers.tasks.queue import needed_by_all, task_for
 
 #: Payloads in one bulk; ThreatQ's own integrations send up to 500 objects a call, and a payload has a few.
 BATCH = 100
@@ -16,7 +16,9 @@ BATCH = 100
 def handle(attempt: Attempt) -> list[Settlement]:
     """Make the events of an attempt as the connector's page in ThreatQ says now."""
     process = runtime()
-    return make_or_defer(attempt, process.threatq, process.page(), process.dialect())
+    with needed_by_all():
+        page = process.page()
+        return make_enabled(attempt, process.threatq, page, process.dialect(page))
 
 
 work = task_for(QueueHandler("events", handle, BATCH))

@@ -91,7 +91,7 @@ class JobEvents:
     ) -> Iterator[dict[str, Any]]:
         claim, state = settlement.claim, settlement.state
         is_told = self._amount != "failures" and self._is_told(claim)
-        if not (is_told or state == "dead"):
+        if state == "blocked" or not (is_told or state == "dead"):
             return
         if not (is_told and is_known):
             yield self._received(claim, began)

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from celery import Celery, Task, shared_task
 
 from workers.consumer import Observer, QueueHandler, consume
+from workers.core.errors import BadCredentials, ConfigError, MissingRights, QueueBlocked
 from workers.ledger.accept import task_name
 from workers.runtime import runtime, stopping
 from workers.tasks.job_events import JobEvents
+
+
+@contextmanager
+def needed_by_all() -> Iterator[None]:
+    """Raise as QueueBlocked what is wrong with a setting that every job of the queue needs.
+
+    A login that is refused is the service's breaker's, and a right that is missing concerns the jobs that need it.
+    """
+    try:
+        yield
+    except (BadCredentials, MissingRights):
+        raise
+    except ConfigError as error:
+        raise QueueBlocked(str(error)) from error
 
 
 def task_for(consumer: QueueHandler, *, afterwards: Callable[[], object] = lambda: None) -> Task:

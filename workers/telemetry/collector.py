@@ -66,6 +66,9 @@ def _of_overview(state: Overview) -> Iterator[Sample]:
         yield metrics.READY_JOBS, (queue.name,), queue.ready
         yield metrics.OLDEST_JOB, (queue.name,), queue.oldest_s
         yield metrics.PAUSED, (queue.name,), queue.paused
+    waiting = {wait.queue for wait in state.waits}
+    for queue in state.queues:
+        yield metrics.QUEUE_WAITS, (queue.name,), queue.name in waiting
     away = {one.service for one in state.away}
     for service in SERVICES:
         yield metrics.SERVICE_AWAY, (service,), service in away

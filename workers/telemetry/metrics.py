@@ -68,6 +68,14 @@ LEDGER = (
     PAUSED := Declared(
         "tq_queue_paused", "gauge", "1 for a queue that an operator has paused, else 0.", ("queue",)
     ),
+    QUEUE_WAITS := Declared(
+        "tq_queue_waits",
+        "gauge",
+        "1 while no job of a queue, or of one kind in it, can be done as things are set (a connector is disabled, a "
+        "setting is wrong), else 0.",
+        ("queue",),
+        do="tqctl status tells the reason; the jobs go on by themselves within half a minute of its mend.",
+    ),
     DEAD_JOBS := Declared(
         "tq_dead_jobs",
         "gauge",

@@ -36,7 +36,7 @@ class ConnectorPage(Struct, frozen=True):
 
 
 class Connector:
-    """One connector in ThreatQ, by name; its page is read at most once a minute."""
+    """One connector in ThreatQ, by name; a page on which it is enabled is read at most once a minute."""
 
     def __init__(self, caller: Caller, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._caller, self._name, self._clock = caller, name, clock
@@ -50,7 +50,9 @@ class Connector:
         Raises ConfigError where the account may not use connectors, and ServiceAway.
         """
         with self._lock:
-            if self._page is None or self._clock() - self._read_at >= TTL_S:
+            # Work waits for one that is disabled, and shall go on as soon as it is enabled.
+            is_believed = self._page is not None and self._page.is_enabled
+            if not is_believed or self._clock() - self._read_at >= TTL_S:
                 self._page = self._read()
                 self._read_at = self._clock()
             return self._page

@@ -82,6 +82,7 @@ def home(page_request: PageRequest) -> Response:
 def services(now: Overview) -> list[Service]:
     """Return how the services are, and whether upkeep lives."""
     found = [_service(now, service, name) for service, name in SERVICES.items()]
+    found += [Service(f"Queue {wait.queue}", "waits", "bad", wait.said) for wait in now.waits]
     silent = now.upkeep_s is None or now.upkeep_s > SILENT_S
     if silent:
         advice = "start celery beat and a worker for the queue upkeep"

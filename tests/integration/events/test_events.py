@@ -10,7 +10,7 @@ from msgspec import structs
 from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.core.errors import ConfigError
 from workers.core.jobs import Job
-from workers.events import make_or_defer
+from workers.events import make_enabled
 from workers.leases import Attempt
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, Settlement
@@ -45,15 +45,18 @@ def claims_of(ledger: Ledger, *payloads: Payload) -> list[Claim]:
 
 
 def handle(here: Runtime, claims: list[Claim]) -> list[Settlement]:
-    return make_or_defer(Attempt(claims, here.leases), here.threatq, here.page(), here.dialect())
+    return make_enabled(Attempt(claims, here.leases), here.threatq, here.page(), here.dialect())
 
 
 def test_while_the_connector_is_disabled_payloads_wait_and_nothing_is_made(
     here: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
 ) -> None:
-    (settlement,) = handle(here, claims_of(ledger, example_payload))
-    assert settlement.state == "deferred"
-    assert "disabled in ThreatQ" in settlement.entry["reason"]
+    attempt = Attempt(claims_of(ledger, example_payload), here.leases)
+    (settlement,) = make_enabled(attempt, here.threatq, here.page(), here.dialect())
+    assert (settlement.state, settlement.entry) == ("blocked", {})
+    assert attempt.blocked is not None
+    assert attempt.blocked.kind == "events.create"
+    assert "disabled in ThreatQ" in attempt.blocked.reason
     assert threatq_sandbox.get("/api/events")["total"] == 0
 
 
@@ -62,7 +65,7 @@ def test_while_the_connector_is_disabled_a_sighting_of_logrhythm_goes_on(
 ) -> None:
     ledger.accept([Job("sightings.add", {"alarm_id": "1", "alarm_name": "Rule"}, producer="test")])
     states = {one.claim.kind: one.state for one in handle(here, claims_of(ledger, example_payload))}
-    assert states == {"sightings.add": "done", "events.create": "deferred"}
+    assert states == {"sightings.add": "done", "events.create": "blocked"}
 
 
 def test_the_next_attempt_finds_the_event_of_the_one_before(
@@ -115,7 +118,7 @@ def test_a_payload_for_which_a_right_is_missing_waits_alone(
     # Then one is done; the other one waits, with what is to be granted, and longer each time
     assert states.pop("without").state == "done"
     (waits,) = states.values()
-    assert (waits.state, waits.delay_s) == ("interrupted", 30)
+    assert (waits.state, waits.delay_s) == ("misconfigured", 30)
     assert "give the account a role that may do this" in waits.entry["reason"]
 
 
@@ -175,6 +178,8 @@ def test_a_connector_that_is_not_registered_defers_payloads_and_says_how_to_regi
     here: Runtime, ledger: Ledger, example_payload: Payload
 ) -> None:
     unregistered = Runtime(structs.replace(here.settings, connector_name="Nobody's"))
-    (settlement,) = handle(unregistered, claims_of(ledger, example_payload))
-    assert settlement.state == "deferred"
-    assert "tq-conn-events-builder" in settlement.entry["reason"]
+    attempt = Attempt(claims_of(ledger, example_payload), unregistered.leases)
+    (settlement,) = make_enabled(attempt, unregistered.threatq, unregistered.page(), unregistered.dialect())
+    assert settlement.state == "blocked"
+    assert attempt.blocked is not None
+    assert "tq-conn-events-builder" in attempt.blocked.reason

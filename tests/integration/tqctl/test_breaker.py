@@ -30,7 +30,7 @@ def test_an_open_breaker_is_shown_with_its_reason_and_its_end(operator: Operator
     assert 599_000 <= shown["until_ms"] - shown["since_ms"] <= 600_000
     answer = operator.types("breaker")
     assert "ThreatQ answers GET /api/events with 429" in answer.out
-    assert "tqctl breaker close SERVICE" in answer.out
+    assert "tqctl breaker close NAME" in answer.out
 
 
 def test_the_job_that_goes_ahead_is_named(operator: Operator, ledger: Ledger, redis: Redis) -> None:

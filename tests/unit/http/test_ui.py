@@ -11,7 +11,7 @@ from producers.http.ui.home import HEIGHT, chart, round_up, services
 from producers.http.ui.render import pretty, visible
 from producers.http.ui.sign_in import place
 from workers.core.text import age, counted
-from workers.ledger.breakers import Away
+from workers.ledger.breaker_records import Away
 from workers.ledger.status import Minute, Overview
 
 

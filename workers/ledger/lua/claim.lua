@@ -1,5 +1,5 @@
 -- Claim what is ready in one queue, oldest first, until the lease ends. Called again with a token it answers the same.
--- KEYS: due, paused, dead, counts, then the breakers of the services that the queue's work needs
+-- KEYS: due, paused, dead, counts, then the breakers of the services that the queue's work needs, and its own
 -- ARGV: prefix, queue, most jobs, lease in ms, token, how often a job may lose its worker, how long it waits in ms
 --       before the last of these, for how long after a new life of Redis first attempts look for their event in ms
 -- Answers a row for each job: id, record, attempts, lost, solo failures, the life of Redis.
@@ -11,6 +11,8 @@ local wary = tonumber(ARGV[8])
 
 -- After so many ms it is looked again whether the job with the last chance has ended.
 local TURN_MS = 200
+-- Jobs that are looked at together for one of a kind that does not wait, and how often that is done in one call.
+local PAGE, PAGES = 1000, 5
 -- A worker that got no answer asks again well within so many ms: after the client's timeout of five seconds.
 local ASKED_AGAIN_MS = 15000
 
@@ -33,15 +35,77 @@ end
 if redis.call('SISMEMBER', paused, queue) == 1 then
   return {}
 end
+-- Of a kind that waits, so many jobs may be claimed, each as a probe; jobs of other kinds go on.
+local waiting_kind, probes, passed
 for i = 5, #KEYS do
-  local till = redis.call('HGET', KEYS[i], 'until')
-  if till then
-    if tonumber(till) > now then
-      return {}
-    end
+  local till, kind, past = unpack(redis.call('HMGET', KEYS[i], 'until', 'kind', 'passed'))
+  local is_open = till and tonumber(till) > now
+  if till and kind and kind ~= '' then
+    waiting_kind, probes, passed = kind, is_open and 0 or 1, past
+  elseif is_open then
+    return {}
+  elseif till then
     -- The service was away: one job goes ahead as a probe, the others wait for what becomes of it.
     most = 1
   end
+end
+
+local function is_of_waiting_kind(id)
+  return string.match(redis.call('GETRANGE', prefix .. 'job:' .. id, 0, 63), '^%d+\n([^ \n]*)') == waiting_kind
+end
+
+-- The jobs of other kinds among these, and as many of the kind that waits as may be a probe.
+local function free_to_go(page)
+  local found = {}
+  for at = 1, #page, 2 do
+    local waits = is_of_waiting_kind(page[at])
+    if not waits or probes > 0 then
+      probes = waits and probes - 1 or probes
+      found[#found + 1] = page[at]
+      if #found == most then
+        break
+      end
+    end
+  end
+  return found
+end
+
+-- Up to which time all that is due is known to wait: later jobs only come behind it. `page` waits as a whole.
+local function last_time_of(page)
+  local last = tonumber(page[#page])
+  if #page == 2 * PAGE then
+    -- More may be due at the time at which the page ends.
+    local at = #page
+    while at > 0 and tonumber(page[at]) == last do
+      at = at - 2
+    end
+    last = at > 0 and tonumber(page[at]) or last
+  end
+  return math.min(last, now - 1)
+end
+
+-- What is ready, oldest first. Where a kind waits, its jobs are passed by, and not looked at again as long as it does.
+local function ready()
+  if not waiting_kind then
+    return redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, most)
+  end
+  for _ = 1, PAGES do
+    local from = passed and probes == 0 and '(' .. passed or '-inf'
+    local page = redis.call('ZRANGEBYSCORE', due, from, now, 'WITHSCORES', 'LIMIT', 0, PAGE)
+    if #page == 2 * PAGE and page[2] == page[#page] then
+      page = redis.call('ZRANGEBYSCORE', due, page[2], page[2], 'WITHSCORES')
+    end
+    local found = free_to_go(page)
+    if #page == 0 or #found > 0 then
+      return found
+    end
+    passed = string.format('%d', last_time_of(page))
+    redis.call('HSET', KEYS[#KEYS], 'passed', passed)
+    if #page < 2 * PAGE then
+      break
+    end
+  end
+  return {}
 end
 
 local function bury(id, record, lost)
@@ -92,7 +156,7 @@ local function wary_until(run)
 end
 
 local claimed, noted, run, wary_till = {}, {}, nil, nil
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, most)) do
+for _, id in ipairs(ready()) do
   local record, key = redis.call('GET', prefix .. 'job:' .. id), prefix .. 'progress:' .. id
   local progress = redis.call('HMGET', key, 'state', 'lost', 'tries', 'strikes')
   local was_running = progress[1] == 'running'
@@ -142,8 +206,12 @@ if #claimed > 0 then
   redis.call('SET', prefix .. 'claimed:' .. token, cjson.encode(noted), 'PX', ASKED_AGAIN_MS)
   -- Whatever becomes of the probe, its settlement names this token; of a worker that is killed, its lease runs out.
   for i = 5, #KEYS do
-    if redis.call('EXISTS', KEYS[i]) == 1 then
-      redis.call('HSET', KEYS[i], 'until', string.format('%d', now + lease), 'probing', token, 'probe', claimed[1][1])
+    local kind = redis.call('HMGET', KEYS[i], 'until', 'kind')
+    for _, row in ipairs(kind[1] and claimed or {}) do
+      if not kind[2] or kind[2] == '' or is_of_waiting_kind(row[1]) then
+        redis.call('HSET', KEYS[i], 'until', string.format('%d', now + lease), 'probing', token, 'probe', row[1])
+        break
+      end
     end
   end
 end

@@ -1,7 +1,7 @@
 -- Settle claimed jobs: done, dead, waiting for another try (also as a suspect), deferred or interrupted without counting a
 -- try, or given back.
 -- KEYS: due, done, dead, counts, paused, then the breakers of the services that answered while the jobs were worked on,
---       then those of the other services that the queue's work needs
+--       then those of the other services that the queue's work needs; the queue's own is among them
 -- ARGV: prefix, queue, token, how many services answered, then for each job: id, kind:producer,
 --       what it shows when it is done, state, delay in ms, entry
 -- Answers 1 for each job that was ours to settle, 0 where another worker has the lease.
@@ -66,12 +66,22 @@ function settle.deferred(id, key, delay)
   return 'waiting'
 end
 
+-- Its queue waits as a whole, so it keeps its place, and nothing is noted of it.
+function settle.blocked(id, key)
+  local accepted = string.match(redis.call('GETRANGE', prefix .. 'job:' .. id, 0, 20), '^%d+')
+  settle.accepted(id, key, (tonumber(accepted) or now) - now)
+  return 'accepted'
+end
+
 -- Something may have been done already, so the attempt stays counted and the next one looks for what it left.
 function settle.interrupted(id, key, delay)
   redis.call('HSET', key, 'lost', 0)
   redis.call('ZADD', due, now + delay, id)
   return 'waiting'
 end
+
+-- The same for what this job alone needs, a right or a setting.
+settle.misconfigured = settle.interrupted
 
 local function judge(state, entry)
   fate[state] = fate[state] + 1

@@ -1,0 +1,80 @@
+"""What the record of a breaker says: of a service that is away, or of a queue whose jobs wait."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+
+class Away(Struct, frozen=True):
+    """A service that is away: why, since when and until when no worker calls it (ms of Redis' clock).
+
+    `failures` counts how often in a row it was found away; `probe` is the job that goes ahead now, to see whether the
+    service is back, "" for none.
+    """
+
+    service: str
+    reason: str
+    since_ms: int
+    until_ms: int
+    failures: int
+    probe: str = ""
+
+
+class QueueWait(Struct, frozen=True):
+    """Why no job of a queue can be done as things are set, or none of one `kind` ("": all).
+
+    Since when, and until when none is tried (ms of Redis' clock); `checks` counts how often it was found so, `probe` is
+    the job that tries it now, "" for none.
+    """
+
+    queue: str
+    kind: str
+    reason: str
+    since_ms: int
+    until_ms: int
+    checks: int
+    probe: str = ""
+
+    @property
+    def said(self) -> str:
+        """The same as a sentence."""
+        since = datetime.fromtimestamp(self.since_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        what = f" ({self.kind})" if self.kind else ""
+        return f"queue {self.queue}{what} waits since {since} UTC: {self.reason}"
+
+    def concerns(self, kind: str) -> bool:
+        """Tell whether jobs of `kind` wait."""
+        return self.kind in ("", kind)
+
+
+def read_queue_wait(queue: str, fields: dict[bytes, bytes]) -> QueueWait:
+    """Return what the fields of a queue's breaker say."""
+    found = read_breaker(queue, fields)
+    return QueueWait(
+        queue,
+        fields.get(b"kind", b"").decode(),
+        found.reason,
+        found.since_ms,
+        found.until_ms,
+        found.failures,
+        found.probe,
+    )
+
+
+def read_breaker(service: str, fields: dict[bytes, bytes]) -> Away:
+    """Return what the fields of a breaker say."""
+
+    def number(name: bytes) -> int:
+        return int(fields.get(name, b"0"))
+
+    reason, probe = fields.get(b"reason", b""), fields.get(b"probe", b"")
+    return Away(
+        service,
+        reason.decode(errors="replace"),
+        number(b"since"),
+        number(b"until"),
+        number(b"failures"),
+        probe.decode(),
+    )
