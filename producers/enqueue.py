@@ -1,6 +1,6 @@
-"""Handing jobs over: to the ledger, or to the spool while Redis is away; what was spooled before goes first.
+"""Handing jobs over to the ledger, or to the spool while Redis is away; what was spooled before goes first.
 
-Out of the quarantine into the ledger: what was kept is read again, as it came or repaired.
+An item of the quarantine goes the same way once it can be read.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`tqctl support-bundle`: what support asks for first, in one archive, without a secret and without a payload.
 
-Stars over every secret in a text: those that we know by value, and whatever looks like one.
+Secrets are starred wherever they stand: those that are known by value, and whatever looks like one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""`tqctl dead`: dead letters, and what no producer could read: shown, mended, replayed or dropped.
-
-Which dead letters are meant: by kind, producer, words of the reason, and time of death.
-"""
+"""`tqctl dead`: dead letters, and what no producer could read, are shown, mended, replayed or dropped."""
 
 from __future__ import annotations
 

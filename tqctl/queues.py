@@ -1,9 +1,4 @@
-"""What Celery's remote control tells about the workers, and what it tells them.
-
-`tqctl pause`: nothing of a queue is worked on until it is resumed, whichever workers start meanwhile.
-
-`tqctl resume`: go on with a paused queue.
-"""
+"""`tqctl pause` and `tqctl resume`, and what Celery's remote control tells of the workers."""
 
 from __future__ import annotations
 

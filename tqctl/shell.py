@@ -1,10 +1,6 @@
 """What every command of `tqctl` shares: -c and --json, the settings, the ledger, and how results are shown.
 
-The settings of the list sync and the lists that they mean, for the commands about lists.
-
-Which settings the connectors' pages in ThreatQ decide now, and what they say.
-
-Shorter timeouts for commands that a person waits for at a terminal.
+For commands about lists: the settings of the list sync, as the connectors' pages in ThreatQ have them now.
 """
 
 from __future__ import annotations

@@ -1,13 +1,4 @@
-"""`tqctl flower`: Celery's own window, never without a password.
-
-`tqctl up`: Redis, a simulated ThreatQ unless one is configured, workers, beat and Flower, until Ctrl-C.
-
-`tqctl demo`: the guide's payload through the whole system, and what ThreatQ holds then.
-
-`tqctl setup`: the first run, as `tq-conn-events-builder` without a payload does it.
-
-`tqctl completion`: the script with which a shell completes commands, options and queues.
-"""
+"""The subcommands that start or set up the system: flower, up, demo, setup, completion."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What an event plan would make in ThreatQ, in words and call by call.
 
-A stand-in for ThreatQ that answers as an empty one would and records what it is asked to make.
+The calls are recorded by a stand-in that answers as an empty ThreatQ would.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The first run: asks for what is missing, checks it against ThreatQ, registers the connector, writes `tq.yaml`.
-
-What a first run does in ThreatQ: log in, see that the status exists, make the connector known.
-"""
+"""The first run: asks for what is missing, checks it against ThreatQ, registers the connector, writes `tq.yaml`."""
 
 from __future__ import annotations
 

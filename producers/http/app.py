@@ -1,9 +1,4 @@
-"""The HTTP entry point put together: routes, refusals, and the gate that every request passes.
-
-What watches the producer: signs of life, readiness, metrics, and the description of the API.
-
-Every address of the status page.
-"""
+"""The HTTP entry point put together: routes of the API and of the status page, refusals, and the gate before all."""
 
 from __future__ import annotations
 

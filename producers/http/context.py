@@ -1,7 +1,4 @@
-"""What the HTTP entry point holds while it is open, and what every handler needs of it.
-
-Waiting for outcomes on behalf of requests, so many at a time and no more.
-"""
+"""What the HTTP entry point has while it is open, and what every handler needs of it."""
 
 from __future__ import annotations
 

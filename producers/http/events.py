@@ -1,6 +1,6 @@
 """`POST /v1/events`: payloads in whatever form they come become jobs, or are refused with the reason.
 
-`POST /v1/events:validate`: what a payload would become, for those who build a flow; nothing is accepted.
+`POST /v1/events:validate` says what a payload would become, for those who build a flow, and accepts nothing.
 """
 
 from __future__ import annotations

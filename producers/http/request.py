@@ -1,7 +1,4 @@
-"""A request's body, whole, inflated and within its limits.
-
-A request's headers, sorted out once: Starlette walks through all of them for each that is asked for.
-"""
+"""A request's headers, looked up in constant time, and its body: whole, inflated and within its limits."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
-"""Redis's protocol over a bare socket: a stub asks two questions and is gone.
+"""Redis's protocol over a bare socket, and the Redis URLs that need no library: a stub asks two questions and is gone.
 
 `import redis` alone takes ten times as long as everything that a stub does. Even `socket` is left alone: what it adds
 to the C module below it (selectors, enum and more) is not needed here and takes 4 ms, a third of Python's own start.
-
-Redis URLs that need no library: redis:// and rediss:// with the usual options.
 """
 
 from __future__ import annotations

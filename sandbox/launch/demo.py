@@ -1,7 +1,4 @@
-"""make demo: the guide's payload through the whole system, and the event that ThreatQ then holds.
-
-The list sync's part of the demo: a data collection becomes lists, and what leaves it leaves them.
-"""
+"""make demo: the guide's payload through the whole system and the event in ThreatQ, then a list sync and its lists."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The whole system on one machine: Redis, ThreatQ (simulated unless one is configured), workers and beat.
+"""The whole system on one machine: Redis, workers, beat, and the simulated services unless real ones are configured.
 
-What the simulated services need for a list sync: indicators, a data collection, and LogRhythm's page filled in.
+The simulated ThreatQ is filled with what a list sync needs: indicators, a data collection, LogRhythm's page.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A certificate that a simulated service signs itself, as LogRhythm's gateway does.
+"""A certificate that a simulated service signs itself, and a TLS front for a server that speaks none.
 
-A TLS front before a server that speaks none: the Redis in the wheel is built without it.
+The Redis in the wheel is built without TLS; LogRhythm's gateway signs its certificate itself.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Errors in the words and shapes of the real Admin API, as far as they were seen in public.
+"""Errors in the words and shapes of the real Admin API, as far as they were seen in public, and its enumerations.
 
-The enumerations of the Admin API, as its public specification (7.4.4) lists them.
+The enumerations are those of the public specification (7.4.4).
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The lists that the simulated LogRhythm holds; a million items in one of them is normal.
-
-What one simulated LogRhythm consists of while it runs.
-"""
+"""What one simulated LogRhythm consists of while it runs; a list with a million items is normal."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The levers under /sandbox: behaviour, faults, tokens, counters, reset. They need no token.
+"""The levers under /sandbox: behaviour, faults, tokens, counters, reset, seeding. They need no token.
 
-Fills the library: up to a million indicators in seconds, values that follow from their number.
+Seeding fills the library with up to a million indicators in seconds; their values follow from their number.
 """
 
 from __future__ import annotations

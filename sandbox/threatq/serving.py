@@ -1,7 +1,4 @@
-"""Turns a handler of calls into a Starlette endpoint: token, body, one transaction, JSON.
-
-The link between client and simulated ThreatQ: where faults strike and calls are counted.
-"""
+"""From a Starlette request to a handler and back: counting, faults, token, body, one transaction, JSON."""
 
 from __future__ import annotations
 

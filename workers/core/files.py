@@ -1,8 +1,6 @@
 """Files that are either whole or absent: written beside their place, synced, then renamed into it.
 
-Imports nothing but `os`, because the spool of a Smart Response stub is written with it too.
-
-A sign of life that costs nothing to look at: a file that is touched for as long as a process works.
+Light, because the spool of a Smart Response stub is written with it too.
 """
 
 from __future__ import annotations

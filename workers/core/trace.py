@@ -1,7 +1,4 @@
-"""The trace that a job belongs to, as W3C writes it: `00-<32 hex digits>-<16 hex digits>-<2 hex digits>`.
-
-What a worker is doing just now: on each line of its log, and as `traceparent` on each call that it makes.
-"""
+"""The W3C trace of a job, `00-<32 hex digits>-<16 hex digits>-<2 hex digits>`: read, and sent on with each call."""
 
 from __future__ import annotations
 

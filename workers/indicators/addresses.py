@@ -1,7 +1,4 @@
-"""IP addresses and hosts in every spelling in which detections write them.
-
-Private addresses: the setting, read into ranges, and whether an indicator gives one of them away.
-"""
+"""IP addresses and hosts in every spelling in which detections write them, and the private ones among them."""
 
 from __future__ import annotations
 

@@ -1,10 +1,6 @@
-"""The ledger at a glance: each queue, each breaker, the dead, the done, the unreadable, read in three round trips.
+"""The ledger and its Redis at a glance: queues, breakers, counts by minute, memory, what lies in the lists.
 
-How many jobs came to an end in each of the last minutes.
-
-What a Redis tells about itself, and what lies in its queues: facts, judged elsewhere.
-
-Whether ThreatQ and LogRhythm are set up at all: told by the workers, since a producer does not have their settings.
+Facts, judged elsewhere; the ledger's own are read in two round trips.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""The entries of lists: read all of them as a stream, write them call by call.
+"""The entries of lists: read all of them as a stream, in constant memory, and write them call by call.
 
-Reads a list's items out of a JSON answer that arrives in pieces, in constant memory and about as fast.
-
-The answer is `{summary…, "items": [{…}, {…}, …], summary…}` with up to a million items (308 MB). Whole runs
+An answer is `{summary…, "items": [{…}, {…}, …], summary…}` with up to a million items (308 MB). Whole runs
 of items are decoded at once. A run may be cut at `},{`, unless those three characters stand inside of a value:
 then what stands before them is no JSON, the decoder says so, and a slower, exact scan finds the border.
 """

@@ -1,7 +1,4 @@
-"""From a payload to the plan of its event; a part that is odd never costs the rest.
-
-The event's description: the detection's own message, whole and readable.
-"""
+"""From a payload to the plan of its event; a part that is odd never costs the rest."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The quick way for plain JSON, many times as fast; text that is odd in any way goes to the careful reader.
+"""The quick reader of plain JSON, many times as fast; text that is odd in any way goes to the careful reader.
 
-How deep a value is nested, and text that every service can take.
+It checks how deep a value is nested, and makes text that every service can take.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`jobs.accept`: the producer for a sender that speaks Celery already and needs nothing of ours.
 
-What a Celery client asks for by name: accepted as through every other producer, or quarantined with the reason.
+What it sends is accepted as through every other producer, or quarantined with the reason.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""Bulk creation: many objects in one call, and the bad ones among them told apart.
+"""Bulk creation: many objects in one call, the bad ones among them told apart, and each row given to its item.
 
 Calls POST /api/{collection}/consume (SPL2: at most 500 items). ThreatQ refuses a bulk as a whole when
 one item is bad, so a refused bulk is halved until exactly the bad items stand alone.
-
-Which row of a bulk answer belongs to which item of the request.
 
 ThreatQ may store another spelling than it was sent (a URL without its scheme), and may leave rows out,
 so a row is matched by its key first, and by its place only where the counts agree.

@@ -1,12 +1,8 @@
-"""Making the events of a batch, in one bulk call where nothing stands against it.
-
-Carries out event plans: a batch of payloads becomes events in a handful of calls.
+"""Making the events of a batch: what they relate to first, then the events in one bulk call, then what is missing.
 
 Indicators of all plans first, then their identities, malware and assets, then the events with all of it
 inline: five or six calls for a hundred payloads. Every step may be repeated, so a batch that ThreatQ's
 absence cuts short is simply carried out again.
-
-Completing events: whatever the creating call left out, and all of it for an older event.
 """
 
 from __future__ import annotations

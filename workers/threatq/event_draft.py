@@ -1,9 +1,4 @@
-"""One event on its way into ThreatQ: what was asked for, and what has come of it so far.
-
-What is asked of the event maker and what it answers, as values.
-
-Events: the body that creates one, and how an earlier attempt's event is found again.
-"""
+"""One event on its way into ThreatQ: what was asked for, what came of it so far, and an earlier attempt's event."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""The first page: queues, services, the last hour, and what waits for a person.
-
-The last hour as bars of an SVG: pure arithmetic, drawn by a template.
-
-The list sync: its last runs, and pending deletes that an operator may approve.
-"""
+"""The first page (queues, services, the last hour, what waits for an operator) and the page of the list sync."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """From a template to an answer, with the headers that let a browser do no more than the page needs.
 
-Values as people read them: times, ages, counts, and text from outside made visible.
+Times, ages and counts are written for people; text from outside is made visible.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Who is signed in: a random cookie, and behind its digest in Redis the token that it stands for.
+"""What every page passes: a session, and for each form proof that it came from a page of ours.
 
-What every page passes: a session, and for each form proof that it came from a page of ours.
+A session is a random cookie; Redis has, under the cookie's digest, the digest of the token that opened it.
 """
 
 from __future__ import annotations

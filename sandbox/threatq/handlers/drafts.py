@@ -1,6 +1,6 @@
 """Reads an item of a create or consume request into a draft, or says which field is wrong.
 
-What `normalize: "Y"` does to a value: quotes, spaces, defanging, a URL's scheme, an address's port.
+What `normalize: "Y"` does to a value stands here too: quotes, spaces, defanging, a URL's scheme, an address's port.
 """
 
 from __future__ import annotations

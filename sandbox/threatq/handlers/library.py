@@ -1,6 +1,6 @@
-"""The threat library: POST /api/{collection}/query and saved searches run by their hash, in index shape.
+"""The threat library: POST /api/{collection}/query, saved searches run by their hash, and keyword search.
 
-Data collections, which are saved searches: seen by their owner, and by others once shared. And keyword search.
+A data collection is a saved search: seen by its owner, and by others once it is shared.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""The threat library's query language, turned into SQL: criteria, filters, +and, +or, comparisons.
+"""The threat library's query language, turned into SQL, and its pages: by offset, or by a cursor that stays fast.
 
-GET /api/{collection}?field=…: commas are OR-lists, `%` is a wildcard.
-
-Pages of the threat library: by offset, or by a cursor that stays fast a million rows deep.
+GET /api/{collection}?field=… has a smaller language: commas are OR-lists, `%` is a wildcard.
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""How the simulated ThreatQ behaves where installations differ or the facts are not known.
-
-Counts the calls by method and route, for benchmarks and for people.
-
-Bad days on request: which faults are on and which of them strike a call.
-"""
+"""How the simulated ThreatQ behaves: where installations differ, which faults are on, and which calls came in."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a fresh ThreatQ comes with: indicator types, statuses, event types, TLP markings.
-
-Who may sign in to the simulated ThreatQ.
-"""
+"""What a fresh ThreatQ comes with: indicator types, statuses, event types, TLP markings, accounts."""
 
 from __future__ import annotations
 
