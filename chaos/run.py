@@ -25,6 +25,7 @@ from chaos.faults import (
     clock,
     disk,
     everything,
+    failover,
     logrhythm,
     poison,
     producer,
@@ -39,7 +40,20 @@ from workers.core.errors import TqError
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
-    for file in (worker, answers, redis, disk, beat, threatq, producer, poison, clock, logrhythm, everything)
+    for file in (
+        worker,
+        answers,
+        redis,
+        failover,
+        disk,
+        beat,
+        threatq,
+        producer,
+        poison,
+        clock,
+        logrhythm,
+        everything,
+    )
     for scenario in file.fault.all
 }
 

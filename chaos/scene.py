@@ -103,6 +103,11 @@ class Scene:
                 self.sent[number] = handed.id
                 self.spooled += handed.status == "spooled"
 
+    def unknown(self, numbers: Sequence[int]) -> int:
+        """Return how many of the payloads that were sent the ledger knows nothing of."""
+        known = {record.id for record in self.admin.records([self.sent[number] for number in numbers])}
+        return sum(self.sent[number] not in known for number in numbers)
+
     @property
     def server(self) -> RedisServer:
         """The Redis process that takes the writes now."""

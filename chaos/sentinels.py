@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from redis import Redis, RedisError
@@ -76,6 +76,22 @@ class Sentinels:
         server.options = (*AT_ONCE, "--replicaof", "127.0.0.1", str(self.primary().port))
         server.start()
 
+    def cut_off(self) -> None:
+        """Let no replica follow the primary any more."""
+        for replica in self._replicas():
+            # It is not let in again, as no server knows such a user.
+            replica.config_set("masteruser", "stranger")
+            replica.config_set("masterauth", "stranger")
+            replica.client_kill_filter(_type="master")
+            replica.close()
+
+    def join(self) -> None:
+        """Let those that were cut off follow the primary of now."""
+        for replica in self._replicas():
+            replica.config_set("masteruser", "")
+            replica.config_set("masterauth", "")
+            replica.close()
+
     def in_step(self) -> bool:
         """Whether every other server follows the primary: only then can the next loss be survived."""
         return self._followers(self.primary().port) == SERVERS - 1
@@ -87,6 +103,12 @@ class Sentinels:
             process.wait(timeout=10)
         for server in self.servers:
             server.stop()
+
+    def _replicas(self) -> Iterator[Redis]:
+        primary = self.primary()
+        for server in self.servers:
+            if server is not primary and server.process is not None:
+                yield Redis(port=server.port, socket_timeout=5)
 
     def _start_sentinel(self, number: int, port: int) -> subprocess.Popen[bytes]:
         folder = self.folder / f"sentinel-{number}"

@@ -12,6 +12,7 @@ from redis import Redis
 
 from chaos.scenario import Scenarios, Size
 from chaos.scene import BATCH, LEASE_S, Scene
+from chaos.time_shift import jump
 
 fault = Scenarios()
 
@@ -74,6 +75,11 @@ def fill_redis(scene: Scene, chance: Random) -> None:
         other.config_set("maxmemory", 0)
 
 
+def jump_clock(scene: Scene, chance: Random) -> None:
+    """Let Redis's clock jump, back by less than a lease."""
+    jump(scene.ledger.redis, chance.choice((60.0, 5.0, -1.0, -3.0)))
+
+
 def trouble_threatq(scene: Scene, chance: Random) -> None:
     """Let ThreatQ fail, throttle, hang up or answer late for a moment."""
     scene.fault(**chance.choice(TROUBLES))
@@ -98,6 +104,7 @@ BLOWS: tuple[Blow, ...] = (
     kill_redis,
     pause_redis,
     fill_redis,
+    jump_clock,
     trouble_threatq,
 )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -14,8 +13,6 @@ from redis.exceptions import OutOfMemoryError
 
 from chaos.scenario import Scenarios, Size
 from chaos.scene import BATCH, Scene
-from chaos.sentinels import Sentinels
-from sandbox.launch.redis_server import RedisServer
 
 fault = Scenarios()
 
@@ -130,35 +127,3 @@ def redis_full(scene: Scene, _chance: Random, size: Size) -> None:
 def redis_full_of_jobs(scene: Scene, _chance: Random, size: Size) -> None:
     """Let our own entries be more than Redis may hold."""
     full_and_away(scene, size, leave_no_room)
-
-
-@fault(
-    "sentinel-failover",
-    "the primary of a replicated Redis is killed under load; three sentinels fail over",
-    replicated=True,
-)
-def sentinel_failover(scene: Scene, chance: Random, size: Size) -> None:
-    """Kill whichever server is the primary, twice, and bring the first back as a replica in between."""
-    scene.start_beat()
-    scene.start_worker()
-    scene.wait_for_worker()
-    assert isinstance(scene.redis, Sentinels)
-    redis, third = scene.redis, size.jobs // 3
-    scene.send(range(third))
-    for turn in (1, 2):
-        scene.pass_time(chance.uniform(0.2, 0.6))
-        scene.until(redis.in_step, "the replicas follow the primary", within_s=60)
-        old = redis.kill()
-        scene.say(f"the primary on port {old.port} is killed")
-        scene.send(range(turn * third, (turn + 1) * third))
-        began = time.monotonic()
-        _until_promoted(scene, old)
-        scene.notes.append(f"taking jobs again after {time.monotonic() - began:.1f} s")
-        redis.bring_back(old)
-    scene.notes.append(f"{scene.spooled} of the jobs were spooled meanwhile")
-
-
-def _until_promoted(scene: Scene, old: RedisServer) -> None:
-    scene.until(
-        lambda: scene.server is not old and scene.takes_jobs(), "a replica takes the jobs", within_s=60
-    )

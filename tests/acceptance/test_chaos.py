@@ -25,6 +25,8 @@ FAULTS = (
     "all-bad",
     "stopped-in-hang",
     "sentinel-failover",
+    "failover-behind",
+    "clock-jump",
     "clock-fast",
     "everything",
 )

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from msgspec.structs import replace
 from redis import Redis
 
+from chaos.time_shift import jump
 from sandbox.launch.redis_server import age
 from tests.support.ledger_reference import KEY_WINDOW, LEASE, REST, WARY, Memory, ReferenceLedger, Way
 from workers.core.errors import Busy
@@ -42,32 +43,6 @@ MOST_OPEN, PAYLOADS, KEYS = 3, 4, ("", "", "k1", "k2")
 
 #: Each run tries so many ways, of so many steps each; MODEL_EXAMPLES=5000 for a night.
 EXAMPLES, STEPS = int(os.environ.get("MODEL_EXAMPLES", "60")), 40
-
-#: Moves everything that has a time back by so many ms, as if that time had passed.
-PASS_TIME = """
-local ms = tonumber(ARGV[2])
-local function minus(text) return string.format('%d', tonumber(text) - ms) end
-for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
-  local kind = string.match(string.sub(key, #ARGV[1] + 1), '^([^:]+)')
-  if kind == 'due' then
-    local rows = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
-    for at = 1, #rows, 2 do redis.call('ZADD', key, minus(rows[at + 1]), rows[at]) end
-  elseif kind == 'job' then
-    local stamp, rest = string.match(redis.call('GET', key), '^(%d+)(.*)$')
-    redis.call('SET', key, minus(stamp) .. rest, 'KEEPTTL')
-  elseif kind == 'away' then
-    redis.call('HSET', key, 'until', minus(redis.call('HGET', key, 'until')))
-  elseif kind == 'life' and redis.call('HGET', key, 'since') ~= '0' then
-    redis.call('HSET', key, 'since', minus(redis.call('HGET', key, 'since')))
-  end
-  local left = redis.call('PTTL', key)
-  if left > ms then
-    redis.call('PEXPIRE', key, left - ms)
-  elseif left >= 0 then
-    redis.call('DEL', key)
-  end
-end
-"""
 
 #: A job that waits for its turn is due in 200 ms; in half a tick it is so however slow this machine is.
 LATER = """
@@ -90,11 +65,10 @@ class Disk(NamedTuple):
 
 
 class Work:
-    """Claims of one token in a worker's hands, and how far it has come with each."""
+    """Claims of one token in a worker's hands, whether they are of this life of Redis, and whether work has begun."""
 
     def __init__(self, claims: list[Claim]) -> None:
-        self.claims, self.is_of_this_life = claims, True
-        self.begun = self.made = False
+        self.claims, self.is_of_this_life, self.begun = claims, True, False
 
     @property
     def ids(self) -> list[str]:
@@ -171,11 +145,11 @@ class LedgerMachine(RuleBasedStateMachine):
     def _lost(self, work: Work, *, proves: bool) -> set[str]:
         return self.model.renew(work.ids, work.token, proves=proves, is_of_this_life=work.is_of_this_life)
 
-    @precondition(lambda self: self.work)
+    @precondition(lambda self: any(not work.begun for work in self.work))
     @rule(which=st.randoms(use_true_random=False))
     def make_events(self, which: Any) -> None:
         """Prove the leases and make the events at once, after a look for those that were tried before."""
-        work = which.choice(self.work)
+        work = which.choice([work for work in self.work if not work.begun])
         lost = self.ledger.prove(work.claims)
         assert lost == self._lost(work, proves=True)
         if lost:
@@ -184,7 +158,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for claim in work.claims:
             if claim.attempts == 1 or not self.events[claim.id]:
                 self.events[claim.id] += 1
-        work.begun = work.made = True
+        work.begun = True
 
     @precondition(lambda self: self.work)
     @rule(
@@ -195,7 +169,7 @@ class LedgerMachine(RuleBasedStateMachine):
     )
     def settle(self, which: Any, way: Way, delay: int, answered: bool) -> None:
         work = which.choice(self.work)
-        if way == "done" and not work.made:
+        if way == "done" and not work.begun:
             way = "dead"
         if way in ("deferred", "accepted") and work.begun:
             way = "interrupted"
@@ -251,7 +225,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(ticks=st.integers(1, LEASE + 1))
     def pass_time(self, ticks: int) -> None:
         self.model.now += ticks
-        self.redis.eval(PASS_TIME, 0, keys.PREFIX, ticks * TICK_S * 1000)
+        jump(self.redis, ticks * TICK_S)
 
     @rule()
     def retire(self) -> None:
@@ -275,7 +249,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.redis.restore(name, ttl, value)
         # Another run of Redis: what was noted of the run that we cannot change is that of an earlier one.
         self.redis.hset(keys.LIFE, "run", "earlier")
-        self.redis.eval(PASS_TIME, 0, keys.PREFIX, (self.model.now - self.disk.tick) * TICK_S * 1000)
+        jump(self.redis, (self.model.now - self.disk.tick) * TICK_S)
         self.model.restart(self.disk.memory)
         for work in self.work:
             work.claims = [replace(claim, life="earlier") for claim in work.claims]

@@ -1,0 +1,36 @@
+"""A clock of Redis that jumps: every time that the ledger has written down is moved, as if it had."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workers.ledger import keys
+
+#: Moves each time, and each time to live, back by so many ms; forward by a number below zero. In one step.
+SHIFT = """
+local ms = tonumber(ARGV[2])
+local function shifted(text) return string.format('%d', tonumber(text) - ms) end
+for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
+  local kind = string.match(string.sub(key, #ARGV[1] + 1), '^([^:]+)')
+  if kind == 'due' then
+    local rows = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+    for at = 1, #rows, 2 do redis.call('ZADD', key, shifted(rows[at + 1]), rows[at]) end
+  elseif kind == 'job' then
+    local stamp, rest = string.match(redis.call('GET', key), '^(%d+)(.*)$')
+    redis.call('SET', key, shifted(stamp) .. rest, 'KEEPTTL')
+  elseif kind == 'away' then
+    redis.call('HSET', key, 'until', shifted(redis.call('HGET', key, 'until')))
+  elseif kind == 'life' and redis.call('HGET', key, 'since') ~= '0' then
+    redis.call('HSET', key, 'since', shifted(redis.call('HGET', key, 'since')))
+  end
+  local left = redis.call('PTTL', key)
+  if left >= 0 then
+    redis.call('PEXPIRE', key, left - ms)
+  end
+end
+"""
+
+
+def jump(redis: Any, seconds: float) -> None:
+    """Let Redis's clock jump ahead by so many seconds, or back by a number below zero."""
+    redis.eval(SHIFT, 0, keys.PREFIX, round(seconds * 1000))
