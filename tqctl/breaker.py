@@ -10,8 +10,8 @@ from msgspec import to_builtins
 
 from producers.cli.tables import Grid, Shown
 from tqctl.job_text import short
-from tqctl.queues import PAUSABLE
 from tqctl.shell import Shell, options_of_all
+from workers.core.jobs import PAUSABLE
 from workers.core.text import moment
 from workers.ledger.breakers import SERVICES, close_breaker, open_breakers, queues_behind
 
