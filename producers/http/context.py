@@ -18,7 +18,7 @@ from producers.http.auth import Attempts, Buckets
 from producers.http.connections import CONNECTION, Connections
 from producers.http.pools import Forms, PageThreads
 from producers.http.problems import Problem, come_later
-from producers.http.request import header
+from producers.http.request import Bodies, header
 from producers.http.rotation import TokenFiles
 from producers.http.tokens import ApiTokens, TokenHolder, permitted
 from workers.core.errors import ServiceAway
@@ -73,6 +73,7 @@ class HttpContext:
         self.metrics_ = HttpMetrics(LedgerCollector(self.admin, Quarantine(reading)))
         self.connections = Connections(settings, self.metrics_.registry, most=most_connections)
         self.waiters = Waiters(self.admin)
+        self.bodies = Bodies(settings.http_inflight_bytes)
         self.forms = Forms(self.connections.closings)
         self.pages = PageThreads()
         per_s = settings.http_requests_per_s
@@ -133,6 +134,7 @@ def only_for(scope: str, handle: Handle) -> Callable[[Request], Awaitable[Respon
             return await handle(context, request, caller)
         finally:
             context.with_token -= 1
+            context.bodies.release(request)
 
     return endpoint
 

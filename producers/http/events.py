@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from msgspec.structs import replace
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,7 +23,7 @@ from workers.ledger.accept import Accepted
 from workers.ledger.known_jobs import KnownJob
 from workers.ledger.quarantine import Unreadable
 from workers.payload.cloudevents import is_key, key_of
-from workers.payload.intake import RejectedPayload, accepted_only, plan_now, refused_only
+from workers.payload.intake import RejectedPayload, TooManyPayloads, accepted_only, plan_now, refused_only
 
 #: What the status of a refusal is where nothing of a request can be used.
 _STATUS = {"empty": 400, "not_json": 400, "too_large": 413}
@@ -52,29 +52,25 @@ async def post_events(context: HttpContext, request: Request, caller: TokenHolde
 
 
 async def _body(context: HttpContext, request: Request) -> bytes:
-    data = await read_body(request, most_bytes=context.settings.http_max_body_bytes)
+    most_bytes = context.settings.http_max_body_bytes
+    data = await read_body(request, most_bytes=most_bytes, bodies=context.bodies)
     context.metrics_.bytes.inc(len(data))
     return data
 
 
-async def _read(context: HttpContext, data: bytes, *, key: str, trace: str) -> list[Job | RejectedPayload]:
-    if len(data) > READ_ASIDE:
-        found = await run_in_threadpool(context.intake.jobs, data, key=key, trace=trace)
-    else:
-        found = context.intake.jobs(data, key=key, trace=trace)
-    check_count(context, len(found))
-    return found
-
-
-def check_count(context: HttpContext, count: int) -> None:
-    """Raise Problem for more items than one request may hold."""
-    if count > context.settings.http_max_items:
+async def _read(
+    context: HttpContext, data: bytes, *, key: str = "", trace: str = ""
+) -> list[Job | RejectedPayload]:
+    most = context.settings.http_max_items
+    read = partial(context.intake.jobs, data, key=key, trace=trace, most=most)
+    try:
+        return await context.bodies.aside(read) if len(data) > READ_ASIDE else read()
+    except TooManyPayloads as error:
         raise Problem(
             413,
             "too_many_items",
-            f"{count} payloads in one request, the limit is {context.settings.http_max_items} "
-            "(TQ_HTTP_MAX_ITEMS); send smaller batches",
-        )
+            f"more than {most} payloads in one request, the limit (TQ_HTTP_MAX_ITEMS); send smaller batches",
+        ) from error
 
 
 def refusal(refused: Sequence[RejectedPayload], *, alone: bool) -> Problem:
@@ -193,10 +189,8 @@ def _count_duplicates(context: HttpContext, caller: TokenHolder, accepted: Seque
 
 async def post_validate(context: HttpContext, request: Request, _caller: TokenHolder) -> Response:
     """Answer the plan of each payload, or why there is none."""
-    data = await read_body(request, most_bytes=context.settings.http_max_body_bytes)
-    results = await run_in_threadpool(context.intake.jobs, data)
-    check_count(context, len(results))
-    items = await run_in_threadpool(lambda: [_checked(context, *place) for place in enumerate(results)])
+    results = await _read(context, await _body(context, request))
+    items = await context.bodies.aside(lambda: [_checked(context, *place) for place in enumerate(results)])
     return answer(Validation(all(item.valid for item in items), len(items), items))
 
 

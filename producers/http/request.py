@@ -5,14 +5,25 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeVar
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from starlette.requests import ClientDisconnect, Request
 
+from producers.http.budget import ByteBudget
 from producers.http.problems import Problem, come_later
+from workers.core.errors import InputError
+
+Answer = TypeVar("Answer")
 
 #: Bytes above which a body is inflated and read in a thread, so that no other request waits for it.
 READ_ASIDE = 16_384
+
+#: Bytes to which a small body is inflated on the event loop, and threads that read larger ones: more would take turns.
+_AT_ONCE, READING_THREADS = 262_144, 2
 
 #: Bytes beyond the limit that are still read, so that the sender gets to see the answer.
 _DISCARDED = 64 * 1024 * 1024
@@ -34,26 +45,79 @@ _PADDING = re.compile(rb"\0*")
 _CODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
 
 
-async def read_body(request: Request, *, most_bytes: int) -> bytes:
+async def read_body(request: Request, *, most_bytes: int, bodies: Bodies | None = None) -> bytes:
     """Return the body as the sender had it before compressing; raises Problem.
 
     Content-Type is not looked at, since NiFi sends what an attribute happens to hold, except to recognise
-    the two forms that hold no JSON.
+    the two forms that hold no JSON. A large body waits for its share of `bodies`, which the request holds to its end.
     """
     _refuse_wrapped(request)
     if header(request, b"content-encoding").strip().lower() not in _CODINGS:
         raise Problem(415, "unsupported_encoding", "Content-Encoding must be gzip or absent")
     try:
         async with asyncio.timeout(_ARRIVES_WITHIN_S):
-            data = await _received(request, most_bytes)
+            data = await _received(request, most_bytes, bodies)
     except TimeoutError as error:
         raise come_later(
             "slow_body", f"the body did not arrive within {_ARRIVES_WITHIN_S:.0f} s", 1
         ) from error
     for _ in range(_MOST_WRAPPINGS):
         if data.startswith(_GZIP):
-            data = inflate(data, most_bytes=most_bytes)
+            data = await _inflated(request, data, most_bytes, bodies)
+    if bodies and len(data) > READ_ASIDE:
+        await bodies.read.take(request.scope, len(data))
     return data
+
+
+async def _inflated(request: Request, data: bytes, most_bytes: int, bodies: Bodies | None) -> bytes:
+    """Inflate beside the event loop what is or becomes large; only so many bytes at a time."""
+    at_once = min(most_bytes, _AT_ONCE)
+    if len(data) <= READ_ASIDE:
+        try:
+            return inflate(data, most_bytes=at_once)
+        except BodyTooLarge:
+            if at_once == most_bytes:
+                raise
+    if bodies is None:
+        return inflate(data, most_bytes=most_bytes)
+    await bodies.read.take(request.scope, most_bytes)
+    inflated = await bodies.aside(partial(inflate, data, most_bytes=most_bytes))
+    bodies.read.keep(request.scope, len(inflated))
+    return inflated
+
+
+class Bodies:
+    """What large bodies share: bytes that are received, bytes that are read, and the threads in which they are read."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.received = ByteBudget("received", most_bytes)
+        self.read = ByteBudget("read", most_bytes)
+        self._threads = CapacityLimiter(READING_THREADS)
+
+    async def aside(self, act: Callable[[], Answer]) -> Answer:
+        """Return what `act` returns or raises, which would keep all other requests waiting on the event loop."""
+        outcome = await run_sync(_outcome, act, limiter=self._threads)
+        try:
+            if isinstance(outcome, Problem | InputError):
+                raise outcome
+            return outcome
+        finally:
+            # The traceback that it now has holds this frame, which would hold it.
+            del outcome
+
+    def release(self, request: Request) -> None:
+        """Give back all that a request held."""
+        self.received.keep(request.scope, 0)
+        self.read.keep(request.scope, 0)
+
+
+def _outcome(act: Callable[[], Answer]) -> Answer | Problem | InputError:
+    """Return a refusal instead of raising it: a traceback would hold the whole body until the collector comes."""
+    try:
+        return act()
+    except (Problem, InputError) as error:
+        error.__cause__ = error.__context__ = None
+        return error.with_traceback(None)
 
 
 def inflate(data: bytes, *, most_bytes: int) -> bytes:
@@ -97,7 +161,7 @@ def _behind_padding(data: bytes, start: int) -> int:
     return padding.end() if padding else start
 
 
-async def _received(request: Request, most_bytes: int) -> bytes:
+async def _received(request: Request, most_bytes: int, bodies: Bodies | None) -> bytes:
     chunks: list[bytes] = []
     size = 0
     more = True
@@ -111,13 +175,25 @@ async def _received(request: Request, most_bytes: int) -> bytes:
             chunks.append(chunk)
         elif size > most_bytes + _DISCARDED:
             break
+        if more and bodies:
+            await bodies.received.take(request.scope, _length(request, most_bytes))
     if size > most_bytes:
         raise _too_large(f"{size} bytes", most_bytes)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _too_large(size: str, most_bytes: int) -> Problem:
-    return Problem(
+def _length(request: Request, most_bytes: int) -> int:
+    """Return how many bytes a body will have, `most_bytes` where its head does not say."""
+    told = header(request, b"content-length")
+    return min(int(told), most_bytes) if told.isdecimal() else most_bytes
+
+
+class BodyTooLarge(Problem):
+    """The body is larger than its limit."""
+
+
+def _too_large(size: str, most_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(
         413,
         "body_too_large",
         f"the body has {size}, the limit is {most_bytes} (TQ_HTTP_MAX_BODY_BYTES); send smaller batches",

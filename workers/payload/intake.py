@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from workers.core.errors import InputError
 from workers.core.jobs import Job, compact
@@ -15,7 +15,7 @@ from workers.payload.cloudevents import Unwrapped, is_cloud_event, unwrap
 from workers.payload.json_text import escape_unfit, read_plain, split
 from workers.payload.options import DialectOptions, read_zone
 from workers.payload.plan import EventPlan
-from workers.payload.reading import Fault, Payload, ReadingRefused, read_payloads
+from workers.payload.reading import Fault, Payload, ReadingRefused, each_payload
 from workers.payload.required_fields import check
 from workers.settings.model import Settings
 
@@ -31,6 +31,10 @@ class RejectedPayload(Struct, frozen=True):
     detail: str
     raw: bytes
     field: str = ""
+
+
+class TooManyPayloads(InputError):
+    """There are more payloads in one text than its reader takes."""
 
 
 class PayloadItem(Struct, frozen=True):
@@ -55,15 +59,21 @@ class Intake(Struct, frozen=True):
     lenient: bool = False
     source: str = ""
 
-    def jobs(self, data: bytes, *, key: str = "", trace: str = "") -> list[Job | RejectedPayload]:
+    def jobs(
+        self, data: bytes, *, key: str = "", trace: str = "", most: int | None = None
+    ) -> list[Job | RejectedPayload]:
         """Return a job or a refusal for each payload in `data`, in order.
 
-        `key` is what the sender calls the whole; of several payloads, each gets it with its place.
+        `key` is what the sender calls the whole; of several payloads, each gets it with its place. Raises
+        TooManyPayloads as soon as there are more than `most`.
         """
-        results = [
-            item if isinstance(item, RejectedPayload) else self._job(item, key=key, trace=trace)
-            for item in self._items(data)
-        ]
+        results: list[Job | RejectedPayload] = []
+        for item in self._items(data):
+            if len(results) == most:
+                raise TooManyPayloads(f"more than {most} payloads in one")
+            results.append(
+                item if isinstance(item, RejectedPayload) else self._job(item, key=key, trace=trace)
+            )
         if key and len(results) > 1:
             for place, result in enumerate(results):
                 if isinstance(result, Job):
@@ -76,15 +86,18 @@ class Intake(Struct, frozen=True):
         One at a time: while what was read from one is still in the processor's cache, its job is made of it.
         """
         position = 0
-        for text in split(data) or (Raw(data),):
+        for text in split(data):
             plain = read_plain(text, max_bytes=self.max_bytes)
             if plain is not None:
                 position += 1
                 yield PayloadItem(position, *plain)
                 continue
-            for reading in read_payloads(bytes(text), max_bytes=self.max_bytes, lenient=self.lenient):
+            for reading in each_payload(bytes(text), max_bytes=self.max_bytes, lenient=self.lenient):
                 position += 1
                 yield _item(position, reading)
+        if not position:
+            # Blanks alone.
+            yield from (_item(1, reading) for reading in each_payload(b"", max_bytes=self.max_bytes))
 
     def _job(self, item: PayloadItem, *, key: str, trace: str) -> Job | RejectedPayload:
         """Return the job that makes an event of one payload, or why no event can come of it."""

@@ -6,7 +6,7 @@ It checks how deep a value is nested, and makes text that every service can take
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import msgspec
@@ -16,12 +16,32 @@ from msgspec import Raw
 Plain = tuple[dict[str, Any], tuple[bytes, bytes] | None]
 
 
-def split(data: bytes) -> Sequence[Raw]:
-    """Return the text of each value that stands in `data`, several in a row or an array; none for anything else."""
+#: Bytes of values in a row that are split at a time, and elements of an array: a reference to each takes 70 bytes.
+_BLOCK, _MOST_ELEMENTS = 262_144, 500_000
+
+
+def split(data: bytes) -> Iterator[Raw]:
+    """Yield the text of each value that stands in `data`, several in a row or an array.
+
+    What is odd comes as one text, from where it begins to the end. Takes bounded memory beside `data`.
+    """
+    start, size = 0, len(data)
     try:
-        return _array.decode(data) if data[:1] == b"[" else _row.decode_lines(data)
+        if data[:1] == b"[":
+            values = _array.decode(data) if data.count(b",") < _MOST_ELEMENTS else ()
+            start = size if values else 0
+            yield from values
+        while start < size:
+            end = data.find(b"\n", start + _BLOCK) + 1 or size
+            block = data[start:end]
+            # Of values in one long line there may be as many as it has characters.
+            values = _row.decode_lines(block) if len(block) <= 2 * _BLOCK else [_row.decode(block)]
+            start = end
+            yield from values
     except (msgspec.DecodeError, RecursionError):
-        return ()
+        pass
+    if start < size or not size:
+        yield Raw(data[start:])
 
 
 def read_plain(text: Raw, *, max_bytes: int) -> Plain | None:

@@ -6,6 +6,7 @@ import ast
 import json
 import math
 import re
+import time
 import warnings as python_warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -42,6 +43,10 @@ _LONGEST_LITERAL = 262_144
 #: Refusals after which the rest of a text is refused as one.
 _MOST_REFUSALS = 1_000
 
+#: Seconds after which the rest of a text is refused: every text takes time that grows with its length, so this one is
+#: far above all limits.
+_MOST_SECONDS = 30.0
+
 #: How many times its own length a text may be read over again behind faults: else one that opens something in each
 #: of its lines takes the square of its length.
 _MOST_READ_AGAIN = 4
@@ -68,13 +73,25 @@ def read_payloads(
     `max_bytes` is the limit of each payload. `lenient` also takes a Python literal, as the guide's
     "Dictionary" suggests; for people at a terminal only.
     """
+    return list(each_payload(data, max_bytes=max_bytes, lenient=lenient))
+
+
+def each_payload(
+    data: bytes | str, *, max_bytes: int, lenient: bool = False
+) -> Iterator[Payload | ReadingRefused]:
+    """Yield what `read_payloads` returns, as it is read."""
     text, notes = _decode(data)
     if not text.strip():
-        return [ReadingRefused(1, "the input is empty; send a JSON object", "", "empty")]
+        yield ReadingRefused(1, "the input is empty; send a JSON object", "", "empty")
+        return
     if lenient and (literal := _read_literal(text)) is not None:
         text, note = literal
         notes.append(note)
-    return list(_Reader(text, max_bytes, notes).results())
+    reader = _Reader(text, max_bytes, notes)
+    try:
+        yield from reader.results()
+    finally:
+        reader.close()
 
 
 def _decode(data: bytes | str) -> tuple[str, list[str]]:
@@ -100,6 +117,7 @@ class _Reader:
         self.constant = ""
         self.count = self.refused = self.read_again = 0
         self.has_lines = True
+        self.ends_at = time.monotonic() + _MOST_SECONDS
         hooks: dict[str, Any] = {
             "object_pairs_hook": self._object,
             "parse_constant": self._constant,
@@ -108,6 +126,10 @@ class _Reader:
         }
         self.strict = json.JSONDecoder(**hooks)
         self.tolerant = json.JSONDecoder(strict=False, **hooks)
+
+    def close(self) -> None:
+        """Let go of the text: the decoders and this reader name each other, and the collector comes seldom."""
+        del self.strict, self.tolerant, self.text
 
     def results(self) -> Iterator[Payload | ReadingRefused]:
         """Yield each payload, and a refusal for each part of the text that is none."""
@@ -121,6 +143,9 @@ class _Reader:
             # An array above the limit, or one with a fault, is entered and read element by element.
             if opens and len(text) > self.max_bytes:
                 value, end, reason = None, start, "too large"
+            elif self._is_too_long(start):
+                # Not decoded: its values would take many times the memory.
+                value, end, reason = None, start + self.max_bytes, "not JSON: nothing closes it"
             else:
                 value, end, reason = self._value(start)
             if opens and reason:
@@ -138,6 +163,10 @@ class _Reader:
         """Return why no more is read of this text, "" while it is."""
         if self.refused >= _MOST_REFUSALS:
             return f"not read: {_MOST_REFUSALS} faults stand before it"
+        if time.monotonic() > self.ends_at:
+            return (
+                f"not read: what stands before it took more than {_MOST_SECONDS:.0f} s; send smaller messages"
+            )
         if self.read_again > _MOST_READ_AGAIN * len(self.text):
             return "not read: what stands before it opens objects, arrays or texts that nothing closes"
         return ""
@@ -214,13 +243,22 @@ class _Reader:
 
     def _close(self, start: int) -> int:
         """Return where the brackets that open at `start` are closed; the text's end where they are not."""
+        return self._closing(start) or len(self.text)
+
+    def _is_too_long(self, start: int) -> bool:
+        """Tell whether what opens at `start` is not closed within the limit."""
+        end = start + self.max_bytes
+        return end < len(self.text) and self.text[start] in "{[" and self._closing(start, end) is None
+
+    def _closing(self, start: int, within: int | None = None) -> int | None:
+        """Return where the brackets that open at `start` are closed, up to `within`; None where they are not."""
         depth = 0
-        for token in _TOKEN.finditer(self.text, start):
+        for token in _TOKEN.finditer(self.text, start, within or len(self.text)):
             mark = token[0][:1]
             depth += (mark in "{[") - (mark in "}]")
             if depth <= 0 and mark in "}]":
                 return token.end()
-        return len(self.text)
+        return None
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)

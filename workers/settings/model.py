@@ -166,6 +166,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         "Connections without a token from one address (IPv6: one /64); above it, its oldest one is closed.")] = 1_024
     http_trusted_proxies: Annotated[str, Doc(
         "Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto count, by commas.")] = ""
+    http_inflight_bytes: Annotated[PositiveInt, Doc(
+        "Bytes of large HTTP bodies that are received, and as many that are read, at a time.")] = 33_554_432
     http_busy_status: Annotated[Literal[503, 429], Doc(
         "Status with which the HTTP entry point asks to come later; NiFi does not repeat after 429.")] = 503
     http_requests_per_s: Annotated[Positive, Doc(

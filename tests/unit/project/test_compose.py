@@ -234,5 +234,6 @@ def test_what_is_copied_into_the_image_is_let_through_to_the_build() -> None:
     assert [name for name in copied if not (ROOT / name).exists()] == []
 
 
-def test_the_http_entry_point_may_open_a_file_for_every_connection() -> None:
+def test_the_http_entry_point_may_open_a_file_for_every_connection_and_has_a_limit_of_memory() -> None:
     assert SERVICES["http-shim"]["ulimits"]["nofile"] >= Settings().http_max_connections + SPARE_FILES
+    assert "mem_limit" in SERVICES["http-shim"]

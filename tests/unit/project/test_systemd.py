@@ -73,6 +73,7 @@ def test_the_timer_starts_a_unit_that_is_there() -> None:
     assert [name.replace(".timer", ".service") in UNITS for name in timers] == [True]
 
 
-def test_the_http_entry_point_may_open_a_file_for_every_connection() -> None:
+def test_the_http_entry_point_may_open_a_file_for_every_connection_and_has_a_limit_of_memory() -> None:
     (limit,) = re.findall(r"^LimitNOFILE=(\d+)$", SERVICES["tq-http-shim.service"], flags=re.MULTILINE)
     assert int(limit) >= Settings().http_max_connections + SPARE_FILES
+    assert "\nMemoryMax=" in SERVICES["tq-http-shim.service"]
