@@ -13,6 +13,7 @@ from redis import Redis
 
 from sandbox.launch.redis_server import RedisServer, age
 from sandbox.logrhythm.config import LogRhythmConfig
+from sandbox.logrhythm.tokens import mint
 from sandbox.serving import Site, running
 from sandbox.threatq.app import create_app
 from sandbox.threatq.model.state import ThreatQ
@@ -24,6 +25,8 @@ from tests.support.sync_stage import Stage
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
 from workers.ledger.ledger import Ledger
+from workers.threatq.service import ThreatQ as ThreatQService
+from workers.threatq.service import connect as connect_threatq
 
 # The same examples in every run, and no deadline: a busy machine is no fault of a parser.
 hypothesis_settings.register_profile("ours", derandomize=True, deadline=None)
@@ -149,16 +152,37 @@ def threatq_sandbox(threatq_server: str) -> Iterator[SandboxThreatQ]:
 
 
 @pytest.fixture
+def threatq(threatq_sandbox: SandboxThreatQ) -> ThreatQService:
+    """Our client of the simulated ThreatQ."""
+    return connect_threatq(threatq_sandbox.settings())
+
+
+@pytest.fixture
 def logrhythm_config() -> LogRhythmConfig:
     """How the simulated LogRhythm behaves."""
     return LogRhythmConfig()
 
 
 @pytest.fixture
-def logrhythm(logrhythm_config: LogRhythmConfig) -> Iterator[SandboxLogRhythm]:
+def logrhythm_tls() -> Path | None:
+    """Where the simulated LogRhythm keeps its certificate; None for plain HTTP."""
+    return None
+
+
+@pytest.fixture
+def logrhythm(logrhythm_config: LogRhythmConfig, logrhythm_tls: Path | None) -> Iterator[SandboxLogRhythm]:
     """The simulated LogRhythm, fresh for each test."""
-    with running_logrhythm(logrhythm_config) as sandbox:
+    with running_logrhythm(logrhythm_config, tls=logrhythm_tls) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def named_logrhythm(logrhythm: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch) -> SandboxLogRhythm:
+    """The simulated LogRhythm; the environment names it, a token and an owner."""
+    monkeypatch.setenv("TQ_LOGRHYTHM_URL", logrhythm.url)
+    monkeypatch.setenv("TQ_LOGRHYTHM_TOKEN", mint())
+    monkeypatch.setenv("TQ_LOGRHYTHM_OWNER", "ThreatQ Sync")
+    return logrhythm
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_a_wake_up_that_was_lost_is_sent_again(
     # When work may go on
     admin.resume("events")
     # Then beat wakes what is due
-    until(lambda: admin.ids("done"), within_s=30)
+    assert until(lambda: admin.ids("done"), within_s=30)
 
 
 def test_a_payload_that_threatq_refuses_is_dead_alone_and_the_command_says_why(

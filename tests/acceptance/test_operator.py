@@ -46,7 +46,7 @@ def test_check_finds_nothing_wrong_with_a_system_that_runs(working: Processes, c
     def failed() -> list[str]:
         return [line["what"] for line in told(command, "check") if line["state"] == "failed"]
 
-    until(lambda: failed() == [], within_s=20)
+    assert until(lambda: failed() == [], within_s=20)
 
 
 def test_a_paused_queue_keeps_its_jobs_until_it_is_resumed(

@@ -15,7 +15,6 @@ import pytest
 
 from sandbox.launch.processes import Processes
 from sandbox.launch.redis_server import free_port
-from tests.support.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
 from tests.support.sync_stage import COLLECTION, MAPPING, Stage, write_config
 from tests.support.terminal import Terminal
 from tests.support.waiting import until
@@ -36,11 +35,10 @@ PAGE = {
 
 
 @pytest.fixture
-def logrhythm(tmp_path: Path) -> Iterator[SandboxLogRhythm]:
+def logrhythm_tls(tmp_path: Path) -> Path:
     tls = tmp_path / "tls"
     tls.mkdir()
-    with running_logrhythm(tls=tls) as sandbox:
-        yield sandbox
+    return tls
 
 
 def environ(tmp_path: Path, **more: str) -> dict[str, str]:
@@ -50,7 +48,7 @@ def environ(tmp_path: Path, **more: str) -> dict[str, str]:
 
 def configure(tmp_path: Path, stage: Stage, **more: str) -> Path:
     """Write the settings of the stage."""
-    return write_config(tmp_path / "config", stage.here.settings, **more)
+    return write_config(tmp_path / "config", stage.runtime.settings, **more)
 
 
 def run(tmp_path: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -69,7 +67,7 @@ def processes(tmp_path: Path, stage: Stage) -> Iterator[Processes]:
 
 def fill_page(stage: Stage) -> str:
     """Do as the administrator does on LogRhythm's page, made if need be; return the token that is filled in."""
-    token = stage.here.settings.logrhythm_token.reveal()
+    token = stage.runtime.settings.logrhythm_token.reveal()
     page = {**PAGE, "logrhythm_host": stage.logrhythm.url, "logrhythm_token": token}
     stage.threatq.fill_page("LogRhythm", LOGRHYTHM, is_active=True, custom_fields=page)
     return token

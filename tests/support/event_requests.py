@@ -7,16 +7,9 @@ from typing import Any
 from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.indicators.model import Attribute, Indicator
 from workers.payload.plan import EventPlan
-from workers.settings.model import Settings
 from workers.threatq.event_draft import JOB_ATTRIBUTE, Done, EventRequest, Outcome
 
 CONSUME = "/api/events/consume"
-
-
-def settings_of(sandbox: SandboxThreatQ) -> Settings:
-    return sandbox.settings(
-        threatq_read_timeout_s=10.0,
-    )
 
 
 def request(number: int, *, first_attempt: bool = True, **changes: Any) -> EventRequest:

@@ -55,12 +55,12 @@ class Stage:
             sync_method="full",
             sync_dir=str(folder),
         )
-        self.here = Runtime(settings)
+        self.runtime = Runtime(settings)
 
     def set(self, **fields: Any) -> Settings:
         """Change settings, as a restart of the worker would."""
-        self.here = Runtime(structs.replace(self.here.settings, **fields))
-        return self.here.settings
+        self.runtime = Runtime(structs.replace(self.runtime.settings, **fields))
+        return self.runtime.settings
 
     def seed(self, count: int, **plan: Any) -> None:
         """Fill ThreatQ, and share a collection of what is active there."""
@@ -78,14 +78,14 @@ class Stage:
             producer="test",
             key=str(time.monotonic()),
         )
-        return self.here.ledger.accept([job])[0].id
+        return self.runtime.ledger.accept([job])[0].id
 
     def consume(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Work on the queue as a worker does."""
         consumer = QueueHandler(
-            "sync", lambda claims: [work(claim, self.here, stopping) for claim in claims], 1
+            "sync", lambda claims: [work(claim, self.runtime, stopping) for claim in claims], 1
         )
-        return consume(consumer, self.here.ledger, self.here.leases, stopping=stopping)
+        return consume(consumer, self.runtime.ledger, self.runtime.leases, stopping=stopping)
 
     def outcome(self, job_id: str) -> Entry:
         """Return what became of a job, which must have come to something."""

@@ -79,4 +79,4 @@ def test_a_round_that_cannot_be_renewed_takes_no_other_round_with_it() -> None:
     leases = Leases(ledger)
     with capture_logs(), leases.renewing([CLAIM]), leases.renewing([other]):
         # Then the other one is renewed again and again
-        until(lambda: ledger.renewed >= 2)
+        assert until(lambda: ledger.renewed >= 2)

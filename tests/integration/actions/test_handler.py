@@ -18,16 +18,6 @@ pytestmark = pytest.mark.integration
 LOGRHYTHM = [{"name": "LogRhythm"}]
 
 
-@pytest.fixture
-def threatq(threatq_sandbox: SandboxThreatQ) -> ThreatQ:
-    """Our client of the simulated ThreatQ."""
-    return connect(
-        threatq_sandbox.settings(
-            threatq_status="Review",
-        )
-    )
-
-
 def do(
     threatq: ThreatQ, action: str, type_: str, value: str, *, private: str = "", **arguments: Any
 ) -> ActionResult:

@@ -126,8 +126,8 @@ def test_what_was_pushed_before_there_was_a_bridge_is_taken(
 ) -> None:
     push(redis, way, event(1))
     with bridge(tmp_path, redis_url):
-        until(lambda: admin.open_jobs()["events"] == 1)
-        until(lambda: nothing_left(redis))
+        assert until(lambda: admin.open_jobs()["events"] == 1)
+        assert until(lambda: nothing_left(redis))
 
 
 def test_a_channel_is_listened_to_however_much_it_says(
@@ -137,7 +137,7 @@ def test_a_channel_is_listened_to_however_much_it_says(
         until(lambda: redis.publish(KEYS["channel"], event(0)))
         for number in range(1, 450):
             redis.publish(KEYS["channel"], event(number))
-        until(lambda: admin.open_jobs()["events"] == 450)
+        assert until(lambda: admin.open_jobs()["events"] == 450)
 
 
 def test_a_cloud_event_under_a_name_that_was_used_before_is_kept(
@@ -210,7 +210,7 @@ def test_one_message_may_hold_several_payloads(
 ) -> None:
     with bridge(tmp_path, redis_url):
         push(redis, "rpush", b"\n".join(event(number) for number in range(450)))
-        until(lambda: admin.open_jobs()["events"] == 450)
+        assert until(lambda: admin.open_jobs()["events"] == 450)
 
 
 def test_while_the_ledger_is_full_nothing_more_is_taken(
@@ -238,8 +238,8 @@ def test_a_redis_of_the_senders_that_is_away_is_waited_for(
         with Redis.from_url(server.url) as ingest:
             push(ingest, "rpush", event(1))
             push(ingest, "stream", event(2))
-            until(lambda: admin.open_jobs()["events"] == 2, within_s=30)
-            until(lambda: nothing_left(ingest))
+            assert until(lambda: admin.open_jobs()["events"] == 2, within_s=30)
+            assert until(lambda: nothing_left(ingest))
     server.stop()
 
 
@@ -254,8 +254,8 @@ def test_while_the_ledger_is_away_what_was_taken_is_kept_for_it(
         until(lambda: "waiting" in log.read_text())
         server.start()
         with connect(server.url) as client:
-            until(lambda: LedgerAdmin(client).record(job_id(1)), within_s=30)
-            until(lambda: nothing_left(redis))
+            assert until(lambda: LedgerAdmin(client).record(job_id(1)), within_s=30)
+            assert until(lambda: nothing_left(redis))
     server.stop()
 
 

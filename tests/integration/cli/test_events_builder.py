@@ -38,7 +38,7 @@ def payload(name: str = "one", **more: Any) -> dict[str, Any]:
     }
 
 
-class Shell:
+class Builder:
     """Runs the command in a folder of its own with nothing but the given environment."""
 
     def __init__(self, folder: Path, redis_url: str) -> None:
@@ -63,14 +63,14 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, redis_url: str) -> Shell:
-    return Shell(tmp_path, redis_url)
+def builder(tmp_path: Path, redis_url: str) -> Builder:
+    return Builder(tmp_path, redis_url)
 
 
-def test_a_payload_is_accepted_once_however_often_it_is_sent(shell: Shell, admin: LedgerAdmin) -> None:
+def test_a_payload_is_accepted_once_however_often_it_is_sent(builder: Builder, admin: LedgerAdmin) -> None:
     # when
-    first = shell("-p", json.dumps(payload()))
-    again = shell("-v3", "-p", "-", stdin=json.dumps(payload()))
+    first = builder("-p", json.dumps(payload()))
+    again = builder("-v3", "-p", "-", stdin=json.dumps(payload()))
 
     # then
     (job_id,) = admin.ids("accepted")
@@ -81,27 +81,29 @@ def test_a_payload_is_accepted_once_however_often_it_is_sent(shell: Shell, admin
 
 
 def test_the_payload_comes_from_a_file_the_environment_or_several_from_an_array_or_lines(
-    shell: Shell, admin: LedgerAdmin
+    builder: Builder, admin: LedgerAdmin
 ) -> None:
-    (shell.folder / "payload.json").write_text(json.dumps(payload("file")))
+    (builder.folder / "payload.json").write_text(json.dumps(payload("file")))
 
-    assert shell("-p", "@payload.json").returncode == 0
-    assert shell(TQ_PAYLOAD=json.dumps(payload("environment"))).returncode == 0
-    assert shell("--payload", json.dumps([payload("a"), payload("b")])).returncode == 0
-    assert shell("-p", "-", stdin="\n".join(json.dumps(payload(name)) for name in "cd")).returncode == 0
+    assert builder("-p", "@payload.json").returncode == 0
+    assert builder(TQ_PAYLOAD=json.dumps(payload("environment"))).returncode == 0
+    assert builder("--payload", json.dumps([payload("a"), payload("b")])).returncode == 0
+    assert builder("-p", "-", stdin="\n".join(json.dumps(payload(name)) for name in "cd")).returncode == 0
 
     titles = {record.title for record in admin.records(admin.ids("accepted"))}
     assert titles == {"file", "environment", "a", "b", "c", "d"}
 
 
-def test_a_cloud_event_is_accepted_as_through_every_other_producer(shell: Shell, admin: LedgerAdmin) -> None:
+def test_a_cloud_event_is_accepted_as_through_every_other_producer(
+    builder: Builder, admin: LedgerAdmin
+) -> None:
     # given
     envelope = {"specversion": "1.0", "id": "7", "source": "/siem", "type": "detection", "data": payload()}
 
     # when
-    explained = shell("--explain", "--json", "-p", json.dumps(envelope))
-    sent = shell("-p", json.dumps(envelope))
-    bare = shell("-p", json.dumps(payload()))
+    explained = builder("--explain", "--json", "-p", json.dumps(envelope))
+    sent = builder("-p", json.dumps(envelope))
+    bare = builder("-p", json.dumps(payload()))
 
     # then
     (job_id,) = admin.ids("accepted")
@@ -112,22 +114,22 @@ def test_a_cloud_event_is_accepted_as_through_every_other_producer(shell: Shell,
     assert admin.arguments(job_id) == {"payload": payload()}
 
 
-def test_the_cloud_event_of_an_earlier_payload_with_another_one_is_a_conflict(shell: Shell) -> None:
+def test_the_cloud_event_of_an_earlier_payload_with_another_one_is_a_conflict(builder: Builder) -> None:
     envelope = {"specversion": "1.0", "id": "7", "source": "/siem", "type": "detection"}
 
-    shell("-p", json.dumps({**envelope, "data": payload("a")}))
-    result = shell("-p", json.dumps({**envelope, "data": payload("b")}))
+    builder("-p", json.dumps({**envelope, "data": payload("a")}))
+    result = builder("-p", json.dumps({**envelope, "data": payload("b")}))
 
     assert result.returncode == 1
     assert result.stdout.startswith("conflict ")
 
 
 def test_what_python_prints_is_read_and_the_connectors_name_is_the_source_of_what_names_none(
-    shell: Shell, admin: LedgerAdmin
+    builder: Builder, admin: LedgerAdmin
 ) -> None:
     named = payload("b", event_source="NiFi")
 
-    result = shell("-n", "Mine", "-p", repr([payload("a"), named]))
+    result = builder("-n", "Mine", "-p", repr([payload("a"), named]))
 
     assert result.returncode == 0
     assert "a Python literal" in result.stdout
@@ -137,9 +139,9 @@ def test_what_python_prints_is_read_and_the_connectors_name_is_the_source_of_wha
 
 
 def test_of_several_the_good_ones_are_accepted_and_the_bad_one_is_named(
-    shell: Shell, admin: LedgerAdmin
+    builder: Builder, admin: LedgerAdmin
 ) -> None:
-    result = shell("--json", "-p", json.dumps([payload("a"), {"event_name": "b"}, payload("c")]))
+    result = builder("--json", "-p", json.dumps([payload("a"), {"event_name": "b"}, payload("c")]))
 
     assert result.returncode == 2
     assert "payload 2: event_type: is missing" in result.stderr
@@ -162,11 +164,11 @@ def test_of_several_the_good_ones_are_accepted_and_the_bad_one_is_named(
     ],
 )
 def test_bad_input_is_refused_with_its_field_and_nothing_is_enqueued(
-    shell: Shell, admin: LedgerAdmin, text: str, named: str
+    builder: Builder, admin: LedgerAdmin, text: str, named: str
 ) -> None:
-    (shell.folder / "bad.json").write_text(text)
+    (builder.folder / "bad.json").write_text(text)
 
-    result = shell("-p", "@bad.json") if text else shell("--explain")
+    result = builder("-p", "@bad.json") if text else builder("--explain")
 
     assert result.returncode == 2
     assert named in result.stderr
@@ -174,63 +176,63 @@ def test_bad_input_is_refused_with_its_field_and_nothing_is_enqueued(
     assert admin.ids("accepted") == []
 
 
-def test_an_empty_payload_is_refused_not_taken_for_the_initial_run(shell: Shell) -> None:
-    assert "the input is empty" in shell("-p", "").stderr
-    assert shell("-p", "-").returncode == 2
+def test_an_empty_payload_is_refused_not_taken_for_the_initial_run(builder: Builder) -> None:
+    assert "the input is empty" in builder("-p", "").stderr
+    assert builder("-p", "-").returncode == 2
 
 
 def test_while_redis_is_away_the_job_is_kept_and_the_next_run_delivers_it(
-    shell: Shell, admin: LedgerAdmin
+    builder: Builder, admin: LedgerAdmin
 ) -> None:
     # when
-    away = shell("-p", json.dumps(payload("first")), TQ_REDIS_URL=NOWHERE)
-    spooled = len(shell.spooled)
-    back = shell("-p", json.dumps(payload("second")))
+    away = builder("-p", json.dumps(payload("first")), TQ_REDIS_URL=NOWHERE)
+    spooled = len(builder.spooled)
+    back = builder("-p", json.dumps(payload("second")))
 
     # then
     assert away.returncode == 3
     assert away.stdout.startswith("spooled ")
-    assert str(shell.folder / "tq-workers" / "spool") in away.stderr
+    assert str(builder.folder / "tq-workers" / "spool") in away.stderr
     assert spooled == 1
     assert back.returncode == 0
     assert "delivered 1 job" in back.stderr
-    assert shell.spooled == []
+    assert builder.spooled == []
     assert {record.title for record in admin.records(admin.ids("accepted"))} == {"first", "second"}
 
 
-def test_a_damaged_spool_file_is_reported_and_holds_nothing_up(shell: Shell, admin: LedgerAdmin) -> None:
-    shell("-p", json.dumps([payload("a"), payload("b")]), TQ_REDIS_URL=NOWHERE)
-    shell.spooled[0].write_bytes(b"")
+def test_a_damaged_spool_file_is_reported_and_holds_nothing_up(builder: Builder, admin: LedgerAdmin) -> None:
+    builder("-p", json.dumps([payload("a"), payload("b")]), TQ_REDIS_URL=NOWHERE)
+    builder.spooled[0].write_bytes(b"")
 
-    result = shell("-p", json.dumps(payload("c")))
+    result = builder("-p", json.dumps(payload("c")))
 
     assert result.returncode == 0
     assert "unreadable" in result.stderr
     assert len(admin.ids("accepted")) == 2
 
 
-def test_a_spool_that_cannot_be_written_says_that_nothing_was_kept(shell: Shell) -> None:
-    (shell.folder / "file").write_text("")
+def test_a_spool_that_cannot_be_written_says_that_nothing_was_kept(builder: Builder) -> None:
+    (builder.folder / "file").write_text("")
 
-    result = shell(
-        "-p", json.dumps(payload()), TQ_REDIS_URL=NOWHERE, TQ_SPOOL_DIR=str(shell.folder / "file" / "x")
+    result = builder(
+        "-p", json.dumps(payload()), TQ_REDIS_URL=NOWHERE, TQ_SPOOL_DIR=str(builder.folder / "file" / "x")
     )
 
     assert result.returncode == 1
     assert "nothing was kept" in result.stderr
 
 
-def test_a_redis_that_hangs_delays_no_sender(shell: Shell, tmp_path: Path) -> None:
+def test_a_redis_that_hangs_delays_no_sender(builder: Builder, tmp_path: Path) -> None:
     server = RedisServer(tmp_path / "hung").start()
     try:
         assert server.process
         server.process.send_signal(signal.SIGSTOP)
-        result = shell("-p", json.dumps(payload()), TQ_REDIS_URL=server.url)
+        result = builder("-p", json.dumps(payload()), TQ_REDIS_URL=server.url)
     finally:
         server.kill()
 
     assert result.returncode == 3
-    assert len(shell.spooled) == 1
+    assert len(builder.spooled) == 1
 
 
 @pytest.mark.parametrize(
@@ -245,9 +247,11 @@ def test_a_redis_that_hangs_delays_no_sender(shell: Shell, tmp_path: Path) -> No
         (lambda claim: waiting(claim, "ThreatQ is away", 60), 3, "ThreatQ is away"),
     ],
 )
-def test_waiting_shows_the_outcome(shell: Shell, ledger: Ledger, settle: Any, code: int, shown: str) -> None:
+def test_waiting_shows_the_outcome(
+    builder: Builder, ledger: Ledger, settle: Any, code: int, shown: str
+) -> None:
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(shell, "-p", json.dumps(payload()), "--wait", "30")
+        running = pool.submit(builder, "-p", json.dumps(payload()), "--wait", "30")
         claims = until(lambda: ledger.claim("events", 1), within_s=30)
         ledger.settle([settle(claims[0])])
         result = running.result(timeout=60)
@@ -272,34 +276,34 @@ def test_waiting_shows_the_outcome(shell: Shell, ledger: Ledger, settle: Any, co
     ],
 )
 def test_a_payload_that_is_sent_again_is_told_what_became_of_it(
-    shell: Shell, ledger: Ledger, settle: Any, shown: str, outcome: dict[str, Any]
+    builder: Builder, ledger: Ledger, settle: Any, shown: str, outcome: dict[str, Any]
 ) -> None:
     # given
-    shell("-p", json.dumps(payload()))
+    builder("-p", json.dumps(payload()))
     (claim,) = ledger.claim("events", 1)
     ledger.settle([settle(claim)])
 
     # when it is sent again without waiting
-    words = shell("-p", json.dumps(payload()))
-    line = shell("--json", "-p", json.dumps(payload()))
+    words = builder("-p", json.dumps(payload()))
+    line = builder("--json", "-p", json.dumps(payload()))
 
     # then
     assert (words.returncode, words.stdout) == (0, f"known     {claim.id}  one\n{shown}")
     assert json.loads(line.stdout).items() >= {"status": "known", **outcome}.items()
 
 
-def test_waiting_without_a_worker_ends_and_says_that_the_job_is_kept(shell: Shell) -> None:
-    result = shell("-p", json.dumps(payload()), "--wait", "0.2")
+def test_waiting_without_a_worker_ends_and_says_that_the_job_is_kept(builder: Builder) -> None:
+    result = builder("-p", json.dumps(payload()), "--wait", "0.2")
 
     assert result.returncode == 3
     assert "is a worker running?" in result.stdout
 
 
-def test_explaining_needs_no_configuration_and_touches_nothing(shell: Shell, admin: LedgerAdmin) -> None:
+def test_explaining_needs_no_configuration_and_touches_nothing(builder: Builder, admin: LedgerAdmin) -> None:
     text = json.dumps(payload(uri_target="FQDN:bad.example", identity="user@example.com", malware="Emotet"))
 
-    words = shell("--explain", "-p", text, TQ_REDIS_URL="")
-    lines = shell("--explain", "--json", "-p", text)
+    words = builder("--explain", "-p", text, TQ_REDIS_URL="")
+    lines = builder("--explain", "--json", "-p", text)
 
     assert (words.returncode, lines.returncode) == (0, 0)
     for part in (
@@ -316,27 +320,27 @@ def test_explaining_needs_no_configuration_and_touches_nothing(shell: Shell, adm
     assert admin.ids("accepted") == []
 
 
-def test_the_log_folder_gets_one_json_object_a_line_without_what_a_terminal_obeys(shell: Shell) -> None:
-    (shell.folder / "log").mkdir()
+def test_the_log_folder_gets_one_json_object_a_line_without_what_a_terminal_obeys(builder: Builder) -> None:
+    (builder.folder / "log").mkdir()
 
-    result = shell("-v3", "-ll", "log", "-p", json.dumps(payload("red \x1b[31m\u202e")))
+    result = builder("-v3", "-ll", "log", "-p", json.dumps(payload("red \x1b[31m\u202e")))
 
     assert result.returncode == 0
     assert "\x1b" not in result.stdout + result.stderr
-    text = (shell.folder / "log" / "tq-conn-events-builder.log").read_text()
+    text = (builder.folder / "log" / "tq-conn-events-builder.log").read_text()
     assert "\x1b" not in text
     assert any(json.loads(line)["event"] == "handed over" for line in text.splitlines())
 
 
-def test_a_log_folder_that_is_not_there_is_wrong_input(shell: Shell) -> None:
-    result = shell("-ll", "nowhere", "-p", json.dumps(payload()))
+def test_a_log_folder_that_is_not_there_is_wrong_input(builder: Builder) -> None:
+    result = builder("-ll", "nowhere", "-p", json.dumps(payload()))
 
     assert result.returncode == 2
     assert "mkdir -p nowhere" in result.stderr
 
 
-def test_options_without_effect_are_accepted_and_say_so(shell: Shell) -> None:
-    result = shell("-d", "-ep", "-n", "Mine", "-p", json.dumps(payload()), "--explain")
+def test_options_without_effect_are_accepted_and_say_so(builder: Builder) -> None:
+    result = builder("-d", "-ep", "-n", "Mine", "-p", json.dumps(payload()), "--explain")
 
     assert result.returncode == 0
     assert "-d concerns exports" in result.stderr
@@ -344,29 +348,29 @@ def test_options_without_effect_are_accepted_and_say_so(shell: Shell) -> None:
     assert "source     Mine" in result.stdout
 
 
-def test_without_configuration_and_terminal_what_is_missing_is_listed(shell: Shell) -> None:
-    result = shell(TQ_REDIS_URL="")
+def test_without_configuration_and_terminal_what_is_missing_is_listed(builder: Builder) -> None:
+    result = builder(TQ_REDIS_URL="")
 
     assert result.returncode == 2
     assert "TQ_THREATQ_PASSWORD" in result.stderr
 
 
 def test_more_payloads_than_the_queue_may_hold_are_accepted_as_room_appears(
-    shell: Shell, ledger: Ledger, admin: LedgerAdmin
+    builder: Builder, ledger: Ledger, admin: LedgerAdmin
 ) -> None:
     # given a queue that may hold ten jobs
-    shell.environ["TQ_MAX_OPEN_JOBS"] = "10"
+    builder.environ["TQ_MAX_OPEN_JOBS"] = "10"
 
     # when 25 payloads are sent at once
-    sent = shell("-p", json.dumps([payload(str(number)) for number in range(25)]))
+    sent = builder("-p", json.dumps([payload(str(number)) for number in range(25)]))
 
     # then ten are accepted and the others are kept
-    assert (sent.returncode, len(shell.spooled)) == (3, 15)
+    assert (sent.returncode, len(builder.spooled)) == (3, 15)
     assert "10 jobs of the queue events are open and 10 are allowed" in sent.stderr
 
     # when workers have done those, then each further run brings ten more
     for left in (5, 0):
         ledger.settle([done(claim, {}) for claim in ledger.claim("events", 100)])
-        shell("-p", json.dumps(payload("24")))
-        assert len(shell.spooled) == left
+        builder("-p", json.dumps(payload("24")))
+        assert len(builder.spooled) == left
     assert len(admin.ids("done")) + len(admin.ids("accepted")) == 25

@@ -58,7 +58,7 @@ def test_a_run_keeps_its_guard_when_a_worker_with_other_settings_goes_on_with_it
 def test_what_a_command_asked_with_counts_for_every_worker(stage: Stage) -> None:
     stage.set(**LENIENT)
     half_gone(stage)
-    strict = structs.replace(stage.here.settings, sync_delete_max_count=5)
+    strict = structs.replace(stage.runtime.settings, sync_delete_max_count=5)
     note = stage.sync(settings=structs.asdict(Decisions.of(strict)))
     assert (note["deletes"], note["settings"]["sync_delete_max_count"]) == (0, 5)
 
@@ -81,7 +81,7 @@ def test_an_approval_deletes_what_was_shown_of_one_list_whatever_the_worker_allo
     assert (pending.count, pending.settings["sync_delete_max_count"]) == (20, 5)
 
     # when one is approved, and a worker that would let everything through does the work
-    folder = str(write_config(tmp_path, stage.here.settings))
+    folder = str(write_config(tmp_path, stage.runtime.settings))
     assert tqctl(["-c", folder, "sync", "approve", pending.id]) == 0
     assert "job" in capsys.readouterr().out
     stage.set(**LENIENT)
@@ -102,7 +102,7 @@ def test_a_helper_with_other_settings_assists_with_those_of_the_run(stage: Stage
     job_id = stage.start()
     stage.consume(stopping=lambda: next(looks) > 2)
     stage.set(sync_max_items=1)
-    assert assist(stage.here, lambda: False) == 5
+    assert assist(stage.runtime, lambda: False) == 5
     finish(stage)
     assert (stage.outcome(job_id).note["status"], stage.outcome(job_id).note["adds"]) == ("done", 500)
 

@@ -29,7 +29,7 @@ Sync = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def sync(stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Sync:
     def run(*arguments: str) -> tuple[int, str, str]:
-        config = write_config(tmp_path / "config", stage.here.settings)
+        config = write_config(tmp_path / "config", stage.runtime.settings)
         capsys.readouterr()
         code = main(["-c", str(config), "--inline", *arguments])
         return code, *capsys.readouterr()
@@ -70,7 +70,7 @@ def test_a_run_of_another_worker_is_left_to_it(stage: Stage, sync: Sync) -> None
     # given a run in another worker's hands
     stage.seed(10)
     first = begun(stage)
-    assert [claim.id for claim in stage.here.ledger.claim("sync", 1)] == [first]
+    assert [claim.id for claim in stage.runtime.ledger.claim("sync", 1)] == [first]
 
     # when, then
     code, _, said = sync()

@@ -113,7 +113,7 @@ def test_a_second_run_of_a_collection_does_not_start_and_says_so(stage: Stage) -
 def test_a_second_run_is_told_what_the_first_one_waits_for(stage: Stage) -> None:
     # given a run that waits until a setting is corrected
     stage.seed(10)
-    token = stage.here.settings.logrhythm_token
+    token = stage.runtime.settings.logrhythm_token
     stage.set(logrhythm_token=Secret("garbage"))
     first = stage.start()
     stage.consume()
@@ -229,13 +229,13 @@ def test_other_workers_read_and_plan_the_lists_of_a_run(stage: Stage) -> None:
     job_id = let_it_begin(stage)
 
     # when another one helps while the collection is read
-    assert assist(stage.here, lambda: False) == 5
+    assert assist(stage.runtime, lambda: False) == 5
 
     # then it has read every list, and none is read again
     finish(stage)
     assert stage.outcome(job_id).note["adds"] == 500
     assert stage.logrhythm.calls("GET /lists/{id}/") - read == 5
-    assert assist(stage.here, lambda: False) == 0
+    assert assist(stage.runtime, lambda: False) == 0
 
 
 def test_a_run_calls_together_as_many_workers_as_it_has_lists_to_read(stage: Stage) -> None:
@@ -252,13 +252,13 @@ def test_a_helper_that_cannot_help_leaves_the_run_as_it_was(hinderance: str, sta
     stage.seed(12_000)
     stage.sync()
     job_id = let_it_begin(stage)
-    before = stage.here.settings
+    before = stage.runtime.settings
     if hinderance == "another ThreatQ":
         stage.set(threatq_url="https://elsewhere.example")
     if hinderance == "a service that is away":
         stage.logrhythm.fault(unauthorized=1)
-    assert assist(stage.here, lambda: hinderance == "a worker that stops") == 0
-    stage.here = Runtime(before)
+    assert assist(stage.runtime, lambda: hinderance == "a worker that stops") == 0
+    stage.runtime = Runtime(before)
     finish(stage)
     assert stage.outcome(job_id).note["status"] == "done"
 
@@ -270,7 +270,7 @@ def test_a_list_that_a_stopped_process_holds_is_planned_anew(
     stage.seed(12_000)
     stage.sync()
     job_id = let_it_begin(stage)
-    folder = RunFolder(Path(stage.here.settings.sync_dir), job_id)
+    folder = RunFolder(Path(stage.runtime.settings.sync_dir), job_id)
     state = folder.load()
     assert state
     assert state.lists

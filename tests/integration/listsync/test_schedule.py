@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 
 def test_two_upkeeps_at_once_start_one_sync_and_a_restart_misses_none(stage: Stage, ledger: Ledger) -> None:
-    settings = stage.here.settings
+    settings = stage.runtime.settings
     first = start_if_due(ledger, settings)
     assert first
     assert start_if_due(ledger, settings) is None
@@ -31,12 +31,12 @@ def test_two_upkeeps_at_once_start_one_sync_and_a_restart_misses_none(stage: Sta
 
 
 def test_no_scheduled_sync_is_added_to_one_that_still_waits(stage: Stage, ledger: Ledger) -> None:
-    first = start_if_due(ledger, stage.here.settings)
+    first = start_if_due(ledger, stage.runtime.settings)
     stage.redis.set(LAST, f"{now_ms(stage.redis) - 7_200_000} {first}")
-    assert start_if_due(ledger, stage.here.settings) is None
+    assert start_if_due(ledger, stage.runtime.settings) is None
     while stage.consume():
         pass
-    assert start_if_due(ledger, stage.here.settings)
+    assert start_if_due(ledger, stage.runtime.settings)
 
 
 def test_an_interval_below_an_hour_is_refused(stage: Stage, ledger: Ledger) -> None:

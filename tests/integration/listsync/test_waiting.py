@@ -75,7 +75,7 @@ def test_a_run_on_which_logrhythm_always_fails_says_so_until_it_comes_further(st
 
 
 def test_a_job_that_came_further_waits_anew(stage: Stage) -> None:
-    ledger, job_id = stage.here.ledger, stage.start()
+    ledger, job_id = stage.runtime.ledger, stage.start()
     (claim,) = ledger.claim("sync", 1)
     ledger.settle([waiting(claim, "503", 0)])
     before = stage.admin.record(job_id)

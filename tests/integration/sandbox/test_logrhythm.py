@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,12 +19,6 @@ pytestmark = pytest.mark.integration
 OWNER_TEXT = "Invalid owner id available in request body"
 
 
-@pytest.fixture
-def sandbox() -> Iterator[SandboxLogRhythm]:
-    with running_logrhythm() as made:
-        yield made
-
-
 def item(value: str, kind: str = "StringValue", data: str = "String", **more: Any) -> dict[str, Any]:
     return {"value": value, "displayValue": value, "listItemDataType": data, "listItemType": kind, **more}
 
@@ -39,78 +32,78 @@ def refusal(answer: requests.Response) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", mint(valid_s=-1)])
-def test_a_missing_broken_or_expired_token_is_401(sandbox: SandboxLogRhythm, token: str) -> None:
-    assert sandbox.api("GET", "/lists/", Authorization=f"Bearer {token}").status_code == 401
+def test_a_missing_broken_or_expired_token_is_401(logrhythm: SandboxLogRhythm, token: str) -> None:
+    assert logrhythm.api("GET", "/lists/", Authorization=f"Bearer {token}").status_code == 401
 
 
-def test_an_analyst_may_read_but_not_write(sandbox: SandboxLogRhythm) -> None:
-    guid = sandbox.fill("ThreatQ: FQDN", "a.example")["guid"]
+def test_an_analyst_may_read_but_not_write(logrhythm: SandboxLogRhythm) -> None:
+    guid = logrhythm.fill("ThreatQ: FQDN", "a.example")["guid"]
     who = f"Bearer {mint(99, role='restrictedAnalyst')}"
-    assert sandbox.api("GET", f"/lists/{guid}/", Authorization=who).status_code == 200
-    answer = sandbox.api("POST", f"/lists/{guid}/items/", {"items": []}, Authorization=who)
+    assert logrhythm.api("GET", f"/lists/{guid}/", Authorization=who).status_code == 200
+    answer = logrhythm.api("POST", f"/lists/{guid}/items/", {"items": []}, Authorization=who)
     assert answer.status_code == 403
-    assert not sandbox.api("GET", "/permissions/", Authorization=who).json()["lists"]["write"]
+    assert not logrhythm.api("GET", "/permissions/", Authorization=who).json()["lists"]["write"]
 
 
 # --- finding lists
 
 
-def test_filters_are_headers_and_query_parameters_mean_nothing(sandbox: SandboxLogRhythm) -> None:
+def test_filters_are_headers_and_query_parameters_mean_nothing(logrhythm: SandboxLogRhythm) -> None:
     for name in ("ThreatQ: FQDN", "ThreatQ: FQDN: High", "Other"):
-        sandbox.fill(name)
-    found = sandbox.api("GET", "/lists/?name=Other&pageSize=1", name="ThreatQ: FQDN").json()
+        logrhythm.fill(name)
+    found = logrhythm.api("GET", "/lists/?name=Other&pageSize=1", name="ThreatQ: FQDN").json()
     assert [one["name"] for one in found] == ["ThreatQ: FQDN", "ThreatQ: FQDN: High"]
 
 
-def test_a_name_filter_below_three_characters_is_400(sandbox: SandboxLogRhythm) -> None:
-    assert sandbox.api("GET", "/lists/", name="Th").status_code == 400
+def test_a_name_filter_below_three_characters_is_400(logrhythm: SandboxLogRhythm) -> None:
+    assert logrhythm.api("GET", "/lists/", name="Th").status_code == 400
 
 
-def test_a_page_holds_a_hundred_lists_unless_the_header_says_otherwise(sandbox: SandboxLogRhythm) -> None:
+def test_a_page_holds_a_hundred_lists_unless_the_header_says_otherwise(logrhythm: SandboxLogRhythm) -> None:
     for number in range(103):
-        sandbox.fill(f"List {number}")
-    assert len(sandbox.api("GET", "/lists/").json()) == 100
-    assert len(sandbox.api("GET", "/lists/", pageNumber="2").json()) == 3
-    assert len(sandbox.api("GET", "/lists/", pageSize="1000").json()) == 103
+        logrhythm.fill(f"List {number}")
+    assert len(logrhythm.api("GET", "/lists/").json()) == 100
+    assert len(logrhythm.api("GET", "/lists/", pageNumber="2").json()) == 3
+    assert len(logrhythm.api("GET", "/lists/", pageSize="1000").json()) == 103
 
 
-def test_type_and_editability_filter_too(sandbox: SandboxLogRhythm) -> None:
-    sandbox.fill("Addresses", list_type="IP")
-    sandbox.fill("Hashes")
-    assert [one["name"] for one in sandbox.api("GET", "/lists/", listType="IP").json()] == ["Addresses"]
-    assert len(sandbox.api("GET", "/lists/", canEdit="true").json()) == 2
-    assert sandbox.api("GET", "/lists/", canEdit="false").json() == []
-    assert sandbox.api("GET", "/lists/", listType="Nonsense").status_code == 400
+def test_type_and_editability_filter_too(logrhythm: SandboxLogRhythm) -> None:
+    logrhythm.fill("Addresses", list_type="IP")
+    logrhythm.fill("Hashes")
+    assert [one["name"] for one in logrhythm.api("GET", "/lists/", listType="IP").json()] == ["Addresses"]
+    assert len(logrhythm.api("GET", "/lists/", canEdit="true").json()) == 2
+    assert logrhythm.api("GET", "/lists/", canEdit="false").json() == []
+    assert logrhythm.api("GET", "/lists/", listType="Nonsense").status_code == 400
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_both_spellings_of_a_path_work_without_a_redirect(sandbox: SandboxLogRhythm, slash: str) -> None:
-    answer = sandbox.api("POST", f"/lists{slash}", summary_of("ThreatQ: MD5"))
+def test_both_spellings_of_a_path_work_without_a_redirect(logrhythm: SandboxLogRhythm, slash: str) -> None:
+    answer = logrhythm.api("POST", f"/lists{slash}", summary_of("ThreatQ: MD5"))
     assert answer.status_code == 201
-    assert sandbox.api("GET", f"/lists/{answer.json()['guid']}{slash}").status_code == 200
+    assert logrhythm.api("GET", f"/lists/{answer.json()['guid']}{slash}").status_code == 200
 
 
 # --- making and changing lists
 
 
-def test_the_guid_in_the_body_decides_between_create_and_update(sandbox: SandboxLogRhythm) -> None:
-    made = sandbox.api("POST", "/lists/", summary_of("ThreatQ: MD5", guid="UNKNOWN"))
+def test_the_guid_in_the_body_decides_between_create_and_update(logrhythm: SandboxLogRhythm) -> None:
+    made = logrhythm.api("POST", "/lists/", summary_of("ThreatQ: MD5", guid="UNKNOWN"))
     assert made.status_code == 201
     guid = made.json()["guid"]
     assert guid not in ("UNKNOWN", "")
     assert guid == guid.upper()
     assert "revisitDate" not in made.json()
-    again = sandbox.api("POST", "/lists/", summary_of("ThreatQ: MD5", guid=guid, status="Retired"))
+    again = logrhythm.api("POST", "/lists/", summary_of("ThreatQ: MD5", guid=guid, status="Retired"))
     assert (again.status_code, again.json()["status"]) == (200, "Retired")
     assert "revisitDate" in again.json()
 
 
-def test_a_public_name_is_taken_a_private_one_is_not(sandbox: SandboxLogRhythm) -> None:
+def test_a_public_name_is_taken_a_private_one_is_not(logrhythm: SandboxLogRhythm) -> None:
     private = {"readAccess": "Private", "writeAccess": "Private"}
-    assert sandbox.api("POST", "/lists/", summary_of("Mine", **private)).status_code == 201
-    assert sandbox.api("POST", "/lists/", summary_of("Mine", **private)).status_code == 201
-    assert sandbox.api("POST", "/lists/", summary_of("Ours")).status_code == 201
-    answer = sandbox.api("POST", "/lists/", summary_of("Ours"))
+    assert logrhythm.api("POST", "/lists/", summary_of("Mine", **private)).status_code == 201
+    assert logrhythm.api("POST", "/lists/", summary_of("Mine", **private)).status_code == 201
+    assert logrhythm.api("POST", "/lists/", summary_of("Ours")).status_code == 201
+    answer = logrhythm.api("POST", "/lists/", summary_of("Ours"))
     assert refusal(answer) == (409, "Public List with this name already exists.")
 
 
@@ -135,117 +128,119 @@ def test_a_public_name_is_taken_a_private_one_is_not(sandbox: SandboxLogRhythm) 
     ],
 )
 def test_a_faulty_summary_is_400_with_every_fault(
-    sandbox: SandboxLogRhythm, changes: dict[str, Any], word: str
+    logrhythm: SandboxLogRhythm, changes: dict[str, Any], word: str
 ) -> None:
-    status, said = refusal(sandbox.api("POST", "/lists/", summary_of("ThreatQ: MD5", **changes)))
+    status, said = refusal(logrhythm.api("POST", "/lists/", summary_of("ThreatQ: MD5", **changes)))
     assert status == 400
     assert word in said
 
 
-def test_a_required_field_that_is_missing_is_named(sandbox: SandboxLogRhythm) -> None:
+def test_a_required_field_that_is_missing_is_named(logrhythm: SandboxLogRhythm) -> None:
     body = summary_of("ThreatQ: MD5")
     del body["restrictedRead"]
-    assert "body.restrictedRead is required" in refusal(sandbox.api("POST", "/lists/", body))[1]
+    assert "body.restrictedRead is required" in refusal(logrhythm.api("POST", "/lists/", body))[1]
 
 
 @pytest.mark.parametrize("owner", [None, 0, 4711, 14, 15])
 def test_from_7_5_1_the_owner_must_be_active_and_made_by_the_administrator(
-    sandbox: SandboxLogRhythm, owner: int | None
+    logrhythm: SandboxLogRhythm, owner: int | None
 ) -> None:
-    answer = sandbox.api("POST", "/lists/", summary_of("ThreatQ: MD5", owner=owner))
+    answer = logrhythm.api("POST", "/lists/", summary_of("ThreatQ: MD5", owner=owner))
     assert refusal(answer) == (400, OWNER_TEXT)
 
 
 def test_7_4_takes_a_list_without_owner() -> None:
-    with running_logrhythm(LogRhythmConfig(mode="7.4")) as sandbox:
+    with running_logrhythm(LogRhythmConfig(mode="7.4")) as logrhythm:
         body = summary_of("ThreatQ: MD5", owner=0, useContext=["ObjectType"])
-        assert sandbox.api("POST", "/lists/", body).status_code == 201
+        assert logrhythm.api("POST", "/lists/", body).status_code == 201
 
 
-def test_a_list_cannot_be_deleted(sandbox: SandboxLogRhythm) -> None:
-    guid = sandbox.fill("ThreatQ: FQDN")["guid"]
-    assert sandbox.api("DELETE", f"/lists/{guid}/").status_code in (404, 405)
+def test_a_list_cannot_be_deleted(logrhythm: SandboxLogRhythm) -> None:
+    guid = logrhythm.fill("ThreatQ: FQDN")["guid"]
+    assert logrhythm.api("DELETE", f"/lists/{guid}/").status_code in (404, 405)
 
 
 # --- items
 
 
-def test_a_list_over_the_threshold_is_400_and_sends_no_items(sandbox: SandboxLogRhythm) -> None:
-    guid = sandbox.fill("ThreatQ: MD5", count=1001)["guid"]
-    status, said = refusal(sandbox.api("GET", f"/lists/{guid}/"))
+def test_a_list_over_the_threshold_is_400_and_sends_no_items(logrhythm: SandboxLogRhythm) -> None:
+    guid = logrhythm.fill("ThreatQ: MD5", count=1001)["guid"]
+    status, said = refusal(logrhythm.api("GET", f"/lists/{guid}/"))
     assert status == 400
     assert said == (
         "List has more than '1000' items. Please change 'MaxItemsThreshold' header to appropriate value."
     )
-    told = sandbox.api("GET", f"/lists/{guid}/", maxItemsThreshold="1001").json()
+    told = logrhythm.api("GET", f"/lists/{guid}/", maxItemsThreshold="1001").json()
     assert (len(told["items"]), told["entryCount"], told["listItemsCount"]) == (1001, 1001, 0)
 
 
-def test_items_are_left_out_when_there_are_none(sandbox: SandboxLogRhythm) -> None:
-    guid = sandbox.fill("ThreatQ: MD5")["guid"]
-    assert "items" not in sandbox.api("GET", f"/lists/{guid}/").json()
+def test_items_are_left_out_when_there_are_none(logrhythm: SandboxLogRhythm) -> None:
+    guid = logrhythm.fill("ThreatQ: MD5")["guid"]
+    assert "items" not in logrhythm.api("GET", f"/lists/{guid}/").json()
 
 
-def test_an_item_comes_back_as_it_was_sent(sandbox: SandboxLogRhythm) -> None:
-    guid = sandbox.fill("ThreatQ: URL")["guid"]
+def test_an_item_comes_back_as_it_was_sent(logrhythm: SandboxLogRhythm) -> None:
+    guid = logrhythm.fill("ThreatQ: URL")["guid"]
     sent = [item('http://a.example/?q="},{"\\'), item("x", displayValue="shown", isPattern=True)]
-    assert sandbox.api("POST", f"/lists/{guid}/items/", {"items": sent}).json()["entryCount"] == 2
-    items = sandbox.api("GET", f"/lists/{guid}/").json()["items"]
+    assert logrhythm.api("POST", f"/lists/{guid}/items/", {"items": sent}).json()["entryCount"] == 2
+    items = logrhythm.api("GET", f"/lists/{guid}/").json()["items"]
     defaults = {"expirationDate": None, "isExpired": False, "isListItem": False, "isPattern": False}
     assert items == [{**defaults, **one} for one in sent]
 
 
-def test_duplicates_are_ignored_and_absent_ones_may_be_removed(sandbox: SandboxLogRhythm) -> None:
-    guid = sandbox.fill("ThreatQ: MD5", "a")["guid"]
-    added = sandbox.api("POST", f"/lists/{guid}/items/", {"items": [item("a"), item("b"), item("b")]})
+def test_duplicates_are_ignored_and_absent_ones_may_be_removed(logrhythm: SandboxLogRhythm) -> None:
+    guid = logrhythm.fill("ThreatQ: MD5", "a")["guid"]
+    added = logrhythm.api("POST", f"/lists/{guid}/items/", {"items": [item("a"), item("b"), item("b")]})
     assert (added.json()["entryCount"], added.json()["listItemsCount"]) == (2, 0)
     assert "items" not in added.json()
-    gone = sandbox.api("DELETE", f"/lists/{guid}/items/", {"items": [item("a"), item("zz")]})
+    gone = logrhythm.api("DELETE", f"/lists/{guid}/items/", {"items": [item("a"), item("zz")]})
     assert gone.json()["entryCount"] == 1
-    loaded = sandbox.api("POST", f"/lists/{guid}/items/", {"items": []}, loadListItems="true").json()
+    loaded = logrhythm.api("POST", f"/lists/{guid}/items/", {"items": []}, loadListItems="true").json()
     assert [one["value"] for one in loaded["items"]] == ["b"]
 
 
-def test_duplicates_can_be_made_an_error(sandbox: SandboxLogRhythm) -> None:
-    sandbox.control("behaviour", {"duplicates": "error"})
-    guid = sandbox.fill("ThreatQ: MD5", "a")["guid"]
-    answer = sandbox.api("POST", f"/lists/{guid}/items/", {"items": [item("b"), item("a")]})
+def test_duplicates_can_be_made_an_error(logrhythm: SandboxLogRhythm) -> None:
+    logrhythm.control("behaviour", {"duplicates": "error"})
+    guid = logrhythm.fill("ThreatQ: MD5", "a")["guid"]
+    answer = logrhythm.api("POST", f"/lists/{guid}/items/", {"items": [item("b"), item("a")]})
     assert answer.status_code == 400
-    assert sandbox.values(guid) == ["a"]
+    assert logrhythm.values(guid) == ["a"]
 
 
-def test_a_call_with_too_many_items_is_400(sandbox: SandboxLogRhythm) -> None:
-    guid = sandbox.fill("ThreatQ: MD5")["guid"]
+def test_a_call_with_too_many_items_is_400(logrhythm: SandboxLogRhythm) -> None:
+    guid = logrhythm.fill("ThreatQ: MD5")["guid"]
     items = [item(str(number)) for number in range(1001)]
-    assert sandbox.api("POST", f"/lists/{guid}/items/", {"items": items}).status_code == 400
+    assert logrhythm.api("POST", f"/lists/{guid}/items/", {"items": items}).status_code == 400
 
 
 @pytest.mark.parametrize(
     ("kind", "bad"), [("IP", "a.example"), ("IP", "10.0.0.300"), ("IPRange", "10.0.0.0/8")]
 )
 def test_address_lists_take_addresses_only_and_all_or_nothing(
-    sandbox: SandboxLogRhythm, kind: str, bad: str
+    logrhythm: SandboxLogRhythm, kind: str, bad: str
 ) -> None:
-    guid = sandbox.fill("ThreatQ: Addresses", list_type=kind)["guid"]
+    guid = logrhythm.fill("ThreatQ: Addresses", list_type=kind)["guid"]
     good = {"IP": "2001:db8::1", "IPRange": "10.0.0.0,10.0.0.255"}[kind]
-    answer = sandbox.api(
+    answer = logrhythm.api(
         "POST", f"/lists/{guid}/items/", {"items": [item(good, kind, kind), item(bad, kind, kind)]}
     )
     assert refusal(answer)[0] == 400
     assert "body.items.1" in refusal(answer)[1]
-    assert sandbox.values(guid) == []
-    assert sandbox.api("POST", f"/lists/{guid}/items/", {"items": [item(good, kind, kind)]}).ok
+    assert logrhythm.values(guid) == []
+    assert logrhythm.api("POST", f"/lists/{guid}/items/", {"items": [item(good, kind, kind)]}).ok
 
 
-def test_two_writers_of_one_list_deadlock_and_one_wins(sandbox: SandboxLogRhythm) -> None:
-    sandbox.control("behaviour", {"write_ms": 300})
-    guid = sandbox.fill("ThreatQ: MD5")["guid"]
+def test_two_writers_of_one_list_deadlock_and_one_wins(logrhythm: SandboxLogRhythm) -> None:
+    logrhythm.control("behaviour", {"write_ms": 300})
+    guid = logrhythm.fill("ThreatQ: MD5")["guid"]
     first: list[requests.Response] = []
     body = {"items": [item("a")]}
-    thread = threading.Thread(target=lambda: first.append(sandbox.api("POST", f"/lists/{guid}/items/", body)))
+    thread = threading.Thread(
+        target=lambda: first.append(logrhythm.api("POST", f"/lists/{guid}/items/", body))
+    )
     thread.start()
-    until(lambda: sandbox.calls("POST /lists/{id}/items/"))
-    second = sandbox.api("DELETE", f"/lists/{guid}/items/", body)
+    until(lambda: logrhythm.calls("POST /lists/{id}/items/"))
+    second = logrhythm.api("DELETE", f"/lists/{guid}/items/", body)
     thread.join(10)
     assert first[0].status_code == 200
     assert second.status_code == 500
@@ -255,72 +250,72 @@ def test_two_writers_of_one_list_deadlock_and_one_wins(sandbox: SandboxLogRhythm
 # --- people
 
 
-def test_7_5_1_shows_users_only(sandbox: SandboxLogRhythm) -> None:
-    users = sandbox.api("GET", "/users/?userStatus=active").json()
+def test_7_5_1_shows_users_only(logrhythm: SandboxLogRhythm) -> None:
+    users = logrhythm.api("GET", "/users/?userStatus=active").json()
     assert "Former Role" not in [one["fullName"] for one in users]
     jane = next(one for one in users if one["fullName"] == "Doe, Jane")
     assert (jane["userType"], jane["objectPermissions"]["owner"]["id"]) == ("Individual", -100)
-    assert sandbox.api("GET", "/users/12/login/").json()["userId"] == 12
-    assert sandbox.api("GET", "/persons/").status_code == 404
+    assert logrhythm.api("GET", "/users/12/login/").json()["userId"] == 12
+    assert logrhythm.api("GET", "/persons/").status_code == 404
 
 
 def test_7_4_shows_persons_only_and_404_for_no_match() -> None:
-    with running_logrhythm(LogRhythmConfig(mode="7.4")) as sandbox:
-        role = sandbox.api("GET", "/persons/12/").json()
+    with running_logrhythm(LogRhythmConfig(mode="7.4")) as logrhythm:
+        role = logrhythm.api("GET", "/persons/12/").json()
         assert (role["personType"], role["user"]["id"], role["user"]["personid"]) == ("Role", 5, 12)
-        assert len(sandbox.api("GET", "/persons/?offset=1&count=2").json()) == 2
-        assert sandbox.api("GET", "/persons/?name=nobody").status_code == 404
-        assert sandbox.api("GET", "/users/").status_code == 404
+        assert len(logrhythm.api("GET", "/persons/?offset=1&count=2").json()) == 2
+        assert logrhythm.api("GET", "/persons/?name=nobody").status_code == 404
+        assert logrhythm.api("GET", "/users/").status_code == 404
 
 
 # --- faults, and the page
 
 
-def test_faults_strike_as_often_as_they_were_ordered(sandbox: SandboxLogRhythm) -> None:
-    sandbox.fault(too_many=1, retry_after=7, unauthorized=1, errors=1)
-    answers = [sandbox.api("GET", "/lists/") for _ in range(4)]
+def test_faults_strike_as_often_as_they_were_ordered(logrhythm: SandboxLogRhythm) -> None:
+    logrhythm.fault(too_many=1, retry_after=7, unauthorized=1, errors=1)
+    answers = [logrhythm.api("GET", "/lists/") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [401, 429, 503, 200]
     assert answers[1].headers["Retry-After"] == "7"
 
 
 @pytest.mark.parametrize(("fault", "values"), [("drop_before", []), ("drop_after", ["a"])])
 def test_a_connection_can_break_before_or_after_the_work(
-    sandbox: SandboxLogRhythm, fault: str, values: list[str]
+    logrhythm: SandboxLogRhythm, fault: str, values: list[str]
 ) -> None:
-    guid = sandbox.fill("ThreatQ: MD5")["guid"]
-    sandbox.fault(**{fault: 1})
+    guid = logrhythm.fill("ThreatQ: MD5")["guid"]
+    logrhythm.fault(**{fault: 1})
     with pytest.raises(requests.ConnectionError):
-        sandbox.api("POST", f"/lists/{guid}/items/", {"items": [item("a")]})
-    assert sandbox.values(guid) == values
+        logrhythm.api("POST", f"/lists/{guid}/items/", {"items": [item("a")]})
+    assert logrhythm.values(guid) == values
 
 
-def test_answers_can_be_slow(sandbox: SandboxLogRhythm) -> None:
-    sandbox.fault(latency_ms=200)
+def test_answers_can_be_slow(logrhythm: SandboxLogRhythm) -> None:
+    logrhythm.fault(latency_ms=200)
     began = time.monotonic()
-    sandbox.api("GET", "/lists/")
+    logrhythm.api("GET", "/lists/")
     assert time.monotonic() - began >= 0.2
-    sandbox.control("faults", method="DELETE")
-    assert sandbox.control("faults", method="GET")["latency_ms"] == 0
+    logrhythm.control("faults", method="DELETE")
+    assert logrhythm.control("faults", method="GET")["latency_ms"] == 0
 
 
-def test_lists_can_be_retired_changed_and_removed_by_hand(sandbox: SandboxLogRhythm) -> None:
-    guid = sandbox.fill("ThreatQ: MD5", "a", "b")["guid"]
-    assert sandbox.control(f"lists/{guid}/retire")["status"] == "Retired"
-    assert sandbox.control(f"lists/{guid}/values", ["a"], "DELETE")["entryCount"] == 1
-    sandbox.control(f"lists/{guid}", method="DELETE")
-    assert sandbox.api("GET", f"/lists/{guid}/").status_code == 404
+def test_lists_can_be_retired_changed_and_removed_by_hand(logrhythm: SandboxLogRhythm) -> None:
+    guid = logrhythm.fill("ThreatQ: MD5", "a", "b")["guid"]
+    assert logrhythm.control(f"lists/{guid}/retire")["status"] == "Retired"
+    assert logrhythm.control(f"lists/{guid}/values", ["a"], "DELETE")["entryCount"] == 1
+    logrhythm.control(f"lists/{guid}", method="DELETE")
+    assert logrhythm.api("GET", f"/lists/{guid}/").status_code == 404
 
 
-def test_calls_are_counted_by_route(sandbox: SandboxLogRhythm) -> None:
-    guid = sandbox.fill("ThreatQ: MD5")["guid"]
-    sandbox.api("GET", f"/lists/{guid}")
-    sandbox.api("GET", f"/lists/{guid}/")
-    assert sandbox.calls("GET /lists/{id}/") == 2
+def test_calls_are_counted_by_route(logrhythm: SandboxLogRhythm) -> None:
+    guid = logrhythm.fill("ThreatQ: MD5")["guid"]
+    logrhythm.api("GET", f"/lists/{guid}")
+    logrhythm.api("GET", f"/lists/{guid}/")
+    assert logrhythm.calls("GET /lists/{id}/") == 2
 
 
-def test_the_page_shows_the_lists_and_escapes_them(sandbox: SandboxLogRhythm) -> None:
-    sandbox.fill("<b>ThreatQ</b>", "<script>", list_type="GeneralValue")
-    page = sandbox.http.get(f"{sandbox.url}/", timeout=10).text
+def test_the_page_shows_the_lists_and_escapes_them(logrhythm: SandboxLogRhythm) -> None:
+    logrhythm.fill("<b>ThreatQ</b>", "<script>", list_type="GeneralValue")
+    page = logrhythm.http.get(f"{logrhythm.url}/", timeout=10).text
     assert "&lt;b&gt;ThreatQ&lt;/b&gt;" in page
     assert "<code>&lt;script&gt;</code>" in page
     assert "ThreatQ Sync" in page

@@ -15,7 +15,6 @@ from tests.support.event_requests import (
     pairs,
     related,
     request,
-    settings_of,
 )
 from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.core.errors import BadCredentials, ServiceAway
@@ -34,11 +33,6 @@ from workers.threatq.event_draft import (
 from workers.threatq.service import ThreatQ, connect
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def threatq(threatq_sandbox: SandboxThreatQ) -> ThreatQ:
-    return connect(settings_of(threatq_sandbox))
 
 
 def test_a_plan_becomes_one_event_with_all_that_belongs_to_it(
@@ -279,7 +273,7 @@ def test_an_event_type_that_another_worker_has_just_created_is_taken(
     threatq_sandbox: SandboxThreatQ,
 ) -> None:
     # Given two workers that know the types of a while ago
-    first, second = (connect(settings_of(threatq_sandbox)) for _ in range(2))
+    first, second = (connect(threatq_sandbox.settings()) for _ in range(2))
     assert first.lookups.event_type("7") is second.lookups.event_type("7") is None
     # When each has an event of the same new type, whose name might be an id
     for number, threatq in enumerate((first, second)):
@@ -289,7 +283,7 @@ def test_an_event_type_that_another_worker_has_just_created_is_taken(
 
 
 def test_an_unknown_event_type_is_created_or_refused_as_set(threatq_sandbox: SandboxThreatQ) -> None:
-    settings = settings_of(threatq_sandbox)
+    settings = threatq_sandbox.settings()
     (outcome,) = create_events(connect(settings), [request(1, type="CloudTrail")])
     assert_complete(threatq_sandbox, outcome, request(1, type="CloudTrail"))
     strict = ThreatQ(Client.from_settings(settings), _strict(settings))

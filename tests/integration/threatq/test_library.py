@@ -9,14 +9,9 @@ from workers.core.errors import ConfigError
 from workers.settings.pages import PageField
 from workers.threatq.collections import find_collection, read_pages
 from workers.threatq.connector import TTL_S, Connector
-from workers.threatq.service import ThreatQ, connect
+from workers.threatq.service import ThreatQ
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def threatq(threatq_sandbox: SandboxThreatQ) -> ThreatQ:
-    return connect(threatq_sandbox.settings())
 
 
 @pytest.mark.parametrize("rows_2026", [True, False])

@@ -17,7 +17,6 @@ from tests.support.event_requests import (
     pairs,
     related,
     request,
-    settings_of,
 )
 from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.core.errors import LeaseLost
@@ -58,7 +57,7 @@ class Twisted:
 
 
 def twisted(sandbox: SandboxThreatQ, twist: Callable[[str, str, Any], Any]) -> ThreatQ:
-    settings = settings_of(sandbox)
+    settings = sandbox.settings()
     return ThreatQ(Twisted(Client.from_settings(settings), twist), settings)
 
 
@@ -148,7 +147,7 @@ def test_two_payloads_that_threatq_takes_for_one_event_are_both_kept_on_it(
         made.append(path)
         return without_inline(method, path, json) if made.count(CONSUME) == 2 else json
 
-    settings = settings_of(threatq_sandbox)
+    settings = threatq_sandbox.settings()
     threatq = ThreatQ(Silent(Client.from_settings(settings), leaves_an_older_event_as_it_is), settings)
     # When they come together
     outcomes = create_events(threatq, [first, second])
@@ -165,7 +164,7 @@ def test_an_event_that_happens_later_than_it_was_made_is_still_found_again(
 ) -> None:
     # Given an event of ten days ago that was said to happen five days later, and newer ones of the same title
     threatq_sandbox.behave(event_key="none")
-    threatq = ThreatQ(Client.from_settings(settings_of(threatq_sandbox)), settings_of(threatq_sandbox))
+    threatq = ThreatQ(Client.from_settings(threatq_sandbox.settings()), threatq_sandbox.settings())
     accepted = datetime.now(UTC) - timedelta(days=10)
     happened = (accepted + timedelta(days=5)).strftime(clock.FORMAT)
     wanted = structs.replace(request(1, title="scheduled", happened_at=happened), accepted_at=accepted)
@@ -188,7 +187,7 @@ def test_a_bulk_that_is_refused_but_kept_in_part_makes_no_event_twice(
     threatq_sandbox: SandboxThreatQ,
 ) -> None:
     threatq_sandbox.behave(event_key="none")
-    client = Client.from_settings(settings_of(threatq_sandbox))
+    client = Client.from_settings(threatq_sandbox.settings())
 
     def keeps_a_part(_method: str, path: str, json: Any) -> Any:
         if path == CONSUME and len(json) > 1:

@@ -14,15 +14,15 @@ from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.payload.options import from_settings
 from workers.settings.model import Settings
-from workers.threatq.service import ThreatQ, connect
+from workers.threatq.service import ThreatQ
 
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def threatq(threatq_sandbox: SandboxThreatQ) -> ThreatQ:
+@pytest.fixture(autouse=True)
+def events_without_a_key(threatq_sandbox: SandboxThreatQ) -> None:
+    """Let ThreatQ make a second event of the same title, type and time."""
     threatq_sandbox.behave(event_key="none")
-    return connect(threatq_sandbox.settings())
 
 
 def send(ledger: Ledger, count: int) -> dict[int, str]:

@@ -32,15 +32,6 @@ from workers.settings.pages import EVENTS_BUILDER, LOGRHYTHM
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def logrhythm(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxLogRhythm]:
-    with running_logrhythm() as sandbox:
-        monkeypatch.setenv("TQ_LOGRHYTHM_URL", sandbox.url)
-        monkeypatch.setenv("TQ_LOGRHYTHM_TOKEN", mint())
-        monkeypatch.setenv("TQ_LOGRHYTHM_OWNER", "ThreatQ Sync")
-        yield sandbox
-
-
 def lines(operator: Operator, area: str, *, code: int | None = None) -> dict[str, dict[str, Any]]:
     """Check one area and return its lines by what they look at."""
     answer = operator.types("--json", "check", "--only", area)
@@ -211,7 +202,7 @@ def test_a_wrong_password_an_unknown_status_and_a_collection_that_is_not_shared_
     assert "does not accept" in found["login"]["found"]
 
 
-def test_a_logrhythm_as_it_should_be(operator: Operator, logrhythm: SandboxLogRhythm) -> None:
+def test_a_logrhythm_as_it_should_be(operator: Operator, named_logrhythm: SandboxLogRhythm) -> None:
     found = lines(operator, "logrhythm", code=0)
     assert list(found) == ["token", "token goes to", "login", "rights", "owner", "lists"]
     assert found["rights"]["found"] == "globalAdmin"
@@ -219,14 +210,14 @@ def test_a_logrhythm_as_it_should_be(operator: Operator, logrhythm: SandboxLogRh
 
 
 def test_an_owner_whom_logrhythm_does_not_know_fails(
-    operator: Operator, logrhythm: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch
+    operator: Operator, named_logrhythm: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TQ_LOGRHYTHM_OWNER", "Nobody At All")
     assert lines(operator, "logrhythm", code=2)["owner"]["state"] == "failed"
 
 
 def test_an_owner_whom_the_administrator_did_not_make_is_a_warning_with_the_guides_rule(
-    operator: Operator, logrhythm: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch
+    operator: Operator, named_logrhythm: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TQ_LOGRHYTHM_OWNER", "Borrowed Role")
     line = lines(operator, "logrhythm", code=0)["owner"]
@@ -237,7 +228,7 @@ def test_an_owner_whom_the_administrator_did_not_make_is_a_warning_with_the_guid
 
 
 def test_a_token_of_a_lesser_role_is_a_warning(
-    operator: Operator, logrhythm: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch
+    operator: Operator, named_logrhythm: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TQ_LOGRHYTHM_TOKEN", mint(role="restrictedAnalyst"))
     line = lines(operator, "logrhythm", code=0)["rights"]
@@ -247,10 +238,10 @@ def test_a_token_of_a_lesser_role_is_a_warning(
 
 @pytest.mark.parametrize("base", ["T", "Списки: "])
 def test_our_lists_are_counted_whatever_their_names_begin_with(
-    base: str, operator: Operator, logrhythm: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch
+    base: str, operator: Operator, named_logrhythm: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logrhythm.fill(f"{base}MD5", "x")
-    logrhythm.fill(f"{base}of somebody else", "x")
+    named_logrhythm.fill(f"{base}MD5", "x")
+    named_logrhythm.fill(f"{base}of somebody else", "x")
     monkeypatch.setenv("TQ_SYNC_COLLECTIONS", f'---\nC:\n  baseName: "{base}"\n')
     found = lines(operator, "logrhythm")["lists"]["found"]
     assert found == "1 active ones of ours, 1 entries"

@@ -21,7 +21,7 @@ Ctl = Callable[..., tuple[int, Any]]
 @pytest.fixture
 def ctl(stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Ctl:
     def run(*arguments: str) -> tuple[int, Any]:
-        config = write_config(tmp_path / "config", stage.here.settings)
+        config = write_config(tmp_path / "config", stage.runtime.settings)
         capsys.readouterr()
         code = main(["-c", str(config), "--json", *arguments])
         shown = capsys.readouterr()
@@ -126,7 +126,7 @@ def test_our_lists_are_retired_on_request_and_only_ours(stage: Stage, ctl: Ctl) 
 
 
 def test_the_check_looks_each_collection_up_and_says_which_is_not_there(stage: Stage, ctl: Ctl) -> None:
-    stage.set(sync_collections=stage.here.settings.sync_collections + 'Absent:\n  baseName: "Absent "\n')
+    stage.set(sync_collections=stage.runtime.settings.sync_collections + 'Absent:\n  baseName: "Absent "\n')
     code, lines = ctl("check", "--only", "logrhythm")
     found = {line["what"]: line for line in lines}
     assert code == 2

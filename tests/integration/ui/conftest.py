@@ -19,7 +19,7 @@ def visitor(shim: Shim) -> Iterator[Visitor]:
 
 
 @pytest.fixture
-def operator(visitor: Visitor) -> Visitor:
+def ui_operator(visitor: Visitor) -> Visitor:
     """A user who may do everything."""
     assert visitor.sign_in(OPERATOR).url.endswith("/")
     return visitor

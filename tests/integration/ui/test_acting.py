@@ -20,87 +20,89 @@ pytestmark = pytest.mark.integration
 
 
 def test_a_dead_letter_is_replayed_by_a_person_with_a_name(
-    operator: Visitor, ledger: Ledger, admin: LedgerAdmin
+    ui_operator: Visitor, ledger: Ledger, admin: LedgerAdmin
 ) -> None:
     job_id = bury(ledger)
-    answer = operator.send(f"/jobs/{job_id}", "/replay")
+    answer = ui_operator.send(f"/jobs/{job_id}", "/replay")
     assert "1 job will be tried again." in answer.text
     record = admin.record(job_id)
     assert record is not None
     assert (record.state, record.result) == ("accepted", {"reason": "replayed by operator"})
-    assert "tried again" not in operator.get(f"/jobs/{job_id}").text
+    assert "tried again" not in ui_operator.get(f"/jobs/{job_id}").text
 
 
-def test_all_dead_letters_are_replayed_at_once(operator: Visitor, ledger: Ledger, admin: LedgerAdmin) -> None:
+def test_all_dead_letters_are_replayed_at_once(
+    ui_operator: Visitor, ledger: Ledger, admin: LedgerAdmin
+) -> None:
     for number in range(3):
         bury(ledger, f"letter {number}")
-    assert "3 jobs will be tried again." in operator.send("/jobs?list=dead", "/replay", all="1").text
+    assert "3 jobs will be tried again." in ui_operator.send("/jobs?list=dead", "/replay", all="1").text
     assert admin.dead_count() == 0
     assert (
         "Nothing was ticked"
-        in operator.post("/replay", **Forms(operator.get("/").text).found["/sign-out"]).text
+        in ui_operator.post("/replay", **Forms(ui_operator.get("/").text).found["/sign-out"]).text
     )
 
 
 @pytest.mark.parametrize("ids", [{}, {"id": "7\r\nX-Forged: yes"}, {"id": "\u4e03"}])
-def test_a_replay_of_no_job_at_all_leads_back_to_a_page(operator: Visitor, ids: dict[str, str]) -> None:
-    csrf = Forms(operator.get("/").text).found["/sign-out"]
-    answer = operator.http.post(
-        operator.url + "/replay", data={**csrf, "from": "job", **ids}, allow_redirects=False, timeout=30
+def test_a_replay_of_no_job_at_all_leads_back_to_a_page(ui_operator: Visitor, ids: dict[str, str]) -> None:
+    csrf = Forms(ui_operator.get("/").text).found["/sign-out"]
+    answer = ui_operator.http.post(
+        ui_operator.url + "/replay", data={**csrf, "from": "job", **ids}, allow_redirects=False, timeout=30
     )
     assert answer.status_code == 303
     assert answer.headers["Location"].startswith("/jobs/")
     assert "X-Forged" not in answer.headers
 
 
-def test_a_queue_is_paused_and_goes_on(operator: Visitor, admin: LedgerAdmin) -> None:
-    operator.send("/", "/queues/sync/pause")
+def test_a_queue_is_paused_and_goes_on(ui_operator: Visitor, admin: LedgerAdmin) -> None:
+    ui_operator.send("/", "/queues/sync/pause")
     assert admin.paused() == {"sync"}
-    operator.send("/", "/queues/sync/resume")
+    ui_operator.send("/", "/queues/sync/resume")
     assert admin.paused() == set()
-    csrf = Forms(operator.get("/").text).found["/sign-out"]
-    assert operator.post("/queues/upkeep/pause", **csrf).status_code == 404
+    csrf = Forms(ui_operator.get("/").text).found["/sign-out"]
+    assert ui_operator.post("/queues/upkeep/pause", **csrf).status_code == 404
 
 
-def test_a_queue_that_tqctl_paused_is_left_to_it(operator: Visitor, admin: LedgerAdmin) -> None:
+def test_a_queue_that_tqctl_paused_is_left_to_it(ui_operator: Visitor, admin: LedgerAdmin) -> None:
     admin.pause("events", workers=["worker@host"])
-    answer = operator.send("/", "/queues/events/resume")
+    answer = ui_operator.send("/", "/queues/events/resume")
     assert "tqctl resume events" in answer.text
     assert admin.paused() == {"events"}
 
 
-def test_pending_deletes_are_approved_under_the_approvers_name(operator: Visitor, redis: Redis) -> None:
+def test_pending_deletes_are_approved_under_the_approvers_name(ui_operator: Visitor, redis: Redis) -> None:
     pending = PendingDelete(
         "aa11", "Very High", f"TQ {NASTY}", 2000, 5000, "40 % of the list", ("bad.example",), 1
     )
     redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
-    assert "2,000 deletes of TQ &lt;script&gt;" in operator.send("/", "/syncs/aa11/approve").text
+    assert "2,000 deletes of TQ &lt;script&gt;" in ui_operator.send("/", "/syncs/aa11/approve").text
     (approved,) = PendingDeletes(redis).every()
     assert (approved.approved_by, approved.approved_ms > 0) == ("operator", True)
-    gone = operator.post("/syncs/bb22/approve", **Forms(operator.get("/").text).found["/sign-out"])
+    gone = ui_operator.post("/syncs/bb22/approve", **Forms(ui_operator.get("/").text).found["/sign-out"])
     assert (gone.status_code, "no deletes wait" in gone.text) == (409, True)
 
 
 def test_an_item_of_the_quarantine_is_corrected_and_accepted(
-    operator: Visitor, redis: Redis, admin: LedgerAdmin
+    ui_operator: Visitor, redis: Redis, admin: LedgerAdmin
 ) -> None:
     quarantine = Quarantine(redis)
     (item,) = quarantine.keep([Unreadable("bridge", "list", "not_json", "why", b'{"event_name": "a"')])
-    still = operator.send(f"/quarantine/{item}", f"/quarantine/{item}/retry", text="[7]")
+    still = ui_operator.send(f"/quarantine/{item}", f"/quarantine/{item}/retry", text="[7]")
     assert f"item {item} is still refused" in still.text
     assert quarantine.count() == 1
     good = json.dumps({"event_name": "mended", "event_type": "Sighting"})
-    answer = operator.send(f"/quarantine/{item}", f"/quarantine/{item}/retry", text=good)
+    answer = ui_operator.send(f"/quarantine/{item}", f"/quarantine/{item}/retry", text=good)
     assert "mended" in answer.text
     assert quarantine.count() == 0
     (record,) = admin.records(admin.ids("accepted"))
     assert (record.title, record.producer) == ("mended", "bridge")
 
 
-def test_an_item_of_the_quarantine_is_forgotten(operator: Visitor, redis: Redis) -> None:
+def test_an_item_of_the_quarantine_is_forgotten(ui_operator: Visitor, redis: Redis) -> None:
     quarantine = Quarantine(redis)
     (item,) = quarantine.keep([Unreadable("http", "", "not_json", "why", b"\xff\x00")])
-    csrf = Forms(operator.get(f"/quarantine/{item}").text).found[f"/quarantine/{item}/retry"]
-    operator.post(f"/quarantine/{item}/drop", **csrf)
+    csrf = Forms(ui_operator.get(f"/quarantine/{item}").text).found[f"/quarantine/{item}/retry"]
+    ui_operator.post(f"/quarantine/{item}/drop", **csrf)
     assert quarantine.count() == 0
-    assert operator.get(f"/quarantine/{item}").status_code == 404
+    assert ui_operator.get(f"/quarantine/{item}").status_code == 404

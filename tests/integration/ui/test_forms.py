@@ -13,9 +13,9 @@ from workers.ledger.ledger import Ledger
 pytestmark = pytest.mark.integration
 
 
-def test_a_form_without_the_sessions_secret_does_nothing(operator: Visitor, admin: LedgerAdmin) -> None:
+def test_a_form_without_the_sessions_secret_does_nothing(ui_operator: Visitor, admin: LedgerAdmin) -> None:
     for csrf in ("", "guess"):
-        assert operator.post("/queues/events/pause", csrf=csrf).status_code == 403
+        assert ui_operator.post("/queues/events/pause", csrf=csrf).status_code == 403
     assert admin.paused() == set()
 
 
@@ -29,11 +29,11 @@ def test_a_form_without_the_sessions_secret_does_nothing(operator: Visitor, admi
     ],
 )
 def test_a_form_of_another_site_does_nothing(
-    operator: Visitor, admin: LedgerAdmin, headers: dict[str, str]
+    ui_operator: Visitor, admin: LedgerAdmin, headers: dict[str, str]
 ) -> None:
-    hidden = Forms(operator.get("/").text).found["/queues/events/pause"]
-    operator.http.headers.update(headers)
-    assert operator.post("/queues/events/pause", **hidden).status_code == 403
+    hidden = Forms(ui_operator.get("/").text).found["/queues/events/pause"]
+    ui_operator.http.headers.update(headers)
+    assert ui_operator.post("/queues/events/pause", **hidden).status_code == 403
     assert admin.paused() == set()
 
 
@@ -54,7 +54,7 @@ def test_a_reader_sees_no_buttons_and_cannot_press_them(
     assert admin.ids("dead") == [job_id]
 
 
-def test_a_form_that_is_too_large_or_no_form_is_refused(operator: Visitor) -> None:
-    assert operator.post("/replay", id="x" * 500_000).status_code == 413
-    answer = operator.http.post(operator.url + "/replay", data="nonsense", timeout=30)
+def test_a_form_that_is_too_large_or_no_form_is_refused(ui_operator: Visitor) -> None:
+    assert ui_operator.post("/replay", id="x" * 500_000).status_code == 413
+    answer = ui_operator.http.post(ui_operator.url + "/replay", data="nonsense", timeout=30)
     assert answer.status_code == 400

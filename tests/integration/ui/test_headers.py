@@ -31,7 +31,7 @@ def test_what_is_shown_is_not_kept_by_the_browser(reader: Visitor) -> None:
     assert reader.get("/").headers["Cache-Control"] == "no-store"
 
 
-def test_the_page_needs_nothing_from_elsewhere(operator: Visitor, ledger: Ledger) -> None:
+def test_the_page_needs_nothing_from_elsewhere(ui_operator: Visitor, ledger: Ledger) -> None:
     job_id = accept(ledger)
     for path in (
         "/",
@@ -42,7 +42,7 @@ def test_the_page_needs_nothing_from_elsewhere(operator: Visitor, ledger: Ledger
         "/sign-in",
         "/static/page.css",
     ):
-        text = operator.get(path).text
+        text = ui_operator.get(path).text
         assert not re.search(r"(src|href|action)=\"(https?:)?//|url\(|@import|style=\"|\son\w+=\"", text), (
             path
         )

@@ -49,14 +49,13 @@ def python(code: str) -> str:
 
 def test_the_stubs_start_where_no_posix_module_exists() -> None:
     # `os` is loaded by the interpreter itself; every later import of `posix` is refused.
-    python(f"import sys\n[sys.modules.__setitem__(name, None) for name in {POSIX_ONLY!r}]\n{STUBS}")
+    refuse = f"import sys\n[sys.modules.__setitem__(name, None) for name in {POSIX_ONLY!r}]"
+    assert python(f"{refuse}\n{STUBS}\nprint('started')") == "started\n"
 
 
 def test_nothing_of_ours_that_a_stub_may_need_imports_a_posix_module() -> None:
-    python(
-        f"{GUARD}\n{STUBS}, producers.smart_response.job, workers.settings.model, workers.ledger.admin, "
-        "workers.ledger.ledger"
-    )
+    needed = f"{STUBS}, producers.smart_response.job, workers.settings.model, workers.ledger.admin, workers.ledger.ledger"
+    assert python(f"{GUARD}\n{needed}\nprint('imported')") == "imported\n"
 
 
 def test_the_stubs_import_nothing_large() -> None:
