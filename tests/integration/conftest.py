@@ -8,11 +8,22 @@ import pytest
 from redis import Redis
 
 from tests.support.consumer_stage import Work
+from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.consumer import Handle, QueueHandler, consume
 from workers.leases import Leases
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
+from workers.runtime import Runtime
+from workers.settings.pages import EVENTS_BUILDER
+
+
+@pytest.fixture
+def runtime(threatq_sandbox: SandboxThreatQ, redis_url: str) -> Runtime:
+    """A worker's runtime whose settings come from ThreatQ's UI, where the connector is registered."""
+    runtime = Runtime(threatq_sandbox.settings(redis_url=redis_url))
+    runtime.events_connector.register(EVENTS_BUILDER)
+    return runtime
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from workers.ledger.breakers import open_breakers
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Settlement, deferred, done
 from workers.runtime import Runtime
-from workers.settings.pages import EVENTS_BUILDER
 from workers.tasks.queue import needed_by_all
 from workers.threatq.connector import PATH
 
@@ -82,23 +81,15 @@ def taken(redis: Redis) -> int:
     return sum(int(redis.memory_usage(key) or 0) for key in redis.scan_iter(count=1000))
 
 
-@pytest.fixture
-def here(threatq_sandbox: SandboxThreatQ, redis_url: str) -> Runtime:
-    """A worker's runtime, whose connector is registered in ThreatQ and disabled."""
-    runtime = Runtime(threatq_sandbox.settings(redis_url=redis_url))
-    runtime.events_connector.register(EVENTS_BUILDER)
-    return runtime
-
-
-def handle_events(here: Runtime, attempt: Attempt) -> list[Settlement]:
+def handle_events(runtime: Runtime, attempt: Attempt) -> list[Settlement]:
     """Do what the queue's task does."""
     with needed_by_all():
-        page = here.page()
-        return make_enabled(attempt, here.threatq, page, here.dialect(page))
+        page = runtime.page()
+        return make_enabled(attempt, runtime.threatq, page, runtime.dialect(page))
 
 
 def test_a_thousand_payloads_wait_for_a_disabled_connector_without_a_write_each(
-    here: Runtime,
+    runtime: Runtime,
     redis: Redis,
     ledger: Ledger,
     admin: LedgerAdmin,
@@ -112,7 +103,7 @@ def test_a_thousand_payloads_wait_for_a_disabled_connector_without_a_write_each(
         for number in range(1000)
     ]
     ids = [answer.id for answer in ledger.accept(jobs)]
-    handle = partial(handle_events, here)
+    handle = partial(handle_events, runtime)
     # When it stays so for an hour of checks
     work(handle)
     before, memory, calls = (
@@ -132,8 +123,8 @@ def test_a_thousand_payloads_wait_for_a_disabled_connector_without_a_write_each(
     assert not any(record.history for record in admin.records(ids))
     assert sum(redis.exists(keys.progress(job_id)) for job_id in ids) <= 101
     # When it is enabled
-    page = here.events_connector.page()
-    here.threatq.caller.call("PUT", f"{PATH}/{page.id}", json={"is_active": True})
+    page = runtime.events_connector.page()
+    runtime.threatq.caller.call("PUT", f"{PATH}/{page.id}", json={"is_active": True})
     check_is_due(redis)
     work(handle)
     # Then all of it is done with the next check, by the first attempt

@@ -15,20 +15,11 @@ from workers.leases import Attempt
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, Settlement
 from workers.runtime import Runtime
-from workers.settings.pages import EVENTS_BUILDER
 from workers.threatq.connector import PATH
 
 pytestmark = pytest.mark.integration
 
 Payload = dict[str, Any]
-
-
-@pytest.fixture
-def runtime(threatq_sandbox: SandboxThreatQ, redis_url: str) -> Runtime:
-    """A worker's runtime whose settings come from ThreatQ's UI, where the connector is registered."""
-    runtime = Runtime(threatq_sandbox.settings(redis_url=redis_url))
-    runtime.events_connector.register(EVENTS_BUILDER)
-    return runtime
 
 
 def set_page(runtime: Runtime, *, enabled: bool, private_ips: str = "") -> None:

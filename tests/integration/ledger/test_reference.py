@@ -290,11 +290,11 @@ class LedgerMachine(RuleBasedStateMachine):
     def what_redis_holds_is_what_the_model_holds(self) -> None:
         for job_id, job in self.model.memory.jobs.items():
             fields = cast("dict[bytes, bytes]", self.redis.hgetall(keys.progress(job_id)))
-            held = {name.decode(): value.decode() for name, value in fields.items()}
+            stored = {name.decode(): value.decode() for name, value in fields.items()}
             assert (
-                held.get("state", "accepted"),
-                held.get("lease", ""),
-                *(int(held.get(name, 0)) for name in ("attempts", "lost", "tries", "strikes")),
+                stored.get("state", "accepted"),
+                stored.get("lease", ""),
+                *(int(stored.get(name, 0)) for name in ("attempts", "lost", "tries", "strikes")),
             ) == (job.state, job.token, job.attempts, job.lost, job.tries, job.strikes)
             assert self.redis.exists(keys.job(job_id))
 
