@@ -36,10 +36,23 @@ def remote_control(redis_url: str) -> Control:
 
 
 def queues_by_worker(redis_url: str) -> dict[str, list[str]]:
-    """Return the queues that each living worker consumes; raises ServiceAway("redis")."""
+    """Return the queues that each living worker consumes; raises ServiceAway("redis").
+
+    Returns once all that listen have answered, and waits `ANSWER_S` only for one that does not.
+    """
+    control = remote_control(redis_url)
     with _asking():
-        answers = remote_control(redis_url).inspect(timeout=ANSWER_S).active_queues() or {}
+        count = listening(control)
+        answers = control.inspect(timeout=ANSWER_S, limit=count).active_queues() if count else None
+    answers = answers or {}
     return {name: sorted(queue["name"] for queue in queues) for name, queues in sorted(answers.items())}
+
+
+def listening(control: Control) -> int:
+    """Return how many workers hear what is asked of all: Redis counts them for an empty message, which each ignores."""
+    with control.app.connection_for_write() as connection:
+        channel = connection.default_channel
+        return int(channel.client.publish(f"{channel.keyprefix_fanout}{control.mailbox.exchange.name}", ""))
 
 
 def stop_consuming(redis_url: str, queue: str, workers: Sequence[str]) -> None:

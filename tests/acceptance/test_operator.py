@@ -14,7 +14,7 @@ from sandbox.launch.processes import Processes
 from tests.acceptance.conftest import Command
 from tests.support.sandbox_threatq import SandboxThreatQ
 from tests.support.waiting import until
-from tqctl.queues import remote_control
+from tqctl.queues import listening, queues_by_worker, remote_control
 from workers.ledger.admin import LedgerAdmin
 
 pytestmark = pytest.mark.acceptance
@@ -40,6 +40,23 @@ def test_status_shows_the_queues_and_who_works_on_them(working: Processes, comma
     assert [queue["name"] for queue in status["queues"]] == ["events", "enrichment", "sync", "upkeep"]
     (queues,) = status["workers"].values()
     assert queues == ["enrichment", "events", "sync", "upkeep"]
+
+
+def test_workers_are_waited_for_only_until_all_that_listen_have_answered(
+    working: Processes, redis_url: str
+) -> None:
+    # given one worker, and then two
+    control = remote_control(redis_url)
+    assert listening(control) == 1
+    working.worker("another", "events", threads=1)
+    until(lambda: listening(control) == 2, within_s=30)
+    # then both answer, and neither took the count for a command
+    assert len(queues_by_worker(redis_url)) == 2
+    working.stop("another")
+    until(lambda: listening(control) == 1, within_s=30)
+    logs = "".join(log.read_text() for log in working.folder.glob("*.log"))
+    assert "Cannot process event" not in logs
+    assert "Control command error" not in logs
 
 
 def test_check_finds_nothing_wrong_with_a_system_that_runs(working: Processes, command: Command) -> None:
