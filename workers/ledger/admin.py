@@ -14,8 +14,10 @@ from workers.ledger import keys
 from workers.ledger.breaker_records import read_queue_wait
 from workers.ledger.client import Entries, RedisClient, Reply
 from workers.ledger.connection import run, send
+from workers.ledger.dictionaries import HEAD_BYTES, Dictionaries
 from workers.ledger.history import HistoryNote, read_history, wait_for_outcome
 from workers.ledger.markers import DAY_MS, Marker, find, has_marker, text_of
+from workers.ledger.packed import is_packed
 from workers.ledger.records import Entry, Head, Record, State, Suspension
 from workers.ledger.scripts import Script
 
@@ -23,12 +25,10 @@ from workers.ledger.scripts import Script
 BatchState = State | Literal["forgotten", "refused"]
 
 REPLAY, DROP = Script("replay", "history", when_full=True), Script("drop", when_full=True)
+UNPACK = Script("unpack", when_full=True)
 
 #: Milliseconds for which it is remembered that a dropped job was tried: as long as markers are kept by default.
 TRIED_MS = 90 * DAY_MS
-
-#: Bytes within which the six lines of a record end, whatever its title.
-HEAD_BYTES = 2_047
 
 #: Jobs that are read in one round trip when many are listed.
 PAGE = 200
@@ -39,6 +39,7 @@ class LedgerAdmin:
 
     def __init__(self, redis: RedisClient) -> None:
         self.redis = redis
+        self._dictionaries = Dictionaries(redis)
 
     def record(self, job_id: str) -> Record | None:
         """Return what is known of a job, or None when the ledger does not (or no longer) know it."""
@@ -52,8 +53,9 @@ class LedgerAdmin:
             replies = [
                 (
                     job_id,
-                    pipe.getrange(keys.job(job_id), 0, HEAD_BYTES),
+                    # A job may be packed meanwhile: then it has no progress any more, and its record all of it.
                     pipe.hgetall(keys.progress(job_id)),
+                    pipe.getrange(keys.job(job_id), 0, HEAD_BYTES),
                     pipe.xrange(keys.history(job_id)),
                     [pipe.zscore(keys.due(queue), job_id) for queue in QUEUES],
                 )
@@ -62,9 +64,10 @@ class LedgerAdmin:
             breakers = {queue: pipe.hgetall(keys.away(queue)) for queue in QUEUES}
             pipe.execute()
             waits = {queue: fields.value for queue, fields in breakers.items() if fields.value}
-            for job_id, head, progress, history, scores in replies:
-                if head.value:
-                    record = _record(job_id, Head.read(head.value), progress.value, history.value, scores)
+            for job_id, progress, head, history, scores in replies:
+                text, fields = self._dictionaries.read(job_id, head.value, progress.value)
+                if text:
+                    record = _record(job_id, Head.read(text), fields, history.value, scores)
                     yield _waiting_with_its_queue(record, waits.get(record.queue))
 
     def marker(self, job_id: str) -> Marker | None:
@@ -76,7 +79,7 @@ class LedgerAdmin:
 
     def arguments(self, job_id: str) -> dict[str, Any] | None:
         """Return a job's arguments, or None when the ledger does not hold them, or only a newer version reads them."""
-        record = self.redis.get(keys.job(job_id))
+        record = self._dictionaries.as_accepted(self.redis.get(keys.job(job_id)))
         return Head.read(record).arguments if record else None
 
     def outcome(self, job_id: str, *, wait_s: float = 0.0) -> Entry | None:
@@ -85,6 +88,9 @@ class LedgerAdmin:
         A job that was put off ends the wait too, since it may wait for hours: its entry has the state
         "waiting". None: nothing happened within the time.
         """
+        is_over = is_packed(self.redis.getrange(keys.job(job_id), 0, 0))
+        if is_over and (record := self.record(job_id)):
+            return record.history[-1]
         note = wait_for_outcome(partial(send, self.redis), job_id, wait_s)
         return None if note is None else _entry(note)
 
@@ -105,10 +111,23 @@ class LedgerAdmin:
     def replay(self, job_ids: Sequence[str], *, note: dict[str, Any], body: bytes = b"") -> list[str]:
         """Open dead or done jobs again, with a new compressed `body` if one is given; return their ids."""
         arguments: list[Any] = [keys.PREFIX, msgspec.json.encode(note)]
+        self._restore(job_ids)
         for job_id in job_ids:
             arguments += (job_id, body)
         opened = run(self.redis, REPLAY, [keys.DEAD, keys.DONE], arguments)
         return [job_id.decode() for job_id in opened]
+
+    def _restore(self, job_ids: Sequence[str]) -> None:
+        """Give those of some jobs that are packed their record and their progress back."""
+        pipe = self.redis.pipeline(transaction=False)
+        beginnings = {job_id: pipe.getrange(keys.job(job_id), 0, 0) for job_id in job_ids}
+        pipe.execute()
+        for job_id in (job_id for job_id, beginning in beginnings.items() if is_packed(beginning.value)):
+            packed = self.redis.get(keys.job(job_id))
+            if packed and (unpacked := self._dictionaries.unpack(packed)):
+                record, progress = unpacked
+                facts = [fact for field in progress.items() for fact in field]
+                run(self.redis, UNPACK, [], [keys.PREFIX, job_id, packed, record, *facts])
 
     def drop(self, job_ids: Sequence[str]) -> int:
         """Forget dead jobs for good; return how many there were. What is no longer dead stays."""
@@ -138,15 +157,22 @@ class LedgerAdmin:
         ids = [word for word in words if not word.startswith(keys.REFUSED)]
         pipe = self.redis.pipeline(transaction=False)
         replies = [
-            (job_id, pipe.exists(keys.job(job_id)), pipe.hget(keys.progress(job_id), "state"))
+            (job_id, pipe.hget(keys.progress(job_id), "state"), pipe.getrange(keys.job(job_id), 0, 0))
             for job_id in ids
         ]
         pipe.execute()
         states: list[tuple[str, BatchState]] = [
-            (job_id, cast("State", (state.value or b"accepted").decode()) if known.value else "forgotten")
-            for job_id, known, state in replies
+            (job_id, self._state(job_id, state.value, beginning.value))
+            for job_id, state, beginning in replies
         ]
         return states + [(word.removeprefix(keys.REFUSED), "refused") for word in words[len(ids) :]]
+
+    def _state(self, job_id: str, state: bytes | None, beginning: bytes) -> BatchState:
+        if is_packed(beginning):
+            return "done"
+        if beginning:
+            return cast("State", (state or b"accepted").decode())
+        return "done" if self.marker(job_id) else "forgotten"
 
     def dead_count(self) -> int:
         """Return how many jobs are dead."""

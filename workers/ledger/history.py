@@ -41,6 +41,11 @@ def read_history(field: bytes | None, stream: Any = ()) -> list[HistoryNote]:
     return notes
 
 
+def lines(notes: list[HistoryNote]) -> bytes:
+    """Write notes as the field `history` has them."""
+    return b"".join(b"%d %b %b\n" % (note.at_ms, note.state.encode(), note.text) for note in notes)
+
+
 def _from_stream(entry_id: bytes, fields: Any) -> HistoryNote:
     # A bare socket gives names and values in turn, redis-py a dictionary.
     entry = fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))

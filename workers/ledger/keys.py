@@ -75,12 +75,28 @@ def sync_manifest(host: str, guid: str) -> str:
 
 
 def job(job_id: str) -> str:
-    """Text: the request as it was accepted, which never changes. Expires when the job is done.
+    """Text: the request as it was accepted, until the job is done; soon after that, packed with its progress.
 
     Six lines: time of acceptance in ms, kind, queue, producer, trace, title; then the arguments as zlib-compressed
     JSON. That is version 1. A later one writes its number behind the kind, a blank between, and keeps the six lines.
+    A done one is packed soon, and then begins with "+" (workers/ledger/packed.py).
     """
     return f"{PREFIX}job:{job_id}"
+
+
+def dictionary(name: str) -> str:
+    """Text: what done jobs have in common, against which they were packed.
+
+    Below `job:`, since a user who may read jobs needs it too.
+    """
+    return f"{PREFIX}job:dictionary:{name}"
+
+
+#: Hash, name of a dictionary -> since when it is used in ms, and how many jobs were done then; the newest is in use.
+DICTIONARIES = PREFIX + "dictionaries"
+
+#: Text: the time in ms until which the jobs that were done are packed.
+PACKED_UNTIL = PREFIX + "packed-until"
 
 
 def progress(job_id: str) -> str:

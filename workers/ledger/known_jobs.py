@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from workers.ledger import keys
 from workers.ledger.history import ENDS, read_history
+from workers.ledger.packed import dictionary_of, history_of, is_packed
 from workers.ledger.records import State
 
 if TYPE_CHECKING:
@@ -55,13 +56,35 @@ def known_jobs_flow(repeats: Sequence[Accepted]) -> Flow[list[KnownJob]]:
     """Read how the jobs stand that `repeats` name, in their order; needs the right to read their progress."""
     kept = [answer.id for answer in repeats if not answer.state]
     answers = (yield [command for job_id in kept for command in _commands(job_id)]) if kept else []
-    coming = iter(zip(answers[::2], answers[1::2], strict=True))
+    known = {
+        job_id: _known_job(progress, stream)
+        for job_id, progress, stream in zip(kept, answers[::2], answers[1::2], strict=True)
+    }
+    # A job that is packed has no progress, like one that no worker has taken yet.
+    known |= yield from _packed_flow([job_id for job_id in known if known[job_id] == KnownJob()])
     return [
         KnownJob(cast("State", answer.state), {"event_id": answer.event_id})
         if answer.state
-        else _known_job(*next(coming))
+        else known[answer.id]
         for answer in repeats
     ]
+
+
+def _packed_flow(job_ids: Sequence[str]) -> Flow[dict[str, KnownJob]]:
+    """Read how those of some jobs stand that are packed."""
+    beginnings = (yield [("GETRANGE", keys.job(job_id), 0, 0) for job_id in job_ids]) if job_ids else []
+    packed_ids = [
+        job_id for job_id, beginning in zip(job_ids, beginnings, strict=True) if is_packed(beginning)
+    ]
+    records = (yield [("GET", keys.job(job_id)) for job_id in packed_ids]) if packed_ids else []
+    packed = {job_id: record for job_id, record in zip(packed_ids, records, strict=True) if record}
+    names = sorted({dictionary_of(record) for record in packed.values()})
+    words = (yield [("GET", keys.dictionary(name)) for name in names]) if names else []
+    found = dict(zip(names, words, strict=True))
+    return {
+        job_id: _known_job([b"done", history_of(record, found[dictionary_of(record)])], ())
+        for job_id, record in packed.items()
+    }
 
 
 def _commands(job_id: str) -> list[tuple[str | int, ...]]:

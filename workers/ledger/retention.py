@@ -1,4 +1,4 @@
-"""How long the ledger remembers: the content of done jobs for some days, a marker of each for some months.
+"""How long the ledger remembers: the content of done jobs for some days, and a marker of each for some months.
 
 Decided anew at each step from what the settings say now, so that a lower setting frees memory at once.
 """

@@ -15,6 +15,7 @@ from workers.indicators.refang import refang
 from workers.ledger import keys
 from workers.ledger.admin import PAGE
 from workers.ledger.client import RedisClient
+from workers.ledger.dictionaries import Dictionaries
 from workers.ledger.records import Head
 
 #: Jobs that one search reads at most: a few seconds of work.
@@ -69,12 +70,14 @@ def matches(wanted: str, title: str, arguments: Any) -> bool:
 
 def _matching(redis: RedisClient, ids: list[str], text: str, wanted: str) -> Iterator[str]:
     pipe = redis.pipeline(transaction=False)
-    records = {job_id: pipe.get(keys.job(job_id)) for job_id in ids}
+    replies = {job_id: pipe.get(keys.job(job_id)) for job_id in ids}
     pipe.execute()
-    for job_id, record in records.items():
-        if not record.value:
+    dictionaries = Dictionaries(redis)
+    for job_id, reply in replies.items():
+        record = dictionaries.as_accepted(reply.value)
+        if not record:
             continue
-        head = Head.read(record.value)
+        head = Head.read(record)
         if job_id.startswith(text) or matches(wanted, head.title, head.arguments):
             yield job_id
 

@@ -9,6 +9,8 @@ from celery import shared_task
 
 from workers.core.errors import ConfigError
 from workers.core.jobs import QUEUES
+from workers.ledger.connection import now_ms
+from workers.ledger.packing import Packer
 from workers.listsync.run.schedule import start_if_due, tell_setup
 from workers.runtime import runtime
 
@@ -18,7 +20,7 @@ log = structlog.get_logger(__name__)
 # Silent, or its ticks would drown the jobs in Flower.
 @shared_task(name="upkeep.work", send_events=False)
 def work() -> None:
-    """Wake every queue that has ready jobs, forget the done jobs that have expired, and leave a sign of life."""
+    """Wake every queue that has ready jobs, forget and pack done jobs, and leave a sign of life."""
     ledger, settings = runtime().ledger, runtime().settings
     for queue in QUEUES:
         ledger.wake(queue)
@@ -28,6 +30,12 @@ def work() -> None:
         start_if_due(ledger, settings)
     except ConfigError as error:
         _say_once(str(error))
+    _packer().step(now_ms(ledger.redis))
+
+
+@cache
+def _packer() -> Packer:
+    return Packer(runtime().ledger.redis)
 
 
 @cache

@@ -3,15 +3,12 @@
 -- ARGV: prefix, which ones in ms (done before it), most jobs
 -- Answers how many.
 local done, prefix, before, most = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-local DONE = string.char(1)
-local MOST_EVENT_ID = 2 ^ 40 - 1
+local MOST_EVENT_ID, MOST_HEAD = 2 ^ 40 - 1, 511
 
-local function as_bytes(number, width)
-  local bytes = {}
-  for at = width, 1, -1 do
-    bytes[at], number = string.char(number % 256), math.floor(number / 256)
-  end
-  return table.concat(bytes)
+-- The event that a packed job names before what is compressed (workers/ledger/packed.py), nil for one that is not packed.
+local function packed_event(id)
+  local head = redis.call('GETRANGE', prefix .. 'job:' .. id, 0, MOST_HEAD)
+  return string.match(head, '^%+%d+\n[^\n]*\n[^\n]*\n[^\n]*\n[^\n]*\n[^\n]*\n(%d+) ')
 end
 
 -- Where earlier versions noted what became of a job.
@@ -22,8 +19,12 @@ end
 
 -- The id of its event, 0 for none; of a job that was done twice, that of the last time.
 local function event_of(id)
-  local notes = redis.call('HGET', prefix .. 'progress:' .. id, 'history') or last_note_of_stream(id)
-  local event = tonumber(string.match(notes, '.*"event_id": ?(%d+)') or 0)
+  local event = packed_event(id)
+  if not event then
+    local notes = redis.call('HGET', prefix .. 'progress:' .. id, 'history') or last_note_of_stream(id)
+    event = string.match(notes, '.*"event_id": ?(%d+)')
+  end
+  event = tonumber(event or 0)
   return event <= MOST_EVENT_ID and event or 0
 end
 
@@ -31,8 +32,7 @@ local rows = redis.call('ZRANGE', done, '-inf', '(' .. before, 'BYSCORE', 'LIMIT
 for at = 1, #rows, 2 do
   local id, day = rows[at], math.floor(tonumber(rows[at + 1]) / DAY_MS)
   if string.match(id, '^%x+$') and #id == 24 then
-    local marker = rest_of(id) .. as_bytes(event_of(id), 5) .. DONE .. as_bytes(day, 2)
-    redis.call('APPEND', marker_key(prefix, id), marker)
+    redis.call('APPEND', marker_key(prefix, id), new_marker(id, event_of(id), day))
   end
   redis.call('DEL', prefix .. 'job:' .. id, prefix .. 'progress:' .. id, prefix .. 'history:' .. id)
   redis.call('ZREM', done, id)

@@ -1,31 +1,24 @@
 -- What stays of a job whose content is no longer kept: 18 bytes, one after the other in the text `same:ended:<the first
 -- four digits of its id>`: the other ten bytes of the id, five of the event's id, one of the state, two of the day since 1970.
-local MARKER_BYTES, DAY_MS = 18, 86400000
-local STATE_OF = {[1] = 'done'}
+local REST_BYTES, MARKER_BYTES, DAY_MS = 10, 18, 86400000
+local STATE_OF, DONE = {[1] = 'done'}, 1
 
 local function marker_key(prefix, id)
   return prefix .. 'same:ended:' .. string.sub(id, 1, 4)
 end
 
-local function as_byte(digits)
-  return string.char(tonumber(digits, 16))
-end
-
 local function rest_of(id)
-  return (string.gsub(string.sub(id, 5), '%x%x', as_byte))
+  return struct.pack('>I4I4I2', tonumber(string.sub(id, 5, 12), 16), tonumber(string.sub(id, 13, 20), 16),
+    tonumber(string.sub(id, 21, 24), 16))
 end
 
-local function number_at(text, first, last)
-  local number = 0
-  for at = first, last do
-    number = number * 256 + string.byte(text, at)
-  end
-  return number
+local function new_marker(id, event, day)
+  return rest_of(id) .. struct.pack('>I5BI2', event, DONE, day)
 end
 
 -- The day of the marker that begins after so many bytes.
 local function day_at(markers, offset)
-  return number_at(markers, offset + 17, offset + 18)
+  return (struct.unpack('>I2', markers, offset + MARKER_BYTES - 1))
 end
 
 -- The state and the event's id, 0 for none, of a job that has a marker.
@@ -36,7 +29,8 @@ local function marker_of(prefix, id)
     at = string.find(markers, rest, at + 1, true)
     -- The same bytes across two markers are none.
     if at and (at - 1) % MARKER_BYTES == 0 then
-      return STATE_OF[string.byte(markers, at + 15)], number_at(markers, at + 10, at + 14)
+      local event, state = struct.unpack('>I5B', markers, at + REST_BYTES)
+      return STATE_OF[state], event
     end
   end
 end
