@@ -12,7 +12,7 @@ TESTS = Path(__file__).resolve().parents[2]
 #: Lines above which a test file is divided by idea.
 LONGEST_FILE = 400
 
-#: Calls that say what is expected: those of pytest, of the driver of the browser, and of a state machine with invariants.
+#: Calls that say what is expected: of pytest, of the browser's driver, of a state machine with invariants.
 EXPECTATIONS = {"pytest.raises", "pytest.warns", "pytest.fail", "expect", "run_state_machine_as_test"}
 
 #: Shared fixtures that a stage may make in another way: the acceptance tests have a Redis with workers, and LogRhythm
