@@ -1,4 +1,8 @@
-"""`tqctl`: one command for the operator; finds the subcommand in a table, reads its options and runs it."""
+"""`tqctl`: one command for the operator; finds the subcommand in a table, reads its options and runs it.
+
+With argparse: cyclopts takes 0.18 s of processor time more to start, a third of what `tqctl` takes, saves no line in
+`tqctl dead`, and says what is wrong in other words.
+"""
 
 from __future__ import annotations
 
