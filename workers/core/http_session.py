@@ -87,9 +87,9 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
     """Do `act` once, while the service works on the first request that is made in the block; else at its end.
 
     A thread beside would not do: it takes the interpreter between the head and the body of the request, so that the
-    service begins later. Without all this a sync of 300,000 indicators of which none has changed takes 2.1 times as long
-    as their bare transfer, with it 1.5 times (medians of interleaved runs). Raises what `act` raises, at the end of the
-    block.
+    service begins later. Without all this a sync of 300,000 indicators of which none has changed takes 2.1 times as
+    long as their bare transfer, with it 1.5 times (medians of interleaved runs). Raises what `act` raises, at the end
+    of the block.
     """
     errand = _Errand(act)
     token = _errand.set(errand)
