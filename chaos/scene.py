@@ -94,11 +94,19 @@ class Scene:
         """ThreatQ as a client of its own sees it."""
         return connect_threatq(self.settings)
 
-    def send(self, numbers: Sequence[int]) -> None:
-        """Hand payloads over as a producer does: to the ledger, or to the spool while Redis is away."""
+    def send(self, numbers: Sequence[int], *, senders: int = 1) -> None:
+        """Hand payloads of so many senders over as a producer does, to the spool while Redis is away."""
         for start in range(0, len(numbers), BATCH):
             part = numbers[start : start + BATCH]
-            jobs = [Job("events.create", {"payload": payload(number)}, producer="chaos") for number in part]
+            jobs = [
+                Job(
+                    "events.create",
+                    {"payload": payload(number)},
+                    producer="chaos",
+                    sender=f"sender{number % senders}",
+                )
+                for number in part
+            ]
             for number, handed in zip(part, hand_over(jobs, self.ledger, self.spool).handed, strict=True):
                 self.sent[number] = handed.id
                 self.spooled += handed.status == "spooled"

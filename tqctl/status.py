@@ -14,7 +14,7 @@ from tqctl.shell import Shell
 from workers.core.jobs import QUEUES
 from workers.core.results import RunResult
 from workers.core.text import age, moment
-from workers.ledger.breakers import SERVICES
+from workers.ledger.breakers import SERVICES, slowed_senders
 from workers.ledger.status import overview
 from workers.ledger.sync_runs import history, pending_count, waiting_runs
 
@@ -38,6 +38,10 @@ def run(shell: Shell, options: Namespace) -> int:
     value["suspended"] = {
         name: to_builtins(why) for name in QUEUES if (why := shell.admin.suspension(name)) is not None
     }
+    value["slowed"] = [
+        {"sender": one.name, "refused": one.refused, "wait_s": one.wait_s, "said": one.said}
+        for one in slowed_senders(shell.admin.redis)
+    ]
     value["syncs"] = last_syncs(history(shell.admin.redis, most=RUNS))
     value["waiting_syncs"] = [
         {**to_builtins(one), "said": one.said} for one in waiting_runs(shell.admin.redis)
@@ -92,6 +96,7 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
     for one in value["waits"]:
         again = f"tried again at {moment(one['until_ms'])} UTC, or now: tqctl breaker close {one['queue']}"
         yield f"{one['said']} ({again})"
+    yield from (one["said"] for one in value["slowed"])
     lacking = {name: why for name, why in value["lacking"].items() if why}
     for name, why in lacking.items():
         yield f"{SERVICES[name]} is not configured: {why}"

@@ -59,14 +59,14 @@ def half_refused(scene: Scene, _chance: Random, size: Size) -> None:
 
 @fault(
     "all-bad",
-    "ThreatQ refuses every payload: the queue stops after a few and goes on when the cause is mended",
+    "ThreatQ refuses every payload of every sender: the queue stops after a few and goes on when the cause is mended",
 )
 def all_bad(scene: Scene, _chance: Random, size: Size) -> None:
     """Refuse everything, see the queue stop, mend, resume."""
     scene.lever("behaviour", {"poison": ["Chaos #*"]})
     scene.start_beat()
     scene.start_worker()
-    scene.send(range(size.jobs))
+    scene.send(range(size.jobs), senders=5)
     scene.until(lambda: scene.admin.suspension("events"), "the queue stops by itself", within_s=60)
     scene.pass_time(2)
     died = len(scene.admin.ids("dead", most=10**6))

@@ -43,6 +43,7 @@ async def post_action(context: HttpContext, request: Request, caller: TokenHolde
     if kind is None:
         raise Problem(404, "not_found", f"there is no such action; there are {', '.join(ACTIONS)}")
     wait_s = _wait(request)
+    await context.senders.check(caller.name, status=429)
     job = await _job(kind, request, caller)
     (accepted,) = await context.ledger.accept([job])
     if accepted.conflict:
@@ -74,6 +75,7 @@ async def _job(kind: str, request: Request, caller: TokenHolder) -> Job:
         kind,
         arguments,
         producer="http",
+        sender=caller.name,
         title=title(kind, arguments),
         trace=trace(request),
         key=sender_key(request, caller),

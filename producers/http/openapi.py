@@ -30,7 +30,8 @@ _REFUSALS = {
     413: "The body, a payload or their number is over a limit, which is named.",
     415: "The content coding or the form of the body is not understood.",
     422: "Nothing of the body can be accepted; or its Idempotency-Key was used for something else.",
-    429: "Too much at once: what TQ_HTTP_BUSY_STATUS may have stand for 503 there.",
+    429: "Too much at once: what TQ_HTTP_BUSY_STATUS may have stand for 503 there. To an action: what this token sends "
+    "keeps being refused (slowed_down).",
     431: "The headers are over the limit.",
     500: "A fault of ours.",
     503: "Not now: send the same again after Retry-After seconds.",

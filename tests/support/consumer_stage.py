@@ -41,8 +41,16 @@ class NothingMade(ServiceAway):
         super().__init__("threatq", "503")
 
 
-def accept(ledger: Ledger, count: int) -> list[str]:
-    jobs = [Job("events.create", {"payload": {"number": number}}, producer="cli") for number in range(count)]
+def accept(ledger: Ledger, count: int, *, senders: int = 1, first: int = 0) -> list[str]:
+    jobs = [
+        Job(
+            "events.create",
+            {"payload": {"number": number}},
+            producer="cli",
+            sender=f"sender{number % senders}" if senders > 1 else "",
+        )
+        for number in range(first, first + count)
+    ]
     return [answer.id for answer in ledger.accept(jobs)]
 
 

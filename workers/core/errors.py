@@ -101,6 +101,10 @@ class Busy(ServiceAway):
     """The ledger holds as many open jobs as it may, or Redis as many bytes; send the job again later."""
 
 
+class SlowedDown(Busy):
+    """What this sender sends keeps being refused; correct it, and send again later."""
+
+
 def end_with(error: TqError) -> NoReturn:
     """Say what is wrong on standard error and end the process with the error's exit code."""
     print(f"error: {error}", file=sys.stderr)

@@ -71,9 +71,9 @@ class Job:
     `id` is a digest of kind and arguments where equal arguments are always the same job, else random.
     `digest` tells equal arguments apart from different ones. `key` is what the sender calls the request
     (an Idempotency-Key, a CloudEvents source and id), or "". `warnings` are the producer's; they stay with the job
-    but make it no other job. `texts` are what `canonical` and `compact` make of the
-    arguments, where the caller has them already. Of the arguments only their text is kept: jobs come by the
-    hundred, and what they were read from is many times as large.
+    but make it no other job. `sender` names who sent it, where several send through one producer. `texts` are what
+    `canonical` and `compact` make of the arguments, where the caller has them already. Of the arguments only their text
+    is kept: jobs come by the hundred, and what they were read from is many times as large.
     """
 
     __slots__ = (
@@ -84,6 +84,7 @@ class Job:
         "key_window_s",
         "kind",
         "producer",
+        "sender",
         "title",
         "trace",
         "warnings",
@@ -95,6 +96,7 @@ class Job:
         arguments: dict[str, Any],
         *,
         producer: str,
+        sender: str = "",
         title: str = "",
         trace: str = "",
         key: str = "",
@@ -103,7 +105,7 @@ class Job:
         texts: tuple[bytes, bytes] | None = None,
     ) -> None:
         self.kind = KINDS[kind]
-        self.producer = producer
+        self.producer, self.sender = producer, sender
         self.title = title
         self.trace = trace
         # The body is in the sender's order, which people read; the digest alone does not see it.

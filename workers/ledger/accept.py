@@ -207,7 +207,7 @@ def record_of(job: Job, compress: Callable[[bytes], bytes] = _zlib) -> bytes:
 
     Accept puts one line before them: the time in ms of Redis's clock.
     """
-    head = _head(job.kind.name, job.kind.queue, job.producer, job.trace)
+    head = _head(job.kind.name, job.kind.queue, f"{job.producer} {job.sender}", job.trace)
     title = f"{_line(job.title[:MOST_TITLE])}\n".encode("utf-8", "backslashreplace")
     return head + title + compress(job.body)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from workers.ledger import keys
 from workers.ledger.breaker_records import Away, QueueWait, read_breaker, read_queue_wait
 from workers.ledger.client import RedisClient
-from workers.ledger.connection import run
+from workers.ledger.connection import now_ms, run
 from workers.ledger.scripts import Script
+from workers.ledger.senders import SlowedSender, read_sender
 
 #: The services that have a breaker, and their names as people use them.
 SERVICES = {"threatq": "ThreatQ", "logrhythm": "LogRhythm"}
@@ -33,6 +34,13 @@ def open_breakers(redis: RedisClient) -> tuple[list[Away], list[QueueWait]]:
     found = {name: fields.value for name, fields in replies.items() if fields.value}
     away = [read_breaker(name, fields) for name, fields in found.items() if name in SERVICES]
     return away, [read_queue_wait(name, fields) for name, fields in found.items() if name in NEEDS]
+
+
+def slowed_senders(redis: RedisClient) -> list[SlowedSender]:
+    """Return the senders that are slowed down now; raises ServiceAway("redis")."""
+    now = now_ms(redis)
+    found = [read_sender(name.decode(), value, now) for name, value in redis.hgetall(keys.SENDERS).items()]
+    return [sender for sender in found if sender]
 
 
 def queues_behind(name: str) -> list[str]:

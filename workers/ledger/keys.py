@@ -77,7 +77,8 @@ def sync_manifest(host: str, guid: str) -> str:
 def job(job_id: str) -> str:
     """Text: the request as it was accepted, until the job is done; soon after that, packed with its progress.
 
-    Six lines: time of acceptance in ms, kind, queue, producer, trace, title; then the arguments as zlib-compressed
+    Six lines: time of acceptance in ms, kind, queue, producer (and a blank and the sender, where several send through
+    one producer), trace, title; then the arguments as zlib-compressed
     JSON. That is version 1. A later one writes its number behind the kind, a blank between, and keeps the six lines.
     A done one is packed soon, and then begins with "+" (workers/ledger/packed.py).
     """
@@ -144,6 +145,10 @@ def away(service: str) -> str:
     return f"{PREFIX}away:{service}"
 
 
+#: Hash, producer and sender -> `<refused in a row> <until, ms> <last, ms> <reason>`: those whose jobs keep being
+#: refused, and until when nothing is accepted from them. Expires an hour after the last refusal.
+SENDERS = PREFIX + "away:senders"
+
 #: Hash, service -> what is not set up of it, as a sentence, "" for nothing. Told by the workers, who have the settings.
 LACKING = PREFIX + "lacking"
 
@@ -151,6 +156,11 @@ LACKING = PREFIX + "lacking"
 def recent(queue: str) -> str:
     """Hash: done, dead: how the last hundred jobs or so ended, newer ones counting more; ever:*: all that were done."""
     return f"{PREFIX}recent:{queue}"
+
+
+def blamed(queue: str) -> str:
+    """Hash: for which senders (s:*) and contents (c:*) the dead of `recent` stand, each counted so often. Expires."""
+    return f"{PREFIX}blamed:{queue}"
 
 
 def suspended(queue: str) -> str:

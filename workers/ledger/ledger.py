@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from workers.core.hashing import sha256_hex
 from workers.core.jobs import Job, shows
 from workers.ledger import keys
 from workers.ledger.accept import (
@@ -169,8 +170,8 @@ class Ledger:
         for settlement in settlements:
             arguments += (
                 settlement.claim.id,
-                f"{settlement.claim.kind}:{settlement.claim.producer}",
-                shows(settlement.claim.kind),
+                f"{settlement.claim.kind}:{settlement.claim.producer} {settlement.claim.sender}".rstrip(),
+                _sign(settlement),
                 settlement.state,
                 int(settlement.delay_s * 1000),
                 _encode(settlement.entry),
@@ -251,6 +252,12 @@ class Ledger:
 
     def _run(self, script: Script, names: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
         return run(self.redis, script, names, arguments)
+
+
+def _sign(settlement: Settlement) -> str:
+    """Return what a job shows when it is done; of a dead one, by what its content is told from others."""
+    claim = settlement.claim
+    return sha256_hex(claim.body)[:8] if settlement.state == "dead" else shows(claim.kind)
 
 
 def _encode(entry: dict[str, Any]) -> bytes:

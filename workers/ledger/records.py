@@ -38,6 +38,7 @@ class Head(Struct, frozen=True):
     title: str
     body: bytes
     version: int = RECORD_VERSION
+    sender: str = ""
 
     @classmethod
     def read(cls, record: bytes) -> Self:
@@ -45,7 +46,8 @@ class Head(Struct, frozen=True):
         at, *lines, body = record.split(b"\n", 6)
         kind, queue, producer, trace, title = (line.decode() for line in lines)
         kind, _, version = kind.partition(" ")
-        return cls(int(at), kind, queue, producer, trace, title, body, _version(version))
+        producer, _, sender = producer.partition(" ")
+        return cls(int(at), kind, queue, producer, trace, title, body, _version(version), sender)
 
     @property
     def arguments(self) -> dict[str, Any] | None:
@@ -64,7 +66,7 @@ class Claim(Struct, frozen=True):
 
     `life` names the run of Redis that handed it out; `accepted_ms` is Redis's clock; `attempts` counts this one;
     `lost` counts the workers that died with it; `solo_failures` how often it failed by itself while others like it
-    were done.
+    were done; `sender` is who sent it, where several send through one producer.
     """
 
     id: str
@@ -81,6 +83,7 @@ class Claim(Struct, frozen=True):
     body: bytes
     life: str = ""
     version: int = RECORD_VERSION
+    sender: str = ""
 
     @classmethod
     def from_row(cls, row: list[Any], queue: str, token: str) -> Self:
@@ -102,6 +105,7 @@ class Claim(Struct, frozen=True):
             body=head.body,
             life=life.decode(),
             version=head.version,
+            sender=head.sender,
         )
 
     @property

@@ -14,7 +14,7 @@ from workers.leases import Attempt
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import MOST_SOLO_FAILURES, Ledger
-from workers.ledger.records import Claim, Settlement
+from workers.ledger.records import Claim, Settlement, dead
 
 pytestmark = pytest.mark.integration
 
@@ -89,8 +89,8 @@ def state_of(admin: LedgerAdmin, job_id: str) -> str:
 def test_when_nearly_all_jobs_die_the_queue_stops_and_says_why(
     ledger: Ledger, admin: LedgerAdmin, work: Work
 ) -> None:
-    # Given a source that sends nothing but what ThreatQ refuses
-    accept(ledger, 300)
+    # Given five senders that send nothing but what ThreatQ refuses
+    accept(ledger, 300, senders=5)
     # When it is worked on
     work(refuse)
     work(refuse)
@@ -113,12 +113,43 @@ def test_when_nearly_all_jobs_die_the_queue_stops_and_says_why(
 def test_what_is_kept_from_dying_looks_for_what_it_left_when_it_is_tried_again(
     ledger: Ledger, admin: LedgerAdmin, work: Work
 ) -> None:
-    accept(ledger, 60)
+    accept(ledger, 60, senders=5)
     work(refuse)
     admin.resume("events")
     handle = Tries()
     work(handle)
     assert handle.attempts == [[2] * 10]
+
+
+@pytest.mark.parametrize("senders", [1, 2])
+def test_what_one_or_two_senders_send_stops_no_queue(
+    senders: int, ledger: Ledger, admin: LedgerAdmin, redis: Redis, work: Work
+) -> None:
+    # Given senders whose jobs are all refused
+    accept(ledger, 500, senders=senders)
+    work(refuse)
+    # Then the queue goes on, and what others send is done
+    assert admin.suspension("events") is None
+    ledger.accept([Job("sightings.add", {"alarm_id": "1"}, producer="smart-response")])
+    work(do)
+    assert len(admin.ids("done")) == 1
+    # And what is counted of them is bounded
+    assert redis.hlen(keys.blamed("events")) <= 2 * 20 * senders
+
+
+def test_one_content_however_many_send_it_stops_no_queue(
+    ledger: Ledger, admin: LedgerAdmin, work: Work
+) -> None:
+    # Given an indicator that ThreatQ refuses, which ten senders ask for again and again
+    for n in range(300):
+        job = Job("indicators.lookup", {"type": "FQDN", "value": "x"}, producer="http", sender=f"s{n % 10}")
+        job.key = ""
+        ledger.accept([job])
+    for _ in range(300):
+        ledger.settle([dead(claim, "refused") for claim in ledger.claim("enrichment", 1)])
+    # Then all others are served
+    assert len(admin.ids("dead", most=1000)) == 300
+    assert admin.suspension("enrichment") is None
 
 
 def test_some_bad_jobs_among_good_ones_stop_nothing(ledger: Ledger, admin: LedgerAdmin, work: Work) -> None:
@@ -136,7 +167,7 @@ def test_some_bad_jobs_among_good_ones_stop_nothing(ledger: Ledger, admin: Ledge
 def test_a_good_night_does_not_hide_a_bad_morning(ledger: Ledger, admin: LedgerAdmin, work: Work) -> None:
     accept(ledger, 1000)
     work(do)
-    ledger.accept([Job("events.create", {"payload": {"number": -n - 1}}, producer="cli") for n in range(600)])
+    accept(ledger, 600, senders=5, first=1000)
     work(refuse)
     assert admin.suspension("events") is not None
     assert len(admin.ids("dead", most=1000)) < 400

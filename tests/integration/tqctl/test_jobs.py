@@ -311,7 +311,10 @@ def test_the_whole_quarantine_is_dropped_at_once_without_touching_dead_letters(
 
 def test_a_queue_that_paused_itself_says_why_and_what_to_do(operator: Operator, ledger: Ledger) -> None:
     # given
-    ledger.accept([payload(f"bad {number}") for number in range(60)])
+    jobs = [payload(f"bad {number}") for number in range(60)]
+    for number, job in enumerate(jobs):
+        job.sender = f"sender{number % 5}"
+    ledger.accept(jobs)
     claims = ledger.claim("events", 60)
     ledger.settle([dead(claim, "type: no such event type") for claim in claims])
 

@@ -111,7 +111,7 @@ end
 local function bury(id, record, lost)
   local entry = cjson.encode({reason = 'it lost its worker ' .. lost .. ' times: every worker that takes it is killed',
     error = 'WorkerLost'})
-  local kind, producer = string.match(record, '^%d+\n([^ \n]*)[^\n]*\n[^\n]*\n([^\n]*)\n')
+  local kind, producer = string.match(record, '^%d+\n([^ \n]*)[^\n]*\n[^\n]*\n([^ \n]*)')
   redis.call('HSET', prefix .. 'progress:' .. id, 'state', 'dead', 'lost', lost)
   redis.call('HDEL', prefix .. 'progress:' .. id, 'lease')
   redis.call('ZREM', due, id)

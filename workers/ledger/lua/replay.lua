@@ -10,7 +10,7 @@ for at = 3, #ARGV, 2 do
   local job, key, history = ARGV[1] .. 'job:' .. id, ARGV[1] .. 'progress:' .. id, ARGV[1] .. 'history:' .. id
   local state, record = redis.call('HGET', key, 'state'), redis.call('GET', job)
   if record and (state == 'dead' or state == 'done') then
-    local head, kind, queue, producer = string.match(record, '^(%d+\n([^ \n]*)[^\n]*\n([^\n]*)\n([^\n]*)\n[^\n]*\n[^\n]*\n)')
+    local head, kind, queue, producer = string.match(record, '^(%d+\n([^ \n]*)[^\n]*\n([^\n]*)\n([^ \n]*)[^\n]*\n[^\n]*\n[^\n]*\n)')
     redis.call('ZREM', KEYS[1], id)
     redis.call('ZREM', KEYS[2], id)
     redis.call('HSET', key, 'state', 'accepted', 'lost', 0, 'tries', 0, 'strikes', 0)

@@ -2,8 +2,8 @@
 -- try, or given back.
 -- KEYS: due, done, dead, counts, paused, then the breakers of the services that answered while the jobs were worked on,
 --       then those of the other services that the queue's work needs; the queue's own is among them
--- ARGV: prefix, queue, token, how many services answered, then for each job: id, kind:producer,
---       what it shows when it is done, state, delay in ms, entry
+-- ARGV: prefix, queue, token, how many services answered, then for each job: id, kind:producer and its
+--       sender, what it shows when it is done or a digest of its content where it is dead, state, delay in ms, entry
 -- Answers 1 for each job that was ours to settle, 0 where another worker has the lease.
 local due, done, dead, counts, paused = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local prefix, queue, token = ARGV[1], ARGV[2], ARGV[3]
@@ -14,6 +14,11 @@ local MINUTE_MS, MINUTES_KEPT_MS = 60000, 7200000
 local ENOUGH, TOO_MANY_DEAD = 50, 0.9
 -- Beyond so many jobs each counts half as much, so that a good night does not hide a bad morning.
 local REMEMBERED = 100
+-- What one sender sends is no fault of the queue: it counts for so many deaths at most, and each content once.
+local MOST_OF_ONE, BLAMED_MS = 20, 3600000
+-- A sender of whom so many jobs were refused in a row waits before the next is accepted, each time for longer.
+local PATIENCE, FIRST_WAIT_MS, LONGEST_WAIT_MS = 20, 1000, 60000
+local MOST_SENDERS, SENDERS_KEPT_MS, MOST_REASON = 1000, 3600000, 300
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -83,7 +88,21 @@ end
 -- The same for what this job alone needs, a right or a setting.
 settle.misconfigured = settle.interrupted
 
-local function judge(state, entry)
+local blamed = prefix .. 'blamed:' .. queue
+local function is_counted(sender, content)
+  local deaths = tonumber(redis.call('HGET', blamed, 's:' .. sender) or 0)
+  if deaths >= MOST_OF_ONE or redis.call('HSETNX', blamed, 'c:' .. content, 1) == 0 then
+    return false
+  end
+  redis.call('HINCRBY', blamed, 's:' .. sender, 1)
+  redis.call('PEXPIRE', blamed, BLAMED_MS)
+  return true
+end
+
+local function judge(state, entry, sender, content)
+  if state == 'dead' and not is_counted(sender, content) then
+    return
+  end
   fate[state] = fate[state] + 1
   local sum = fate.done + fate.dead
   if state == 'dead' and sum >= ENOUGH and fate.dead >= TOO_MANY_DEAD * sum then
@@ -93,7 +112,44 @@ local function judge(state, entry)
       math.floor(sum), 'entry', entry)
   elseif sum >= REMEMBERED then
     fate.done, fate.dead = fate.done / 2, fate.dead / 2
+    redis.call('DEL', blamed)
   end
+end
+
+-- What `kind:producer sender` is counted under, and whose jobs it means.
+local labels = {}
+local function read_label(text)
+  local label = labels[text]
+  if not label then
+    label = {counter = string.match(text, '^[^ ]*'), sender = string.match(text, ':(.*)$'), done = 0, dead = 0}
+    labels[text] = label
+  end
+  return label
+end
+
+-- One that is done again clears a sender; one that is refused adds to what is held against it.
+local function judge_sender(label)
+  local senders = prefix .. 'away:senders'
+  if label.done > 0 then
+    redis.call('HDEL', senders, label.sender)
+    return
+  end
+  local before = redis.call('HGET', senders, label.sender)
+  if not before and redis.call('HLEN', senders) >= MOST_SENDERS then
+    return
+  end
+  local refused, last = string.match(before or '', '^(%d+) %d+ (%d+) ')
+  if not refused or now - last > SENDERS_KEPT_MS then
+    refused = 0
+  end
+  refused = refused + label.dead
+  local over = math.min(refused - PATIENCE, 20)
+  local till = over >= 0 and now + math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ^ over) or 0
+  local is_note, note_ = pcall(cjson.decode, label.entry)
+  local reason = is_note and type(note_.reason) == 'string' and note_.reason or ''
+  redis.call('HSET', senders, label.sender,
+    string.format('%d %d %d %s', refused, till, now, string.sub(reason, 1, MOST_REASON)))
+  redis.call('PEXPIRE', senders, SENDERS_KEPT_MS)
 end
 
 local answers, this_minute, shown = {}, {}, {}
@@ -114,10 +170,12 @@ for at = FIRST, #ARGV, WIDTH do
     end
     if state ~= 'accepted' then
       note(key, now, state, entry)
-      redis.call('HINCRBY', counts, state .. ':' .. kind, 1)
+      local label = read_label(kind)
+      redis.call('HINCRBY', counts, state .. ':' .. label.counter, 1)
       this_minute[state] = (this_minute[state] or 0) + 1
       if fate[state] then
-        judge(state, entry)
+        judge(state, entry, label.sender, shows)
+        label[state], label.entry = label[state] + 1, entry
       end
       if state == 'done' then
         shown[shows] = (shown[shows] or 0) + 1
@@ -136,6 +194,12 @@ if next(this_minute) then
     redis.call('HINCRBY', minute, state, count)
   end
   redis.call('PEXPIRE', minute, MINUTES_KEPT_MS)
+end
+
+for _, label in pairs(labels) do
+  if label.done + label.dead > 0 then
+    judge_sender(label)
+  end
 end
 
 redis.call('HSET', recent, 'done', fate.done, 'dead', fate.dead)
