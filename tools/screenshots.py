@@ -164,7 +164,7 @@ def take_status_page(browser: Browser, producer: str, token: str) -> None:
             page.get_by_role("button", name="Approve").first.click()
             page.get_by_role("status").wait_for()
             page.get_by_text("Some of what would go").nth(1).click()
-            page.screenshot(path=IMAGES / "status-held.png")
+            page.screenshot(path=IMAGES / "status-pending.png")
         context.close()
 
 

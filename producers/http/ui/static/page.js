@@ -41,7 +41,7 @@ async function keepLooking() {
   try {
     await look();
   } catch {
-    // The door is away for a moment; the next look tells.
+    // The entry point is away for a moment; the next look tells.
   }
   setTimeout(keepLooking, EVERY_MS);
 }
