@@ -56,8 +56,8 @@ class Bare:
     def lists(self) -> dict[str, str]:
         """Return the guid of each list."""
         return {
-            one["name"]: one["guid"]
-            for one in self.api("GET", "/lists/", headers={"pageSize": "1000"}).json()
+            item["name"]: item["guid"]
+            for item in self.api("GET", "/lists/", headers={"pageSize": "1000"}).json()
         }
 
     def download(self) -> None:

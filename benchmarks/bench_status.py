@@ -98,10 +98,10 @@ def fill(client: redis.Redis) -> None:
         ids = (job_id(name, number) for number in range(count))
         while page := list(islice(ids, AT_ONCE)):
             pipe = client.pipeline(transaction=False)
-            pipe.mset({keys.job(one): head + body for one in page})
-            pipe.zadd(index, {one: score + at for at, one in enumerate(page)})
-            for one in page if name != "open" else ():
-                pipe.hset(keys.progress(one), mapping=_progress(name, now))
+            pipe.mset({keys.job(key): head + body for key in page})
+            pipe.zadd(index, {key: score + at for at, key in enumerate(page)})
+            for key in page if name != "open" else ():
+                pipe.hset(keys.progress(key), mapping=_progress(name, now))
             pipe.execute()
 
 

@@ -197,7 +197,7 @@ class Bench:
     def check(self, *, changed: bool) -> None:
         """Assert that every list holds as many entries as it must."""
         found = self.by_hand.api("GET", "/lists/", headers={"pageSize": "1000"}).json()
-        counts = {one["name"]: one["entryCount"] for one in found if one["name"].startswith("T: ")}
+        counts = {item["name"]: item["entryCount"] for item in found if item["name"].startswith("T: ")}
         assert counts == self.expected(changed=changed), counts
 
 
@@ -228,10 +228,15 @@ def run() -> dict[str, Any]:
 def middle(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     """Return of each figure the round with the middle ratio and every ratio, and of the rest the worst."""
     timed = {
-        name: middle_of([one[name] for one in rounds]) for name in ("first_fill", "unchanged", "changed")
+        name: middle_of([measured[name] for measured in rounds])
+        for name in ("first_fill", "unchanged", "changed")
     }
-    killed = max((one["killed"] for one in rounds), key=lambda figures: figures["percent"])
-    return {**timed, "killed": killed, "worker_peak_mb": max(one["worker_peak_mb"] for one in rounds)}
+    killed = max((measured["killed"] for measured in rounds), key=lambda figures: figures["percent"])
+    return {
+        **timed,
+        "killed": killed,
+        "worker_peak_mb": max(measured["worker_peak_mb"] for measured in rounds),
+    }
 
 
 def middle_of(rounds: list[dict[str, Any]]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class ListScene:
     def guids(self) -> dict[str, str]:
         """Return the lists that LogRhythm holds and uses, name -> guid."""
         answer = self.http.get(f"{self.url}/lr-admin-api/lists/", headers={"pageSize": "1000"}, timeout=10)
-        return {one["name"]: one["guid"] for one in answer.json() if one["status"] == "Active"}
+        return {item["name"]: item["guid"] for item in answer.json() if item["status"] == "Active"}
 
     def judge(self, account: Account) -> None:
         """Compare the lists with the collection: entries that are missing, and entries that are there twice.
@@ -82,7 +82,9 @@ class ListScene:
             account.dead += record.state == "dead"
             account.lost += record.state not in ("done", "dead")
             told = [
-                f"{one['name']}: {one['error']}" for one in record.result.get("lists", ()) if one.get("error")
+                f"{item['name']}: {item['error']}"
+                for item in record.result.get("lists", ())
+                if item.get("error")
             ]
             account.notes += told
         reported = [note for note in record.result.get("notes", ()) if "retired" in note]

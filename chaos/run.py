@@ -152,19 +152,19 @@ def table(accounts: Sequence[Account]) -> Table:
         "notes",
     ):
         shown.add_column(column, justify="left" if column in ("fault", "notes") else "right")
-    for one in accounts:
+    for account in accounts:
         figures = (
-            one.accepted,
-            one.done,
-            one.dead,
-            one.lost,
-            one.doubled,
-            one.incomplete,
-            one.calls,
-            one.seconds,
+            account.accepted,
+            account.done,
+            account.dead,
+            account.lost,
+            account.doubled,
+            account.incomplete,
+            account.calls,
+            account.seconds,
         )
-        notes = "\n".join([*(f"BROKEN: {problem}" for problem in one.problems), *one.notes[:8]])
-        shown.add_row(one.fault, *map(str, figures), notes, style="" if one.is_good else "bold red")
+        notes = "\n".join([*(f"BROKEN: {problem}" for problem in account.problems), *account.notes[:8]])
+        shown.add_row(account.fault, *map(str, figures), notes, style="" if account.is_good else "bold red")
     return shown
 
 

@@ -138,7 +138,7 @@ class Sentinels:
         with Redis(port=port, socket_timeout=5) as client:
             told = client.info("replication")
         followers = [told[f"slave{number}"] for number in range(told["connected_slaves"])]
-        return sum(one["state"] == "online" for one in followers)
+        return sum(follower["state"] == "online" for follower in followers)
 
     def _until(self, condition: Callable[[], object], *, within_s: float = 20) -> None:
         deadline = time.monotonic() + within_s

@@ -47,12 +47,12 @@ def shown(run: ChaosRun) -> str:
     return "\n".join([*lines, *map(row, run.accounts), total(run.accounts), ""])
 
 
-def row(one: Account) -> str:
+def row(account: Account) -> str:
     """Return the row of one fault."""
-    notes = [*(f"BROKEN: {problem}" for problem in one.problems), *one.notes]
+    notes = [*(f"BROKEN: {problem}" for problem in account.problems), *account.notes]
     noted = "; ".join(note for note in notes if not TOLD.match(note)).replace("|", "/")
-    cells = (*figures(one), one.calls, f"{one.seconds:.0f}", noted)
-    return f"| {one.fault}: {SCENARIOS[one.fault].what} | " + " | ".join(map(str, cells)) + " |"
+    cells = (*figures(account), account.calls, f"{account.seconds:.0f}", noted)
+    return f"| {account.fault}: {SCENARIOS[account.fault].what} | " + " | ".join(map(str, cells)) + " |"
 
 
 def total(accounts: Sequence[Account]) -> str:
@@ -61,9 +61,9 @@ def total(accounts: Sequence[Account]) -> str:
     return f"| {len(accounts)} faults | " + " | ".join(map(str, sums)) + " | | | |"
 
 
-def figures(one: Account) -> tuple[int, ...]:
+def figures(account: Account) -> tuple[int, ...]:
     """Return what is counted for each fault."""
-    return one.accepted, one.done, one.dead, one.lost, one.doubled, one.incomplete
+    return account.accepted, account.done, account.dead, account.lost, account.doubled, account.incomplete
 
 
 if __name__ == "__main__":

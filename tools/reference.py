@@ -107,7 +107,7 @@ def documented_keys() -> Iterator[tuple[str, str]]:
     lines = source.splitlines()
     for node in ast.parse(source).body:
         if isinstance(node, ast.FunctionDef):
-            arguments = [f"<{one.arg}>" for one in node.args.args]
+            arguments = [f"<{argument.arg}>" for argument in node.args.args]
             meaning = " ".join((ast.get_docstring(node) or "").split())
             yield getattr(keys, node.name)(*arguments), meaning
         elif isinstance(node, ast.Assign):
@@ -150,23 +150,25 @@ def http_api() -> str:
         "one is in [The HTTP entry point](../http.md).\n"
     ]
     for path, methods in api["paths"].items():
-        parts += [operation(path, method, one) for method, one in methods.items()]
+        parts += [operation(path, method, described) for method, described in methods.items()]
     return "\n".join(parts)
 
 
-def operation(path: str, method: str, one: dict[str, Any]) -> str:
+def operation(path: str, method: str, described: dict[str, Any]) -> str:
     """Return the section of one operation."""
-    lines = [f"## {method.upper()} {path}\n", one.get("summary", ""), ""]
-    if parameters := one.get("parameters"):
+    lines = [f"## {method.upper()} {path}\n", described.get("summary", ""), ""]
+    if parameters := described.get("parameters"):
         lines += ["| parameter | in | meaning |", "|---|---|---|"]
         lines += [
             f"| `{p['name']}` | {p['in']} | {p.get('description', '')} |" for p in parameters if "name" in p
         ]
         lines.append("")
-    if body := one.get("requestBody"):
+    if body := described.get("requestBody"):
         lines += ["Body: " + ", ".join(f"`{kind}`" for kind in body["content"]), ""]
     lines += ["| answer | meaning |", "|---|---|"]
-    lines += [f"| {code} | {answer.get('description', '')} |" for code, answer in one["responses"].items()]
+    lines += [
+        f"| {code} | {answer.get('description', '')} |" for code, answer in described["responses"].items()
+    ]
     return "\n".join([*lines, ""])
 
 

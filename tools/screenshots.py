@@ -137,7 +137,9 @@ def event_link(system: System) -> str:
     with connect(system.settings.redis_url) as redis:
         admin = LedgerAdmin(redis)
         return next(
-            str(one.result["link"]) for one in admin.records(admin.ids("done")) if one.result.get("link")
+            str(record.result["link"])
+            for record in admin.records(admin.ids("done"))
+            if record.result.get("link")
         )
 
 

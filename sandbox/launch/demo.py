@@ -133,8 +133,8 @@ def lists_table(rehearsal: Rehearsal, title: str) -> Table:
     table = Table(title=title, title_justify="left")
     for column in ("List", "Type", "Entries"):
         table.add_column(column, justify="right" if column == "Entries" else "left")
-    for one in rehearsal.lists():
-        table.add_row(one.name, one.list_type, str(one.entry_count))
+    for item in rehearsal.lists():
+        table.add_row(item.name, item.list_type, str(item.entry_count))
     if not table.row_count:
         table.add_row("(none)", "", "")
     return table

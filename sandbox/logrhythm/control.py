@@ -137,7 +137,7 @@ ROUTES = [
 
 
 def _named(world: World, name: str) -> StoredList | None:
-    return next((one for one in world.store.lists.values() if one.name == name), None)
+    return next((item for item in world.store.lists.values() if item.name == name), None)
 
 
 def _summary(told: Filling) -> dict[str, Any]:

@@ -33,7 +33,7 @@ async def fetch(request: Request) -> Response:
         _number(request, "pageNumber", 1),
         min(_number(request, "pageSize", PAGE_SIZE), world.config.max_page),
     )
-    found = [one.answer() for one in world.store.lists.values() if matches(one)]
+    found = [item.answer() for item in world.store.lists.values() if matches(item)]
     return JSONResponse(found[(number - 1) * size : number * size])
 
 

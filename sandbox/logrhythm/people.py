@@ -41,10 +41,10 @@ async def user(request: Request) -> Response:
 
 async def login(request: Request) -> Response:
     """Return the login of a user (7.5.1 and later)."""
-    one = _one(request, "7.5.1")
-    if one.user_id is None:
+    person = _one(request, "7.5.1")
+    if person.user_id is None:
         raise Refused(404, "User login not found")
-    return JSONResponse({**_login(one), "userId": one.id})
+    return JSONResponse({**_login(person), "userId": person.id})
 
 
 async def permissions(request: Request) -> Response:
@@ -62,19 +62,19 @@ def _page(
     wanted = query.get(status, "").lower()
     name = query.get("name", "").lower()
     found = [
-        one
-        for one in world.config.people
-        if name in one.full_name.lower() and (not wanted or one.status.lower() in wanted.split(","))
+        person
+        for person in world.config.people
+        if name in person.full_name.lower() and (not wanted or person.status.lower() in wanted.split(","))
     ]
     offset, count = _number(request, "offset", 0, 0), _number(request, "count", 100, 1)
-    return [shown(one, world) for one in found[offset : offset + min(count, 1000)]]
+    return [shown(item, world) for item in found[offset : offset + min(count, 1000)]]
 
 
 def _one(request: Request, version: str) -> Person:
     world = _admitted(request, version)
-    for one in world.config.people:
-        if str(one.id) == request.path_params["id"]:
-            return one
+    for person in world.config.people:
+        if str(person.id) == request.path_params["id"]:
+            return person
     raise Refused(404, "Not found")
 
 
@@ -94,43 +94,43 @@ def _number(request: Request, name: str, default: int, least: int) -> int:
     return int(text)
 
 
-def _names(one: Person) -> dict[str, Any]:
+def _names(person: Person) -> dict[str, Any]:
     return {
-        "id": one.id,
-        "firstName": one.first,
-        "lastName": one.last,
-        "fullName": one.full_name,
-        "recordStatusName": one.status,
+        "id": person.id,
+        "firstName": person.first,
+        "lastName": person.last,
+        "fullName": person.full_name,
+        "recordStatusName": person.status,
         "dateUpdated": _CHANGED,
     }
 
 
-def _person(one: Person, _world: World) -> dict[str, Any]:
-    kind = "Role" if one.kind == "Role" else "Person"
-    record = {**_names(one), "personType": kind, "isAPIPerson": False}
-    return record if one.user_id is None else {**record, "user": {**_login(one), "personid": one.id}}
+def _person(person: Person, _world: World) -> dict[str, Any]:
+    kind = "Role" if person.kind == "Role" else "Person"
+    record = {**_names(person), "personType": kind, "isAPIPerson": False}
+    return record if person.user_id is None else {**record, "user": {**_login(person), "personid": person.id}}
 
 
-def _user(one: Person, world: World) -> dict[str, Any]:
+def _user(person: Person, world: World) -> dict[str, Any]:
     return {
-        **_names(one),
-        "userType": one.kind,
+        **_names(person),
+        "userType": person.kind,
         "objectPermissions": {
             "readAccess": "PublicAll",
             "writeAccess": "PublicGlobalAdmin",
             "entity": {"id": -100, "name": "Global Entity"},
-            "owner": {"id": one.owner_id, "name": world.owner_name(one.owner_id)},
+            "owner": {"id": person.owner_id, "name": world.owner_name(person.owner_id)},
         },
     }
 
 
-def _login(one: Person) -> dict[str, Any]:
+def _login(person: Person) -> dict[str, Any]:
     return {
-        "id": one.user_id,
-        "login": one.login,
+        "id": person.user_id,
+        "login": person.login,
         "userProfileId": -100,
         "defaultEntityId": 1,
-        "recordStatusName": one.status,
+        "recordStatusName": person.status,
         "entities": [],
         "dateUpdated": _CHANGED,
     }

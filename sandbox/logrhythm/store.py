@@ -128,7 +128,7 @@ class Store:
     def public_name_taken(self, name: str, *, by_other_than: str = "") -> bool:
         """Tell whether a public list of this name exists, retired or not."""
         return any(
-            one.public and one.name == name and one.guid != by_other_than for one in self.lists.values()
+            item.public and item.name == name and item.guid != by_other_than for item in self.lists.values()
         )
 
 
@@ -171,7 +171,7 @@ class World:
 
     def owner_name(self, owner: object) -> str:
         """Return the name of a list's owner as the console shows it."""
-        return next((one.full_name for one in self.config.people if one.id == owner), str(owner))
+        return next((person.full_name for person in self.config.people if person.id == owner), str(owner))
 
 
 def world_of(request: Request) -> World:

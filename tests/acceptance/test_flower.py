@@ -147,7 +147,7 @@ def test_a_browser_is_asked_for_the_password_first_and_then_shows_queues_and_a_f
         assert admin.outcome(accepted.id, wait_s=20) is not None
         # Of a task during which Flower began to listen it knows the end and no name.
         tasks = get(flower, "/api/tasks").values()
-        return any((one["name"], one["state"]) == ("indicators.lookup", "SUCCESS") for one in tasks)
+        return any((task["name"], task["state"]) == ("indicators.lookup", "SUCCESS") for task in tasks)
 
     until(seen, within_s=30, every_s=0.2)
     with chromium() as browser:

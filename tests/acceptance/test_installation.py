@@ -81,7 +81,7 @@ def test_the_steps_of_the_image_give_every_command_of_the_compose_file(
     prefix = build(tmp_path / "image", environ)
 
     # Then what the containers run is there, works from an empty folder, and no installer is left
-    programs = {words_of(one["command"])[0] for one in our_services().values()}
+    programs = {words_of(service["command"])[0] for service in our_services().values()}
     for program in sorted(programs):
         run(prefix / "bin" / program, "--help", cwd=tmp_path)
     for name in ("worker", "beat", "flower"):

@@ -84,7 +84,9 @@ def test_a_paused_queue_keeps_its_jobs_until_it_is_resumed(
     assert told(command, "resume", "events")["workers"] == [worker]
 
     # then all of it is done
-    assert all((entry := admin.outcome(one, wait_s=20)) and entry.state == "done" for one in (job_id, other))
+    assert all(
+        (entry := admin.outcome(sent, wait_s=20)) and entry.state == "done" for sent in (job_id, other)
+    )
     active = remote_control(redis_url).inspect().active_queues()
     assert "events" in [queue["name"] for queue in active[worker]]
 

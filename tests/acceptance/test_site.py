@@ -83,4 +83,5 @@ def test_the_diagrams_are_drawn_and_no_other_host_is_asked(site: Path) -> None:
         else:
             page.wait_for_load_state("networkidle")
             assert page.get_by_text("flowchart TB").is_visible()
-    assert {urlsplit(one).hostname for one in asked if not one.startswith("data:")} == {"127.0.0.1"}
+    hosts = {urlsplit(address).hostname for address in asked if not address.startswith("data:")}
+    assert hosts == {"127.0.0.1"}

@@ -108,7 +108,7 @@ def test_an_indicator_is_added_looked_up_marked_and_whitelisted(
     # And ThreatQ holds just that
     (row,) = threatq_sandbox.get("/api/indicators", **{"with": "status,attributes"})["data"]
     assert row["status"]["name"] == "Whitelisted"
-    assert {(one["name"], one["value"]) for one in row["attributes"]} == {
+    assert {(attribute["name"], attribute["value"]) for attribute in row["attributes"]} == {
         ("Note", "a b"),
         ("Confidence", "High"),
         ("True Positive", "Yes"),
@@ -139,9 +139,9 @@ def test_an_alarm_becomes_one_sighting_however_often_it_is_sent(
     (event,) = threatq_sandbox.get("/api/events", **{"with": "attributes,indicators,type"})["data"]
     assert event["type"]["name"] == "Sighting"
     assert event["happened_at"] == ALARM[2]
-    found = {(one["name"], one["value"]) for one in event["attributes"]}
+    found = {(attribute["name"], attribute["value"]) for attribute in event["attributes"]}
     assert found >= {("Alarm ID", "123"), ("Alarm Name", ALARM[1]), ("Host (Origin)", "web01")}
-    assert {one["value"] for one in event["indicators"]} == {
+    assert {indicator["value"] for indicator in event["indicators"]} == {
         "156.86.198.45",
         "9e107d9d372bb6826bd81d3542a419d6",
     }

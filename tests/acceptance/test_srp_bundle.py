@@ -46,7 +46,7 @@ def test_every_action_runs_as_the_plugin_says(
     # When LogRhythm runs each action of the plugin, adding first
     environ = {**working.environ, "TQ_CONFIG": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
     answers = {}
-    for action in sorted(plugin.actions, key=lambda one: "Add" not in one.name):
+    for action in sorted(plugin.actions, key=lambda each: "Add" not in each.name):
         line = [action.command, *action.command_line(ALARM, TYPED)]
         done = subprocess.run(line, check=False, capture_output=True, text=True, timeout=60, env=environ)
         answers[action.name] = (done.returncode, done.stdout.splitlines()[0])
@@ -57,10 +57,12 @@ def test_every_action_runs_as_the_plugin_says(
     # And ThreatQ holds the sighting, with the file that was observed
     (event,) = threatq_sandbox.get("/api/events", **{"with": "indicators"})["data"]
     assert event["title"].startswith(ALARM["AlarmRuleName"])
-    assert {one["value"] for one in event["indicators"]} == {"156.86.198.45", "annual report.exe"}
+    assert {indicator["value"] for indicator in event["indicators"]} == {"156.86.198.45", "annual report.exe"}
     # And the indicator, whitelisted
     (row,) = threatq_sandbox.get("/api/indicators", value="bad.example", **{"with": "status,attributes"})[
         "data"
     ]
     assert row["status"]["name"] == "Whitelisted"
-    assert ("Confidence", "High") in {(one["name"], one["value"]) for one in row["attributes"]}
+    assert ("Confidence", "High") in {
+        (attribute["name"], attribute["value"]) for attribute in row["attributes"]
+    }

@@ -133,7 +133,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path: Path, stage: Stag
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
     assert (told["status"], told["plan"]["complete"]) == ("planned", True)
-    assert {one["name"]: one["add"] for one in told["plan"]["lists"]}["ThreatQ: FQDN"] == 10
+    assert {item["name"]: item["add"] for item in told["plan"]["lists"]}["ThreatQ: FQDN"] == 10
     assert stage.writes() == 0
 
 

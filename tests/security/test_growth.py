@@ -95,10 +95,10 @@ def test_a_range_of_private_addresses_is_read_in_time_that_grows_with_its_length
 
 @pytest.mark.parametrize("member", [b"", b"a", b"{}\n"])
 def test_gzip_of_many_members_is_inflated_in_time_that_grows_with_its_length(member: bytes) -> None:
-    one = gzip.compress(member)
+    packed = gzip.compress(member)
     assert not grows_too_fast(
         lambda data: inflate(data, most_bytes=LIMIT),
-        lambda size: one * (size // len(one)),
+        lambda size: packed * (size // len(packed)),
         short=262_144,
         long=1_048_576,
     )

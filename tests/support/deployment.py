@@ -31,7 +31,9 @@ def compose() -> dict[str, Any]:
 
 def our_services() -> dict[str, dict[str, Any]]:
     """Return the services that run our image."""
-    return {name: one for name, one in compose()["services"].items() if "tq-workers" in one["image"]}
+    return {
+        name: service for name, service in compose()["services"].items() if "tq-workers" in service["image"]
+    }
 
 
 def words_of(command: str | list[str]) -> list[str]:
@@ -67,7 +69,7 @@ def _celery_complaints(name: str, *options: str) -> Iterator[str]:
     if command is None:
         yield f"celery has no command {name}"
         return
-    known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+    known = {option for param in command.params for option in (*param.opts, *param.secondary_opts)}
     for option in options:
         if option.startswith("-") and option.partition("=")[0] not in known:
             yield f"celery {name} knows no {option}"

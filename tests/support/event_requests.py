@@ -64,5 +64,5 @@ def pairs(event: dict[str, Any]) -> set[tuple[str, str]]:
     return {(a["name"], a["value"]) for a in event["attributes"]}
 
 
-def again(one: EventRequest) -> EventRequest:
-    return EventRequest(one.job_id, one.plan, first_attempt=False)
+def again(wanted: EventRequest) -> EventRequest:
+    return EventRequest(wanted.job_id, wanted.plan, first_attempt=False)

@@ -14,15 +14,15 @@ HASHES = ListKind("GeneralValue", ("Hash",))
 ITEMS_ADDED, ITEMS_REMOVED = "POST /lists/{id}/items/", "DELETE /lists/{id}/items/"
 
 
-def put(client: LogRhythm, one: ListSummary, values: Iterable[str]) -> ListSummary:
+def put(client: LogRhythm, target: ListSummary, values: Iterable[str]) -> ListSummary:
     """Put values into a list as a run does, within one turn."""
     rest = list(values)
     with client.entries.writing() as writer:
         for start in range(0, len(rest), BATCH):
-            one = writer.add(one, rest[start : start + BATCH])
-    return one
+            target = writer.add(target, rest[start : start + BATCH])
+    return target
 
 
-def everything(client: LogRhythm, one: ListSummary, *, at_most: int) -> list[str]:
+def everything(client: LogRhythm, target: ListSummary, *, at_most: int) -> list[str]:
     """All that a list holds."""
-    return [value for block in client.entries.read_blocks(one, at_most=at_most) for value in block]
+    return [value for block in client.entries.read_blocks(target, at_most=at_most) for value in block]

@@ -38,7 +38,7 @@ class PluginAction:
         `typed` is what an analyst types into the fields by their labels.
         """
         line = []
-        for parameter in sorted(self.parameters, key=lambda one: one.order):
+        for parameter in sorted(self.parameters, key=lambda entry: entry.order):
             value = typed.get(parameter.label, alarm.get(parameter.field, parameter.static))
             line += [part for part in (parameter.switch.strip(), value) if part]
         return line

@@ -159,9 +159,9 @@ def _sources(store: Store, kind: Kind, id: int) -> list[Row] | None:
     ] or None
 
 
-def _and(one: Where, other: Where) -> Where:
-    sql = " AND ".join(part for part in (one.sql, other.sql) if part)
-    return Where(sql, one.values + other.values)
+def _and(condition: Where, other: Where) -> Where:
+    sql = " AND ".join(part for part in (condition.sql, other.sql) if part)
+    return Where(sql, condition.values + other.values)
 
 
 def _sql(matching: Where) -> str:

@@ -15,13 +15,13 @@ class Relations:
         self.store, self.cap, self.now = store, cap, now
         self._used: dict[tuple[int, int], int] = {}
 
-    def relate(self, one: End, other: End) -> Row | None:
+    def relate(self, end: End, other: End) -> Row | None:
         """The relation of two objects, old or new; None if one is beyond its cap, where ThreatQ drops it."""
-        known = _find(self.store, one, other)
-        if known or max(self._count(one), self._count(other)) >= self.cap:
+        known = _find(self.store, end, other)
+        if known or max(self._count(end), self._count(other)) >= self.cap:
             return known
-        (a, a_id), (b, b_id) = _ordered(one, other)
-        for kind, id in (one, other):
+        (a, a_id), (b, b_id) = _ordered(end, other)
+        for kind, id in (end, other):
             self._used[kind.number, id] += 1
         return self.store.one(
             "INSERT INTO relations (a_kind, a_id, b_kind, b_id, created_at, updated_at)"
@@ -76,11 +76,11 @@ def kinds_of(store: Store, of: End) -> list[Kind]:
     return [BY_NUMBER[row["kind"]] for row in rows]
 
 
-def _ordered(one: End, other: End) -> tuple[End, End]:
-    return (one, other) if (one[0].number, one[1]) <= (other[0].number, other[1]) else (other, one)
+def _ordered(end: End, other: End) -> tuple[End, End]:
+    return (end, other) if (end[0].number, end[1]) <= (other[0].number, other[1]) else (other, end)
 
 
-def _find(store: Store, one: End, other: End) -> Row | None:
-    (a, a_id), (b, b_id) = _ordered(one, other)
+def _find(store: Store, end: End, other: End) -> Row | None:
+    (a, a_id), (b, b_id) = _ordered(end, other)
     sql = "SELECT * FROM relations WHERE a_kind = ? AND a_id = ? AND b_kind = ? AND b_id = ?"
     return store.one(sql, a.number, a_id, b.number, b_id)

@@ -36,7 +36,7 @@ def stored(sandbox: SandboxThreatQ, value: str) -> dict[str, Any]:
 
 def attributes(row: dict[str, Any]) -> list[tuple[str, str]]:
     """Name and value of each attribute."""
-    return [(one["name"], one["value"]) for one in row["attributes"]]
+    return [(attribute["name"], attribute["value"]) for attribute in row["attributes"]]
 
 
 @pytest.mark.parametrize(

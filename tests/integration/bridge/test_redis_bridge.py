@@ -114,7 +114,7 @@ def test_the_oldest_message_goes_first(
     accepted = [
         (record.accepted_ms, record.title) for record in admin.records(admin.ids("accepted", most=300))
     ]
-    order = [int(title.split()[1]) for _, title in sorted(accepted, key=lambda one: one[0])]
+    order = [int(title.split()[1]) for _, title in sorted(accepted, key=lambda pair: pair[0])]
     # Jobs of one call share a millisecond; between calls the order is that of the pushes.
     assert {*order[:100]} <= {*range(250)}
     assert {*order[-50:]} <= {*range(200, 300)}

@@ -25,12 +25,12 @@ def test_nothing_that_others_named_steers_the_terminal(
     redis: Redis, admin: LedgerAdmin, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given a plan with an entry of another user, a type and a collection that hold commands to a terminal
-    one = ListPlan(
+    planned = ListPlan(
         id="1", name="T: MD5", type="MD5", bucket="", exists=True, now=1, wanted=0,
         foreign=Batches("", 1, "", (f"x{CLEAR}",)),
     )  # fmt: skip
     source = CollectionSource(Listing(1, 1), 1, {f"Type{CLEAR}": 7})
-    plan = SyncPlan(id="2", collection=f"[red]C{CLEAR}", method="add", source=source, lists=(one,))
+    plan = SyncPlan(id="2", collection=f"[red]C{CLEAR}", method="add", source=source, lists=(planned,))
     keep_plan(redis, "job", plan)
     # When it is shown
     result = RunResult(

@@ -116,7 +116,7 @@ def test_an_event_whose_only_indicator_threatq_fails_on_is_made_without_it_in_th
     assert made.state == "done", made.result
     event_id = made.result["event_id"]
     attributes = threatq_sandbox.get(f"/api/events/{event_id}/attributes")["data"]
-    assert ("FQDN", FATAL) in {(one["name"], one["value"]) for one in attributes}
+    assert ("FQDN", FATAL) in {(attribute["name"], attribute["value"]) for attribute in attributes}
     assert related(threatq_sandbox, event_id, "indicators") == set()
     assert related(threatq_sandbox, event_id, "malware") == {"Emotet"}
     (warning,) = made.result["warnings"]
@@ -164,4 +164,4 @@ def test_an_event_that_was_alone_when_threatq_failed_is_suspected(
     # When events are made
     consume(QueueHandler("events", handle, 100), ledger, Leases(ledger))
     # Then the failure counts against one that was alone
-    assert [redis.hget(keys.progress(one.id), "strikes") for one in answers] == solo_failures
+    assert [redis.hget(keys.progress(answer.id), "strikes") for answer in answers] == solo_failures

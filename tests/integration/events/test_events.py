@@ -55,7 +55,10 @@ def test_while_the_connector_is_disabled_a_sighting_of_logrhythm_goes_on(
     runtime: Runtime, ledger: Ledger, example_payload: Payload
 ) -> None:
     ledger.accept([Job("sightings.add", {"alarm_id": "1", "alarm_name": "Rule"}, producer="test")])
-    states = {one.claim.kind: one.state for one in handle(runtime, claims_of(ledger, example_payload))}
+    states = {
+        settlement.claim.kind: settlement.state
+        for settlement in handle(runtime, claims_of(ledger, example_payload))
+    }
     assert states == {"sightings.add": "done", "events.create": "blocked"}
 
 
@@ -105,7 +108,10 @@ def test_a_payload_for_which_a_right_is_missing_waits_alone(
     plain.pop("malware", None)
     claims = claims_of(ledger, {**example_payload, "malware": "Emotet"}, plain)
     # When both are worked on together
-    states = {one.claim.arguments["payload"]["event_name"]: one for one in handle(runtime, claims)}
+    states = {
+        settlement.claim.arguments["payload"]["event_name"]: settlement
+        for settlement in handle(runtime, claims)
+    }
     # Then one is done; the other one waits, with what is to be granted, and longer each time
     assert states.pop("without").state == "done"
     (waits,) = states.values()

@@ -87,7 +87,7 @@ def test_a_bad_item_costs_no_good_one_and_is_kept(shim: Shim, admin: LedgerAdmin
         assert kept.reason == item["detail"]
     batch = shim.call("GET", answer.json()["status_url"]).json()
     assert (batch["total_count"], batch["pending_count"], batch["failure_count"]) == (3, 1, 2)
-    assert [(one["id"], one["state"]) for one in batch["items"][1:]] == [
+    assert [(entry["id"], entry["state"]) for entry in batch["items"][1:]] == [
         (item["quarantine_id"], "refused") for item in answer.json()["items"][1:]
     ]
     assert admin.open_jobs()["events"] == 1

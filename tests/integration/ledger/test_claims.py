@@ -245,7 +245,9 @@ def test_a_claim_whose_answer_came_too_late_is_answered_again_and_loses_no_job(
         claims = ledger.claim("events", 10)
         again.join()
         # Then they are ours
-        assert [(claim.id, claim.attempts, claim.lost) for claim in claims] == [(one, 1, 0) for one in ids]
+        assert [(claim.id, claim.attempts, claim.lost) for claim in claims] == [
+            (job_id, 1, 0) for job_id in ids
+        ]
         assert [claim.arguments["payload"]["number"] for claim in claims] == [1, 2]
         # And no other worker's
         assert ledger.claim("events", 10) == []

@@ -60,7 +60,7 @@ def test_a_list_that_never_works_ends_the_run_with_its_error_and_the_next_run_tr
 
     note = stage.outcome(job_id).note
     assert note["status"] == "errors"
-    errors = {one["name"]: one["error"] for one in note["lists"] if one["error"]}
+    errors = {item["name"]: item["error"] for item in note["lists"] if item["error"]}
     assert list(errors) == [BROKEN]
     assert "500" in errors[BROKEN]
     assert f"{MOST_FAULTS} times" in errors[BROKEN]

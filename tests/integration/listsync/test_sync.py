@@ -21,7 +21,7 @@ GUIDE_TYPES = ("IP Address", "FQDN", "MD5", "SHA-1", "SHA-256")
 
 def named(result: dict[str, Any], name: str) -> dict[str, Any]:
     """Return what a run says of one list."""
-    found: dict[str, Any] = next(one for one in result["lists"] if one["name"] == name)
+    found: dict[str, Any] = next(item for item in result["lists"] if item["name"] == name)
     return found
 
 
@@ -37,7 +37,7 @@ def test_the_first_run_makes_a_list_for_each_type_and_the_second_writes_nothing(
         f"ThreatQ: {name}": {value_of(name, number) for number in range(at, 2_600, 5)}
         for at, name in enumerate(GUIDE_TYPES)
     }
-    assert [one["entry_count"] for one in result["lists"]] == [520] * 5
+    assert [item["entry_count"] for item in result["lists"]] == [520] * 5
 
     writes = stage.writes()
     again = stage.sync()
@@ -76,7 +76,7 @@ def test_every_type_of_the_table_gets_a_list_and_other_types_are_counted(stage: 
     stage.seed(50, types=types)
     stage.set(sync_types='"SHA-512": null')
     result = stage.sync()
-    assert {one["name"] for one in result["lists"]} == {
+    assert {item["name"] for item in result["lists"]} == {
         f"ThreatQ: {name}" for name in types if name != "SHA-512"
     }
     assert result["unsupported"] == {"SHA-512": 10}
@@ -138,7 +138,7 @@ def test_a_mass_delete_waits_until_an_operator_approves_exactly_it(stage: Stage)
 
     # and it keeps its id from run to run
     stage.sync()
-    assert [one.id for one in Approvals(stage.redis).every()] == [pending.id]
+    assert [approval.id for approval in Approvals(stage.redis).every()] == [pending.id]
 
     # when it is approved, and more is gone by then, just what was approved goes
     Approvals(stage.redis).approve(pending.id, by="test", now_ms=1)
@@ -146,7 +146,7 @@ def test_a_mass_delete_waits_until_an_operator_approves_exactly_it(stage: Stage)
     result = stage.sync()
     assert result["deletes"] == 100
     assert named(result, "ThreatQ: FQDN")["held"] > 0
-    assert [one.id == pending.id for one in Approvals(stage.redis).every()] == [False]
+    assert [approval.id == pending.id for approval in Approvals(stage.redis).every()] == [False]
 
 
 def test_what_is_pending_cannot_be_approved_while_the_source_is_in_doubt(stage: Stage) -> None:
@@ -231,8 +231,8 @@ def test_a_list_that_was_retired_comes_back_when_there_is_something_to_add(stage
     assert any("retired" in line for line in same["notes"])
     stage.seed(1, types=["FQDN"], start=5)
     stage.sync()
-    (one,) = stage.logrhythm.api("GET", "/lists/").json()
-    assert (one["status"], one["entryCount"]) == ("Active", 6)
+    (item,) = stage.logrhythm.api("GET", "/lists/").json()
+    assert (item["status"], item["entryCount"]) == ("Active", 6)
 
 
 def test_a_list_too_long_to_be_compared_keeps_no_other_list(stage: Stage) -> None:

@@ -27,7 +27,7 @@ def try_again(stage: Stage, times: int) -> None:
 
 def waited_s(stage: Stage) -> dict[str, float]:
     collector = LedgerCollector(stage.admin, Quarantine(stage.redis))
-    (family,) = [one for one in collector.collect() if one.name == metrics.SYNC_WAITS.name]
+    (family,) = [each for each in collector.collect() if each.name == metrics.SYNC_WAITS.name]
     return {sample.labels["collection"]: sample.value for sample in family.samples}
 
 

@@ -61,24 +61,24 @@ def test_a_list_that_is_cut_short_is_never_taken_for_the_whole(
 ) -> None:
     logrhythm.fill("ThreatQ: MD5", count=5_000)
     client = logrhythm.client()
-    one = client.ensure_list("ThreatQ: MD5", HASHES)
+    target = client.ensure_list("ThreatQ: MD5", HASHES)
     logrhythm.fault(cut_list_bytes=size, cut_by_drop=drop)
     with pytest.raises(ServiceAway):
-        everything(client, one, at_most=10_000)
+        everything(client, target, at_most=10_000)
 
 
 def test_a_whole_answer_with_fewer_items_than_it_declares_is_not_taken_for_the_list(
     logrhythm: SandboxLogRhythm,
 ) -> None:
     logrhythm.fill("ThreatQ: MD5", "a")
-    one = logrhythm.client().ensure_list("ThreatQ: MD5", HASHES)
-    told = logrhythm.api("GET", f"/lists/{one.guid}/").json() | {"entryCount": 2}
+    target = logrhythm.client().ensure_list("ThreatQ: MD5", HASHES)
+    told = logrhythm.api("GET", f"/lists/{target.guid}/").json() | {"entryCount": 2}
     with (
         scripted(lambda _asked: Answer(told)) as server,
         closing(LogRhythm(logrhythm.settings(logrhythm_url=server.url))) as client,
         pytest.raises(ServiceAway, match="1 of 2 entries came"),
     ):
-        everything(client, one, at_most=10)
+        everything(client, target, at_most=10)
 
 
 def test_a_list_that_vanished_is_said_to_be_gone(logrhythm: SandboxLogRhythm) -> None:
@@ -102,7 +102,9 @@ def test_writers_of_one_process_go_one_at_a_time(logrhythm: SandboxLogRhythm) ->
     logrhythm.control("behaviour", {"write_ms": 5, "deadlocks": "platform"})
     client = logrhythm.client()
     lists = [client.ensure_list(f"ThreatQ: {name}", HASHES) for name in ("MD5", "SHA-1", "SHA-256")]
-    threads = [threading.Thread(target=put, args=(client, one, map(str, range(4_000)))) for one in lists]
+    threads = [
+        threading.Thread(target=put, args=(client, target, map(str, range(4_000)))) for target in lists
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -35,9 +35,9 @@ def test_any_name_is_found_although_headers_and_filters_cannot_say_it(
 def test_all_pages_of_lists_are_read_even_if_the_server_caps_them(logrhythm: SandboxLogRhythm) -> None:
     for number in range(203):
         logrhythm.fill(f"List {number}")
-    assert len({one.name for one in logrhythm.client().lists.every()}) == 203
+    assert len({item.name for item in logrhythm.client().lists.every()}) == 203
     logrhythm.control("behaviour", {"max_page": 100})
-    assert len({one.name for one in logrhythm.client().lists.every()}) == 203
+    assert len({item.name for item in logrhythm.client().lists.every()}) == 203
 
 
 def test_several_lists_of_one_name_are_refused_and_a_public_one_wins(logrhythm: SandboxLogRhythm) -> None:

@@ -68,7 +68,7 @@ def test_tries_have_an_end(logrhythm: SandboxLogRhythm) -> None:
 
 def test_a_redirect_is_not_followed_with_the_token(logrhythm: SandboxLogRhythm) -> None:
     logrhythm.fill("ThreatQ: MD5", "a")
-    one = logrhythm.client().ensure_list("ThreatQ: MD5", HASHES)
+    target = logrhythm.client().ensure_list("ThreatQ: MD5", HASHES)
     with (
         scripted(lambda _asked: Answer({})) as elsewhere,
         scripted(lambda _asked: Answer({}, status=307, headers={"Location": elsewhere.url})) as server,
@@ -77,7 +77,7 @@ def test_a_redirect_is_not_followed_with_the_token(logrhythm: SandboxLogRhythm) 
         with pytest.raises(ConfigError, match="redirects are not followed"):
             client.permissions()
         with pytest.raises(ConfigError, match="redirects are not followed"):
-            everything(client, one, at_most=10)
+            everything(client, target, at_most=10)
     assert (len(server.asked), elsewhere.asked) == (2, [])
 
 

@@ -52,7 +52,7 @@ def test_filters_are_headers_and_query_parameters_mean_nothing(logrhythm: Sandbo
     for name in ("ThreatQ: FQDN", "ThreatQ: FQDN: High", "Other"):
         logrhythm.fill(name)
     found = logrhythm.api("GET", "/lists/?name=Other&pageSize=1", name="ThreatQ: FQDN").json()
-    assert [one["name"] for one in found] == ["ThreatQ: FQDN", "ThreatQ: FQDN: High"]
+    assert [item["name"] for item in found] == ["ThreatQ: FQDN", "ThreatQ: FQDN: High"]
 
 
 def test_a_name_filter_below_three_characters_is_400(logrhythm: SandboxLogRhythm) -> None:
@@ -70,7 +70,7 @@ def test_a_page_holds_a_hundred_lists_unless_the_header_says_otherwise(logrhythm
 def test_type_and_editability_filter_too(logrhythm: SandboxLogRhythm) -> None:
     logrhythm.fill("Addresses", list_type="IP")
     logrhythm.fill("Hashes")
-    assert [one["name"] for one in logrhythm.api("GET", "/lists/", listType="IP").json()] == ["Addresses"]
+    assert [item["name"] for item in logrhythm.api("GET", "/lists/", listType="IP").json()] == ["Addresses"]
     assert len(logrhythm.api("GET", "/lists/", canEdit="true").json()) == 2
     assert logrhythm.api("GET", "/lists/", canEdit="false").json() == []
     assert logrhythm.api("GET", "/lists/", listType="Nonsense").status_code == 400
@@ -185,7 +185,7 @@ def test_an_item_comes_back_as_it_was_sent(logrhythm: SandboxLogRhythm) -> None:
     assert logrhythm.api("POST", f"/lists/{guid}/items/", {"items": sent}).json()["entryCount"] == 2
     items = logrhythm.api("GET", f"/lists/{guid}/").json()["items"]
     defaults = {"expirationDate": None, "isExpired": False, "isListItem": False, "isPattern": False}
-    assert items == [{**defaults, **one} for one in sent]
+    assert items == [{**defaults, **entry} for entry in sent]
 
 
 def test_duplicates_are_ignored_and_absent_ones_may_be_removed(logrhythm: SandboxLogRhythm) -> None:
@@ -196,7 +196,7 @@ def test_duplicates_are_ignored_and_absent_ones_may_be_removed(logrhythm: Sandbo
     gone = logrhythm.api("DELETE", f"/lists/{guid}/items/", {"items": [item("a"), item("zz")]})
     assert gone.json()["entryCount"] == 1
     loaded = logrhythm.api("POST", f"/lists/{guid}/items/", {"items": []}, loadListItems="true").json()
-    assert [one["value"] for one in loaded["items"]] == ["b"]
+    assert [entry["value"] for entry in loaded["items"]] == ["b"]
 
 
 def test_duplicates_can_be_made_an_error(logrhythm: SandboxLogRhythm) -> None:
@@ -252,8 +252,8 @@ def test_two_writers_of_one_list_deadlock_and_one_wins(logrhythm: SandboxLogRhyt
 
 def test_7_5_1_shows_users_only(logrhythm: SandboxLogRhythm) -> None:
     users = logrhythm.api("GET", "/users/?userStatus=active").json()
-    assert "Former Role" not in [one["fullName"] for one in users]
-    jane = next(one for one in users if one["fullName"] == "Doe, Jane")
+    assert "Former Role" not in [user["fullName"] for user in users]
+    jane = next(user for user in users if user["fullName"] == "Doe, Jane")
     assert (jane["userType"], jane["objectPermissions"]["owner"]["id"]) == ("Individual", -100)
     assert logrhythm.api("GET", "/users/12/login/").json()["userId"] == 12
     assert logrhythm.api("GET", "/persons/").status_code == 404

@@ -111,7 +111,7 @@ def test_the_ledger_is_told_as_it_is_and_as_declared(redis: Redis, redis_url: st
     assert found["tq_queue_paused"][("sync",)] == 1
     assert 0 <= found["tq_upkeep_silent_seconds"][()] < 60
     assert found["tq_list_entries"][("Bad things", "ThreatQ: FQDN")] == 98
-    names = {name for one in metrics.ALL for name in one.shown}
+    names = {name for metric in metrics.ALL for name in metric.shown}
     assert {name for name in found if not name.endswith("_created")} <= names
 
 
@@ -139,7 +139,7 @@ def test_no_port_is_free_and_the_setting_is_named(redis_url: str, monkeypatch: p
 
 
 def run(status: str, adds: int, deletes: int, *, began_ms: int, error: str = "") -> RunResult:
-    one = ListResult(
+    changed = ListResult(
         name="ThreatQ: FQDN", now=97, adds=adds, deletes=deletes, after=100, entry_count=98, error=error
     )
     return RunResult(
@@ -152,7 +152,7 @@ def run(status: str, adds: int, deletes: int, *, began_ms: int, error: str = "")
         seconds=10,
         declared=100,
         read=100,
-        lists=(one,),
+        lists=(changed,),
     )
 
 

@@ -115,10 +115,10 @@ def test_an_answer_lost_after_the_work_was_done_leads_to_one_complete_event(
     with pytest.raises(ServiceAway):
         create_events(threatq, wanted)
     assert len(events_in(threatq_sandbox)) == 5
-    outcomes = create_events(threatq, [again(one) for one in wanted])
+    outcomes = create_events(threatq, [again(earlier) for earlier in wanted])
     assert len(events_in(threatq_sandbox)) == 5
-    for outcome, one in zip(outcomes, wanted, strict=True):
-        assert_complete(threatq_sandbox, outcome, one)
+    for outcome, event_request in zip(outcomes, wanted, strict=True):
+        assert_complete(threatq_sandbox, outcome, event_request)
 
 
 @pytest.mark.parametrize(
@@ -187,11 +187,13 @@ def test_equal_titles_and_times_in_one_batch_are_not_confused(
     ]
     outcomes = create_events(threatq, wanted)
     assert len(events_in(threatq_sandbox)) == count
-    for outcome, one in zip(outcomes, wanted, strict=True):
+    for outcome, event_request in zip(outcomes, wanted, strict=True):
         assert isinstance(outcome, Done)
-        assert f"{one.plan.indicators[0].value}" in related(threatq_sandbox, outcome.event_id, "indicators")
+        assert f"{event_request.plan.indicators[0].value}" in related(
+            threatq_sandbox, outcome.event_id, "indicators"
+        )
         (event,) = [event for event in events_in(threatq_sandbox) if event["id"] == outcome.event_id]
-        assert (JOB_ATTRIBUTE, one.job_id) in pairs(event)
+        assert (JOB_ATTRIBUTE, event_request.job_id) in pairs(event)
 
 
 def test_a_token_that_dies_in_mid_run_costs_nothing(
@@ -334,11 +336,11 @@ def test_on_a_bad_day_every_payload_still_becomes_one_complete_event(
             outcomes = create_events(threatq, wanted)
             break
         except (ServiceAway, BadCredentials):
-            wanted = [again(one) for one in wanted]
+            wanted = [again(earlier) for earlier in wanted]
     threatq_sandbox.control("faults", method="DELETE")
     assert len(events_in(threatq_sandbox)) == 3
-    for outcome, one in zip(outcomes, wanted, strict=True):
-        assert_complete(threatq_sandbox, outcome, one)
+    for outcome, event_request in zip(outcomes, wanted, strict=True):
+        assert_complete(threatq_sandbox, outcome, event_request)
 
 
 def test_many_threads_share_one_threatq(threatq_sandbox: SandboxThreatQ, threatq: ThreatQ) -> None:

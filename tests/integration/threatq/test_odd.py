@@ -70,8 +70,8 @@ def without_consume(_method: str, path: str, json: Any) -> Any:
 def test_a_threatq_without_the_bulk_call_gets_single_ones(threatq_sandbox: SandboxThreatQ) -> None:
     threatq = twisted(threatq_sandbox, without_consume)
     wanted = [request(number) for number in range(3)]
-    for outcome, one in zip(create_events(threatq, wanted), wanted, strict=True):
-        assert_complete(threatq_sandbox, outcome, one)
+    for outcome, event_request in zip(create_events(threatq, wanted), wanted, strict=True):
+        assert_complete(threatq_sandbox, outcome, event_request)
     assert not threatq.consumes_events
 
 
@@ -121,8 +121,8 @@ def without_inline(_method: str, path: str, json: Any) -> Any:
 def test_a_threatq_that_ignores_inline_relations_gets_them_by_calls(threatq_sandbox: SandboxThreatQ) -> None:
     threatq = twisted(threatq_sandbox, without_inline)
     wanted = [request(number) for number in range(3)]
-    for outcome, one in zip(create_events(threatq, wanted), wanted, strict=True):
-        assert_complete(threatq_sandbox, outcome, one)
+    for outcome, event_request in zip(create_events(threatq, wanted), wanted, strict=True):
+        assert_complete(threatq_sandbox, outcome, event_request)
     assert not any(threatq.inline.values())
 
 
@@ -198,5 +198,5 @@ def test_a_bulk_that_is_refused_but_kept_in_part_makes_no_event_twice(
     wanted = [request(number) for number in range(4)]
     outcomes = create_events(twisted(threatq_sandbox, keeps_a_part), wanted)
     assert len(events_in(threatq_sandbox)) == 4
-    for outcome, one in zip(outcomes, wanted, strict=True):
-        assert_complete(threatq_sandbox, outcome, one)
+    for outcome, event_request in zip(outcomes, wanted, strict=True):
+        assert_complete(threatq_sandbox, outcome, event_request)

@@ -280,7 +280,7 @@ def test_what_no_producer_could_read_is_listed_shown_mended_and_dropped(
 
     # then they are listed and shown
     listed = operator.asks("dead", "list")["quarantined"]
-    assert {one["id"] for one in listed} == {half, hopeless}
+    assert {item["id"] for item in listed} == {half, hopeless}
     assert operator.asks("dead", "show", half)["raw"] == '{"event_name": "half'
     assert "it ends in the middle" in operator.types("dead", "list").out
 

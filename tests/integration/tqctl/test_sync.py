@@ -73,15 +73,15 @@ def test_the_history_tells_what_each_run_did(stage: Stage, ctl: Ctl) -> None:
     assert (code, run["collection"], run["adds"], run["status"]) == (0, COLLECTION, 10, "done")
     assert ctl("sync", "history", "--collection", "Other") == (0, [])
     stage.sync()
-    assert [one["adds"] for one in ctl("sync", "history", "--limit", "1")[1]] == [0]
-    assert [one["adds"] for one in ctl("sync", "history")[1]] == [0, 10]
+    assert [row["adds"] for row in ctl("sync", "history", "--limit", "1")[1]] == [0]
+    assert [row["adds"] for row in ctl("sync", "history")[1]] == [0, 10]
 
 
 def test_a_plan_can_be_had_without_a_worker(stage: Stage, ctl: Ctl) -> None:
     stage.seed(10, types=["MD5"])
     code, told = ctl("sync", "plan", "--inline")
     assert (code, told["plan"]["lists"][0]["add"], stage.writes()) == (0, 10, 0)
-    assert not [one["what"] for one in ctl("capacity")[1] if one["what"].startswith("list ")]
+    assert not [row["what"] for row in ctl("capacity")[1] if row["what"].startswith("list ")]
 
 
 def test_a_value_is_explained_wherever_it_is(stage: Stage, ctl: Ctl) -> None:
@@ -114,15 +114,15 @@ def test_our_lists_are_retired_on_request_and_only_ours(stage: Stage, ctl: Ctl) 
     stage.seed(10, types=["FQDN", "MD5"])
     stage.sync()
     stage.logrhythm.fill("ThreatQ: Somebody else's", "x")
-    assert [one["status"] for one in ctl("lists", "retire")[1]] == ["Active", "Active"]
+    assert [row["status"] for row in ctl("lists", "retire")[1]] == ["Active", "Active"]
     code, said = ctl("lists", "retire", "--yes", "--name", "ThreatQ: Typo")
     assert code == 2
     assert "there are ThreatQ: FQDN, ThreatQ: MD5" in said
     code, retired = ctl("lists", "retire", "--yes")
-    assert (code, [one["status"] for one in retired]) == (0, ["Retired", "Retired"])
-    states = {one["name"]: one["status"] for one in stage.logrhythm.api("GET", "/lists/").json()}
+    assert (code, [item["status"] for item in retired]) == (0, ["Retired", "Retired"])
+    states = {item["name"]: item["status"] for item in stage.logrhythm.api("GET", "/lists/").json()}
     assert states["ThreatQ: Somebody else's"] == "Active"
-    assert [one["entries"] for one in ctl("lists", "show")[1]] == [5, 5]
+    assert [row["entries"] for row in ctl("lists", "show")[1]] == [5, 5]
 
 
 def test_the_check_looks_each_collection_up_and_says_which_is_not_there(stage: Stage, ctl: Ctl) -> None:

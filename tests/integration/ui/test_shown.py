@@ -140,7 +140,8 @@ def test_the_minutes_of_the_last_hour_are_counted_and_expire(ledger: Ledger, red
     ledger.settle([done(one, {}), dead(two, "no"), done(three, {}), waiting(four, "later", delay_s=9)])
     minutes = last_minutes(redis)
     assert len(minutes) == 60
-    assert [sum(getattr(one, state) for one in minutes) for state in ("done", "dead", "waiting")] == [2, 1, 1]
+    states = ("done", "dead", "waiting")
+    assert [sum(getattr(minute, state) for minute in minutes) for state in states] == [2, 1, 1]
     assert all(0 < redis.pttl(key) <= 7_200_000 for key in redis.keys(keys.PREFIX + "minute:*"))
 
 

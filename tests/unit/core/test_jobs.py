@@ -7,22 +7,22 @@ from workers.payload.actions import SHAPES, fields_of
 
 
 def test_equal_payloads_are_the_same_job_whatever_the_order_of_their_keys() -> None:
-    one = Job("events.create", {"payload": {"a": 1, "b": None}}, producer="cli")
-    two = Job("events.create", {"payload": {"b": None, "a": 1}}, producer="http")
-    assert one.id == two.id
+    first = Job("events.create", {"payload": {"a": 1, "b": None}}, producer="cli")
+    second = Job("events.create", {"payload": {"b": None, "a": 1}}, producer="http")
+    assert first.id == second.id
 
 
 def test_different_payloads_are_different_jobs() -> None:
-    one = Job("events.create", {"payload": {"a": 1}}, producer="cli")
-    two = Job("events.create", {"payload": {"a": 2}}, producer="cli")
-    assert one.id != two.id
+    first = Job("events.create", {"payload": {"a": 1}}, producer="cli")
+    second = Job("events.create", {"payload": {"a": 2}}, producer="cli")
+    assert first.id != second.id
 
 
 def test_an_action_gets_an_id_of_its_own_but_a_repeat_shares_its_key() -> None:
-    one = Job("indicators.lookup", {"type": "FQDN", "value": "bad.example"}, producer="stub")
-    two = Job("indicators.lookup", {"type": "FQDN", "value": "bad.example"}, producer="stub")
-    assert one.id != two.id
-    assert one.key == two.key
+    first = Job("indicators.lookup", {"type": "FQDN", "value": "bad.example"}, producer="stub")
+    second = Job("indicators.lookup", {"type": "FQDN", "value": "bad.example"}, producer="stub")
+    assert first.id != second.id
+    assert first.key == second.key
 
 
 def test_actions_on_one_indicator_share_what_tells_a_repeat() -> None:

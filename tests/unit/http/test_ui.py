@@ -93,7 +93,7 @@ def _overview(*away: Away, upkeep_s: float | None, **lacking: str) -> Overview:
 def test_a_service_that_is_away_is_named_with_its_reason() -> None:
     away = Away("threatq", "it answers 503", 0, 0, 3)
     found = services(_overview(away, upkeep_s=1.0, threatq="", logrhythm=""))
-    assert [(one.name, one.state, one.dot) for one in found] == [
+    assert [(item.name, item.state, item.dot) for item in found] == [
         ("ThreatQ", "away", "bad"),
         ("LogRhythm", "well", "good"),
         ("Upkeep", "well", "good"),

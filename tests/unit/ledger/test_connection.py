@@ -13,5 +13,5 @@ def test_a_sentinel_url_may_escape_its_password_and_name_ipv6_hosts() -> None:
     assert pool.service_name == "m"
     wanted = {name: pool.connection_kwargs[name] for name in ("username", "password", "db")}
     assert wanted == {"username": "me", "password": "p@s,s", "db": 1}
-    hosts = [one.connection_pool.connection_kwargs for one in pool.sentinel_manager.sentinels]
-    assert [(one["host"], one["port"]) for one in hosts] == [("::1", 5000), ("two.example", 26379)]
+    hosts = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
+    assert [(host["host"], host["port"]) for host in hosts] == [("::1", 5000), ("two.example", 26379)]

@@ -102,10 +102,10 @@ def test_context_goes_only_to_lists_that_take_one() -> None:
         "x", ListKind("IP", ("Hash",)), owner=1, entity="e", read_access="PublicAll", write_access="PublicAll"
     )
     assert "useContext" not in made
-    one = summary(
+    listed = summary(
         {"guid": "G", "name": "x", "listType": "IP", "useContext": ["None"], "timeToLiveSeconds": 0}
     )
-    assert changed_list(one, status="Retired") == {
+    assert changed_list(listed, status="Retired") == {
         "guid": "G",
         "name": "x",
         "listType": "IP",

@@ -16,7 +16,7 @@ GUIDE = "Event Domain<|random.random.com~|Target Domain<|rando-rando-1~|User-Age
 
 def read(value: Any) -> list[tuple[str, str]]:
     found, _ = read_attributes(value, field="event_attributes")
-    return [(one.name, one.value) for one in found]
+    return [(item.name, item.value) for item in found]
 
 
 def warnings(value: Any) -> list[str]:

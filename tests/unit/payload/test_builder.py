@@ -33,7 +33,7 @@ def plan(options: DialectOptions | None = None, **fields: Any) -> EventPlan:
 
 
 def values(found: EventPlan) -> list[tuple[str, str]]:
-    return [(one.type, one.value) for one in found.indicators]
+    return [(indicator.type, indicator.value) for indicator in found.indicators]
 
 
 def test_the_payload_of_the_guide_becomes_the_event_that_the_guide_promises() -> None:
@@ -65,7 +65,7 @@ def test_source_and_target_of_one_indicator_are_merged_with_their_attributes() -
         uri_target="IP Address:1.2.3[.]4",
         uri_target_attributes="Country<|DE~|Country<|US",
     )
-    assert [(one.name, one.value) for one in found.indicators[0].attributes] == [
+    assert [(attribute.name, attribute.value) for attribute in found.indicators[0].attributes] == [
         ("Port", "80"),
         ("Country", "US"),
         ("Role", "Source"),
@@ -146,7 +146,7 @@ def test_no_spelling_of_a_private_address_becomes_an_indicator(spelling: str) ->
 )  # fmt: skip
 def test_no_dress_hides_a_private_address(address: Any, dress: str, dot: str) -> None:
     found = plan(PRIVATE, uri_source=dress.format(str(address).replace(".", dot)))
-    assert [one for one in found.indicators if one.value != "8.8.8.8"] == []
+    assert [indicator for indicator in found.indicators if indicator.value != "8.8.8.8"] == []
 
 
 def test_a_public_host_with_a_private_address_in_its_query_stays_an_indicator() -> None:

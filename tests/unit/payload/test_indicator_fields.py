@@ -15,7 +15,9 @@ IP, IP6, URL, FQDN = "IP Address", "IPv6 Address", "URL", "FQDN"
 
 
 def read(value: Any) -> list[tuple[str, str]]:
-    return [("?", one.text) if isinstance(one, Unread) else (one.type, one.value) for one in read_uris(value)]
+    return [
+        ("?", item.text) if isinstance(item, Unread) else (item.type, item.value) for item in read_uris(value)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -85,17 +87,19 @@ def test_the_port_of_an_address_becomes_an_attribute(value: str) -> None:
        st.sampled_from(["~|", "\n", ", ", ",", ";", " ", ", IP Address:", "~|ip:"]))  # fmt: skip
 def test_addresses_are_told_apart_whatever_stands_between_them(addresses: list[Any], gap: str) -> None:
     found = read("IP Address:" + gap.join(map(str, addresses)))
-    assert found == [(IP if one.version == 4 else IP6, str(one)) for one in addresses]
+    assert found == [(IP if address.version == 4 else IP6, str(address)) for address in addresses]
 
 
 @given(st.text(st.sampled_from("aAz09.:/[]()@~|,;<>\\ \n-_%💀") | st.characters(), max_size=60))
 def test_any_text_is_read_and_no_letter_gets_lost(text: str) -> None:
-    joined = "".join(one.text if isinstance(one, Unread) else repr(one) for one in read_uris(text)).lower()
+    joined = "".join(
+        item.text if isinstance(item, Unread) else repr(item) for item in read_uris(text)
+    ).lower()
     assert "a" not in text or "a" in joined
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=9), lambda inner: st.lists(inner)
        | st.dictionaries(st.sampled_from(["type", "value", "x"]), inner), max_leaves=6))  # fmt: skip
 def test_any_json_is_read(value: Any) -> None:
-    for one in read_uris(value):
-        assert one.text if isinstance(one, Unread) else one.value
+    for item in read_uris(value):
+        assert item.text if isinstance(item, Unread) else item.value

@@ -46,15 +46,19 @@ def test_the_same_payload_is_the_same_job_however_it_is_written() -> None:
 
 def test_a_bad_piece_costs_no_good_one_and_says_which_field() -> None:
     found = jobs(GOOD, {"event_name": "x"}, {**GOOD, "event_happened_at": "yesterday"}, 5)
-    assert [one.position for one in refused_only(found)] == [2, 3, 4]
-    assert [one.field for one in refused_only(found)] == ["event_type", "event_happened_at", ""]
-    assert [one.code for one in refused_only(found)] == ["invalid_event", "invalid_event", "not_an_object"]
+    assert [refusal.position for refusal in refused_only(found)] == [2, 3, 4]
+    assert [refusal.field for refusal in refused_only(found)] == ["event_type", "event_happened_at", ""]
+    assert [refusal.code for refusal in refused_only(found)] == [
+        "invalid_event",
+        "invalid_event",
+        "not_an_object",
+    ]
     assert len(accepted_only(found)) == 1
 
 
 def test_a_key_names_the_whole_and_of_several_pieces_each_by_its_place() -> None:
     assert job(GOOD, key="k").key == "k"
-    assert [one.key for one in accepted_only(jobs(GOOD, {**GOOD, "identity": "x"}, key="k"))] == [
+    assert [accepted.key for accepted in accepted_only(jobs(GOOD, {**GOOD, "identity": "x"}, key="k"))] == [
         "k#0",
         "k#1",
     ]

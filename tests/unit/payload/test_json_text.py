@@ -30,8 +30,8 @@ def quick(data: bytes) -> list[Plain | None]:
 
 def careful(data: bytes) -> list[Any]:
     return [
-        (one.body, one.warnings) if isinstance(one, Payload) else one
-        for one in read_payloads(data, max_bytes=LIMIT)
+        (item.body, item.warnings) if isinstance(item, Payload) else item
+        for item in read_payloads(data, max_bytes=LIMIT)
     ]
 
 

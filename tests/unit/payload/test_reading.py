@@ -17,8 +17,8 @@ LIMIT = 1_000_000
 def read(data: bytes | str, *, max_bytes: int = LIMIT, lenient: bool = False) -> list[Any]:
     """Return the bodies, and the refusals as they are."""
     found = read_payloads(data, max_bytes=max_bytes, lenient=lenient)
-    assert [one.position for one in found] == list(range(1, len(found) + 1))
-    return [one.body if isinstance(one, Payload) else one for one in found]
+    assert [item.position for item in found] == list(range(1, len(found) + 1))
+    return [item.body if isinstance(item, Payload) else item for item in found]
 
 
 def only(data: bytes | str, **options: Any) -> Payload | ReadingRefused:
@@ -79,7 +79,7 @@ def test_what_is_no_object_is_refused(text: str) -> None:
 def test_what_is_not_json_is_refused_with_its_text(text: str) -> None:
     found = read(text)
     assert found
-    assert all(isinstance(one, ReadingRefused) for one in found)
+    assert all(isinstance(item, ReadingRefused) for item in found)
 
 
 def test_the_place_of_the_fault_is_named() -> None:
@@ -174,7 +174,7 @@ def test_one_bad_payload_of_a_batch_costs_no_good_one(text: str) -> None:
 def test_after_a_thousand_faults_the_rest_is_refused_as_one() -> None:
     found = read("{x\n" * 200_000)
     assert len(found) == 1_001
-    assert "".join(one.raw for one in found).count("{x") == 200_000
+    assert "".join(item.raw for item in found).count("{x") == 200_000
 
 
 def test_a_payload_may_be_64_levels_deep_and_no_more() -> None:
@@ -214,8 +214,8 @@ def test_what_is_written_is_read_back(bodies: list[Any], gap: str, ascii_only: b
     st.binary(max_size=200) | st.text(st.sampled_from('{}[]",:\\ \n1aNu\x00\x1e'), max_size=60), st.booleans()
 )
 def test_any_input_gives_payloads_and_refusals(data: bytes | str, lenient: bool) -> None:
-    for one in read_payloads(data, max_bytes=100, lenient=lenient):
-        assert isinstance(one, Payload) or one.reason
+    for item in read_payloads(data, max_bytes=100, lenient=lenient):
+        assert isinstance(item, Payload) or item.reason
 
 
 def test_a_key_that_occurs_twice_is_named_in_text_that_every_output_can_show() -> None:

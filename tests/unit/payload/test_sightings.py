@@ -63,7 +63,9 @@ def test_an_alarm_becomes_a_sighting_with_its_id_its_name_and_what_was_observed(
     ],
 )
 def test_each_field_is_recognised(field: str, value: str, type_: str, normal: str) -> None:
-    assert [(one.type, one.value) for one in plan(**{field: value}).indicators] == [(type_, normal)]
+    assert [(indicator.type, indicator.value) for indicator in plan(**{field: value}).indicators] == [
+        (type_, normal)
+    ]
 
 
 @pytest.mark.parametrize(("field", "value"), [("Object", "logon failed for bob"), ("SHostName", "web01")])

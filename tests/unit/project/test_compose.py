@@ -59,7 +59,7 @@ def test_every_command_is_one_that_we_have(name: str) -> None:
 
 
 def test_every_queue_has_a_worker() -> None:
-    commands = " ".join(str(one["command"]) for one in SERVICES.values())
+    commands = " ".join(str(service["command"]) for service in SERVICES.values())
     served = {queue for queues in re.findall(r"-Q (\S+)", commands) for queue in queues.split(",")}
 
     assert served == set(QUEUES)
@@ -92,7 +92,9 @@ def test_the_image_runs_as_a_number_that_is_not_root() -> None:
 
 
 def test_only_the_entry_points_are_published_and_on_this_machine_alone() -> None:
-    published = {name: one["ports"] for name, one in compose()["services"].items() if "ports" in one}
+    published = {
+        name: service["ports"] for name, service in compose()["services"].items() if "ports" in service
+    }
 
     assert published == {
         "http-shim": [f"${{DEPLOY_HTTP_BIND:-127.0.0.1}}:{DEFAULTS.http_port}:{DEFAULTS.http_port}"],
@@ -114,7 +116,7 @@ def test_every_secret_that_is_used_is_declared_and_mounted(name: str) -> None:
 
 
 def test_every_secret_is_one_that_is_made(secrets_made: Path) -> None:
-    files = {Path(one["file"]) for one in compose()["secrets"].values()}
+    files = {Path(secret["file"]) for secret in compose()["secrets"].values()}
 
     assert {file.parent for file in files} == {Path("deploy/secrets")}
     assert {file.name for file in files} <= {file.name for file in secrets_made.iterdir()}
@@ -140,8 +142,8 @@ def test_no_password_of_redis_is_in_its_acl_file(secrets_made: Path) -> None:
 
 def test_each_part_signs_in_as_the_user_made_for_it() -> None:
     urls = {
-        name: one["environment"].get("TQ_REDIS_URL_FILE")
-        for name, one in SERVICES.items()
+        name: service["environment"].get("TQ_REDIS_URL_FILE")
+        for name, service in SERVICES.items()
         if name != "sandbox"
     }
 
@@ -188,7 +190,9 @@ def test_there_may_be_as_many_workers_for_events_as_are_asked_for() -> None:
 
 def test_prometheus_asks_every_worker_where_it_tells() -> None:
     config = yaml.safe_load((ROOT / "deploy/monitoring/prometheus/prometheus.yml").read_text())
-    workers = {name: one["environment"] for name, one in SERVICES.items() if name.startswith("worker-")}
+    workers = {
+        name: service["environment"] for name, service in SERVICES.items() if name.startswith("worker-")
+    }
 
     (asked,) = config["scrape_configs"][0]["dns_sd_configs"]
     assert asked["names"] == list(workers)

@@ -72,7 +72,7 @@ def test_the_reason_of_a_refusal_is_looked_for_where_invokehttp_puts_it() -> Non
 
 def test_every_relationship_of_the_flow_goes_somewhere() -> None:
     (invoke,) = FLOW["processors"]
-    routed = {name for one in FLOW["connections"] for name in one["selectedRelationships"]}
+    routed = {name for connection in FLOW["connections"] for name in connection["selectedRelationships"]}
     ended = set(invoke["autoTerminatedRelationships"])
     assert routed - {""} | ended == set(NAMES["InvokeHTTP"]["relationships"])
     assert not routed & ended
@@ -83,8 +83,8 @@ def test_every_connection_of_the_flow_has_two_ends_in_it() -> None:
     parts = {
         part["identifier"] for kind in ("processors", "inputPorts", "outputPorts") for part in FLOW[kind]
     }
-    for one in FLOW["connections"]:
-        assert {one["source"]["id"], one["destination"]["id"]} <= parts
+    for connection in FLOW["connections"]:
+        assert {connection["source"]["id"], connection["destination"]["id"]} <= parts
 
 
 def test_no_secret_is_in_the_flow() -> None:

@@ -47,9 +47,9 @@ def test_the_actions_have_the_guides_names_and_run_its_executables() -> None:
 
 
 def test_every_field_of_a_sighting_is_filled_from_the_alarm() -> None:
-    (action,) = [one for one in plugin().actions if one.name == "ThreatQ Add Sighting"]
+    (action,) = [each for each in plugin().actions if each.name == "ThreatQ Add Sighting"]
     fields = ["SIP", "DIP", "DHostName", "SHostName", "Recipient", "Sender", "URL", "Object"]
-    assert [(one.switch, one.field) for one in action.parameters] == [
+    assert [(parameter.switch, parameter.field) for parameter in action.parameters] == [
         ("", "AlarmId"),
         ("", "AlarmRuleName"),
         ("", "AlarmDate"),

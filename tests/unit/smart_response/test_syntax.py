@@ -97,9 +97,9 @@ def test_a_value_that_begins_with_a_hyphen_is_a_value() -> None:
 
 def test_equal_alarms_are_the_same_job_however_they_were_written() -> None:
     action = ACTIONS["tq-sighting"]
-    one = action.job(*action.syntax.read([*ALARM, "-SIP", "1.2.3.4", "-URL"]))
+    job = action.job(*action.syntax.read([*ALARM, "-SIP", "1.2.3.4", "-URL"]))
     two = action.job(*action.syntax.read(["-v3", *ALARM, "-DIP", "-SIP 1.2.3.4 "]))
-    assert one.id == two.id
+    assert job.id == two.id
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,9 @@ def test_the_page_of_metrics_is_the_one_that_the_declarations_make() -> None:
 
 
 def test_every_metric_says_what_it_means_under_a_name_of_its_own() -> None:
-    names = [name for one in ALL for name in one.shown]
+    names = [name for metric in ALL for name in metric.shown]
     assert len(names) == len(set(names))
-    assert all(one.meaning and one.name.startswith("tq_") for one in ALL)
+    assert all(metric.meaning and metric.name.startswith("tq_") for metric in ALL)
 
 
 @pytest.mark.parametrize("expression", sorted(set(expressions())))
@@ -76,7 +76,7 @@ def test_an_expression_that_prometheus_would_refuse_is_refused_here(wrong: str) 
 
 @pytest.mark.parametrize("expression", sorted(set(expressions())))
 def test_dashboard_and_alerts_use_what_is_declared(expression: str) -> None:
-    declared = {name: one for one in ALL for name in one.shown}
+    declared = {name: metric for metric in ALL for name in metric.shown}
     used = NAME.findall(expression)
     assert used, expression
     assert set(used) <= declared.keys()
@@ -86,7 +86,7 @@ def test_dashboard_and_alerts_use_what_is_declared(expression: str) -> None:
 
 def test_every_metric_is_seen_somewhere() -> None:
     seen = {name for expression in expressions() for name in NAME.findall(expression)}
-    unseen = [one.name for one in ALL if not seen & set(one.shown)]
+    unseen = [metric.name for metric in ALL if not seen & set(metric.shown)]
     assert unseen == []
 
 
