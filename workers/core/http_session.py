@@ -6,9 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
+from io import BufferedReader, RawIOBase
+from math import inf
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 from requests import PreparedRequest, Response, Session
@@ -124,13 +128,52 @@ class _Errand:
 _errand: ContextVar[_Errand | None] = ContextVar("errand", default=None)
 
 
+#: An answer may take so many times the wait for its next byte, however steadily its bytes trickle.
+TOTAL_TIMES = 20
+
+
+class _UntilDeadline(RawIOBase):
+    """The bytes of one answer, which end with a TimeoutError when it has taken too long in all."""
+
+    def __init__(self, raw: Any, sock: socket) -> None:
+        self._raw, self._sock = raw, sock
+        self._wait_s = sock.gettimeout()
+        self._deadline = time.monotonic() + TOTAL_TIMES * (self._wait_s or inf)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left_s = self._deadline - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the answer takes too long")
+        if self._wait_s is not None and left_s < self._wait_s:
+            self._sock.settimeout(left_s)
+        size: int | None = self._raw.readinto(buffer)
+        return size
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Answer(HTTPResponse):
+    def __init__(self, sock: socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp = BufferedReader(_UntilDeadline(self.fp.detach(), sock))
+
+
 class _Connection(HTTPConnection):
+    response_class = _Answer
+
     def getresponse(self) -> Any:
         _run_errand()
         return super().getresponse()
 
 
 class _TlsConnection(HTTPSConnection):
+    response_class = _Answer
+
     def getresponse(self) -> Any:
         _run_errand()
         return super().getresponse()

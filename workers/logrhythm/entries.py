@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from workers.core.errors import ServiceAway
+from workers.logrhythm.errors import ListTooLong
 from workers.logrhythm.model import ListSummary, entries, summary
 from workers.logrhythm.transport import LogRhythmTransport
 
@@ -37,8 +38,9 @@ STAND_BACK_S = 0.02
 #: system, which doubles the processor time of a long list (128,000 page faults for a million items; so: none).
 BLOCK_BYTES = 32 * 1024
 
-#: Bytes that a summary, or one single item, may have; beyond that this is no list.
-MAX_CHUNK_BYTES = 16 * 1024 * 1024
+#: Bytes that a summary, or one single item, may have; beyond that this is no list. It is looked through anew for each
+#: block that comes, so the time grows with its square.
+MAX_CHUNK_BYTES = 256 * 1024
 
 #: Strings, brackets, and the quote that opens a string whose end has not arrived.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]"]', re.DOTALL)
@@ -110,6 +112,10 @@ class Entries:
             ) as response:
                 for piece in response.iter_content(READ_BYTES):
                     yield scanner.feed(piece)
+                    if scanner.count > at_most:
+                        raise ListTooLong(
+                            f"LogRhythm sends more entries of {one.name!r} than it was asked for"
+                        )
             last, told = scanner.close()
         except Broken as error:
             raise _incomplete(one, str(error)) from error
@@ -228,7 +234,7 @@ class ItemScanner:
     def _decode(self, end: int) -> list[str]:
         try:
             items = _RUN.decode(b"[" + self._rest[:end] + b"]")
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Broken(f"its items are no JSON ({error})") from error
         self.count += len(items)
         return [str(item.value) for item in items if not item.is_list_item and item.value is not None]
@@ -242,5 +248,5 @@ def _step(mark: bytes) -> int:
 def _summary(text: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Broken(f"it is cut short or no JSON ({error})") from error

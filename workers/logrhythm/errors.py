@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import msgspec
 
 from workers.core.errors import (
     BadCredentials,
@@ -17,6 +14,7 @@ from workers.core.errors import (
     Throttled,
     TqError,
 )
+from workers.core.http_answers import decoded
 from workers.core.http_failures import retry_after
 from workers.logrhythm.token import HOW_TO_RENEW
 
@@ -69,11 +67,18 @@ def failure(status: int, body: bytes, headers: Mapping[str, str], call: str) -> 
     return _refusal(status, said, answer)
 
 
+def endless(path: str, rows: int) -> ServiceAway:
+    """Return the error for a listing that goes on and on."""
+    return ServiceAway(
+        "logrhythm", f"LogRhythm's listing {path} does not end after {rows:,} rows; check logrhythm_url"
+    )
+
+
 def words(body: bytes) -> str:
     """Return what an answer says went wrong; every field of it is optional, and it may be no JSON at all."""
     try:
-        told: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        told = decoded(body)
+    except ValueError:
         return body.decode(errors="replace").strip()[:MAX_WORDS]
     if not isinstance(told, dict):
         return str(told)[:MAX_WORDS]

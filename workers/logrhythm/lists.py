@@ -6,12 +6,15 @@ import re
 from collections.abc import Collection, Iterator
 
 from workers.core.errors import Rejected, ServiceAway
-from workers.logrhythm.errors import NameTaken
+from workers.logrhythm.errors import NameTaken, endless
 from workers.logrhythm.model import ListKind, ListSummary, changed_list, new_list, summary
 from workers.logrhythm.transport import LogRhythmTransport
 
 #: Lists asked for in one page; what public clients use. A server may give fewer.
 PAGE_SIZE = 1000
+
+#: Pages after which a listing is taken to be one without end.
+MOST_PAGES = 1_000
 
 #: A page with fewer lists than LogRhythm's own default is surely the last.
 LEAST_FULL_PAGE = 100
@@ -36,7 +39,7 @@ class Lists:
         """Yield all lists, retired ones too, page by page; `name_part` narrows them as LogRhythm likes."""
         seen: set[str] = set()
         headers = {"pageSize": str(PAGE_SIZE), **({"name": name_part} if name_part else {})}
-        for number in range(1, 10_000):
+        for number in range(1, MOST_PAGES + 1):
             page = self._transport.call("GET", "/lists/", headers={**headers, "pageNumber": str(number)})
             new = [one for one in _summaries(page) if one.guid not in seen]
             yield from new
@@ -44,6 +47,7 @@ class Lists:
             # A page may be short because the server caps it below what we asked; only these two are an end.
             if not new or len(page) < LEAST_FULL_PAGE:
                 return
+        raise endless("/lists/", len(seen))
 
     def find(self, name: str) -> ListSummary | None:
         """Return the list of exactly this name: an active one before a retired, a public one before a private.

@@ -11,11 +11,14 @@ import msgspec
 from msgspec import Struct
 
 from workers.core.errors import ConfigError, ServiceAway
-from workers.logrhythm.errors import ListGone
+from workers.logrhythm.errors import ListGone, endless
 from workers.logrhythm.transport import LogRhythmTransport
 
 #: People asked for in one page; the API's maximum.
 PAGE_SIZE = 1000
+
+#: People after which a listing is taken to be one without end.
+MOST_PEOPLE = 100_000
 
 #: The built-in LogRhythm administrator's number, the same everywhere.
 ADMIN_ID = -100
@@ -127,7 +130,7 @@ _COMPARISONS: tuple[Callable[[Person, str], bool], ...] = (*map(_spelt, range(4)
 def _pages(transport: LogRhythmTransport, path: str) -> Iterator[Person]:
     """Yield all people page by page, each once, also where the server ignores the offset."""
     seen: set[int] = set()
-    while True:
+    while len(seen) < MOST_PEOPLE:
         try:
             page: Any = transport.call(
                 "GET", path, params={"offset": str(len(seen)), "count": str(PAGE_SIZE)}
@@ -142,6 +145,7 @@ def _pages(transport: LogRhythmTransport, path: str) -> Iterator[Person]:
         seen.update(person.id for person in new)
         if not new or len(page) < PAGE_SIZE:
             return
+    raise endless(path, len(seen))
 
 
 def _people(page: object, path: str) -> list[Person]:

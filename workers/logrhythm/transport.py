@@ -12,6 +12,7 @@ import requests
 
 from workers.core.answers import answer_of
 from workers.core.errors import ConfigError, ServiceAway
+from workers.core.http_answers import body_of, decoded
 from workers.core.http_failures import Remote, answering
 from workers.core.http_session import Observer, existing_file, observe_nothing, session_for
 from workers.core.retry import RetryPolicy, retry
@@ -118,11 +119,13 @@ class LogRhythmTransport:
                 params=params,
                 timeout=self._timeout,
                 allow_redirects=False,
+                stream=True,
             )
-            error = failure(response.status_code, response.content, response.headers, call)
+            content = body_of(response, LOGRHYTHM, call, sent=len(data or b""))
+            error = failure(response.status_code, content, response.headers, call)
             if error:
                 raise error
-            return _decoded(response, call)
+            return _decoded(response, content, call, sent=len(data or b""))
 
     def _open(self, path: str, headers: Mapping[str, str]) -> requests.Response:
         call = f"GET {path}"
@@ -137,7 +140,8 @@ class LogRhythmTransport:
             if response.status_code == 200:
                 return response
             with response:
-                error = failure(response.status_code, response.content, response.headers, call)
+                content = body_of(response, LOGRHYTHM, call)
+            error = failure(response.status_code, content, response.headers, call)
             raise error or ServiceAway("logrhythm", f"LogRhythm answers {call} with {response.status_code}")
 
 
@@ -151,13 +155,13 @@ def _session(settings: Settings, observe: Observer) -> requests.Session:
     )
 
 
-def _decoded(response: requests.Response, call: str) -> Any:
+def _decoded(response: requests.Response, content: bytes, call: str, *, sent: int) -> Any:
     try:
-        return msgspec.json.decode(response.content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return decoded(content, sent=sent)
+    except ValueError as error:
         kind = response.headers.get("Content-Type", "no content type")
         raise ServiceAway(
             "logrhythm",
-            f"LogRhythm answers {call} with {kind} instead of JSON; if this lasts, check logrhythm_url: the "
+            f"LogRhythm answers {call} with {kind} instead of JSON ({error}); if this lasts, check logrhythm_url: the "
             f"API gateway listens on port {PORT}",
         ) from error

@@ -176,8 +176,8 @@ def _fits(item: Json, row: Json) -> bool:
 
 
 def _equal(value: Any) -> Any:
-    return value
+    return str(value) if isinstance(value, dict | list) else value
 
 
 def _alike(value: Any) -> Any:
-    return value.strip().casefold() if isinstance(value, str) else value
+    return value.strip().casefold() if isinstance(value, str) else _equal(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from workers.core.errors import BadCredentials
+from workers.core.errors import BadCredentials, ServiceAway
 from workers.core.http_session import Observer, observe_nothing
 from workers.core.retry import RetryPolicy, retry
 from workers.settings.model import Settings
@@ -15,6 +15,9 @@ from workers.threatq.transport import Transport
 
 #: How a call that met an internal error (500) is made again.
 RETRY = RetryPolicy(first_s=0.1, most_s=0.4, tries=3)
+
+#: Rows that a list read by offset may have; none of this kind (types, relations of one object) has so many.
+MOST_ROWS = 100_000
 
 Json = dict[str, Any]
 Params = Mapping[str, Any]
@@ -115,21 +118,43 @@ def rows(body: object) -> list[Json]:
     return [row for row in data if isinstance(row, dict)] if isinstance(data, list) else []
 
 
+def row_id(row: Json) -> int:
+    """Return the id of a row; raises ServiceAway where it has none that can be used."""
+    number = row.get("id")
+    if isinstance(number, str) and number.isascii() and number.isdigit():
+        number = int(number[:19])
+    if type(number) is not int or not 0 < number < 1 << 63:
+        raise ServiceAway(
+            "threatq", f"ThreatQ answers with an object of the id {str(number)[:50]!r}; check threatq_url"
+        )
+    return number
+
+
 def total(body: object) -> int | None:
     """Return how many rows an answer declares, or None."""
     count = body.get("total") if isinstance(body, dict) else None
-    return int(count) if isinstance(count, int | float | str) and str(count).isdigit() else None
+    return (
+        int(count)
+        if isinstance(count, int | float | str) and str(count).isascii() and str(count).isdigit()
+        else None
+    )
 
 
 def pages(caller: Caller, path: str, params: Params, *, size: int) -> Iterator[list[Json]]:
-    """Yield the pages of a GET list by offset, also where the server ignores limit or offset."""
-    seen: set[object] = set()
-    while True:
+    """Yield the pages of a GET list by offset, also where the server ignores limit or offset.
+
+    Raises ServiceAway for a list that does not end.
+    """
+    seen: set[str] = set()
+    while len(seen) < MOST_ROWS:
         body = caller.call("GET", path, params={**params, "limit": size, "offset": len(seen)})
-        page = [row for row in rows(body) if row.get("id") not in seen]
-        seen.update(row.get("id") for row in page)
+        page = [row for row in rows(body) if str(row.get("id")) not in seen]
+        seen.update(str(row.get("id")) for row in page)
         if page:
             yield page
         count = total(body)
         if not page or (len(page) < size if count is None else len(seen) >= count):
             return
+    raise ServiceAway(
+        "threatq", f"ThreatQ's list {path} does not end after {MOST_ROWS:,} rows; check threatq_url"
+    )

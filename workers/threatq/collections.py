@@ -14,6 +14,8 @@ from workers.threatq.errors import ServiceRefusal
 from workers.threatq.rows import Row
 
 SEARCHES = "/api/search/query"
+#: Rows after which a listing that declares no total is taken to be one without end.
+MOST_ROWS = 20_000_000
 #: Rows a page; the largest that public clients ask for (vendor's SDK, Elastic).
 PAGE_SIZE = 1_000
 #: What a row must carry. Asked for by name, since rows of 2026 leave things out unless asked (Elastic).
@@ -121,6 +123,10 @@ def _following(position: Position, answer: _Answer, read: int, declared: int | N
     so_far = position.offset + read
     if not read or (declared is not None and so_far >= declared):
         return None
+    if so_far >= MOST_ROWS:
+        raise ServiceAway(
+            "threatq", f"a data collection does not end after {MOST_ROWS:,} rows; check threatq_url"
+        )
     mark = answer.nextCursorMark
     if mark:
         return None if mark == position.cursor else Position(mark, so_far)

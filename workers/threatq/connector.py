@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from workers.core.errors import ConfigError, MissingRights, ServiceAway
 from workers.settings.pages import PageField
-from workers.threatq.client import Caller, Json, Params, rows
+from workers.threatq.client import Caller, Json, Params, row_id, rows
 from workers.threatq.errors import ServiceRefusal
 
 PATH = "/api/connectors"
@@ -100,11 +100,10 @@ class Connector:
 def _page(row: Json) -> ConnectorPage:
     name = str(row.get("name", ""))
     try:
-        number = int(row["id"])
-    except (KeyError, TypeError, ValueError) as error:
+        number = row_id(row)
+    except ServiceAway as error:
         raise ServiceAway(
-            "threatq",
-            f"ThreatQ describes the connector {name!r} in a way that we do not know (its id: {error})",
+            "threatq", f"ThreatQ describes the connector {name!r} in a way that we do not know ({error})"
         ) from error
     return ConnectorPage(number, name, _truth(row.get("is_active")), _fields(row))
 

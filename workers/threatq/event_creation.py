@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from workers.core.errors import ServiceAway
 from workers.threatq.bulk import Fate, Sender, post, send_all
-from workers.threatq.client import Json, rows
+from workers.threatq.client import Json, row_id, rows
 from workers.threatq.errors import ServerFault, ServiceRefusal
 from workers.threatq.event_draft import (
     JOB_ATTRIBUTE,
@@ -121,7 +121,7 @@ def _settle(threatq: ThreatQ, wave: Sequence[Draft], fates: Sequence[Fate], draf
         elif fate is None:
             _look_up(threatq, draft)
         else:
-            draft.take(fate, shared=int(fate["id"]) in taken)
+            draft.take(fate, shared=row_id(fate) in taken)
 
 
 def _look_up(threatq: ThreatQ, draft: Draft) -> None:

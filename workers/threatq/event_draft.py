@@ -12,7 +12,7 @@ from msgspec import Struct
 from workers.core.errors import MissingRights
 from workers.indicators.model import Attribute
 from workers.payload.plan import EventPlan
-from workers.threatq.client import Caller, Json
+from workers.threatq.client import Caller, Json, row_id
 from workers.threatq.errors import ServiceRefusal
 from workers.threatq.objects import Made, attribute_items, attributes_in, attributes_of, existing
 from workers.threatq.search import find_pages
@@ -86,13 +86,13 @@ class Draft:
 
     def adopt(self, row: Json) -> None:
         """Take the event that an earlier attempt made."""
-        self.event_id = int(row["id"])
+        self.event_id = row_id(row)
         self.complete_all = True
         self.attributes_there = attributes_in(row) if "attributes" in row else None
 
     def take(self, row: Json, *, shared: bool) -> None:
         """Take the event that ThreatQ answers with; `shared`: another payload of this batch has it too."""
-        self.event_id = int(row["id"])
+        self.event_id = row_id(row)
         if existing(row) or shared:
             self.complete_all = True
             self.warnings.append(
@@ -246,5 +246,5 @@ def _time(row: Json) -> str:
 
 def _jobs_of(caller: Caller, row: Json) -> set[str]:
     """Return the ids of the jobs that an event names."""
-    pairs = attributes_in(row) if "attributes" in row else attributes_of(caller, int(row["id"]))
+    pairs = attributes_in(row) if "attributes" in row else attributes_of(caller, row_id(row))
     return {value for name, value in pairs if name == JOB_ATTRIBUTE}

@@ -9,7 +9,7 @@ from msgspec import Struct
 from workers.indicators.model import Attribute
 from workers.indicators.parse import spellings
 from workers.threatq.bulk import Fate, Poison, consume, key_field, type_name
-from workers.threatq.client import Caller, Json, pages, rows
+from workers.threatq.client import Caller, Json, pages, row_id, rows
 from workers.threatq.errors import ServerFault, ServiceRefusal, item_error
 from workers.threatq.search import find_exact
 
@@ -43,7 +43,7 @@ def made(collection: str, item: Json, row: Json) -> Made:
     """Return what a row says about the object that `item` asked for."""
     value = row.get(key_field(collection)) or item[key_field(collection)]
     kind = type_name(row) or type_name(item)
-    return Made(collection, int(row["id"]), str(value), kind, existing(row))
+    return Made(collection, row_id(row), str(value), kind, existing(row))
 
 
 def existing(row: Json) -> bool | None:
@@ -102,7 +102,7 @@ def relate(caller: Caller, event_id: int, collection: str, ids: Sequence[int]) -
 def related_ids(caller: Caller, event_id: int, collection: str) -> set[int]:
     """Return the ids of the objects of one kind that are related to an event."""
     path = f"/api/events/{event_id}/{collection}"
-    return {int(row["id"]) for page in pages(caller, path, {}, size=PAGE_SIZE) for row in page}
+    return {row_id(row) for page in pages(caller, path, {}, size=PAGE_SIZE) for row in page}
 
 
 def attribute_items(attributes: Iterable[Attribute], source: str) -> list[Json]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from workers.core.errors import ConfigError, MissingRights
 from workers.core.http_session import Observer, observe_nothing
 from workers.settings.model import Settings
-from workers.threatq.client import Caller, Client, Json, pages, rows
+from workers.threatq.client import Caller, Client, Json, pages, row_id, rows
 from workers.threatq.errors import ServiceRefusal
 from workers.threatq.score_bands import ScoreBands, bands_of
 
@@ -153,7 +153,7 @@ class Lookups:
         if row is None:
             raise MissingRights(f"ThreatQ did not create the event type {name!r}; create it in ThreatQ")
         self._event_types.add({"name": name, **row})
-        return int(row["id"])
+        return row_id(row)
 
     def asset_collection(self) -> str:
         """Return the endpoint of assets, from GET /api/objects by display name, else the usual one."""
@@ -169,4 +169,4 @@ def _asset_endpoint(kind: Json) -> str:
 
 
 def _id(row: Json | None) -> int | None:
-    return None if row is None else int(row["id"])
+    return None if row is None else row_id(row)
