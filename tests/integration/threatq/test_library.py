@@ -63,10 +63,14 @@ def test_a_connector_is_registered_once_disabled_and_obeys_its_page(
 
     changed = {"name": "Events Builder", "is_active": True, "custom_fields": {"private_ips": "192.0.2.0/24"}}
     threatq_sandbox.control("connector", changed)
-    assert not connector.page().is_enabled
-    now[0] = TTL_S
+    # Work waits for a disabled one, so that it is asked each time
     page = connector.page()
     assert (page.is_enabled, dict(page.fields)) == (True, {"private_ips": "192.0.2.0/24"})
+    # An enabled one is believed for a while
+    threatq_sandbox.control("connector", changed | {"is_active": False})
+    assert connector.page().is_enabled
+    now[0] = TTL_S
+    assert not connector.page().is_enabled
 
 
 def test_a_threatq_without_connectors_points_to_local_settings(
