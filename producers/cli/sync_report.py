@@ -80,25 +80,25 @@ def _plan_table(plan: SyncPlan) -> Grid:
     return _counts(
         f"{plan.collection} · {plan.method} · plan {plan.id}",
         ("Now", "Add", "Delete", "After", "Pending", "Foreign", "Left out"),
-        [_row(one.name, *_planned(one)) for one in plan.lists],
+        [_row(item.name, *_planned(item)) for item in plan.lists],
     )
 
 
-def _planned(one: ListPlan) -> tuple[int, ...]:
-    pending = one.pending.count if one.pending else 0
+def _planned(planned: ListPlan) -> tuple[int, ...]:
+    pending = planned.pending.count if planned.pending else 0
     return (
-        one.now,
-        one.adds.count,
-        one.released.count,
-        one.after,
+        planned.now,
+        planned.adds.count,
+        planned.released.count,
+        planned.after,
         pending,
-        one.foreign.count,
-        one.left_out,
+        planned.foreign.count,
+        planned.left_out,
     )
 
 
 def _samples(plan: SyncPlan) -> list[str]:
-    return [f"  {one.name}  {line}" for one in plan.lists for line in render.samples(one)]
+    return [f"  {item.name}  {line}" for item in plan.lists for line in render.samples(item)]
 
 
 def _result_table(result: RunResult) -> Grid:
@@ -106,16 +106,16 @@ def _result_table(result: RunResult) -> Grid:
         f"{result.collection} · {result.method} · {result.status} · {result.seconds:g} s",
         ("Before", "Added", "Deleted", "After", "Pending"),
         [
-            [one.name, "failed", "", "", "", ""]
-            if one.error
-            else _row(one.name, one.now, one.adds, one.deletes, one.after, one.pending)
-            for one in result.lists
+            [item.name, "failed", "", "", "", ""]
+            if item.error
+            else _row(item.name, item.now, item.adds, item.deletes, item.after, item.pending)
+            for item in result.lists
         ],
     )
 
 
 def _errors(result: RunResult) -> list[str]:
-    return [f"{one.name}: {one.error}" for one in result.lists if one.error]
+    return [f"{item.name}: {item.error}" for item in result.lists if item.error]
 
 
 def _counts(title: str, counts: tuple[str, ...], rows: list[list[str]]) -> Grid:

@@ -38,7 +38,7 @@ def _file(loaded: Loaded) -> CheckLine:
 
 
 def _versions() -> Iterator[CheckLine]:
-    wanted = {one.name: one for one in map(Requirement, requires("tq-workers") or ())}
+    wanted = {requirement.name: requirement for requirement in map(Requirement, requires("tq-workers") or ())}
     for name in LIBRARIES:
         found = version(name)
         if wanted[name].specifier.contains(found, prereleases=True):

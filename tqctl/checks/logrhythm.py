@@ -64,9 +64,14 @@ def _collections(settings: Settings) -> Iterator[CheckLine]:
         return
     client = Client.from_settings(settings)
     try:
-        for one in collections_of(settings):
-            found = f"becomes the lists {one.base_name}…, split by {one.split_by}"
-            yield tried(AREA, f"collection {one.name}", partial(find_collection, client, one.name), found)
+        for collection in collections_of(settings):
+            found = f"becomes the lists {collection.base_name}…, split by {collection.split_by}"
+            yield tried(
+                AREA,
+                f"collection {collection.name}",
+                partial(find_collection, client, collection.name),
+                found,
+            )
     except TqError as error:
         yield failed_with(AREA, "collections", error)
     finally:
@@ -130,8 +135,8 @@ def _lists(logrhythm: LogRhythm, settings: Settings) -> CheckLine:
     if not settings.sync_collections.strip():
         return ok(AREA, "lists", "none is to be synced (sync_collections is empty)")
     try:
-        ours = [one for one in lists_of(settings, logrhythm.lists) if not one.is_retired]
+        ours = [item for item in lists_of(settings, logrhythm.lists) if not item.is_retired]
     except TqError as error:
         return failed_with(AREA, "lists", error)
-    entries = sum(one.entry_count for one in ours)
+    entries = sum(summary.entry_count for summary in ours)
     return ok(AREA, "lists", f"{len(ours)} active ones of ours, {entries:,} entries")

@@ -63,9 +63,9 @@ def create(
 def add_missing(threatq: ThreatQ, row: Json, attributes: tuple[Attribute, ...]) -> None:
     """Add those attributes that an indicator does not have from us yet."""
     ours = {
-        (attribute_name(one), str(one.get("value", "")))
-        for one in rows_of(row, "attributes")
-        if SOURCE in sources(one)
+        (attribute_name(row_attribute), str(row_attribute.get("value", "")))
+        for row_attribute in rows_of(row, "attributes")
+        if SOURCE in sources(row_attribute)
     }
     missing = [one for one in attributes if (one.name, one.value) not in ours]
     add_attributes(threatq.caller, "indicators", row_id(row), missing, SOURCE)
@@ -73,7 +73,7 @@ def add_missing(threatq: ThreatQ, row: Json, attributes: tuple[Attribute, ...]) 
 
 def sources(row: Json) -> list[str]:
     """Return the names of the sources of an indicator or an attribute."""
-    return [str(one.get("name")) for one in rows_of(row, "sources")]
+    return [str(source.get("name")) for source in rows_of(row, "sources")]
 
 
 def show(threatq: ThreatQ, id_: int) -> IndicatorDetails:
@@ -102,7 +102,8 @@ def shown(row: Json, link: str, bands: ScoreBands) -> IndicatorDetails:
         score_label="" if score is None else bands.band(score),
         sources=_names(row.get("sources")),
         attributes=tuple(
-            (attribute_name(one), str(one.get("value", ""))) for one in rows_of(row, "attributes")
+            (attribute_name(row_attribute), str(row_attribute.get("value", "")))
+            for row_attribute in rows_of(row, "attributes")
         ),
         adversaries=_names(row.get("adversaries")),
         created_at=_text(row.get("created_at")),

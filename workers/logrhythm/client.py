@@ -81,9 +81,9 @@ class LogRhythm:
         """
         return self._owned(name, lambda owner: self.lists.ensure(name, kind, owner=owner))
 
-    def retire_list(self, one: ListSummary) -> ListSummary:
+    def retire_list(self, target: ListSummary) -> ListSummary:
         """Retire a list; LogRhythm has no way to delete one. The owner is treated as in `ensure_list`."""
-        return self._owned(one.name, lambda owner: self.lists.retire(one, owner=owner))
+        return self._owned(target.name, lambda owner: self.lists.retire(target, owner=owner))
 
     def permissions(self) -> Any:
         """Return what the token's user may do; the cheapest call that needs a valid token."""

@@ -60,24 +60,24 @@ class Writer:
         self._transport, self._one_at_a_time, self._turn = transport, one_at_a_time, turn
         self._turn_taken, self._until = ExitStack(), 0.0
 
-    def add(self, one: ListSummary, values: list[str]) -> ListSummary:
+    def add(self, target: ListSummary, values: list[str]) -> ListSummary:
         """Put `values`, a call's worth, into the list and return it as it is then."""
-        return self._call("POST", one, values)
+        return self._call("POST", target, values)
 
-    def remove(self, one: ListSummary, values: list[str]) -> ListSummary:
+    def remove(self, target: ListSummary, values: list[str]) -> ListSummary:
         """Take `values`, a call's worth, out of the list and return it as it is then."""
-        return self._call("DELETE", one, values)
+        return self._call("DELETE", target, values)
 
     def end(self) -> None:
         """Let others write."""
         self._turn_taken.close()
         self._until = 0.0
 
-    def _call(self, method: str, one: ListSummary, values: list[str]) -> ListSummary:
-        body = entries(one.list_type, values)
+    def _call(self, method: str, target: ListSummary, values: list[str]) -> ListSummary:
+        body = entries(target.list_type, values)
         if time.monotonic() >= self._until:
             self._take_turn()
-        return summary(self._transport.call(method, f"/lists/{one.guid}/items/", body=body))
+        return summary(self._transport.call(method, f"/lists/{target.guid}/items/", body=body))
 
     def _take_turn(self) -> None:
         if self._until:
@@ -99,7 +99,7 @@ class Entries:
         self._transport, self._turn = transport, turn
         self._one_at_a_time = threading.Lock()
 
-    def read_blocks(self, one: ListSummary, *, at_most: int) -> Iterator[list[str]]:
+    def read_blocks(self, target: ListSummary, *, at_most: int) -> Iterator[list[str]]:
         """Yield the values of the list, some hundred at a time, in bounded memory.
 
         Raises ListTooLong if there are more than `at_most`, ListGone, and at the end ServiceAway if what came
@@ -108,7 +108,7 @@ class Entries:
         scanner = ItemScanner()
         try:
             with self._transport.stream(
-                f"/lists/{one.guid}/", {"maxItemsThreshold": str(at_most)}
+                f"/lists/{target.guid}/", {"maxItemsThreshold": str(at_most)}
             ) as response:
                 for piece in response.iter_content(READ_BYTES):
                     yield scanner.feed(piece)
@@ -118,11 +118,11 @@ class Entries:
                         )
             last, told = scanner.close()
         except Broken as error:
-            raise _incomplete(one, str(error)) from error
+            raise _incomplete(target, str(error)) from error
         yield last
         declared = summary(told).entry_count
         if scanner.count != declared:
-            raise _incomplete(one, f"{scanner.count} of {declared} entries came")
+            raise _incomplete(target, f"{scanner.count} of {declared} entries came")
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
@@ -134,8 +134,8 @@ class Entries:
             writer.end()
 
 
-def _incomplete(one: ListSummary, why: str) -> ServiceAway:
-    return ServiceAway("logrhythm", f"the list {one.name!r} did not arrive whole: {why}; it is read again")
+def _incomplete(target: ListSummary, why: str) -> ServiceAway:
+    return ServiceAway("logrhythm", f"the list {target.name!r} did not arrive whole: {why}; it is read again")
 
 
 class Broken(ValueError):

@@ -41,9 +41,9 @@ class Lists:
         headers = {"pageSize": str(PAGE_SIZE), **({"name": name_part} if name_part else {})}
         for number in range(1, MOST_PAGES + 1):
             page = self._transport.call("GET", "/lists/", headers={**headers, "pageNumber": str(number)})
-            new = [one for one in _summaries(page) if one.guid not in seen]
+            new = [item for item in _summaries(page) if item.guid not in seen]
             yield from new
-            seen.update(one.guid for one in new)
+            seen.update(item.guid for item in new)
             # A page may be short because the server caps it below what we asked; only these two are an end.
             if not new or len(page) < LEAST_FULL_PAGE:
                 return
@@ -63,9 +63,9 @@ class Lists:
         `common` is what the names begin with: all are found in one listing.
         """
         found: dict[str, list[ListSummary]] = {}
-        for one in self.every(name_part=name_filter(common)):
-            if one.name in names:
-                found.setdefault(one.name, []).append(one)
+        for candidate in self.every(name_part=name_filter(common)):
+            if candidate.name in names:
+                found.setdefault(candidate.name, []).append(candidate)
         return {name: _the_one(name, lists) for name, lists in found.items()}
 
     def create(self, name: str, kind: ListKind, *, owner: int) -> ListSummary:
@@ -95,19 +95,19 @@ class Lists:
                     raise
         return self.revive(found, owner=owner) if found.is_retired else found
 
-    def retire(self, one: ListSummary, *, owner: int) -> ListSummary:
+    def retire(self, target: ListSummary, *, owner: int) -> ListSummary:
         """Retire a list, which is all that LogRhythm offers instead of deleting; its entries stay in it.
 
         The owner is set too: one who may not own lists any more would spoil every change.
         """
-        return self._change(one, status="Retired", owner=owner)
+        return self._change(target, status="Retired", owner=owner)
 
-    def revive(self, one: ListSummary, *, owner: int) -> ListSummary:
+    def revive(self, target: ListSummary, *, owner: int) -> ListSummary:
         """Make a retired list active again."""
-        return self._change(one, status="Active", owner=owner)
+        return self._change(target, status="Active", owner=owner)
 
-    def _change(self, one: ListSummary, **changes: object) -> ListSummary:
-        return summary(self._transport.call("POST", "/lists/", body=changed_list(one, **changes)))
+    def _change(self, target: ListSummary, **changes: object) -> ListSummary:
+        return summary(self._transport.call("POST", "/lists/", body=changed_list(target, **changes)))
 
 
 def name_filter(name: str) -> str:
@@ -123,7 +123,7 @@ def name_filter(name: str) -> str:
 def _summaries(page: object) -> list[ListSummary]:
     if not isinstance(page, list):
         raise ServiceAway("logrhythm", "LogRhythm answers GET /lists/ with something that is no array")
-    return [summary(one) for one in page]
+    return [summary(row) for row in page]
 
 
 def _the_one(name: str, found: list[ListSummary]) -> ListSummary:
@@ -136,5 +136,5 @@ def _the_one(name: str, found: list[ListSummary]) -> ListSummary:
     return found[0]
 
 
-def _rank(one: ListSummary) -> tuple[bool, bool]:
-    return (one.is_retired, not one.is_public)
+def _rank(target: ListSummary) -> tuple[bool, bool]:
+    return (target.is_retired, not target.is_public)

@@ -86,10 +86,10 @@ def new_list(
     return request
 
 
-def changed_list(one: ListSummary, **changes: object) -> dict[str, Any]:
+def changed_list(target: ListSummary, **changes: object) -> dict[str, Any]:
     """Write the request that changes `one`: all that LogRhythm told, without what it refuses to read back."""
-    request = {name: value for name, value in one.told.items() if name not in ("items", "listItemsCount")}
-    if one.list_type != WITH_CONTEXT:
+    request = {name: value for name, value in target.told.items() if name not in ("items", "listItemsCount")}
+    if target.list_type != WITH_CONTEXT:
         request.pop("useContext", None)
     if not request.get("timeToLiveSeconds"):
         request.pop("timeToLiveSeconds", None)

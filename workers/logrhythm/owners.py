@@ -95,9 +95,9 @@ def find_owner(people: Sequence[Person], name: str) -> Person:
 
     Raises ConfigError if no person or more than one is meant.
     """
-    active = [one for one in people if not one.is_retired]
+    active = [person for person in people if not person.is_retired]
     for matches in _COMPARISONS:
-        hits = [one for one in active if matches(one, name.strip())]
+        hits = [person for person in active if matches(person, name.strip())]
         if len(hits) == 1:
             return hits[0]
         if hits:
@@ -110,17 +110,17 @@ def as_number(name: str) -> int | None:
     return int(name) if re.fullmatch(r"\s*-?[0-9]{1,18}\s*", name) else None
 
 
-def _spellings(one: Person) -> tuple[str, ...]:
-    first, last = one.first_name or "", one.last_name or ""
-    return (one.full_name or "", f"{last}, {first}", f"{first} {last}", "" if first else last)
+def _spellings(person: Person) -> tuple[str, ...]:
+    first, last = person.first_name or "", person.last_name or ""
+    return (person.full_name or "", f"{last}, {first}", f"{first} {last}", "" if first else last)
 
 
 def _spelt(index: int) -> Callable[[Person, str], bool]:
-    return lambda one, name: _spellings(one)[index] == name
+    return lambda person, name: _spellings(person)[index] == name
 
 
-def _whatever_case(one: Person, name: str) -> bool:
-    return name.casefold() in (spelling.casefold() for spelling in _spellings(one))
+def _whatever_case(person: Person, name: str) -> bool:
+    return name.casefold() in (spelling.casefold() for spelling in _spellings(person))
 
 
 #: Full name, `Last, First`, `First Last`, a role's name; then any of these in any case.
@@ -158,14 +158,14 @@ def _people(page: object, path: str) -> list[Person]:
 
 
 def _ambiguous(name: str, hits: Sequence[Person]) -> str:
-    numbers = ", ".join(f"{one.shown} (number {one.owner_id})" for one in hits)
+    numbers = ", ".join(f"{person.shown} (number {person.owner_id})" for person in hits)
     return f"{name!r} means more than one person: {numbers}; give the number of the one that is meant"
 
 
 def _unknown(name: str, people: Sequence[Person], active: Sequence[Person]) -> str:
-    if any(one.is_retired and _whatever_case(one, name.strip()) for one in people):
+    if any(person.is_retired and _whatever_case(person, name.strip()) for person in people):
         return f"{name!r} is retired in LogRhythm; name an active person"
-    names = sorted({one.shown for one in active})
+    names = sorted({person.shown for person in active})
     near = difflib.get_close_matches(name, names, CANDIDATES, cutoff=0.3) or names[:CANDIDATES]
     return (
         f"LogRhythm shows no person called {name!r}; use the first column of Deployment Manager > People, "

@@ -102,8 +102,8 @@ def _split(text: str, field: str, warnings: list[str]) -> list[tuple[str, str]]:
 
 def _from_object(value: dict[str, Any]) -> Iterable[tuple[str, str]]:
     for name, inner in value.items():
-        for one in inner if isinstance(inner, list) else [inner]:
-            yield str(name), as_text(one)
+        for item in inner if isinstance(inner, list) else [inner]:
+            yield str(name), as_text(item)
 
 
 def _from_item(item: object, field: str, warnings: list[str]) -> Iterable[tuple[str, str]]:
@@ -113,6 +113,6 @@ def _from_item(item: object, field: str, warnings: list[str]) -> Iterable[tuple[
         if "name" in item and item.keys() <= {"name", "value"}:
             inner = item.get("value")
             name = as_text(item["name"])
-            return [(name, as_text(one)) for one in (inner if isinstance(inner, list) else [inner])]
+            return [(name, as_text(entry)) for entry in (inner if isinstance(inner, list) else [inner])]
         return _from_object(item)
     return [("", as_text(item))]

@@ -142,7 +142,9 @@ class _Builder:
                 taken += 1
         if attributes and not taken:
             self.warnings.append(f"{field}_attributes: no indicator to put them on; kept on the event")
-            self.attributes += [Attribute(f"{role} {one.name}", one.value) for one in attributes]
+            self.attributes += [
+                Attribute(f"{role} {attribute.name}", attribute.value) for attribute in attributes
+            ]
 
     def _keep_as_attribute(self, role: str, field: str, unread: Unread) -> None:
         self.warnings.append(
@@ -154,7 +156,9 @@ class _Builder:
     def _keep_private(self, role: str, indicator: Indicator, address: str) -> None:
         become = self.options.private_become
         if become != "drop":
-            port = [f" (port {one.value})" for one in indicator.attributes if one.name == "Port"]
+            port = [
+                f" (port {attribute.value})" for attribute in indicator.attributes if attribute.name == "Port"
+            ]
             self.attributes.append(Attribute(f"{role} Private Address", indicator.value + "".join(port)))
         if become == "asset":
             self.assets.append(address)

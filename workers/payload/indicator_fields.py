@@ -86,7 +86,7 @@ def _from_typed(kind: str | None, value: str, text: str = "") -> Iterator[Indica
     if kind is None and isinstance(read_indicator(None, parts[0] if parts else ""), Misfit):
         parts = []
     found = [read_indicator(kind, part) for part in parts] if kind is None or _one_word(kind) else []
-    good = [one for one in found if isinstance(one, Indicator) and one.type in ONE_WORD_TYPES]
+    good = [item for item in found if isinstance(item, Indicator) and item.type in ONE_WORD_TYPES]
     if not good or (kind is None and len(good) < len(parts)):
         yield Unread(text or value, whole.why)
         return

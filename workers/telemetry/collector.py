@@ -92,17 +92,17 @@ def of_runs(runs: list[RunResult], now_ms: int) -> Iterator[Sample]:
         ended_ms = run.began_ms + run.seconds * 1000
         yield metrics.SYNC_AGE, (collection,), max(0.0, (now_ms - ended_ms) / 1000)
     for collection, run in last.items():
-        yield metrics.SYNC_FAILED, (collection,), sum(1 for one in run.lists if one.error)
-        for one in run.lists:
-            yield metrics.SYNC_ENTRIES, (collection, one.name), _entries(one.entry_count, one.after)
+        yield metrics.SYNC_FAILED, (collection,), sum(1 for item in run.lists if item.error)
+        for item in run.lists:
+            yield metrics.SYNC_ENTRIES, (collection, item.name), _entries(item.entry_count, item.after)
             changes = {
-                "adds": one.adds,
-                "deletes": one.deletes,
-                "held": one.pending,
-                "left_out": one.left_out,
+                "adds": item.adds,
+                "deletes": item.deletes,
+                "held": item.pending,
+                "left_out": item.left_out,
             }
             for change, count in changes.items():
-                yield metrics.SYNC_CHANGES, (collection, one.name, change), count
+                yield metrics.SYNC_CHANGES, (collection, item.name, change), count
 
 
 def _entries(told: int | None, counted: int) -> int:

@@ -255,9 +255,10 @@ def table() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _row(one: Declared) -> str:
-    labels = ", ".join(f"`{label}`" for label in one.labels)
-    return f"| `{one.shown[0].removesuffix('_bucket')}` | {one.kind} | {labels} | {one.meaning} | {one.do} |"
+def _row(metric: Declared) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    name = metric.shown[0].removesuffix("_bucket")
+    return f"| `{name}` | {metric.kind} | {labels} | {metric.meaning} | {metric.do} |"
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
 PERSONS = "somebody|somebodys|someone|whoever|nobody|nobodys|everybody|everybodys|everyone|anybody|anyone|he|his|him"
 
 #: Words of earlier versions that say nothing to a newcomer; docs/glossary.md has those that took their place.
-OLD = "bells?|doorbell|doors?|desk|drains?|drained|lonely"
+OLD = "bells?|doorbell|doors?|desk|drains?|drained|rings|rang|rung|lonely"
 
 RETIRED = re.compile(rf"\b(?:{PERSONS}|{OLD}|held deletes?)\b", re.IGNORECASE)
 
