@@ -67,7 +67,7 @@ def add_missing(threatq: ThreatQ, row: Json, attributes: tuple[Attribute, ...]) 
         for row_attribute in rows_of(row, "attributes")
         if SOURCE in sources(row_attribute)
     }
-    missing = [one for one in attributes if (one.name, one.value) not in ours]
+    missing = [attribute for attribute in attributes if (attribute.name, attribute.value) not in ours]
     add_attributes(threatq.caller, "indicators", row_id(row), missing, SOURCE)
 
 

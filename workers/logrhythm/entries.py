@@ -114,7 +114,7 @@ class Entries:
                     yield scanner.feed(piece)
                     if scanner.count > at_most:
                         raise ListTooLong(
-                            f"LogRhythm sends more entries of {one.name!r} than it was asked for"
+                            f"LogRhythm sends more entries of {target.name!r} than it was asked for"
                         )
             last, told = scanner.close()
         except Broken as error:

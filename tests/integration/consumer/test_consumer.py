@@ -268,7 +268,7 @@ def test_a_wrong_password_is_tried_once_and_not_by_every_job(
     assert admin.open_jobs()["events"] == 300
 
 
-def test_a_worker_that_stops_claims_nothing_more_and_rings_for_what_it_leaves(
+def test_a_worker_that_stops_claims_nothing_more_and_sends_wake_ups_for_what_it_leaves(
     ledger: Ledger, redis: Redis, admin: LedgerAdmin
 ) -> None:
     accept(ledger, 250)

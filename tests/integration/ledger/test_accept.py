@@ -28,7 +28,7 @@ def lookup(value: str = "bad.example") -> Job:
     return Job("indicators.lookup", {"type": "FQDN", "value": value}, producer="stub")
 
 
-def test_an_accepted_job_is_recorded_indexed_and_rung_for(
+def test_an_accepted_job_is_recorded_indexed_and_announced_by_a_wake_up(
     ledger: Ledger, redis: Redis, admin: LedgerAdmin
 ) -> None:
     (answer,) = ledger.accept([event()])
