@@ -16,6 +16,16 @@ from workers.core.text import size
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.status import memory, overview
 from workers.ledger.sync_runs import history
+from workers.ledger.usage import STEPS_A_DAY, forecast, pace, usages
+
+#: What frees the memory that a kind of thing fills.
+REMEDIES = {
+    "done jobs": "lower keep_bodies_days, or tqctl purge --done-older-than 12h",
+    "markers": "lower keep_markers_days, or tqctl purge --markers-older-than 30d",
+    "dead jobs": "tqctl dead replay, or drop",
+    "quarantined items": "tqctl dead drop --quarantined",
+}
+WORK = "start more workers (tqctl status)"
 
 #: Runs of the list sync that are looked through for the last size of each list.
 RUNS = 200
@@ -71,6 +81,7 @@ def limits(shell: Shell) -> Iterator[Limit]:
         "producers refuse or spool (memory_percent)",
     )
     yield Limit("Redis' memory", used, most or None, "bytes", "Redis refuses to write (maxmemory)")
+    yield from _memory(shell, used, refused_at)
     yield Limit("spool on this machine", spool_of(shell.loaded).size(), MOST_BYTES, "bytes", "commands fail")
     yield Limit("dead letters", state.dead, None, "jobs", "kept until an operator acts (tqctl dead list)")
     yield Limit(
@@ -86,6 +97,24 @@ def limits(shell: Shell) -> Iterator[Limit]:
         )
     days = f"without their content after {settings.keep_bodies_days:g} days (keep_bodies_days)"
     yield Limit("done jobs", state.done, None, "jobs", days)
+
+
+def _memory(shell: Shell, used: int, refused_at: int | None) -> Iterator[Limit]:
+    """Yield what fills the memory, measured on samples, and where that ends at the pace of the last day."""
+    settings = shell.settings
+    found = usages(shell.admin.redis)
+    for usage in found:
+        each = f"{usage.count:,}, about {usage.each:,.0f} bytes each; {REMEDIES.get(usage.kind, WORK)}"
+        yield Limit(f"memory of {usage.kind}", usage.total, refused_at, "bytes", each)
+    days = {"keep_bodies_days": settings.keep_bodies_days, "keep_markers_days": settings.keep_markers_days}
+    pace_ = pace(shell.admin.redis, **days)
+    coming = list(forecast(found, used, pace_))
+    full = next((step for step, size_ in enumerate(coming) if refused_at and size_ > refused_at), None)
+    then = "it does not grow beyond that"
+    if full is not None:
+        then = f"full in {full / STEPS_A_DAY:g} days: raise maxmemory, or lower keep_bodies_days or keep_markers_days"
+    name = f"Redis' memory in {settings.keep_markers_days:g} days at {pace_.jobs_a_day:,.0f} jobs a day"
+    yield Limit(name, coming[-1], refused_at, "bytes", then)
 
 
 def _lists(shell: Shell) -> dict[str, int]:

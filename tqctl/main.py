@@ -70,6 +70,11 @@ SUBCOMMANDS = {
         ("sync", "the list sync: plan, pending deletes, approve, history", "tqctl.sync:add_arguments"),
         ("explain", "where a value is and should be, and why it is not there", "tqctl.explain:add_arguments"),
         ("lists", "our lists in LogRhythm: show, retire", "tqctl.lists:add_arguments"),
+        (
+            "purge",
+            "forget at once what is done and older than it is kept, or than you say",
+            "tqctl.purge:add_arguments",
+        ),
         ("capacity", "where the limits are, and how far it is to them", "tqctl.capacity:add_arguments"),
         (
             "setup",

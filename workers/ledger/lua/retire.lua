@@ -3,7 +3,7 @@
 -- ARGV: prefix, which ones in ms (done before it), most jobs
 -- Answers how many.
 local done, prefix, before, most = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-local MOST_EVENT_ID, MOST_HEAD = 2 ^ 40 - 1, 511
+local MOST_EVENT_ID, MOST_HEAD, MOST_REWRITTEN = 2 ^ 40 - 1, 511, 4096
 
 -- The event that a packed job names before what is compressed (workers/ledger/packed.py), nil for one that is not packed.
 local function packed_event(id)
@@ -28,11 +28,20 @@ local function event_of(id)
   return event <= MOST_EVENT_ID and event or 0
 end
 
+-- What is appended to, Redis keeps with as much room again; a short text is rather written anew.
+local function add_marker(key, marker)
+  if redis.call('STRLEN', key) > MOST_REWRITTEN then
+    redis.call('APPEND', key, marker)
+  else
+    redis.call('SET', key, (redis.call('GET', key) or '') .. marker)
+  end
+end
+
 local rows = redis.call('ZRANGE', done, '-inf', '(' .. before, 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
 for at = 1, #rows, 2 do
   local id, day = rows[at], math.floor(tonumber(rows[at + 1]) / DAY_MS)
   if string.match(id, '^%x+$') and #id == 24 then
-    redis.call('APPEND', marker_key(prefix, id), new_marker(id, event_of(id), day))
+    add_marker(marker_key(prefix, id), new_marker(id, event_of(id), day))
   end
   redis.call('DEL', prefix .. 'job:' .. id, prefix .. 'progress:' .. id, prefix .. 'history:' .. id)
   redis.call('ZREM', done, id)
