@@ -15,7 +15,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 PRODUCT = ("workers", "producers", "tqctl", "sandbox")
 FOLDERS = (*PRODUCT, "tests", "chaos", "benchmarks", "tools")
-PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
+PAGES = [
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")),
+]
 
 #: Persons that are none: a process is "it", and people are workers, operators, analysts and senders.
 PERSONS = "somebody|somebodys|someone|whoever|nobody|nobodys|everybody|everybodys|everyone|anybody|anyone|he|his|him"
@@ -105,9 +108,7 @@ def test_no_message_speaks_of_a_person_that_is_none() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.name != "guides.md"], ids=lambda page: page.name
-)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_speaks_in_the_words_of_the_field(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert [line for line in text.splitlines() if RETIRED.search(prose(line))] == []
