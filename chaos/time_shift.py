@@ -16,10 +16,12 @@ for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
     local rows = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
     for at = 1, #rows, 2 do redis.call('ZADD', key, shifted(rows[at + 1]), rows[at]) end
   elseif kind == 'job' then
-    local stamp, rest = string.match(redis.call('GET', key), '^(%d+)(.*)$')
-    redis.call('SET', key, shifted(stamp) .. rest, 'KEEPTTL')
+    -- A packed one begins with a sign, and there are other texts beside the jobs.
+    local sign, stamp, rest = string.match(redis.call('GET', key), '^(%+?)(%d+)(\\n.*)$')
+    if stamp then redis.call('SET', key, sign .. shifted(stamp) .. rest, 'KEEPTTL') end
   elseif kind == 'away' then
-    redis.call('HSET', key, 'until', shifted(redis.call('HGET', key, 'until')))
+    local till = redis.call('HGET', key, 'until')
+    if till then redis.call('HSET', key, 'until', shifted(till)) end
   elseif kind == 'life' and redis.call('HGET', key, 'since') ~= '0' then
     redis.call('HSET', key, 'since', shifted(redis.call('HGET', key, 'since')))
   end

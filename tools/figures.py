@@ -22,6 +22,11 @@ SENTENCES = {
         "{calls_per_payload:g} calls a payload; {times_celery_noop:g} times the rate at which Celery works off "
         "empty tasks",
     ),
+    "restart": (
+        "the same right after a restart of Redis, while first attempts look for their event (120 s)",
+        "{restarted[payloads_per_s]:,} payloads/s and {restarted[calls_per_payload]:g} calls a payload, where it is "
+        "{usual[payloads_per_s]:,} and {usual[calls_per_payload]:g} at other times",
+    ),
     "workers": (
         "the same with 1, 2 and 4 worker processes, against a stub of ThreatQ that answers in 10 ms",
         "{workers_1[payloads_per_s]:,}, {workers_2[payloads_per_s]:,} and {workers_4[payloads_per_s]:,} payloads/s; "
