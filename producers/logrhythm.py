@@ -241,7 +241,9 @@ def _worker(settings: Settings, options: Namespace) -> Iterator[None]:
         # What is logged of a failure is what the report says at the end, in words.
         ours.setLevel(logging.CRITICAL)
     runtime, over = Runtime(settings), threading.Event()
-    consumer = QueueHandler("sync", lambda claims: [work(claim, runtime, over.is_set) for claim in claims], 1)
+    consumer = QueueHandler(
+        "sync", lambda attempt: [work(claim, runtime, over.is_set) for claim in attempt.claims], 1
+    )
 
     def serve() -> None:
         while not over.is_set():

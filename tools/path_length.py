@@ -139,6 +139,8 @@ def traced_system(root: Path) -> Iterator[TracedSystem]:
             "TQ_THREATQ_EMAIL": EMAIL,
             "TQ_THREATQ_PASSWORD": PASSWORD,
             "TQ_SETTINGS_FROM": "local",
+            # Else each event is looked for first, as after a crash: this Redis has just started.
+            "TQ_LOOK_UP_AFTER_RESTART_S": "0",
             "TQ_HTTP_TOKENS": f"measurer:events+read:{SENDER}",
         }
         worker = (

@@ -172,7 +172,7 @@ def put_off(
     """
     if isinstance(error, LeaseLost):
         # Those that are still ours are tried anew, and look for what was made before.
-        return [interrupted(claim, str(error)) for claim in attempt]
+        return [interrupted(claim, str(error)) for claim in attempt.claims]
     if isinstance(error, BadCredentials):
         # Behind the breaker: a wrong password that is tried again and again locks the account.
         return await_service(ledger, attempt, ServiceAway(error.service, str(error), after=RECHECK_S))
@@ -183,9 +183,9 @@ def put_off(
     if isinstance(error, ConfigError):
         # They wait until the right is granted, or the setting that is named has been corrected.
         log.error("wrong setting", reason=str(error))
-        return [misconfigured(claim, str(error)) for claim in attempt]
+        return [misconfigured(claim, str(error)) for claim in attempt.claims]
     if isinstance(error, Busy):
-        return [interrupted(claim, str(error), error.after or RECHECK_S) for claim in attempt]
+        return [interrupted(claim, str(error), error.after or RECHECK_S) for claim in attempt.claims]
     if error.service == "redis":
         raise error
     # A limit of the rate is no job's fault.
@@ -195,7 +195,7 @@ def put_off(
 def block(ledger: Ledger, attempt: Attempt, why: Blocked | None) -> None:
     """Let the queue of an attempt wait, of which it was found that its jobs cannot be done as things are set."""
     if why:
-        first = attempt[0]
+        first = attempt.claims[0]
         ledger.block(first.queue, why.reason, kind=why.kind, token=first.token)
         log.warning("queue waits", queue=first.queue, kind=why.kind, reason=why.reason)
 
@@ -239,7 +239,7 @@ def await_service(
     Where nothing was begun, no attempt is counted, since there is nothing that the next one would have to look for. A
     slow service gets time to finish what it was asked, so that the next attempt finds it.
     """
-    token = attempt[0].token
+    token = attempt.claims[0].token
     pause_s = ledger.service_away(error.service, str(error), after=error.after, token=token)
     log.warning("service away", service=error.service, reason=str(error), again_in_s=round(pause_s, 1))
     pause_s = max(pause_s, error.busy_s)
@@ -248,7 +248,7 @@ def await_service(
         suspect_of(claim, error, pause_s)
         if claim is suspect
         else settle(claim, str(error), wait_s(claim, pause_s), service=error.service)
-        for claim in attempt
+        for claim in attempt.claims
     ]
 
 

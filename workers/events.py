@@ -64,7 +64,7 @@ def make_enabled(
         else "not registered; run tq-conn-events-builder once"
     )
     payloads = attempt.block(f"the connector {page.name} is {state}, and its payloads go on", "events.create")
-    sightings = [claim for claim in attempt if claim.kind != "events.create"]
+    sightings = [claim for claim in attempt.claims if claim.kind != "events.create"]
     return make_events(attempt, threatq, options, sightings) + payloads
 
 
@@ -78,7 +78,7 @@ def make_events(
     """
     planned: list[PlannedEvent] = []
     settlements: list[Settlement] = []
-    for claim in attempt if claims is None else claims:
+    for claim in attempt.claims if claims is None else claims:
         step = plan_of(claim, options)
         if isinstance(step, PlannedEvent):
             planned.append(step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar, overload
+from typing import TypeVar
 
 import structlog
 from msgspec import Struct
@@ -33,8 +33,8 @@ class Blocked(Struct, frozen=True):
     reason: str
 
 
-class Attempt(Sequence[Claim]):
-    """Claims that are tried together, and how far the try has come; that decides how they wait if it is cut short.
+class Attempt:
+    """`claims` that are tried together, and how far the try has come; that decides how they wait if it is cut short.
 
     `asked` are those that a service has been asked to work on: its failure may be their fault. `begun` tells whether
     something may have been made for which the next attempt must look. `blocked` says why no job like some of these can
@@ -42,23 +42,11 @@ class Attempt(Sequence[Claim]):
     """
 
     def __init__(self, claims: Sequence[Claim], leases: Leases) -> None:
-        self._claims = tuple(claims)
+        self.claims = claims
         self._leases = leases
         self.asked: Sequence[Claim] = ()
         self.begun = False
         self.blocked: Blocked | None = None
-
-    @overload
-    def __getitem__(self, index: int) -> Claim: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Claim]: ...
-
-    def __getitem__(self, index: int | slice) -> Claim | Sequence[Claim]:
-        return self._claims[index]
-
-    def __len__(self) -> int:
-        return len(self._claims)
 
     def ask(self, claims: Sequence[Claim]) -> None:
         """Note that from now on a service works on what these claims of the attempt name."""
@@ -69,13 +57,13 @@ class Attempt(Sequence[Claim]):
 
         Whichever worker took a claim over has looked for what was made by then, and would not find what comes later.
         """
-        self._leases.prove(self)
+        self._leases.prove(self.claims)
         self.begun = True
 
     def block(self, reason: str, kind: str = "") -> list[Settlement]:
         """Note that no job of the queue, or of one `kind`, can be done as things are set; give back those of it."""
         self.blocked = Blocked(kind, reason)
-        return [blocked(claim) for claim in self if kind in ("", claim.kind)]
+        return [blocked(claim) for claim in self.claims if kind in ("", claim.kind)]
 
     @property
     def suspect(self) -> Claim | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from workers.consumer import Handle
-from workers.core.answers import answer_of
 from workers.core.errors import ServiceAway
+from workers.core.http_failures import Remote, answering
 from workers.core.jobs import Job
 from workers.core.results import EventResult
 from workers.leases import Attempt
@@ -24,13 +25,13 @@ class Tries:
         self.attempts: list[list[int]] = []
 
     def __call__(self, attempt: Attempt) -> list[Settlement]:
-        self.attempts.append([claim.attempts for claim in attempt])
+        self.attempts.append([claim.attempts for claim in attempt.claims])
         if self.errors:
             error = self.errors.pop(0)
             if not isinstance(error, NothingMade):
                 attempt.begin()
             raise error
-        with answer_of("threatq"):
+        with answered_by("threatq"):
             return do(attempt)
 
 
@@ -39,6 +40,11 @@ class NothingMade(ServiceAway):
 
     def __init__(self) -> None:
         super().__init__("threatq", "503")
+
+
+def answered_by(service: str) -> AbstractContextManager[None]:
+    """Let `service` answer a call that the block stands for."""
+    return answering(Remote(service, service, ""), "GET /", (1.0, 1.0))
 
 
 def accept(ledger: Ledger, count: int, *, senders: int = 1, first: int = 0) -> list[str]:
@@ -58,9 +64,9 @@ def number(claim: Claim) -> int:
     return int(claim.arguments["payload"]["number"])
 
 
-def do(claims: Sequence[Claim]) -> list[Settlement]:
-    return [done(claim, EventResult()) for claim in claims]
+def do(attempt: Attempt) -> list[Settlement]:
+    return [done(claim, EventResult()) for claim in attempt.claims]
 
 
-def refuse(claims: Sequence[Claim]) -> list[Settlement]:
-    return [dead(claim, "event_type: ThreatQ has no event type Sightnig") for claim in claims]
+def refuse(attempt: Attempt) -> list[Settlement]:
+    return [dead(claim, "event_type: ThreatQ has no event type Sightnig") for claim in attempt.claims]

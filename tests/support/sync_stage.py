@@ -83,7 +83,7 @@ class Stage:
     def consume(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Work on the queue as a worker does."""
         consumer = QueueHandler(
-            "sync", lambda claims: [work(claim, self.runtime, stopping) for claim in claims], 1
+            "sync", lambda attempt: [work(claim, self.runtime, stopping) for claim in attempt.claims], 1
         )
         return consume(consumer, self.runtime.ledger, self.runtime.leases, stopping=stopping)
 

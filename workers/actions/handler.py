@@ -134,5 +134,7 @@ def _asked(request: Request) -> str:
 
 def carry_out(attempt: Attempt, threatq: ThreatQ, private: PrivateRanges) -> list[Settlement]:
     """Carry out each action and settle it as done; raises what `act` raises."""
-    attempt.ask(attempt)
-    return [done(claim, act(claim.kind, claim.known_arguments(), threatq, private)) for claim in attempt]
+    attempt.ask(attempt.claims)
+    return [
+        done(claim, act(claim.kind, claim.known_arguments(), threatq, private)) for claim in attempt.claims
+    ]

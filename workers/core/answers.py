@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from workers.core.errors import MissingRights, Rejected
-
 _answered: ContextVar[set[str] | None] = ContextVar("answered", default=None)
 
 
@@ -20,20 +18,6 @@ def noting_answers() -> Iterator[set[str]]:
         yield services
     finally:
         _answered.reset(token)
-
-
-@contextmanager
-def answer_of(service: str) -> Iterator[None]:
-    """Note that `service` has answered, unless the block raises what is no word of the service's own.
-
-    A refusal is its own word; a redirect, a page of a proxy and an error that passes are not.
-    """
-    try:
-        yield
-    except (Rejected, MissingRights):
-        note_answer(service)
-        raise
-    note_answer(service)
 
 
 def note_answer(service: str) -> None:

@@ -11,7 +11,8 @@ import requests
 from msgspec import Struct
 from requests import exceptions
 
-from workers.core.errors import ConfigError, Dropped, ServiceAway, TqError
+from workers.core.answers import note_answer
+from workers.core.errors import ConfigError, Dropped, MissingRights, Rejected, ServiceAway, TqError
 
 
 class Remote(Struct, frozen=True):
@@ -29,14 +30,20 @@ class Remote(Struct, frozen=True):
 
 @contextmanager
 def answering(remote: Remote, call: str, timeout: tuple[float, float]) -> Iterator[None]:
-    """Raise as our error what requests raises where no answer comes, in words without parameters or secrets.
+    """Note that the service has answered; raise as our error what requests raises where no answer comes.
 
-    `call` is method and path; `timeout` holds the seconds for the connection and for the answer.
+    A refusal is the service's own word; a redirect, a page of a proxy and an error that passes are not. `call` is
+    method and path, `timeout` holds the seconds for the connection and for the answer. The error says neither
+    parameters nor secrets.
     """
     try:
         yield
+    except (Rejected, MissingRights):
+        note_answer(remote.service)
+        raise
     except requests.RequestException as error:
         raise no_answer(error, remote, call, timeout) from error
+    note_answer(remote.service)
 
 
 def no_answer(

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import msgspec
 import requests
 
-from workers.core.answers import answer_of
 from workers.core.errors import ConfigError, ServiceAway
 from workers.core.http_answers import body_of, decoded
 from workers.core.http_failures import Remote, answering
@@ -110,7 +109,7 @@ class LogRhythmTransport:
         params: Mapping[str, str] | None,
     ) -> Any:
         call = f"{method} {path}"
-        with answer_of(LOGRHYTHM.service), answering(LOGRHYTHM, call, self._timeout):
+        with answering(LOGRHYTHM, call, self._timeout):
             response = self._session.request(
                 method,
                 self.url + BASE_PATH + path,
@@ -129,7 +128,7 @@ class LogRhythmTransport:
 
     def _open(self, path: str, headers: Mapping[str, str]) -> requests.Response:
         call = f"GET {path}"
-        with answer_of(LOGRHYTHM.service), answering(LOGRHYTHM, call, self._list_timeout):
+        with answering(LOGRHYTHM, call, self._list_timeout):
             response = self._session.get(
                 self.url + BASE_PATH + path,
                 headers=headers,

@@ -14,7 +14,7 @@ from workers.tasks.queue import task_for
 def handle(attempt: Attempt) -> list[Settlement]:
     """Go on with each run."""
     attempt.begin()
-    return [go_on(claim, runtime(), stopping.is_set) for claim in attempt]
+    return [go_on(claim, runtime(), stopping.is_set) for claim in attempt.claims]
 
 
 def help_others() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -41,6 +41,7 @@ class Draft:
     """
 
     request: EventRequest
+    plan: EventPlan = field(init=False)
     related: list[Made] = field(default_factory=list)
     instead: list[Attribute] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -49,10 +50,8 @@ class Draft:
     complete_all: bool = False
     attributes_there: set[tuple[str, str]] | None = None
 
-    @property
-    def plan(self) -> EventPlan:
-        """The plan that is carried out."""
-        return self.request.plan
+    def __post_init__(self) -> None:
+        self.plan = self.request.plan
 
     @property
     def is_open(self) -> bool:
@@ -67,12 +66,22 @@ class Draft:
         return {collection: list(ids) for collection, ids in found.items()}
 
     def body(self) -> Json:
-        """Return the item that creates this event."""
-        return body(self.request, self.instead, self.ids())
+        """Return the item that creates this event with its attributes, source and relations."""
+        plan = self.plan
+        return {
+            "title": plan.title,
+            "type": {"name": plan.type},
+            "happened_at": plan.happened_at,
+            "description": plan.description,
+            "sources": [{"name": plan.source}],
+            "attributes": attribute_items(self.attributes(), plan.source),
+            **{collection: [{"id": id_} for id_ in ids] for collection, ids in self.ids().items()},
+        }
 
     def attributes(self) -> list[Attribute]:
-        """Return every attribute that the event must have."""
-        return all_attributes(self.request, self.instead)
+        """Return every attribute that the event must have, ours first, none twice."""
+        ours = Attribute(JOB_ATTRIBUTE, self.request.job_id)
+        return list(dict.fromkeys((ours, *self.plan.attributes, *self.instead)))
 
     def keep_as_attribute(self, name: str, value: str, why: str) -> None:
         """Keep what ThreatQ does not take as an object in the event's attributes, with a warning."""
@@ -162,27 +171,6 @@ def withholding(drafts: Iterable[Draft]) -> Iterator[None]:
     except MissingRights as error:
         for draft in drafts:
             draft.refused = WithheldEvent(str(error))
-
-
-def body(request: EventRequest, extra: Iterable[Attribute], related: Mapping[str, Sequence[int]]) -> Json:
-    """Return the item that creates the event with its attributes, source and relations."""
-    plan = request.plan
-    attributes = all_attributes(request, extra)
-    return {
-        "title": plan.title,
-        "type": {"name": plan.type},
-        "happened_at": plan.happened_at,
-        "description": plan.description,
-        "sources": [{"name": plan.source}],
-        "attributes": attribute_items(attributes, plan.source),
-        **{collection: [{"id": id_} for id_ in ids] for collection, ids in related.items() if ids},
-    }
-
-
-def all_attributes(request: EventRequest, extra: Iterable[Attribute]) -> list[Attribute]:
-    """Return the attributes that the event must have, ours first, none twice."""
-    ours = Attribute(JOB_ATTRIBUTE, request.job_id)
-    return list(dict.fromkeys((ours, *request.plan.attributes, *extra)))
 
 
 def identity(plan: EventPlan) -> tuple[str, str, str]:

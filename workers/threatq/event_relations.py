@@ -46,10 +46,10 @@ def relate_objects(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
     open_ = [draft for draft in drafts if draft.refused is None]
     _relate_kind(threatq, open_, "Identity", "identity", lambda plan: plan.identities)
     _relate_kind(threatq, open_, "Malware", "malware", lambda plan: plan.malware)
-    with_assets = [draft for draft in open_ if draft.plan.assets]
-    with withholding(with_assets):
-        kind = threatq.lookups.asset_collection() if with_assets else ""
-        _relate_kind(threatq, with_assets, "Asset", kind, lambda plan: plan.assets)
+    if with_assets := [draft for draft in open_ if draft.plan.assets]:
+        with withholding(with_assets):
+            kind = threatq.lookups.asset_collection()
+            _relate_kind(threatq, with_assets, "Asset", kind, lambda plan: plan.assets)
 
 
 def _relate_kind(
@@ -59,6 +59,8 @@ def _relate_kind(
     for draft in drafts:
         for name in names(draft.plan):
             wanted.setdefault(name, []).append(draft)
+    if not wanted:
+        return
     items = [{"value": name, "sources": _sources(uses)} for name, uses in wanted.items()]
     with withholding(draft for uses in wanted.values() for draft in uses):
         results = ensure(threatq.caller, collection, items, blame_item=_blame_item(drafts))

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import requests
 
-from workers.core.answers import answer_of
 from workers.core.errors import ServiceAway
 from workers.core.http_answers import body_of, decoded
 from workers.core.http_failures import Remote, answering
@@ -58,7 +57,7 @@ class Transport:
         """
         call = f"{method} {path}"
         data = b"" if json is None else msgspec.json.encode(json)
-        with answer_of(THREATQ.service), answering(THREATQ, call, self._timeout):
+        with answering(THREATQ, call, self._timeout):
             response = self._session.request(
                 method,
                 self.base + path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from threading import Timer
 
@@ -19,7 +19,7 @@ from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Claim, Settlement, done
+from workers.ledger.records import Settlement, done
 
 pytestmark = pytest.mark.integration
 
@@ -28,9 +28,9 @@ def test_all_that_is_ready_is_done_in_batches(ledger: Ledger, admin: LedgerAdmin
     accept(ledger, 250)
     sizes = []
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        sizes.append(len(claims))
-        return do(claims)
+    def handle(attempt: Attempt) -> list[Settlement]:
+        sizes.append(len(attempt.claims))
+        return do(attempt)
 
     assert work(handle) == 250
     assert sizes == [100, 100, 50]
@@ -40,10 +40,10 @@ def test_all_that_is_ready_is_done_in_batches(ledger: Ledger, admin: LedgerAdmin
 def test_one_job_that_is_refused_dies_alone(ledger: Ledger, admin: LedgerAdmin, work: Work) -> None:
     ids = accept(ledger, 10)
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        if any(number(claim) == 7 for claim in claims):
+    def handle(attempt: Attempt) -> list[Settlement]:
+        if any(number(claim) == 7 for claim in attempt.claims):
             raise Rejected("event_name: ThreatQ says it is too long")
-        return do(claims)
+        return do(attempt)
 
     work(handle)
     assert admin.ids("dead") == [ids[7]]
@@ -58,10 +58,10 @@ def test_a_fault_of_ours_dies_alone_with_its_traceback(
 ) -> None:
     ids = accept(ledger, 3)
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        for claim in claims:
+    def handle(attempt: Attempt) -> list[Settlement]:
+        for claim in attempt.claims:
             {0: 0, 1: 0}[number(claim)]
-        return do(claims)
+        return do(attempt)
 
     work(handle)
     record = admin.record(ids[2])
@@ -76,8 +76,8 @@ def test_while_the_service_is_away_every_job_waits_and_one_call_is_made(
     accept(ledger, 300)
     calls = []
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        calls.append(len(claims))
+    def handle(attempt: Attempt) -> list[Settlement]:
+        calls.append(len(attempt.claims))
         raise ServiceAway("threatq", "ThreatQ cannot be reached: connection refused")
 
     work(handle)
@@ -92,7 +92,7 @@ def test_a_service_that_may_still_be_at_work_is_given_time_to_end_it(
 ) -> None:
     accept(ledger, 1)
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+    def handle(attempt: Attempt) -> list[Settlement]:
         raise ServiceAway("threatq", "ThreatQ does not answer within 30 s", busy_s=30)
 
     work(handle)
@@ -157,9 +157,9 @@ def test_a_service_that_goes_away_in_the_middle_of_lone_tries_is_called_no_more(
     calls = []
 
     def handle(attempt: Attempt) -> list[Settlement]:
-        calls.append(len(attempt))
-        attempt.ask(attempt)
-        if len(attempt) > 1:
+        calls.append(len(attempt.claims))
+        attempt.ask(attempt.claims)
+        if len(attempt.claims) > 1:
             raise Rejected("one of them is bad")
         raise ServiceAway("threatq", "503")
 
@@ -177,7 +177,7 @@ def test_a_wrong_setting_makes_jobs_wait_and_kills_none(
 ) -> None:
     accept(ledger, 3)
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+    def handle(attempt: Attempt) -> list[Settlement]:
         raise ConfigError("10.0.0.300 is no address", field="private_ips")
 
     work(handle)
@@ -225,12 +225,12 @@ def test_what_takes_longer_than_a_lease_stays_with_its_worker(redis: Redis, admi
     ledger = Ledger(redis, lease_s=0.5)
     (job_id,) = accept(ledger, 1)
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+    def handle(attempt: Attempt) -> list[Settlement]:
         # As long as it takes until two leases after the first one would have ended
         ends = redis.zscore(keys.due("events"), job_id)
         until(lambda: redis.zscore(keys.due("events"), job_id) > ends + 2 * ledger.lease_ms)
         assert ledger.claim("events", 1) == []
-        return do(claims)
+        return do(attempt)
 
     assert consume(QueueHandler("events", handle, 100), ledger, Leases(ledger)) == 1
     (record,) = admin.records(admin.ids("done"))
@@ -258,8 +258,8 @@ def test_a_wrong_password_is_tried_once_and_not_by_every_job(
     accept(ledger, 300)
     calls = []
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        calls.append(len(claims))
+    def handle(attempt: Attempt) -> list[Settlement]:
+        calls.append(len(attempt.claims))
         raise BadCredentials("threatq", "ThreatQ refuses the password")
 
     work(handle)
@@ -297,10 +297,10 @@ def test_what_was_done_while_redis_was_away_is_written_down_when_it_is_back(
         accept(ledger, 2)
         again = Timer(0.5, server.start)
 
-        def handle(claims: Sequence[Claim]) -> list[Settlement]:
+        def handle(attempt: Attempt) -> list[Settlement]:
             server.kill()
             again.start()
-            return do(claims)
+            return do(attempt)
 
         # When it is worked on
         consume(QueueHandler("events", handle, 100), ledger, Leases(ledger))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 from redis import Redis
@@ -10,11 +10,12 @@ from redis import Redis
 from tests.support.consumer_stage import Tries, Work, accept, do, number, refuse
 from workers.core.errors import ServiceAway
 from workers.core.jobs import Job
+from workers.core.results import EventResult
 from workers.leases import Attempt
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import MOST_SOLO_FAILURES, Ledger
-from workers.ledger.records import Claim, Settlement, dead
+from workers.ledger.records import Settlement, dead, done
 
 pytestmark = pytest.mark.integration
 
@@ -26,8 +27,8 @@ class FailsOn:
         self.job_ids = job_ids
 
     def __call__(self, attempt: Attempt) -> list[Settlement]:
-        attempt.ask(attempt)
-        if any(claim.id in self.job_ids for claim in attempt):
+        attempt.ask(attempt.claims)
+        if any(claim.id in self.job_ids for claim in attempt.claims):
             raise ServiceAway("threatq", "ThreatQ answers POST /api/events/consume with 500")
         return do(attempt)
 
@@ -155,9 +156,11 @@ def test_one_content_however_many_send_it_stops_no_queue(
 def test_some_bad_jobs_among_good_ones_stop_nothing(ledger: Ledger, admin: LedgerAdmin, work: Work) -> None:
     accept(ledger, 1000)
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        good = [claim for claim in claims if number(claim) % 5 == 0]
-        return do(good) + refuse([claim for claim in claims if claim not in good])
+    def handle(attempt: Attempt) -> list[Settlement]:
+        return [
+            done(claim, EventResult()) if number(claim) % 5 == 0 else dead(claim, "no such event type")
+            for claim in attempt.claims
+        ]
 
     work(handle)
     assert admin.suspension("events") is None

@@ -63,7 +63,7 @@ def leave(redis: Redis, lines: bytes) -> str:
 
 def make(attempt: Attempt) -> list[Settlement]:
     """Settle each claim of an attempt, as the queue of events does."""
-    return [made(claim) for claim in attempt]
+    return [made(claim) for claim in attempt.claims]
 
 
 def made(claim: Claim) -> Settlement:
@@ -117,7 +117,7 @@ def test_a_job_of_a_kind_that_was_unknown_is_done_once_a_worker_knows_it(
     # When the workers are updated, and it is looked at again
     monkeypatch.setitem(KINDS, "events.enrich", Kind("events.enrich", "events", ""))
     redis.zadd(keys.due("events"), {newer: 1})
-    work(lambda attempt: [done(claim, EventResult(event_id=7)) for claim in attempt])
+    work(lambda attempt: [done(claim, EventResult(event_id=7)) for claim in attempt.claims])
     # Then it is done at its first attempt
     record = admin.record(newer)
     assert record is not None

@@ -8,10 +8,9 @@ from functools import partial
 import pytest
 from redis import Redis
 
-from tests.support.consumer_stage import Work, accept, do
+from tests.support.consumer_stage import Work, accept, answered_by, do
 from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.consumer import QueueHandler, consume
-from workers.core.answers import answer_of
 from workers.core.errors import (
     BadCredentials,
     ConfigError,
@@ -52,7 +51,7 @@ def fails(error: Exception) -> Callable[[Attempt], list[Settlement]]:
 
 def answered(attempt: Attempt) -> list[Settlement]:
     """Do what the jobs ask, ThreatQ having answered."""
-    with answer_of("threatq"):
+    with answered_by("threatq"):
         return do(attempt)
 
 
@@ -103,7 +102,7 @@ def test_work_that_called_no_service_does_not_prove_that_it_is_back(
 @pytest.mark.usefixtures("probe_is_due")
 def test_a_refusal_is_an_answer_of_the_service_itself(ledger: Ledger, admin: LedgerAdmin) -> None:
     def refused(attempt: Attempt) -> list[Settlement]:
-        with answer_of("threatq"):
+        with answered_by("threatq"):
             raise Rejected("ThreatQ refuses POST /api/events with 400")
 
     assert one_round(ledger, refused) == 1
@@ -116,7 +115,7 @@ def test_a_probe_that_finds_the_service_away_once_more_makes_the_wait_longer(
 ) -> None:
     # When ThreatQ answers a first call of the probe, and not the next one
     def half(attempt: Attempt) -> list[Settlement]:
-        with answer_of("threatq"):
+        with answered_by("threatq"):
             pass
         raise ServiceAway("threatq", "503")
 
@@ -131,7 +130,7 @@ def test_a_wrong_password_keeps_the_breaker_open_although_threatq_has_answered(
     ledger: Ledger, admin: LedgerAdmin
 ) -> None:
     def refused(attempt: Attempt) -> list[Settlement]:
-        with answer_of("threatq"):
+        with answered_by("threatq"):
             pass
         raise BadCredentials("threatq", "ThreatQ refuses the password")
 
@@ -230,7 +229,7 @@ def test_work_is_noted_for_the_service_alone_that_answered(ledger: Ledger, redis
     redis.hset(keys.away("threatq"), mapping={"until": 0, "reason": "x", "failures": 1})
 
     def logrhythm_answers(attempt: Attempt) -> list[Settlement]:
-        with answer_of("logrhythm"):
+        with answered_by("logrhythm"):
             return do(attempt)
 
     work(logrhythm_answers)

@@ -39,10 +39,10 @@ class Switch:
         self.given: list[list[str]] = []
 
     def __call__(self, attempt: Attempt) -> list[Settlement]:
-        self.given.append([claim.kind for claim in attempt])
+        self.given.append([claim.kind for claim in attempt.claims])
         waits = [] if self.enabled else attempt.block("the connector is disabled", "events.create")
         waiting = {settlement.claim.id for settlement in waits}
-        return waits + [done(claim, {}) for claim in attempt if claim.id not in waiting]
+        return waits + [done(claim, {}) for claim in attempt.claims if claim.id not in waiting]
 
 
 @pytest.fixture
@@ -312,11 +312,11 @@ def test_a_right_that_one_job_needs_keeps_no_other_waiting_where_jobs_are_tried_
     accept(ledger, 10)
 
     def handle(attempt: Attempt) -> list[Settlement]:
-        if any(number(claim) == 3 for claim in attempt):
+        if any(number(claim) == 3 for claim in attempt.claims):
             raise Rejected("3 is refused")
-        if any(number(claim) == 5 for claim in attempt):
+        if any(number(claim) == 5 for claim in attempt.claims):
             raise MissingRights("ThreatQ forbids POST /api/malware/consume")
-        return [done(claim, {}) for claim in attempt]
+        return [done(claim, {}) for claim in attempt.claims]
 
     # When the others are tried alone
     work(handle)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
 
 import pytest
 import requests
@@ -15,10 +14,10 @@ from workers.consumer import QueueHandler, consume
 from workers.core.errors import ConfigError
 from workers.core.jobs import Job
 from workers.core.results import ListResult, RunResult
-from workers.leases import Leases
+from workers.leases import Attempt, Leases
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Claim, Settlement, dead, done
+from workers.ledger.records import Settlement, dead, done
 from workers.ledger.sync_runs import keep_result
 from workers.settings.model import Secret, Settings
 from workers.telemetry import metrics
@@ -61,9 +60,9 @@ def test_a_worker_tells_how_long_jobs_waited_and_took_and_what_platforms_answere
         )
         threatq = connect(settings, observe=telemetry.calls_to("threatq"))
 
-        def handle(claims: Sequence[Claim]) -> list[Settlement]:
+        def handle(attempt: Attempt) -> list[Settlement]:
             threatq.caller.call("GET", "/api/events/7/attributes")
-            first, *others = claims
+            first, *others = attempt.claims
             return [dead(first, "bad"), *(done(claim, {}) for claim in others)]
 
         # when

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,10 @@ from workers.consumer import QueueHandler, consume
 from workers.core.errors import InputError
 from workers.core.jobs import Job
 from workers.core.trace import headers
-from workers.leases import Leases
+from workers.leases import Attempt, Leases
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Claim, Settlement, dead, done
+from workers.ledger.records import Settlement, dead, done
 from workers.settings.model import Secret, Settings
 from workers.telemetry import logs
 from workers.telemetry.exporter import operation
@@ -62,10 +62,10 @@ def test_a_line_names_job_kind_queue_producer_and_trace_of_what_it_is_for(
     # given
     (accepted,) = ledger.accept([payload("one", TRACE)])
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+    def handle(attempt: Attempt) -> list[Settlement]:
         log.info("at work")
         logging.getLogger("a.library").warning("it warns")
-        return [done(claim, {}) for claim in claims]
+        return [done(claim, {}) for claim in attempt.claims]
 
     # when
     consume(QueueHandler("events", handle, 100), ledger, Leases(ledger))
@@ -83,9 +83,9 @@ def test_a_line_names_job_kind_queue_producer_and_trace_of_what_it_is_for(
 def test_a_line_for_several_jobs_holds_all_their_ids(ledger: Ledger, log_file: Path) -> None:
     ids = [answer.id for answer in ledger.accept([payload("one"), payload("two")])]
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+    def handle(attempt: Attempt) -> list[Settlement]:
         log.info("at work")
-        return [done(claim, {}) for claim in claims]
+        return [done(claim, {}) for claim in attempt.claims]
 
     consume(QueueHandler("events", handle, 100), ledger, Leases(ledger))
     (line,) = lines(log_file)
@@ -95,8 +95,10 @@ def test_a_line_for_several_jobs_holds_all_their_ids(ledger: Ledger, log_file: P
 def test_a_job_that_dies_has_a_line_of_its_own_with_the_reason(ledger: Ledger, log_file: Path) -> None:
     first, second = (answer.id for answer in ledger.accept([payload("good"), payload("bad")]))
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        return [dead(claim, "too bad") if claim.title == "bad" else done(claim, {}) for claim in claims]
+    def handle(attempt: Attempt) -> list[Settlement]:
+        return [
+            dead(claim, "too bad") if claim.title == "bad" else done(claim, {}) for claim in attempt.claims
+        ]
 
     consume(QueueHandler("events", handle, 100), ledger, Leases(ledger))
     (line,) = lines(log_file)
@@ -108,8 +110,8 @@ def test_what_a_payload_says_cannot_forge_a_line(ledger: Ledger, log_file: Path)
     hostile = 'x\n{"event": "forged", "job": "1"}\r\x1b[31m\u2028'
     ledger.accept([payload(hostile)])
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
-        raise InputError(f"event_name: {claims[0].arguments['payload']['event_name']} is refused")
+    def handle(attempt: Attempt) -> list[Settlement]:
+        raise InputError(f"event_name: {attempt.claims[0].arguments['payload']['event_name']} is refused")
 
     consume(QueueHandler("events", handle, 100), ledger, Leases(ledger))
     text = log_file.read_bytes()
@@ -129,9 +131,9 @@ def test_calls_to_threatq_carry_the_trace_of_their_job_and_no_other_call_does(le
         )
         threatq = connect(settings)
 
-        def handle(claims: Sequence[Claim]) -> list[Settlement]:
+        def handle(attempt: Attempt) -> list[Settlement]:
             threatq.caller.call("GET", "/api/events")
-            return [done(claim, {}) for claim in claims]
+            return [done(claim, {}) for claim in attempt.claims]
 
         # when
         consume(QueueHandler("events", handle, 100), ledger, Leases(ledger))
@@ -150,9 +152,9 @@ def test_what_is_no_trace_context_is_never_sent(text: str, ledger: Ledger) -> No
     ledger.accept([payload("one", text.replace("\r\n", " "))])
     seen = []
 
-    def handle(claims: Sequence[Claim]) -> list[Settlement]:
+    def handle(attempt: Attempt) -> list[Settlement]:
         seen.append(headers())
-        return [done(claim, {}) for claim in claims]
+        return [done(claim, {}) for claim in attempt.claims]
 
     consume(QueueHandler("events", handle, 100), ledger, Leases(ledger))
     assert seen == [{}]
