@@ -36,6 +36,9 @@ log = structlog.get_logger("tq.http")
 #: Seconds for which a connection is kept without a request; NiFi keeps its idle ones for 300.
 KEEP_ALIVE_S = 310
 
+#: Bytes of answers that the system holds for a client that does not take them; else it is megabytes for each.
+SENT_AHEAD_BYTES = 65_536
+
 _NO_TOKENS = (
     f"no token is set, and this entry point is not open to every sender; make one with\n  {MAKE_ONE}\n"
     "and set TQ_HTTP_TOKENS=nifi:events:TOKEN (or --insecure-no-auth, on this machine alone)"
@@ -106,6 +109,7 @@ def _bound(settings: Settings) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT_AHEAD_BYTES)
         listening.bind((settings.http_host, settings.http_port))
         listening.listen(2048)
     except (OSError, OverflowError) as error:

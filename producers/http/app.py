@@ -30,6 +30,7 @@ from producers.http.events import post_events, post_validate
 from producers.http.jobs import get_batch, get_job
 from producers.http.openapi import document
 from producers.http.problems import Problem, come_later, from_away
+from producers.http.request import header
 from producers.http.schemas import Health
 from producers.http.tokens import TokenHolder
 from producers.http.ui import home, jobs, quarantine, render
@@ -115,6 +116,8 @@ class Gate:
 
         context.in_hand += 1
         try:
+            if context.tokens.find(header(Request(scope), b"authorization")) is None:
+                await context.turns.wait()
             if refusal := self._refusal(scope):
                 await refusal.response(request_id(Request(scope)))(scope, receive, sent)
             else:

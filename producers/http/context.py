@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from producers.http.auth import Attempts, Buckets
 from producers.http.connections import CONNECTION, Connections
-from producers.http.pools import Forms, PageThreads
+from producers.http.pools import Forms, PageThreads, Turns
 from producers.http.problems import Problem, come_later
 from producers.http.request import Bodies, header
 from producers.http.rotation import TokenFiles
@@ -77,6 +77,7 @@ class HttpContext:
         self.bodies = Bodies(settings.http_inflight_bytes)
         self.forms = Forms(self.connections.closings)
         self.pages = PageThreads()
+        self.turns = Turns()
         per_s = settings.http_requests_per_s
         self.rates = Buckets(per_s=per_s, burst=2 * per_s)
         self.attempts = Attempts()

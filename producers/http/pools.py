@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -20,6 +20,9 @@ MOST_FORMS, FORM_WITHIN_S = 32, 5.0
 
 #: Threads that answer pages, and pages that may wait for one.
 PAGE_THREADS, MOST_PAGES_WAITING = 8, 64
+
+#: Requests without a token that begin in one round of the event loop, in which it takes one new connection.
+TURNS_A_ROUND = 1
 
 Answer = TypeVar("Answer")
 
@@ -53,6 +56,35 @@ class Forms:
             oldest, _ = self._receiving.popitem(last=False)
             if not oldest.expired():
                 oldest.reschedule(asyncio.get_running_loop().time())
+
+
+class Turns:
+    """Lets few requests without a token begin in each round of the event loop, so that others do not wait for all."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._begun = 0
+
+    async def wait(self) -> None:
+        """Return when it is this request's turn."""
+        if self._begun < TURNS_A_ROUND and not self._waiting:
+            if not self._begun:
+                asyncio.get_running_loop().call_soon(self._next_round)
+            self._begun += 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        await turn
+
+    def _next_round(self) -> None:
+        self._begun = 0
+        while self._waiting and self._begun < TURNS_A_ROUND:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                self._begun += 1
+        if self._begun:
+            asyncio.get_running_loop().call_soon(self._next_round)
 
 
 class PageThreads:

@@ -20,6 +20,9 @@ REST_WITHIN_S, MOST_REST_BYTES = 10.0, 67_108_864
 #: Seconds in which a client must take what fills the buffer of its connection, and how many bytes that holds.
 TAKEN_WITHIN_S, BUFFERED_BYTES = 20.0, 16_384
 
+#: Requests that may wait on a connection for the one before them; each takes some kilobytes, and 20 bytes to send.
+MOST_PIPELINED = 4
+
 #: Seconds in which the other side of an idle TLS connection must close it when the producer stops; many never do.
 CLOSED_WITHIN_S = 0.5
 
@@ -31,12 +34,17 @@ _NO_HTTP = Problem(
 )
 
 
+class _TooManyAtOnce(Exception):
+    """Ends the parser's work on what has come."""
+
+
 class _Connection(asyncio.Protocol):
     """Closes a connection that is slow to send or to take; answers a client that has closed its sending side."""
 
     #: uvicorn's own: the application, the parser, and the request in hand, None before the first.
     app: Any
     parser: Any
+    pipeline: Any = ()
     cycle: Any = None
 
     #: Those of the whole process.
@@ -50,6 +58,8 @@ class _Connection(asyncio.Protocol):
     _taking: asyncio.TimerHandle | None = None
     #: The request of which everything has come, and how many bytes the rest of an answered one still gets.
     _received: Any = None
+    #: The request that the application has in hand.
+    _answering: Any = None
     _rest_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -62,6 +72,7 @@ class _Connection(asyncio.Protocol):
 
         async def known_by_request(scope: Any, receive: Any, send: Any) -> None:
             scope[CONNECTION] = self
+            self._answering = receive.__self__
             await app(scope, receive, send)
 
         self.app = known_by_request
@@ -90,6 +101,12 @@ class _Connection(asyncio.Protocol):
             self._rest_bytes -= len(data)
             if self._rest_bytes <= 0:
                 self._give_up("endless_body")
+
+    def on_headers_complete(self) -> None:
+        """Begin a request, or stop reading where too many wait behind one another."""
+        cast(Any, super()).on_headers_complete()
+        if len(self.pipeline) > MOST_PIPELINED:
+            raise _TooManyAtOnce
 
     def on_message_complete(self) -> None:
         """Note that the whole request has come; behind an offer to change the protocol, its body comes still."""
@@ -130,6 +147,9 @@ class _Connection(asyncio.Protocol):
 
     def send_400_response(self, _message: str) -> None:
         """Refuse what the parser could not read, like everything else is refused."""
+        if len(self.pipeline) > MOST_PIPELINED:
+            self._give_up("too_many_at_once")
+            return
         answer = _NO_HTTP.response("")
         head = b"".join(b"%b: %b\r\n" % pair for pair in answer.raw_headers)
         self._transport.write(b"HTTP/1.1 400 Bad Request\r\n%b\r\n%b" % (head, bytes(answer.body)))
@@ -139,9 +159,12 @@ class _Connection(asyncio.Protocol):
         self._stop()
         self._stop_taking()
         self.all_open.leave(self)
+        if self._answering is not None:
+            # uvicorn says so to the last request alone; one before it would write to a closed socket.
+            self._answering.disconnected = True
         super().connection_lost(exc)
         # They would keep each other alive until the collector comes, which it does seldom.
-        self.app = self._received = None
+        self.app = self._received = self._answering = None
 
     def shutdown(self) -> None:
         idle = self.cycle is None or self.cycle.response_complete

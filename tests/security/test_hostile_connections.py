@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
+ROOT = Path(__file__).resolve().parents[2]
+
 #: What holds a connection open, by name.
 HOSTILE = {
     "idle": b"",
@@ -22,7 +26,7 @@ HOSTILE = {
     "form of the page": b"POST /replay HTTP/1.1\r\nHost: tq\r\nCookie: tq="
     + b"a" * 43
     + b"\r\nContent-Length: 900\r\n\r\nall=",
-    "answers that are not read": b"GET /openapi.json HTTP/1.1\r\nHost: tq\r\n\r\n" * 100,
+    "answers that are not read": b"GET /openapi.json HTTP/1.1\r\nHost: tq\r\n\r\n" * 4,
 }
 
 
@@ -112,3 +116,23 @@ def test_a_form_of_the_page_is_read_only_within_a_session(shim: Shim) -> None:
     # A request whose body never comes is answered at once.
     status, headers, _ = shim.raw(HOSTILE["form of the page"])
     assert (status, headers["location"]) == (303, "/sign-in")
+
+
+@pytest.mark.acceptance
+def test_connections_of_every_kind_from_many_addresses_fail_no_request_of_a_sender(
+    redis_url: str, tmp_path: Path
+) -> None:
+    # Given a process that opens hostile connections of every kind again as soon as they are closed
+    hostile = [sys.executable, "-m", "benchmarks.hostile"]
+    with Shim(tmp_path, redis_url) as shim:
+        attack = subprocess.Popen([*hostile, str(shim.port), "400"], cwd=ROOT)
+        try:
+            until(lambda: metric(shim, "tq_http_connections") > 300, within_s=60)
+            # When a sender sends over connections of its own
+            statuses = {shim.post("/v1/events", event(number)).status_code for number in range(60)}
+        finally:
+            attack.kill()
+            attack.wait()
+        # Then all of it is accepted, and the log has no fault
+        assert statuses == {202}
+    assert "level='error'" not in (tmp_path / "tq-http-shim.log").read_text()

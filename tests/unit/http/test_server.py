@@ -171,6 +171,23 @@ def test_requests_that_come_at_once_keep_their_bodies_however_they_are_cut(at: i
     assert [answer.partition(b"\r\n\r\n")[2] for answer in answers] == [b"ab well", b"cd well", b" well"]
 
 
+def test_thousands_of_requests_at_once_are_not_even_read() -> None:
+    started: list[str] = []
+
+    async def count(scope: Scope, receive: Receive, send: Send) -> None:
+        started.append(scope["path"])
+        await PlainTextResponse("x")(scope, receive, send)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        # When a client sends more than ever wait for one another
+        writer.write(b"GET / HTTP/1.1\r\n\r\n" * 5_000)
+        return await reader.read()
+
+    # Then it is closed after the few that were read
+    asyncio.run(_serve(talk, count))
+    assert len(started) <= http_server.MOST_PIPELINED + 1
+
+
 def test_a_client_that_has_said_all_and_only_listens_gets_its_answer() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         writer.write(b"POST / HTTP/1.1\r\nHost: tq\r\nContent-Length: 2\r\n\r\nab")
