@@ -9,6 +9,7 @@ import sys
 import tarfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from workers.ledger.admin import LedgerAdmin
 
 pytestmark = pytest.mark.acceptance
 
-#: The version before: its records have a stream for the history, and the field "door" for the producer.
+#: The version before, which each release moves on to the one before it: its records have a stream for the history, and the field "door" for the producer.
 PREVIOUS = "73c90180e45b3ba13459fe3aa74508a1398f8268"
 
 #: tq-conn-events-builder of the folder that it is run in.
@@ -111,6 +112,11 @@ def titles(threatq: SandboxThreatQ) -> Counter[str]:
     return found
 
 
+def is_at_work(admin: LedgerAdmin) -> bool:
+    open_jobs = admin.records(admin.ids("accepted", most=1000, queue="events"))
+    return any(record.state == "running" for record in open_jobs)
+
+
 @pytest.mark.parametrize(("first", "second"), [("previous", "this"), ("this", "previous")])
 def test_a_change_of_version_under_load_loses_nothing_and_doubles_nothing(
     first: str, second: str, versions: Versions, threatq_sandbox: SandboxThreatQ, admin: LedgerAdmin
@@ -120,11 +126,18 @@ def test_a_change_of_version_under_load_loses_nothing_and_doubles_nothing(
     # Given a system of one version that works
     versions.start(first)
     versions.send(first, range(EACH))
-    # When the other one is started beside it, both are sent to, and the first one's worker is killed
+    # When the other one is started beside it, both are sent to at once, and the first one's worker is killed meanwhile
     versions.start(second)
-    versions.send(second, range(EACH - BOTH, 2 * EACH))
-    versions.processes[first].kill(f"{first}-worker")
-    versions.send(first, range(2 * EACH - BOTH, 3 * EACH))
+    threatq_sandbox.fault("latency", ms=50)
+    with ThreadPoolExecutor(2) as senders:
+        sending = [
+            senders.submit(versions.send, second, range(EACH - BOTH, 2 * EACH)),
+            senders.submit(versions.send, first, range(2 * EACH - BOTH, 3 * EACH)),
+        ]
+        until(lambda: is_at_work(admin), within_s=60)
+        versions.processes[first].kill(f"{first}-worker")
+        for sent in sending:
+            sent.result()
     # Then every payload is one event, of whichever version the record and the worker were
     until(lambda: sum(admin.open_jobs().values()) == 0, within_s=60)
     assert titles(threatq_sandbox) == Counter({event(number)["event_name"]: 1 for number in range(3 * EACH)})
