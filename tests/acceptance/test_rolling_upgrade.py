@@ -23,7 +23,8 @@ from workers.ledger.admin import LedgerAdmin
 
 pytestmark = pytest.mark.acceptance
 
-#: The version before, which each release moves on to the one before it: its records have a stream for the history, and the field "door" for the producer.
+#: The version before: its records have a stream for the history, and the field "door" for the producer. Each release
+#: moves this on to the one before it.
 PREVIOUS = "73c90180e45b3ba13459fe3aa74508a1398f8268"
 
 #: tq-conn-events-builder of the folder that it is run in.
