@@ -58,7 +58,7 @@ def work(ledger: Ledger) -> int:
     """Do what is ready; what is bad is refused."""
 
     def handle(attempt: Attempt) -> list[Settlement]:
-        (claim,) = attempt
+        (claim,) = attempt.claims
         if claim.arguments["value"].startswith("bad"):
             raise Rejected("value: is no FQDN; correct it")
         return [done(claim, ActionResult("Found", True, "FQDN"))]
