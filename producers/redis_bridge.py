@@ -26,6 +26,7 @@ from producers.bridge.sources import (
     StreamSource,
     forward,
 )
+from producers.bridge.suspects import Suspects
 from producers.cli.console import DONE, guarded, note, write_ready
 from workers.core.errors import InputError
 from workers.ledger import keys
@@ -84,7 +85,9 @@ def serve(settings: Settings, stopping: threading.Event, ready_file: Path | None
     with ThreadPoolExecutor(len(sources), thread_name_prefix="source") as pool:
         try:
             forwarder.until_done(presence.beat)
-            running = [pool.submit(forward, source, forwarder, stopping) for source in sources]
+            running = [
+                pool.submit(forward, source, forwarder, Suspects(ingest), stopping) for source in sources
+            ]
             note(f"tq-redis-bridge {bridge_id} reads {', '.join(source.name for source in sources)}")
             if ready_file:
                 write_ready(ready_file, {"id": bridge_id, **KEYS})

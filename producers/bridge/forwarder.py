@@ -46,8 +46,25 @@ class Forwarder:
 
         Raises Stopped when the bridge is stopped before that.
         """
-        read = [item for message in messages for item in self._read(message)]
+        self.put(self.read(messages), source)
+
+    def read(self, messages: Sequence[bytes]) -> list[Job | RejectedPayload]:
+        """Return what the messages hold."""
+        return [item for message in messages for item in self._read(message)]
+
+    def put(self, read: Sequence[Job | RejectedPayload], source: str) -> None:
+        """Return once all that was read is accepted or quarantined; raises Stopped."""
         self.until_done(lambda: self._put(read, source))
+
+    def set_aside(self, message: bytes, source: str) -> None:
+        """Quarantine a message unread, over which bridges have ended; raises Stopped."""
+        reason = "bridges ended or stood still while they read it; it was not read again"
+        item = Unreadable("redis", source, "ends_bridges", reason, message)
+        log.error("set aside", source=source, item=item.id, reason=reason)
+        self.until_done(lambda: self._keep([item]))
+
+    def _keep(self, items: list[Unreadable]) -> None:
+        self.quarantine.keep(items)
 
     def until_done(self, act: Callable[[], None]) -> None:
         """Do `act`, again and again while Redis is away or full; raises Stopped."""

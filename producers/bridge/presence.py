@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from producers.bridge.sources import OLDEST, give_back
+from producers.bridge.suspects import Suspects
 from workers.ledger import keys
 from workers.ledger.client import RedisClient
 
@@ -18,6 +19,7 @@ class Presence:
         self.redis = redis
         self.bridge_id = bridge_id
         self.takeover_ms = int(takeover_s * 1000)
+        self.suspects = Suspects(redis)
 
     def beat(self) -> None:
         """Give a sign of life, and put back into the lists what silent bridges had taken."""
@@ -38,6 +40,9 @@ class Presence:
         return [bridge_id for bridge_id in ids if not self.redis.exists(keys.ingest_alive(bridge_id))]
 
     def _take_over(self, bridge_id: str) -> None:
+        for name in OLDEST:
+            if taken := self.redis.lrange(keys.ingest_taken(name, bridge_id), 0, -1):
+                self.suspects.mark(taken)
         count = sum(give_back(self.redis, name, keys.ingest_taken(name, bridge_id)) for name in OLDEST)
         self.redis.srem(keys.INGEST_BRIDGES, bridge_id)
         log.warning("took over from a silent bridge", bridge=bridge_id, messages=count)

@@ -17,6 +17,7 @@ import structlog
 from msgspec import Struct
 
 from producers.bridge.forwarder import Forwarder, Stopped
+from producers.bridge.suspects import MOST_TIMES, Suspects
 from workers.ledger import keys
 from workers.ledger.client import End, Entries, RedisClient, RedisRefusal
 from workers.ledger.connection import answering
@@ -64,22 +65,43 @@ class MessageSource(Protocol):
         """Give back what was taken and is not done."""
 
 
-def forward(source: MessageSource, forwarder: Forwarder, stopping: threading.Event) -> None:
+def forward(
+    source: MessageSource, forwarder: Forwarder, suspects: Suspects, stopping: threading.Event
+) -> None:
     """Forward what `source` holds until the bridge is stopped; take no more while the ledger takes none."""
     try:
         while not stopping.is_set():
-            forwarder.until_done(lambda: _step(source, forwarder))
+            forwarder.until_done(lambda: _step(source, forwarder, suspects))
     except Stopped:
         pass
     source.close()
 
 
-def _step(source: MessageSource, forwarder: Forwarder) -> None:
+def _step(source: MessageSource, forwarder: Forwarder, suspects: Suspects) -> None:
     taken = source.take()
     if taken.messages:
-        forwarder(taken.messages, source=source.name)
+        counts = suspects.counts(taken.messages)
+        if any(counts):
+            for message, count in zip(taken.messages, counts, strict=True):
+                _forward_alone(message, count, source.name, forwarder, suspects)
+        else:
+            forwarder(taken.messages, source=source.name)
     if taken.messages or taken.ids:
         source.done(taken)
+
+
+def _forward_alone(message: bytes, count: int, source: str, forwarder: Forwarder, suspects: Suspects) -> None:
+    if count >= MOST_TIMES:
+        forwarder.set_aside(message, source)
+        suspects.clear(message)
+        return
+    if count:
+        suspects.begin(message, count)
+    read = forwarder.read([message])
+    if count:
+        # It has done no harm; what comes now may take long and is not its fault.
+        suspects.clear(message)
+    forwarder.put(read, source)
 
 
 class ChannelSource:
@@ -177,6 +199,7 @@ class StreamSource:
         self.redis = redis
         self.bridge_id = bridge_id
         self.takeover_ms = int(takeover_s * 1000)
+        self.suspects = Suspects(redis)
 
     def take(self) -> Taken:
         """Take what a failed attempt left, else what a silent bridge left, else what is new."""

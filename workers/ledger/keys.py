@@ -242,6 +242,10 @@ INGEST_CHANNEL = INGEST_PREFIX + "channel"
 INGEST_BRIDGES = INGEST_PREFIX + "bridges"
 
 
+#: Hash: how often a bridge ended or fell silent with a message in hand, by the message's digest. Expires.
+INGEST_SUSPECTS = INGEST_PREFIX + "suspects"
+
+
 def ingest_alive(bridge_id: str) -> str:
     """Text: a bridge's sign of life. Expires when the bridge has given none for a while."""
     return f"{INGEST_PREFIX}alive:{bridge_id}"
