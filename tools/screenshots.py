@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 from sandbox.launch.processes import ROOT
 from sandbox.launch.redis_server import free_port
 from sandbox.launch.system import Rehearsal, System, running_system
-from tools.outputs import command, print_all
+from tools.outputs import EXAMPLE, command, print_all
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
 
@@ -133,13 +133,14 @@ def _behave(system: System, poison: list[str]) -> None:
 
 
 def event_link(system: System) -> str:
-    """Return the page of the newest event in the simulated ThreatQ."""
+    """Return the page of the event of the guide's payload in the simulated ThreatQ."""
+    title = json.loads(EXAMPLE.read_text())["event_name"]
     with connect(system.settings.redis_url) as redis:
         admin = LedgerAdmin(redis)
         return next(
             str(record.result["link"])
             for record in admin.records(admin.ids("done"))
-            if record.result.get("link")
+            if record.title == title and record.result.get("link")
         )
 
 
