@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import structlog
+from msgspec.structs import replace
 
 from producers.bridge.forwarder import Forwarder, Stopped
 from producers.bridge.presence import Presence
@@ -33,13 +34,17 @@ from workers.ledger import keys
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import connect
 from workers.ledger.ledger import open_ledger
-from workers.ledger.quarantine import Quarantine
+from workers.ledger.quarantine import Quarantine, limits_of
 from workers.payload.intake import from_settings
 from workers.settings.loading import load
 from workers.settings.model import Settings
 from workers.telemetry import logs
 
 log = structlog.get_logger("tq.bridge")
+
+#: Jobs that may be open in the queue although Redis is fuller than ingest_memory_percent: as many as workers have in
+#: hand, so that what waits in the lists moves at their pace, and memory does not grow by it.
+RELIEF_JOBS = 1_000
 
 #: Where payloads are pushed to, by the command that pushes them.
 KEYS = {
@@ -112,9 +117,14 @@ def _watch(running: Sequence[Future[None]], forwarder: Forwarder, presence: Pres
 
 
 def _forwarder(settings: Settings, stopping: threading.Event) -> Forwarder:
-    redis = connect(settings.redis_url)
-    quarantine = Quarantine(redis, most=settings.max_quarantined)
-    return Forwarder(from_settings(settings, "redis"), open_ledger(redis, settings), quarantine, stopping)
+    """Return what accepts; in the ledger's own Redis that makes room, also when it is full."""
+    redis, limits, relief_jobs = connect(settings.redis_url), limits_of(settings), 0
+    if settings.ingest_redis_url in ("", settings.redis_url):
+        percent = max(settings.memory_percent, settings.ingest_memory_percent)
+        settings, relief_jobs = replace(settings, memory_percent=percent), RELIEF_JOBS
+        limits = replace(limits, memory_percent=None)
+    ledger = open_ledger(redis, settings, relief_jobs=relief_jobs)
+    return Forwarder(from_settings(settings, "redis"), ledger, Quarantine(redis, limits), stopping)
 
 
 def _sources(ingest: RedisClient, bridge_id: str, settings: Settings) -> list[MessageSource]:

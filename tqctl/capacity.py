@@ -13,6 +13,7 @@ from producers.enqueue import spool_of
 from producers.spool import MOST_BYTES
 from tqctl.shell import Shell
 from workers.core.text import size
+from workers.ledger.ingest import waiting_for_bridge
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.status import memory, overview
 from workers.ledger.sync_runs import history
@@ -91,6 +92,16 @@ def limits(shell: Shell) -> Iterator[Limit]:
         "items",
         "producers refuse",
     )
+    yield Limit(
+        "quarantine, compressed",
+        Quarantine(shell.admin.redis).size(),
+        settings.max_quarantined_bytes,
+        "bytes",
+        "producers refuse",
+    )
+    ingest = waiting_for_bridge(shell.admin.redis)
+    then = "the bridge empties it; Redis refuses the senders when it is full"
+    yield Limit(f"{ingest.messages} messages for the Redis bridge", ingest.bytes, None, "bytes", then)
     for name, count in _lists(shell).items():
         yield Limit(
             f"list {name}", count, settings.sync_list_maximum, "entries", "the lowest scores are left out"

@@ -19,7 +19,7 @@ class QuarantineAdmin:
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
-        self._quarantine = Quarantine(shell.admin.redis, most=shell.settings.max_quarantined)
+        self._quarantine = Quarantine(shell.admin.redis)
 
     def item(self, item_id: str) -> QuarantinedItem | None:
         """Return an item, or None when none of this id is kept."""

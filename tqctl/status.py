@@ -13,8 +13,9 @@ from tqctl.queues import queues_by_worker
 from tqctl.shell import Shell
 from workers.core.jobs import QUEUES
 from workers.core.results import RunResult
-from workers.core.text import age, moment
+from workers.core.text import age, moment, size
 from workers.ledger.breakers import SERVICES, slowed_senders
+from workers.ledger.ingest import waiting_for_bridge
 from workers.ledger.status import overview
 from workers.ledger.sync_runs import history, pending_count, waiting_runs
 
@@ -42,6 +43,7 @@ def run(shell: Shell, options: Namespace) -> int:
         {"sender": one.name, "refused": one.refused, "wait_s": one.wait_s, "said": one.said}
         for one in slowed_senders(shell.admin.redis)
     ]
+    value["ingest"] = to_builtins(waiting_for_bridge(shell.admin.redis))
     value["syncs"] = last_syncs(history(shell.admin.redis, most=RUNS))
     value["waiting_syncs"] = [
         {**to_builtins(one), "said": one.said} for one in waiting_runs(shell.admin.redis)
@@ -78,11 +80,7 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
         f"{value['done']} are remembered"
     )
     yield f"dead: {value['dead']}" + (" (tqctl dead list)" if value["dead"] else "")
-    if value["quarantined"]:
-        yield f"in the quarantine, as no producer could read it: {value['quarantined']} (tqctl dead list)"
-    for queue in value["queues"]:
-        if queue["needs_newer"]:
-            yield f"{queue['name']}: a job {queue['needs_newer']} (it waits; update the workers)"
+    yield from _unaccepted(value)
     for queue, why in value["suspended"].items():
         yield (
             f"{queue} paused itself at {moment(why['since_ms'])} UTC, as {why['dead']} of the last {why['of']} jobs "
@@ -112,6 +110,18 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
     if value["workers"] is not None:
         rows = [[name, ", ".join(queues)] for name, queues in value["workers"].items()]
         yield Grid("Workers", ("worker", "queues"), rows, "none answers; is one running?")
+
+
+def _unaccepted(value: dict[str, Any]) -> Iterator[str]:
+    """Say what waits for an operator, for a newer worker, or for the bridge."""
+    if value["quarantined"]:
+        yield f"in the quarantine, as no producer could read it: {value['quarantined']} (tqctl dead list)"
+    for queue in value["queues"]:
+        if queue["needs_newer"]:
+            yield f"{queue['name']}: a job {queue['needs_newer']} (it waits; update the workers)"
+    if value["ingest"]["messages"]:
+        waiting = value["ingest"]
+        yield f"waiting for the Redis bridge: {waiting['messages']} messages, {size(waiting['bytes'])}"
 
 
 def _sync(run: dict[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from producers.bridge.sources import OLDEST, give_back
 from producers.bridge.suspects import Suspects
 from workers.ledger import keys
 from workers.ledger.client import RedisClient
+from workers.ledger.small_writes import write
 
 log = structlog.get_logger("tq.bridge")
 
@@ -23,10 +24,11 @@ class Presence:
 
     def beat(self) -> None:
         """Give a sign of life, and put back into the lists what silent bridges had taken."""
-        pipe = self.redis.pipeline()
-        pipe.sadd(keys.INGEST_BRIDGES, self.bridge_id)
-        pipe.set(keys.ingest_alive(self.bridge_id), 1, px=self.takeover_ms)
-        pipe.execute()
+        write(
+            self.redis,
+            ("SADD", keys.INGEST_BRIDGES, self.bridge_id),
+            ("SET", keys.ingest_alive(self.bridge_id), 1, "PX", self.takeover_ms),
+        )
         for bridge_id in self._silent():
             self._take_over(bridge_id)
 

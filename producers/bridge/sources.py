@@ -20,9 +20,13 @@ from producers.bridge.forwarder import Forwarder, Stopped
 from producers.bridge.suspects import MOST_TIMES, Suspects
 from workers.ledger import keys
 from workers.ledger.client import End, Entries, RedisClient, RedisRefusal
-from workers.ledger.connection import answering
+from workers.ledger.connection import answering, run
+from workers.ledger.scripts import Script
 
 log = structlog.get_logger("tq.bridge")
+
+#: Taking messages is the first step to fewer of them, so a full Redis takes part.
+MOVE = Script("move", when_full=True)
 
 #: Messages that are taken at a time under load.
 MOST_MESSAGES = 200
@@ -152,8 +156,12 @@ class ListSource:
         left = self.redis.lrange(self.taken, 0, -1)
         if left:
             return Taken(left)
-        first = self._wait()
-        return Taken([first, *self._more(len(first))] if first is not None else [])
+        there = move(self.redis, (self.name, OLDEST[self.name]), (self.taken, "RIGHT"))
+        if there:
+            return Taken(there)
+        # A Redis that is out of memory does not let anyone wait; the forwarder then pauses before it asks again.
+        first = self.redis.blmove(self.name, self.taken, BLOCK_S, OLDEST[self.name], "RIGHT")
+        return Taken([] if first is None else [first])
 
     def done(self, taken: Taken) -> None:
         """Drop messages from the list of taken ones."""
@@ -163,30 +171,19 @@ class ListSource:
         """Put back what was taken and is not done, in its old order."""
         give_back(self.redis, self.name, self.taken)
 
-    def _wait(self) -> bytes | None:
-        return self.redis.blmove(self.name, self.taken, BLOCK_S, OLDEST[self.name], "RIGHT")
 
-    def _more(self, size: int) -> list[bytes]:
-        """Take further messages, in steps, so that large ones do not fill our memory."""
-        more: list[bytes] = []
-        while len(more) + 1 < MOST_MESSAGES and size < _MOST_BYTES:
-            pipe = self.redis.pipeline(transaction=False)
-            count = min(50, MOST_MESSAGES - 1 - len(more))
-            moved = [pipe.lmove(self.name, self.taken, OLDEST[self.name], "RIGHT") for _ in range(count)]
-            pipe.execute()
-            step = [message.value for message in moved if message.value is not None]
-            if not step:
-                break
-            more += step
-            size += sum(map(len, step))
-        return more
+def move(redis: RedisClient, source: tuple[str, End], target: tuple[str, End]) -> list[bytes]:
+    """Move messages from one end of a list to an end of another, MOST_MESSAGES and about _MOST_BYTES at most."""
+    arguments = [source[1], target[1], MOST_MESSAGES, _MOST_BYTES]
+    messages: list[bytes] = run(redis, MOVE, [source[0], target[0]], arguments)
+    return messages
 
 
 def give_back(redis: RedisClient, name: str, taken: str) -> int:
     """Put the messages of the list `taken` back to the old end of the list `name`; return how many."""
     count = 0
-    while redis.lmove(taken, name, "RIGHT", OLDEST[name]) is not None:
-        count += 1
+    while moved := move(redis, (taken, "RIGHT"), (name, OLDEST[name])):
+        count += len(moved)
     return count
 
 

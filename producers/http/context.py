@@ -29,7 +29,7 @@ from workers.ledger.admin import LedgerAdmin
 from workers.ledger.async_ledger import AsyncLedger
 from workers.ledger.connection import connect, connect_async
 from workers.ledger.known_jobs import KnownJob
-from workers.ledger.quarantine import Quarantine
+from workers.ledger.quarantine import Quarantine, limits_of
 from workers.ledger.records import Entry
 from workers.payload.intake import Intake, from_settings
 from workers.payload.options import DialectOptions
@@ -65,7 +65,7 @@ class HttpContext:
             connect_async(settings.redis_url, answer_timeout_s=REDIS_WITHIN_S),
             most_open=settings.max_open_jobs,
             most_memory_percent=settings.memory_percent,
-            most_quarantined=settings.max_quarantined,
+            quarantine=limits_of(settings),
             keep_s=settings.keep_bodies_s,
             replicas=Replicas(settings.accept_replicas, settings.accept_wait_ms),
         )

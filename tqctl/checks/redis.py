@@ -12,6 +12,7 @@ from workers.core.text import size
 from workers.core.urls import is_loopback, tls_options
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.ingest import Waiting, waiting_for_bridge
 from workers.ledger.status import RedisHealth, health
 from workers.settings.model import Settings
 
@@ -20,13 +21,17 @@ AREA = "redis"
 #: The oldest server that runs a script although it is out of memory, and so finishes work that makes room.
 OLDEST = (7, 0)
 
+#: Messages that may wait for the bridge; it takes some thousand in a second.
+MOST_WAITING = 1_000
+
 #: Seconds by which Redis' clock and ours may differ before times in logs mislead.
 MOST_SKEW_S = 2.0
 
 
 def check_redis(admin: LedgerAdmin, settings: Settings) -> Iterator[CheckLine]:
     """Look at one Redis; raises ServiceAway("redis") when it does not answer."""
-    return judge(health(admin.redis), settings)
+    yield from judge(health(admin.redis), settings)
+    yield _ingest(waiting_for_bridge(admin.redis))
 
 
 def judge(found: RedisHealth, settings: Settings) -> Iterator[CheckLine]:
@@ -41,6 +46,14 @@ def judge(found: RedisHealth, settings: Settings) -> Iterator[CheckLine]:
     yield transport(settings)
     yield _user(found.user or "unknown", settings)
     yield _strangers(found.strangers)
+
+
+def _ingest(waiting: Waiting) -> CheckLine:
+    """Judge what waits for the bridge; nothing of ours bounds what others push."""
+    found = f"{waiting.messages} messages wait for the Redis bridge, {size(waiting.bytes)}"
+    if waiting.messages > MOST_WAITING:
+        return warning(AREA, "ingest", found, "is tq-redis-bridge running? Its log says what it waits for")
+    return ok(AREA, "ingest", found if waiting.messages else "nothing waits for the Redis bridge")
 
 
 def _clock(skew_s: float) -> CheckLine:

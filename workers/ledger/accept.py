@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-ACCEPT = Script("accept", "markers")
+ACCEPT = Script("accept", "memory", "markers")
+ACCEPT_WHEN_FULL = Script("accept", "memory", "markers", when_full=True)
 
 _PREFIX = keys.PREFIX.encode()
 
@@ -112,20 +113,24 @@ def _zlib(data: bytes) -> bytes:
 class Acceptance:
     """On which terms jobs are accepted: how many a queue may hold, how full Redis may be, which replicas confirm.
 
-    `compress` makes of a job's arguments what is stored; any zlib must read it.
+    So many `relief_jobs` may be open in a queue however full Redis is: for what moves payloads from elsewhere in the
+    same Redis, which frees more than it takes. `compress` makes of a job's arguments what is stored; any zlib must
+    read it.
     """
 
-    __slots__ = ("compress", "most_memory_percent", "most_open", "replicas")
+    __slots__ = ("compress", "most_memory_percent", "most_open", "relief_jobs", "replicas")
 
     def __init__(
         self,
         *,
         most_open: int = 100_000,
         most_memory_percent: float = MOST_MEMORY_PERCENT,
+        relief_jobs: int = 0,
         replicas: Replicas = NO_REPLICAS,
         compress: Callable[[bytes], bytes] = _zlib,
     ) -> None:
         self.most_open, self.most_memory_percent = most_open, most_memory_percent
+        self.relief_jobs = relief_jobs
         self.replicas, self.compress = replicas, compress
 
     def flow(self, jobs: Sequence[Job], *, atomic: bool = False) -> Flow[list[Accepted]]:
@@ -151,16 +156,21 @@ class Acceptance:
         # Redis counts only what the connection itself wrote, so WAIT goes out with the script.
         replicas = self.replicas
         wait = [("WAIT", replicas.count, replicas.within_ms)] if replicas.count else []
-        row, *confirmed = yield from script_flow(ACCEPT, *self._command(jobs, atomic=atomic), then=wait)
+        row, *confirmed = yield from script_flow(self._script, *self._command(jobs, atomic=atomic), then=wait)
         answers = read_answer(row, jobs, most_open=self.most_open)
         replicas.check(confirmed[0] if confirmed else 0)
         return answers
+
+    @property
+    def _script(self) -> Script:
+        return ACCEPT_WHEN_FULL if self.relief_jobs else ACCEPT
 
     def _command(self, jobs: Sequence[Job], *, atomic: bool) -> tuple[Sequence[Word], Sequence[Word]]:
         """Return the keys and the arguments of the accept script for `jobs`, which share one queue."""
         names, wake_up_text = _constants(queue_of(jobs))
         memory = int(self.most_memory_percent * 10)
-        arguments: list[Word] = [_PREFIX, self.most_open, MOST_WAKE_UPS, wake_up_text, memory, int(atomic)]
+        limits = (self.most_open, MOST_WAKE_UPS, wake_up_text, memory, self.relief_jobs)
+        arguments: list[Word] = [_PREFIX, *limits, int(atomic)]
         for job in jobs:
             counter = f"accepted:{job.kind.name}:{job.producer}"
             record = record_of(job, self.compress)
@@ -239,8 +249,9 @@ def read_answer(answer: Any, jobs: Sequence[Job], *, most_open: int) -> list[Acc
     if what == b"full":
         raise Busy(
             "redis",
-            f"{int(answer[1]) / 10:.0f} % of Redis' memory is in use, and above memory_percent nothing is accepted. "
-            "tqctl capacity shows what fills it; raise maxmemory or lower keep_bodies_days",
+            f"{int(answer[1]) / 10:.0f} % of Redis' memory is in use, and above memory_percent nothing is accepted; "
+            f"{int(answer[2])} jobs of the queue {queue_of(jobs)} are open. tqctl capacity shows what else fills it; "
+            "raise maxmemory or lower keep_bodies_days",
             after=COME_AGAIN_S,
         )
     if what == b"busy":

@@ -14,7 +14,7 @@ from workers.ledger.accept import NO_REPLICAS, Acceptance, Accepted, Replicas
 from workers.ledger.connection import follow_async, send_async
 from workers.ledger.known_jobs import KnownJob, known_jobs_flow
 from workers.ledger.ledger import compress
-from workers.ledger.quarantine import Unreadable, keep_flow
+from workers.ledger.quarantine import QuarantineLimits, Unreadable, keep_flow
 
 #: Calls under way at a time for a queue: with one alone, producer and Redis would take turns in idling.
 MOST_CALLS = 2
@@ -42,7 +42,7 @@ class AsyncLedger:
         *,
         most_open: int,
         most_memory_percent: float,
-        most_quarantined: int,
+        quarantine: QuarantineLimits,
         keep_s: float,
         replicas: Replicas = NO_REPLICAS,
     ) -> None:
@@ -53,7 +53,7 @@ class AsyncLedger:
             replicas=replicas,
             compress=compress,
         )
-        self.most_quarantined = most_quarantined
+        self.quarantine = quarantine
         self.keep_s = int(keep_s)
         self._waiting: dict[str, list[_Waiting]] = defaultdict(list)
         self._calls: dict[str, int] = defaultdict(int)
@@ -88,7 +88,7 @@ class AsyncLedger:
         """Keep what could not be read; raises Busy when the quarantine has no room."""
         if not items:
             return []
-        return await follow_async(self.redis, keep_flow(items, most=self.most_quarantined))
+        return await follow_async(self.redis, keep_flow(items, self.quarantine))
 
     async def note_batch(self, batch_id: str, job_ids: Sequence[str], *, refused: Sequence[str] = ()) -> None:
         """Remember which jobs one request had, and under which ids what was refused of it is in the quarantine."""

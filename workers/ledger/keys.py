@@ -212,6 +212,10 @@ def value(name: str) -> str:
 QUARANTINE = PREFIX + "quarantine"
 
 
+#: Text: bytes that the items of the quarantine take, compressed; absent until one is kept.
+QUARANTINE_BYTES = PREFIX + "quarantined:bytes"
+
+
 def quarantined(item_id: str) -> str:
     """Hash: door (the producer), source, code, reason, raw (zlib), at, times. Lives until it is dropped."""
     return f"{PREFIX}quarantined:{item_id}"

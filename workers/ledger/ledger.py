@@ -87,6 +87,7 @@ class Ledger:
         last_chance_after_s: float = LAST_CHANCE_AFTER_S,
         wary_s: float = 120.0,
         most_retry_after_s: float = 900.0,
+        relief_jobs: int = 0,
         replicas: Replicas = NO_REPLICAS,
     ) -> None:
         self.redis = redis
@@ -95,6 +96,7 @@ class Ledger:
         self.acceptance = Acceptance(
             most_open=most_open,
             most_memory_percent=most_memory_percent,
+            relief_jobs=relief_jobs,
             replicas=replicas,
             compress=compress,
         )
@@ -269,7 +271,7 @@ def _encode(entry: dict[str, Any]) -> bytes:
         return json.dumps(entry, ensure_ascii=False).encode(errors="replace")
 
 
-def open_ledger(redis: RedisClient, settings: Settings) -> Ledger:
+def open_ledger(redis: RedisClient, settings: Settings, *, relief_jobs: int = 0) -> Ledger:
     """Return the ledger that lies in `redis`, with the limits and times of `settings`; nothing is called yet."""
     return Ledger(
         redis,
@@ -280,6 +282,7 @@ def open_ledger(redis: RedisClient, settings: Settings) -> Ledger:
         most_retry_after_s=settings.max_retry_after_s,
         most_open=settings.max_open_jobs,
         most_memory_percent=settings.memory_percent,
+        relief_jobs=relief_jobs,
         replicas=Replicas(settings.accept_replicas, settings.accept_wait_ms),
     )
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from workers.core.errors import Busy
 from workers.ledger import keys
-from workers.ledger.accept import script_flow
+from workers.ledger.accept import COME_AGAIN_S, MOST_MEMORY_PERCENT, script_flow
 from workers.ledger.client import RedisClient
-from workers.ledger.connection import follow
+from workers.ledger.connection import follow, run
 from workers.ledger.scripts import Script
+from workers.settings.model import Settings
 
 if TYPE_CHECKING:
     from workers.ledger.accept import Flow, Word
 
-QUARANTINE = Script("quarantine")
+QUARANTINE = Script("quarantine", "memory")
+QUARANTINE_WHEN_FULL = Script("quarantine", "memory", when_full=True)
+QUARANTINE_DROP = Script("quarantine_drop", when_full=True)
 
 
 class Unreadable(Struct, frozen=True):
@@ -50,38 +53,76 @@ class QuarantinedItem(Struct, frozen=True):
     times: int
 
 
-def keep_flow(items: Sequence[Unreadable], *, most: int) -> Flow[list[str]]:
+class QuarantineLimits(Struct, frozen=True):
+    """How much may be kept: items, bytes as they are stored, and how full Redis may be for it (percent; None: any).
+
+    With None what is kept was in the same Redis before, so keeping it frees more than it takes.
+    """
+
+    most_items: int = 10_000
+    most_bytes: int = 67_108_864
+    memory_percent: float | None = MOST_MEMORY_PERCENT
+
+
+#: The limits of a process that reads no settings.
+USUAL = QuarantineLimits()
+
+
+def keep_flow(items: Sequence[Unreadable], limits: QuarantineLimits) -> Flow[list[str]]:
     """Keep `items`, all or none, and return their ids; raises Busy when there is no room."""
-    arguments: list[Word] = [keys.PREFIX, most]
+    most_memory = -1 if limits.memory_percent is None else int(limits.memory_percent * 10)
+    arguments: list[Word] = [keys.PREFIX, limits.most_items, limits.most_bytes, most_memory]
     for item in items:
         arguments += (item.id, item.producer, item.source, item.code, item.reason, zlib.compress(item.raw))
-    (answer,) = yield from script_flow(QUARANTINE, [keys.QUARANTINE, keys.COUNTS], arguments)
-    if answer and answer[0] == b"busy":
-        raise Busy(
-            "redis",
-            f"the quarantine is full ({int(answer[1])} items; tqctl dead list shows them, tqctl dead drop makes room); "
-            "send this again",
-            after=60,
-        )
+    script = QUARANTINE_WHEN_FULL if limits.memory_percent is None else QUARANTINE
+    names = [keys.QUARANTINE, keys.QUARANTINE_BYTES, keys.COUNTS, keys.MEMORY]
+    (answer,) = yield from script_flow(script, names, arguments)
+    if refusal := _refusal(answer):
+        raise Busy("redis", refusal, after=COME_AGAIN_S)
     return [item_id.decode() for item_id in answer]
+
+
+def _refusal(answer: Sequence[Any]) -> str:
+    """Return why the script kept nothing, "" where it kept all."""
+    if answer[:1] == [b"busy"]:
+        return (
+            f"the quarantine is full ({int(answer[1])} items, {int(answer[2]):,} bytes; max_quarantined, "
+            "max_quarantined_bytes). tqctl dead list shows them, tqctl dead drop --quarantined makes room; "
+            "send this again"
+        )
+    if answer[:1] == [b"full"]:
+        return (
+            f"{int(answer[1]) / 10:.0f} % of Redis' memory is in use, and above memory_percent nothing unreadable is "
+            "kept. tqctl capacity shows what fills it; send this again"
+        )
+    return ""
+
+
+def limits_of(settings: Settings) -> QuarantineLimits:
+    """Return what the settings allow to be kept."""
+    return QuarantineLimits(settings.max_quarantined, settings.max_quarantined_bytes, settings.memory_percent)
 
 
 class Quarantine:
     """Dead letters of their own kind: never a job, because no producer could make one of them."""
 
-    def __init__(self, redis: RedisClient, *, most: int = 10_000) -> None:
+    def __init__(self, redis: RedisClient, limits: QuarantineLimits = USUAL) -> None:
         self.redis = redis
-        self.most = most
+        self.limits = limits
 
     def keep(self, items: Sequence[Unreadable]) -> list[str]:
         """Keep `items`, all or none, and return their ids; raises Busy when there is no room."""
         if not items:
             return []
-        return follow(self.redis, keep_flow(items, most=self.most))
+        return follow(self.redis, keep_flow(items, self.limits))
 
     def count(self) -> int:
         """Return how many items are kept."""
         return self.redis.zcard(keys.QUARANTINE)
+
+    def size(self) -> int:
+        """Return how many bytes the items take, as they are stored."""
+        return int(self.redis.get(keys.QUARANTINE_BYTES) or 0)
 
     def ids(self, most: int = 200) -> list[str]:
         """Return ids of items, newest first."""
@@ -108,8 +149,5 @@ class Quarantine:
         """Forget items for good; return how many there were."""
         if not item_ids:
             return 0
-        pipe = self.redis.pipeline()
-        removed = pipe.zrem(keys.QUARANTINE, *item_ids)
-        pipe.delete(*map(keys.quarantined, item_ids))
-        pipe.execute()
-        return removed.value
+        names = [keys.QUARANTINE, keys.QUARANTINE_BYTES]
+        return int(run(self.redis, QUARANTINE_DROP, names, [keys.PREFIX, *item_ids]))

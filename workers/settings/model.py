@@ -79,6 +79,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_open_jobs: Annotated[PositiveInt, Doc("Open jobs in one queue above which producers refuse.")] = 100_000
     memory_percent: Annotated[float, Doc(
         "Percent of Redis' maxmemory in use above which producers refuse."), Meta(gt=0, le=100)] = 70.0
+    ingest_memory_percent: Annotated[float, Doc(
+        "The same for the Redis bridge, which makes room by emptying the lists and the stream."),
+        Meta(gt=0, le=100)] = 90.0
     accept_replicas: Annotated[Count, Doc(
         "Replicas of Redis that must hold a job before a producer says accepted.")] = 0
     accept_wait_ms: Annotated[int, Doc(
@@ -181,6 +184,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     http_drain_s: Annotated[PositiveInt, Doc(
         "Seconds that HTTP requests in hand get when the producer is told to stop.")] = 30
     max_quarantined: Annotated[PositiveInt, Doc("Unreadable items that are kept before producers refuse.")] = 10_000
+    max_quarantined_bytes: Annotated[PositiveInt, Doc(
+        "Bytes that they may take, compressed, before producers refuse.")] = 67_108_864
     ingest_redis_url: Annotated[str, Doc("The Redis that the bridge reads; empty: the ledger's.")] = ""
     ingest_takeover_s: Annotated[Positive, Doc(
         "Seconds of silence after which a bridge's messages go to another one.")] = 15.0

@@ -16,7 +16,7 @@ from workers.core.errors import InputError, ServiceAway
 from workers.core.jobs import Job
 from workers.ledger.accept import Accepted
 from workers.ledger.ledger import Ledger, open_ledger
-from workers.ledger.quarantine import Quarantine, Unreadable
+from workers.ledger.quarantine import Quarantine, Unreadable, limits_of
 from workers.payload.actions import read_action, title
 from workers.payload.intake import Intake, accepted_only, from_settings, refused_only
 from workers.payload.json_text import escape_all, escape_unfit
@@ -48,7 +48,7 @@ def accept(self: Task, *positional: Any, **call: Any) -> list[str]:
             ledger=open_ledger(
                 process.redis, msgspec.structs.replace(process.settings, max_open_jobs=_NO_LIMIT)
             ),
-            quarantine=Quarantine(process.redis, most=process.settings.max_quarantined),
+            quarantine=Quarantine(process.redis, limits_of(process.settings)),
         )
     except ServiceAway as error:
         raise self.retry(exc=error, countdown=_AGAIN_S) from error

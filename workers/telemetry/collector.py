@@ -11,6 +11,7 @@ from workers.core.errors import ServiceAway
 from workers.core.results import RunResult
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.breakers import SERVICES
+from workers.ledger.ingest import waiting_for_bridge
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.status import Overview, memory, overview
 from workers.ledger.sync_runs import WaitingRun, history, pending_count, waiting_runs
@@ -52,6 +53,8 @@ class LedgerCollector(Collector):
         for name, count in self.admin.counts().items():
             yield metrics.JOBS, tuple(name.split(":", 2)), count
         yield metrics.QUARANTINED, (), self.quarantine.count()
+        yield metrics.QUARANTINED_BYTES, (), self.quarantine.size()
+        yield metrics.INGEST_BYTES, (), waiting_for_bridge(self.admin.redis).bytes
         used, most = memory(self.admin.redis)
         if most:
             yield metrics.MEMORY, (), used / most

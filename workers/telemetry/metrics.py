@@ -88,6 +88,18 @@ LEDGER = (
         "Items that no producer could read and that wait for an operator.",
         do="tqctl dead list shows them too.",
     ),
+    QUARANTINED_BYTES := Declared(
+        "tq_quarantined_bytes",
+        "gauge",
+        "Bytes that they take in Redis, compressed.",
+        do="Above max_quarantined_bytes producers refuse what they cannot read: drop them, correct their sender.",
+    ),
+    INGEST_BYTES := Declared(
+        "tq_ingest_bytes",
+        "gauge",
+        "Bytes of what waits for the Redis bridge in the ledger's own Redis.",
+        do="Nothing bounds what others push: is tq-redis-bridge running? Its log says what it waits for.",
+    ),
     SERVICE_AWAY := Declared(
         "tq_service_away",
         "gauge",

@@ -21,6 +21,7 @@ from workers.ledger.accept import Accepted, Replicas
 from workers.ledger.async_ledger import AsyncLedger
 from workers.ledger.connection import connect, connect_async
 from workers.ledger.ledger import Ledger
+from workers.ledger.quarantine import QuarantineLimits
 
 pytestmark = pytest.mark.integration
 
@@ -68,7 +69,7 @@ def accept_over_asyncio(url: str, jobs: list[Job], replicas: Replicas) -> list[A
             connect_async(url),
             most_open=100,
             most_memory_percent=70,
-            most_quarantined=100,
+            quarantine=QuarantineLimits(),
             keep_s=60,
             replicas=replicas,
         )

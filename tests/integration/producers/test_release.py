@@ -11,7 +11,7 @@ from producers.enqueue import release
 from workers.core.errors import Busy, InputError
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
-from workers.ledger.quarantine import Quarantine, Unreadable
+from workers.ledger.quarantine import Quarantine, QuarantineLimits, Unreadable
 from workers.payload.intake import Intake
 
 pytestmark = pytest.mark.integration
@@ -79,7 +79,7 @@ def test_an_item_stays_while_the_ledger_is_full(redis: Redis) -> None:
 
 
 def test_a_full_quarantine_keeps_nothing_of_what_does_not_fit(redis: Redis) -> None:
-    small = Quarantine(redis, most=1)
+    small = Quarantine(redis, QuarantineLimits(most_items=1))
     items = [Unreadable("redis", "list", "not_json", "no", raw) for raw in (b"1", b"2")]
     with pytest.raises(Busy, match="quarantine is full"):
         small.keep(items)

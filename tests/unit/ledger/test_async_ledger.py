@@ -12,11 +12,12 @@ from workers.core.jobs import Job
 from workers.ledger import async_ledger
 from workers.ledger.accept import Accepted
 from workers.ledger.async_ledger import MOST_CALLS, AsyncLedger
+from workers.ledger.quarantine import QuarantineLimits
 
 
 def ledger() -> AsyncLedger:
     """Return a ledger whose Redis is never spoken to."""
-    return AsyncLedger(Redis(), most_open=10, most_memory_percent=70, most_quarantined=1, keep_s=1)
+    return AsyncLedger(Redis(), most_open=10, most_memory_percent=70, quarantine=QuarantineLimits(), keep_s=1)
 
 
 def job() -> Job:

@@ -1,17 +1,16 @@
 -- Accept jobs of one queue: record, index and wake-up at once, or nothing at all.
 -- KEYS: due, wake-ups, counts, memory
 -- ARGV: prefix, most open jobs, most wake-ups, wake-up, most memory in thousandths of maxmemory,
---       1: nothing at all where a key was used for something else, then for each job:
---       id, record, name of its counter, digest, key, window in ms
--- Answers {"busy", open}, {"full", thousandths of maxmemory in use}, {"reused", id} where nothing was accepted for it,
+--       how many jobs may be open although more is in use, 1: nothing at all where a key was used for something else,
+--       then for each job: id, record, name of its counter, digest, key, window in ms
+-- Answers {"busy", open}, {"full", thousandths of maxmemory in use, open}, {"reused", id} where nothing was accepted for it,
 --       or one for each job that is not new: {place from 0, id, 0 known | -1 the key was used for something else,
 --       state and event's id of a job of which only its marker is kept, else "" and 0}.
 -- Reads no job's content, so that a user who may only accept needs no right to read.
 local due, wake_ups, counts, memory = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, most_open, most_wake_ups, wake_up = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local most_memory, atomic = tonumber(ARGV[5]), ARGV[6] == '1'
-local FIRST, WIDTH = 7, 6
-local MEMORY_BELIEVED_MS = 2000
+local most_memory, relief, atomic = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1'
+local FIRST, WIDTH = 8, 6
 -- Lua cannot spread more than some thousand values over one call; a job takes two.
 local MOST_AT_ONCE = 1000
 
@@ -24,28 +23,9 @@ if open + math.max(coming, 1) > most_open then
   return {'busy', open}
 end
 
--- INFO costs ten times what accepting costs, so its answer is believed for a while, whichever process asked.
-local function memory_in_use()
-  local cached = redis.call('GET', memory)
-  if cached then
-    return tonumber(cached)
-  end
-  local info = redis.pcall('INFO', 'memory')
-  -- A user without the right to INFO accepts until Redis itself says that it is full.
-  local used, most = 0, 0
-  if type(info) == 'string' then
-    used = tonumber(string.match(info, '\nused_memory:(%d+)') or 0)
-    most = tonumber(string.match(info, '\nmaxmemory:(%d+)') or 0)
-  end
-  local share = most > 0 and math.floor(used * 1000 / most) or 0
-  -- One that is out of memory takes no note of it either.
-  redis.pcall('SET', memory, string.format('%d', share), 'PX', MEMORY_BELIEVED_MS)
-  return share
-end
-
-local in_use = memory_in_use()
-if in_use > most_memory then
-  return {'full', in_use}
+local in_use = memory_in_use(memory)
+if in_use > most_memory and open + math.max(coming, 1) > relief then
+  return {'full', in_use, open}
 end
 
 -- Asked with no job whether there is room, a Redis that takes no writes must refuse like with one.

@@ -1,0 +1,27 @@
+"""What waits in the lists and the stream that the Redis bridge empties; nothing of ours bounds what others push."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from workers.ledger import keys
+from workers.ledger.client import RedisClient
+
+
+class Waiting(Struct, frozen=True):
+    """How many messages wait, and the bytes that they take in Redis."""
+
+    messages: int
+    bytes: int
+
+
+def waiting_for_bridge(redis: RedisClient) -> Waiting:
+    """Measure what waits for a bridge, or is in the hands of one; raises ServiceAway("redis")."""
+    bridges = [found.decode() for found in redis.smembers(keys.INGEST_BRIDGES)]
+    lists = [keys.INGEST_RPUSH, keys.INGEST_LPUSH]
+    lists += [keys.ingest_taken(name, bridge) for bridge in bridges for name in lists]
+    pipe = redis.pipeline(transaction=False)
+    messages = [*map(pipe.llen, lists), pipe.xlen(keys.INGEST_STREAM)]
+    sizes = [pipe.memory_usage(name) for name in (*lists, keys.INGEST_STREAM)]
+    pipe.execute()
+    return Waiting(sum(count.value for count in messages), sum(size.value or 0 for size in sizes))
