@@ -159,7 +159,7 @@ class ListSource:
         there = move(self.redis, (self.name, OLDEST[self.name]), (self.taken, "RIGHT"))
         if there:
             return Taken(there)
-        # A Redis that is out of memory does not let anyone wait; the forwarder then pauses before it asks again.
+        # A Redis that is out of memory refuses a wait at once; the forwarder then pauses before it asks again.
         first = self.redis.blmove(self.name, self.taken, BLOCK_S, OLDEST[self.name], "RIGHT")
         return Taken([] if first is None else [first])
 

@@ -52,6 +52,7 @@ def test_a_redis_as_it_should_be(operator: Operator) -> None:
     found = states(operator, "redis")
     assert found == {
         "answers": "ok",
+        "ingest": "ok",
         "clock": "ok",
         "version": "ok",
         "role": "ok",
