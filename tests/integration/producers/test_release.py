@@ -9,6 +9,7 @@ from redis import Redis
 
 from producers.enqueue import release
 from workers.core.errors import Busy, InputError
+from workers.core.jobs import Job
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, QuarantineLimits, Unreadable
@@ -72,7 +73,8 @@ def test_an_item_stays_whose_cloud_event_was_accepted_with_another_payload(
 
 def test_an_item_stays_while_the_ledger_is_full(redis: Redis) -> None:
     item_id = keep(redis, json.dumps(EVENT).encode())
-    full = Ledger(redis, most_open=0)
+    full = Ledger(redis, most_open=1)
+    full.accept([Job("events.create", {"payload": {}}, producer="cli")])
     with pytest.raises(Busy):
         release(item_id, quarantine=Quarantine(redis), ledger=full, intake=INTAKE)
     assert Quarantine(redis).ids() == [item_id]
