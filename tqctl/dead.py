@@ -67,8 +67,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def list_dead(shell: Shell, options: Namespace) -> int:
     """List the dead letters that the filter lets through."""
-    skip = (options.page - 1) * options.limit
-    jobs = summaries(islice(chosen(shell.admin, options), skip, skip + options.limit))
+    jobs = summaries(_page(shell.admin, options))
     total = shell.admin.dead_count()
     items = QuarantineAdmin(shell).listed(options.limit)
     shell.show(
@@ -80,6 +79,19 @@ def list_dead(shell: Shell, options: Namespace) -> int:
         ],
     )
     return 0
+
+
+def _page(admin: LedgerAdmin, options: Namespace) -> Iterator[Record]:
+    """Return the page that is asked for; without a filter Redis itself leaves out the pages before it."""
+    skip = (options.page - 1) * options.limit
+    if _is_filtered(options):
+        return islice(chosen(admin, options), skip, skip + options.limit)
+    return admin.records(admin.ids("dead", most=options.limit, skip=skip))
+
+
+def _is_filtered(options: Namespace) -> bool:
+    filters = (options.kind, options.producer, options.reason, options.since, options.until)
+    return any(filters)
 
 
 def show(shell: Shell, options: Namespace) -> int:
@@ -121,7 +133,7 @@ def _named(shell: Shell, options: Namespace) -> tuple[list[str], list[str]]:
         items = [job_id for job_id in options.ids if quarantine.item(job_id)]
         return [known(shell, job_id).id for job_id in options.ids if job_id not in items], items
     items = quarantine.ids(MOST_QUARANTINED) if options.quarantined else []
-    filtered = options.kind or options.producer or options.reason or options.since or options.until
+    filtered = _is_filtered(options)
     if not (options.all or filtered or options.quarantined):
         raise InputError(
             "name jobs by id, by --kind, --producer, --reason, --since, --until, or say --all or --quarantined"
