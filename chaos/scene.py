@@ -193,6 +193,12 @@ class Scene:
         script = WHEN_FULL + NO_MORE_WAITING
         send(self.ledger.redis, [("EVAL", script, 1, keys.due(self.queue), keys.progress(""))])
 
+    def start_workers(self) -> None:
+        """Start a beat and a worker, and return once the worker takes jobs."""
+        self.start_beat()
+        self.start_worker()
+        self.wait_for_worker()
+
     def start_beat(self, name: str = "beat", *, environ: Mapping[str, str] | None = None) -> None:
         """Start a beat, with some of the scene's environment changed."""
         whole = self.processes.environ

@@ -27,9 +27,7 @@ def redis_tail_cut(scene: Scene, chance: Random, size: Size) -> None:
     turns = max(2, size.kills // 4)
     moments = [round(chance.uniform(0.3, 1.0), 2) for _ in range(turns)]
     scene.say(f"schedule: seconds that are lost: {moments}")
-    scene.start_beat()
-    scene.start_worker()
-    scene.wait_for_worker()
+    scene.start_workers()
     share = size.jobs // turns // 3
     for turn, lost_s in enumerate(moments):
         first = 3 * turn * share
@@ -54,9 +52,7 @@ def redis_tail_cut(scene: Scene, chance: Random, size: Size) -> None:
 )
 def redis_disk_full(scene: Scene, chance: Random, size: Size) -> None:
     """Let no file of Redis grow, as a full disk does, and then give it room again."""
-    scene.start_beat()
-    scene.start_worker()
-    scene.wait_for_worker()
+    scene.start_workers()
     half = size.jobs // 2
     scene.send(range(half))
     scene.pass_time(chance.uniform(0.1, 0.4))

@@ -20,9 +20,7 @@ fault = Scenarios()
 )
 def sentinel_failover(scene: Scene, chance: Random, size: Size) -> None:
     """Kill whichever server is the primary, twice, and bring the first back as a replica in between."""
-    scene.start_beat()
-    scene.start_worker()
-    scene.wait_for_worker()
+    scene.start_workers()
     assert isinstance(scene.redis, Sentinels)
     redis, third = scene.redis, size.jobs // 3
     scene.send(range(third))
@@ -55,9 +53,7 @@ def failover_behind(scene: Scene, chance: Random, size: Size) -> None:
     turns = max(1, size.kills // 10)
     behind = [round(chance.uniform(0.3, 1.0), 2) for _ in range(turns)]
     scene.say(f"schedule: seconds for which the replicas are behind: {behind}")
-    scene.start_beat()
-    scene.start_worker()
-    scene.wait_for_worker()
+    scene.start_workers()
     assert isinstance(scene.redis, Sentinels)
     redis, share = scene.redis, size.jobs // turns // 3
     for turn, seconds in enumerate(behind):

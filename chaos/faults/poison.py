@@ -84,9 +84,7 @@ def all_bad(scene: Scene, _chance: Random, size: Size) -> None:
 def fails_on_one(scene: Scene, _chance: Random, size: Size) -> None:
     """Let good payloads come in one by one until the bad one is dead."""
     scene.lever("behaviour", {"fatal": [title(0)]})
-    scene.start_beat()
-    scene.start_worker()
-    scene.wait_for_worker()
+    scene.start_workers()
     scene.send([0])
     scene.until(scene.waiting, "the bad one waits", within_s=30)
     scene.may_die = 1

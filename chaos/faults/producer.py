@@ -48,9 +48,7 @@ def note_what_was_kept(scene: Scene, number: int, process: subprocess.Popen[str]
 
 def start_everything(scene: Scene) -> None:
     """Start a worker and beat."""
-    scene.start_beat()
-    scene.start_worker()
-    scene.wait_for_worker()
+    scene.start_workers()
 
 
 @fault(

@@ -22,9 +22,7 @@ def kill_and_start(scene: Scene, chance: Random, size: Size) -> None:
     turns = max(2, size.kills // 4)
     moments = [(round(chance.uniform(0.1, 0.8), 2), round(chance.uniform(0.1, 2), 2)) for _ in range(turns)]
     scene.say(f"schedule: (seconds until killed, seconds down): {moments}")
-    scene.start_beat()
-    scene.start_worker()
-    scene.wait_for_worker()
+    scene.start_workers()
     share = size.jobs // turns // 2
     for turn, (until_killed, down) in enumerate(moments):
         first = 2 * turn * share
@@ -53,9 +51,7 @@ def redis_killed_always(scene: Scene, chance: Random, size: Size) -> None:
 def redis_paused(scene: Scene, chance: Random, size: Size) -> None:
     """Stop the Redis process and let it go on: for 30 s in the long form."""
     seconds = min(30.0, size.away_s * 1.5)
-    scene.start_beat()
-    scene.start_worker()
-    scene.wait_for_worker()
+    scene.start_workers()
     half = size.jobs // 2
     scene.send(range(half))
     scene.pass_time(chance.uniform(0.1, 0.4))
@@ -88,9 +84,7 @@ def leave_no_room(redis: Redis) -> None:
 
 def full_and_away(scene: Scene, size: Size, fill_it: Callable[[Redis], None]) -> None:
     """Let ThreatQ be away and Redis full; ThreatQ comes back, and all that was accepted is done in the full Redis."""
-    scene.start_beat()
-    scene.start_worker()
-    scene.wait_for_worker()
+    scene.start_workers()
     half = size.jobs // 2
     scene.fault(kind="error", status=503)
     scene.send(range(half))

@@ -69,9 +69,7 @@ def rolling_restart(scene: Scene, chance: Random, size: Size) -> None:
 )
 def stopped_in_hang(scene: Scene, _chance: Random, size: Size) -> None:
     """Stop a worker whose call hangs, with leases far longer than the run."""
-    scene.start_beat()
-    scene.start_worker()
-    scene.wait_for_worker()
+    scene.start_workers()
     scene.fault("hang")
     scene.send(range(min(size.jobs, 100)))
     scene.until(scene.running, "jobs are running", within_s=30)
