@@ -66,7 +66,17 @@ def find_jobs(shell: Shell, options: Namespace) -> int:
 
 
 def show_job(shell: Shell, options: Namespace) -> int:
-    """Show one job."""
+    """Show one job, or what is left of it."""
+    marker = None if shell.admin.record(options.id) else shell.admin.marker(options.id)
+    if marker:
+        value = {
+            "id": marker.id,
+            "state": marker.state,
+            "event_id": marker.event_id,
+            "ended_on": marker.ended_on,
+        }
+        shell.show(value, lambda _: [f"{marker.id}: {marker.sentence}"])
+        return 0
     record = known(shell, options.id)
     shell.show(whole(record, shell.admin.arguments(record.id)), words)
     return 0

@@ -14,6 +14,7 @@ from producers.http.context import HttpContext, answer
 from producers.http.problems import Problem
 from producers.http.schemas import BatchItem, BatchStatus, JobStatus
 from producers.http.tokens import TokenHolder
+from workers.ledger.markers import Marker
 from workers.ledger.records import Record
 
 _ID = re.compile(r"[0-9a-f]{24}")
@@ -23,9 +24,14 @@ async def get_job(context: HttpContext, request: Request, _caller: TokenHolder) 
     """Answer one job's state and result."""
     job_id = _id(request)
     record = await run_in_threadpool(context.admin.record, job_id)
-    if record is None:
-        raise Problem(404, "not_found", f"no job {job_id} is known; done jobs are forgotten after some days")
-    return answer(_status(record))
+    if record is not None:
+        return answer(_status(record))
+    marker = await run_in_threadpool(context.admin.marker, job_id)
+    if marker is None:
+        raise Problem(
+            404, "not_found", f"no job {job_id} is known; done jobs are forgotten after some months"
+        )
+    return answer(_status_of_marker(marker))
 
 
 async def get_batch(context: HttpContext, request: Request, _caller: TokenHolder) -> Response:
@@ -69,6 +75,21 @@ def _status(record: Record) -> JobStatus:
         accepted_at=_time(record.accepted_ms),
         next_try_at=_time(record.due_ms) if record.state == "waiting" and record.due_ms else "",
         result={"reason": record.queue_waits} if record.queue_waits else record.result,
+    )
+
+
+def _status_of_marker(marker: Marker) -> JobStatus:
+    result = {"event_id": marker.event_id} if marker.event_id else {}
+    return JobStatus(
+        id=marker.id,
+        kind="",
+        state="done",
+        title="",
+        door="",
+        attempts=0,
+        accepted_at="",
+        result=result,
+        note=marker.sentence,
     )
 
 

@@ -105,7 +105,10 @@ class Validation(Struct):
 
 
 class JobStatus(Struct, omit_defaults=True):
-    """A job and what became of it. `result` is what its last step noted."""
+    """A job and what became of it. `result` is what its last step noted.
+
+    Of a job whose content is no longer kept only id, state and, in the result, the event's id are known: see `note`.
+    """
 
     id: str
     kind: str
@@ -116,6 +119,7 @@ class JobStatus(Struct, omit_defaults=True):
     accepted_at: str
     next_try_at: str = ""
     result: dict[str, Any] = filled(default_factory=dict)
+    note: str = ""
 
 
 class BatchItem(Struct):

@@ -20,6 +20,7 @@ from workers.core.errors import InputError
 from workers.core.text import seconds
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
+from workers.ledger.markers import Marker
 from workers.ledger.records import Record
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ def _run(words: Sequence[str], values: dict[str, str]) -> int:
         print(TQ_JOB.help())
         return DONE
     record = _record(words, values)
+    if isinstance(record, Marker):
+        print(msgspec.json.encode(record).decode() if "json" in values else f"{record.id}: {record.sentence}")
+        return DONE
     print(msgspec.json.encode(record).decode() if "json" in values else text(record))
     return FAILED if record.state == "dead" else DONE
 
@@ -58,7 +62,7 @@ def text(record: Record) -> str:
     return report.accepted(name, record.id, why)
 
 
-def _record(words: Sequence[str], values: dict[str, str]) -> Record:
+def _record(words: Sequence[str], values: dict[str, str]) -> Record | Marker:
     unknown = values.get("unknown") or next((word for word in words if word.startswith("-")), "")
     if unknown:
         raise InputError(f"is no option of tq-job\n{TQ_JOB.usage()}", field=unknown)
@@ -68,10 +72,10 @@ def _record(words: Sequence[str], values: dict[str, str]) -> Record:
         values.get("config") or os.environ.get("TQ_CONFIG") or remembered.memory().recall().get("config", "")
     )
     admin = LedgerAdmin(connect(read_settings(folder, os.environ).redis_url))
-    record = _awaited(admin, words[0], _seconds(values.get("wait", "")))
+    record = _awaited(admin, words[0], _seconds(values.get("wait", ""))) or admin.marker(words[0])
     if record is None:
         raise InputError(
-            "the ledger knows no such job, or no longer (done jobs are forgotten after TQ_KEEP_BODIES_DAYS days)",
+            "the ledger knows no such job, or no longer (done jobs are forgotten after TQ_KEEP_MARKERS_DAYS days)",
             field=words[0],
         )
     return record

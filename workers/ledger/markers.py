@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 
 from msgspec import Struct
 
@@ -33,6 +34,17 @@ class Marker(Struct, frozen=True):
     event_id: int
     day: int
     state: str = "done"
+
+    @property
+    def ended_on(self) -> str:
+        """The day on which it ended, as 2026-03-01 (UTC)."""
+        return date.fromordinal(date(1970, 1, 1).toordinal() + self.day).isoformat()
+
+    @property
+    def sentence(self) -> str:
+        """What there is to say of it."""
+        event = f", event {self.event_id}" if self.event_id else ""
+        return f"{self.state} on {self.ended_on}{event}; its content is no longer kept"
 
 
 def has_marker(job_id: str) -> bool:

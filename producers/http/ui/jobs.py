@@ -65,7 +65,7 @@ def _found(page_request: PageRequest, text: str) -> Response:
     if len(text) > MOST_SEARCHED:
         raise Problem(400, "bad_query", f"search for {MOST_SEARCHED} characters at most")
     found = search(page_request.context.admin.redis, text, most=SHOWN, within_s=SEARCH_WITHIN_S)
-    if found.ids == [text]:
+    if found.ids == [text] or page_request.context.admin.marker(text):
         return render.go_to(f"/jobs/{text}")
     note = f"{counted(found.scanned, 'job')} looked at"
     if found.more:
@@ -85,8 +85,10 @@ def show(page_request: PageRequest) -> Response:
     """Answer all that is known of one job."""
     admin, job_id = page_request.context.admin, page_request.request.path_params["id"]
     record = admin.record(job_id)
+    if record is None and (marker := admin.marker(job_id)):
+        raise Problem(410, "gone", f"this job is {marker.sentence}")
     if record is None:
-        raise Problem(404, "not_found", "no such job is known; done jobs are forgotten after some days")
+        raise Problem(404, "not_found", "no such job is known; done jobs are forgotten after some months")
     return page_request.html(
         "job.html",
         job=record,
