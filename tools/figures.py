@@ -40,6 +40,12 @@ SENTENCES = {
         "a worker's memory",
         "{idle_mb:g} MB idle, {after_each_2000_mb[4]:g} MB after 10,000 payloads",
     ),
+    "months": (
+        "bytes of Redis a job takes with the guide's payload: open, done, and when only its marker is left; ninety "
+        "days at one job a second, {jobs:,} jobs, on a Redis of 1 GB",
+        "{open_bytes:,}, {done_bytes:,} and {marker_bytes:g} bytes; at most {most_percent:g} % of the memory, flat "
+        "after the retention, no job refused",
+    ),
     "crash": (
         "900 jobs, the worker killed (-9) 20 times",
         "tq-workers: {ours[done]} done, {ours[lost]} lost, {ours[doubled]} doubled; plain Celery with `acks_late`: "
