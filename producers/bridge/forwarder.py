@@ -12,7 +12,7 @@ from workers.core.errors import Busy, ServiceAway
 from workers.core.jobs import Job, compact
 from workers.core.retry import RetryPolicy, retry
 from workers.ledger.accept import Accepted
-from workers.ledger.known_jobs import KnownJob
+from workers.ledger.client import RedisRefusal
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.payload.intake import Intake, RejectedPayload, accepted_only, refused_only
@@ -40,6 +40,7 @@ class Forwarder:
         self.ledger = ledger
         self.quarantine = quarantine
         self.stopping = stopping
+        self._may_read = True
 
     def __call__(self, messages: Sequence[bytes], *, source: str) -> None:
         """Return once every message is accepted or quarantined; repeating it does no harm.
@@ -100,13 +101,16 @@ class Forwarder:
         self.quarantine.keep(unreadable)
 
     def _tell_known(self, repeats: Sequence[Accepted]) -> None:
-        """Log what had been sent before, and what became of it; a user who may not read that learns it not."""
-        try:
-            known = self.ledger.known(repeats)
-        except ServiceAway:
-            known = [KnownJob()] * len(repeats)
-        for answer, job in zip(repeats, known, strict=True):
-            log.info("known already", job=answer.id, **job.fields())
+        """Log what had been sent before, and what became of it where our user may read that."""
+        facts: list[dict[str, object]] = [{} for _ in repeats]
+        if self._may_read:
+            try:
+                facts = [job.fields() for job in self.ledger.known(repeats)]
+            except ServiceAway as error:
+                # A user who may only accept is not to fill the log of the ACL.
+                self._may_read = not (isinstance(error, RedisRefusal) and error.code == "NOPERM")
+        for answer, told in zip(repeats, facts, strict=True):
+            log.info("known already", job=answer.id, **told)
 
 
 def _tell(error: ServiceAway, pause_s: float) -> None:
