@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from kombu import Queue
+from msgspec import structs
 
 from workers.core.errors import ConfigError, end_with
 from workers.core.jobs import QUEUES
 from workers.ledger import celery_transport
 from workers.ledger.connection import for_celery
 from workers.ledger.keys import CELERY_PREFIX
+from workers.ledger.quarantine import limits_of
 from workers.settings.loading import load
 
 # A full Redis must not stop the work that would make room in it.
 celery_transport.register()
 
 try:
-    broker_url, _sentinel_options = for_celery(load().settings.redis_url)
+    _settings = load().settings
+    broker_url, _sentinel_options = for_celery(_settings.redis_url)
 except ConfigError as error:
     end_with(error)
 
 broker_transport_options = {
     # With the prefix our scripts can send wake-ups: they lie under the ledger's hash tag.
     "global_keyprefix": CELERY_PREFIX,
+    # What is no message goes to the quarantine, within its limits; having lain in Redis, it may when Redis is full.
+    "quarantine_limits": structs.replace(limits_of(_settings), memory_percent=None),
     # Without it a half-open link freezes a worker for ever (measured: no recovery within 110 s, with it 15 s).
     "socket_timeout": 5,
     "socket_connect_timeout": 2,

@@ -60,7 +60,7 @@ ACTS_WITH = ("redis", "requests", "urllib.request", "threading", "time")
 #: Libraries that only these modules of ours may import.
 KEPT_IN = {
     "celery": "workers.app workers.tasks tqctl.queues benchmarks",
-    "kombu": "celeryconfig workers.ledger.celery_transport workers.tasks.job_events",
+    "kombu": "celeryconfig workers.ledger.celery_messages workers.ledger.celery_transport workers.tasks.job_events",
     "redis": "workers.ledger workers.tasks.job_events chaos benchmarks",
     "requests": "workers.threatq workers.logrhythm workers.core.http_session workers.core.http_failures "
     "workers.core.http_answers chaos benchmarks tools",

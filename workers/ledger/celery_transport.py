@@ -1,4 +1,11 @@
-"""Celery's Redis transport, with one difference: its own small writes go through while Redis is out of memory.
+"""Celery's Redis transport, with two differences.
+
+What lies on a queue's key and is no message goes to the quarantine. kombu would raise in the worker's loop, past every
+hook of Celery's (`on_decode_error` sees only what kombu has read), and end the worker after the message is gone. The
+answer of BRPOP is the one place where its bytes and its key are both still there, and where "nothing came" is an
+answer that kombu knows.
+
+Its own small writes go through while Redis is out of memory.
 
 Wake-ups, what is not acknowledged yet, bindings of queues and answers to remote control take a few kB in all. Without
 them no worker is woken, one that starts ends at once, and the work that would free memory is never done.
@@ -10,19 +17,46 @@ from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import Any
 
+import structlog
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
 from redis import Redis
-from redis.exceptions import OutOfMemoryError
+from redis.exceptions import OutOfMemoryError, RedisError
 
+from workers.core.errors import ServiceAway
+from workers.core.jobs import QUEUES
+from workers.ledger import keys
+from workers.ledger.celery_messages import why_unreadable
+from workers.ledger.quarantine import Quarantine, QuarantineLimits, Unreadable
 from workers.ledger.scripts import WHEN_FULL
 from workers.ledger.small_writes import SMALL_WRITES, words_of
+
+log = structlog.get_logger(__name__)
+
+#: Bytes of what is no message that are kept; of a longer one, its beginning.
+MOST_BYTES = 1 << 20
 
 
 def _write_when_full(client: Redis, commands: Sequence[Sequence[Any]]) -> list[Any]:
     untyped: Any = client
     answers: list[Any] = untyped.execute_command("EVAL", SMALL_WRITES.text, 0, *words_of(commands))
     return answers
+
+
+def set_aside(client: Any, key: str, raw: bytes, why: str, limits: QuarantineLimits) -> None:
+    """Keep in the quarantine what lay on `key` and is no message; where that has no room, only the log tells of it."""
+    cut = f" Of {len(raw)} bytes the first {MOST_BYTES} are kept." if len(raw) > MOST_BYTES else ""
+    reason = (
+        f"it lay on {key} and is no Celery message ({why}). Payloads belong on {keys.INGEST_RPUSH} with RPUSH or on "
+        f"{keys.INGEST_LPUSH} with LPUSH; a Celery client sends the task jobs.accept.{cut}"
+    )
+    item = Unreadable("celery", key, "no_celery_message", reason, raw[:MOST_BYTES])
+    try:
+        Quarantine(client, limits).keep([item])
+    except (ServiceAway, RedisError) as error:
+        log.error("no Celery message, lost", source=key, size=len(raw), reason=reason, not_kept=str(error))
+    else:
+        log.warning("no Celery message, quarantined", source=key, item=item.id, reason=reason)
 
 
 class WhenFullPipeline(kombu_redis.PrefixedRedisPipeline):
@@ -42,7 +76,26 @@ class WhenFullPipeline(kombu_redis.PrefixedRedisPipeline):
 
 
 class WhenFullRedis(kombu_redis.PrefixedStrictRedis):
-    """kombu's client, which sends a write again as a script where Redis is out of memory."""
+    """kombu's client: takes only messages, and sends a write again as a script where Redis is out of memory."""
+
+    def __init__(self, *words: Any, quarantine_limits: QuarantineLimits, **options: Any) -> None:
+        self.quarantine_limits = quarantine_limits
+        super().__init__(*words, **options)
+
+    def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
+        """Return Redis' answer; what BRPOP took and is no message is set aside, as if nothing had come."""
+        answer = super().parse_response(connection, command_name, **options)
+        if command_name != "BRPOP" or not answer:
+            return answer
+        key, raw = answer
+        # Priorities follow the name; other lists hold answers to remote control, which name no task.
+        queue = key.decode().partition(kombu_redis.Channel.sep)[0]
+        why = why_unreadable(raw) if queue in QUEUES else ""
+        if not why:
+            return answer
+        plain = Redis(connection_pool=self.connection_pool)
+        set_aside(plain, self.global_keyprefix + key.decode(), raw, why, self.quarantine_limits)
+        return None
 
     def execute_command(self, *words: Any, **options: Any) -> Any:
         """Carry out one command; raises what Redis answers."""
@@ -65,8 +118,14 @@ class WhenFullRedis(kombu_redis.PrefixedStrictRedis):
 class WhenFullChannel(kombu_redis.Channel):
     """A channel over one Redis: with the client above, and kombu's own scripts with the same permission."""
 
+    #: A transport option: how much the quarantine may hold. What is set aside lay in the same Redis before.
+    quarantine_limits = QuarantineLimits(memory_percent=None)
+    from_transport_options: Any = (*kombu_redis.Channel.from_transport_options, "quarantine_limits")
+
     def _get_client(self) -> Any:
-        return partial(WhenFullRedis, global_keyprefix=self.global_keyprefix)
+        return partial(
+            WhenFullRedis, global_keyprefix=self.global_keyprefix, quarantine_limits=self.quarantine_limits
+        )
 
     @cached_property
     def _refresh_binding(self) -> Any:
@@ -75,6 +134,8 @@ class WhenFullChannel(kombu_redis.Channel):
 
 class WhenFullSentinelChannel(WhenFullChannel, kombu_redis.SentinelChannel):
     """A channel over the primary that Sentinels name."""
+
+    from_transport_options: Any = (*kombu_redis.SentinelChannel.from_transport_options, "quarantine_limits")
 
 
 class WhenFullTransport(kombu_redis.Transport):

@@ -78,12 +78,12 @@ def test_celery_s_messages_are_sent_taken_acknowledged_and_put_back_while_redis_
     with full(redis), Connection(redis_url, transport_options=options) as connection:
         # A worker that starts binds its queue, beat sends its tick
         with connection.SimpleQueue(queue) as sending:
-            sending.put({"tick": 1})
+            sending.put([[], {}, {}], headers={"task": "events.work", "id": "1"})
         with connection.SimpleQueue(queue) as taking:
             message = taking.get(timeout=5)
             assert redis.hlen(keys.CELERY_PREFIX + "unacked") == 1
             message.requeue()
             again = taking.get(timeout=5)
             again.ack()
-        assert again.payload == {"tick": 1}
+        assert again.payload == [[], {}, {}]
     assert redis.exists(keys.CELERY_PREFIX + "unacked", keys.wake_ups("events")) == 0
