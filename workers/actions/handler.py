@@ -45,12 +45,12 @@ def _add(request: Request, _arguments: Json, threatq: ThreatQ, private: PrivateR
         id_ = library.create(threatq, request, private, request.attributes)
         return _report(request, f"Created with status {threatq.status}", library.show(threatq, id_))
     id_ = row_id(row)
-    said = "Was in ThreatQ already"
+    outcome = "Was in ThreatQ already"
     if library.SOURCE not in library.sources(row):
         threatq.caller.call("POST", f"/api/indicators/{id_}/sources", json={"name": library.SOURCE})
-        said += f"; {library.SOURCE} was added as a source"
+        outcome += f"; {library.SOURCE} was added as a source"
     library.add_missing(threatq, row, request.attributes)
-    return _report(request, said, library.show(threatq, id_))
+    return _report(request, outcome, library.show(threatq, id_))
 
 
 def _look_up(request: Request, _arguments: Json, threatq: ThreatQ, _private: PrivateRanges) -> ActionResult:
@@ -68,8 +68,8 @@ def _mark(request: Request, arguments: Json, threatq: ThreatQ, private: PrivateR
     row = library.find(threatq, request)
     if row is None:
         id_ = library.create(threatq, request, private, (*request.indicator.attributes, verdict))
-        said = f"Created with status {threatq.status} and marked as {name}"
-        return _report(request, said, library.show(threatq, id_))
+        outcome = f"Created with status {threatq.status} and marked as {name}"
+        return _report(request, outcome, library.show(threatq, id_))
     library.add_missing(threatq, row, (verdict,))
     notes = _withdraw(threatq, row, next(other for other in VERDICTS.values() if other != name))
     return _report(request, f"Marked as {name}", library.show(threatq, row_id(row)), notes)
@@ -105,13 +105,13 @@ def _whitelist(request: Request, _arguments: Json, threatq: ThreatQ, _private: P
     # Sent even where the status looks right: what a feed brings in again never changes a protected status.
     body = {"status_id": threatq.lookups.status(WHITELISTED)}
     threatq.caller.call("PUT", f"/api/indicators/{id_}", json=body)
-    said = "Was whitelisted already" if before == WHITELISTED else f"Whitelisted; its status was {before}"
+    outcome = "Was whitelisted already" if before == WHITELISTED else f"Whitelisted; its status was {before}"
     notes: tuple[str, ...] = ()
     if request.indicator.type == "CIDR Block":
         notes = (
             "this changes the status of the network itself; for the addresses in it ThreatQ needs a whitelist rule",
         )
-    return _report(request, said, library.show(threatq, id_), notes)
+    return _report(request, outcome, library.show(threatq, id_), notes)
 
 
 _ACTIONS: dict[str, Callable[[Request, Json, ThreatQ, PrivateRanges], ActionResult]] = {
@@ -123,9 +123,9 @@ _ACTIONS: dict[str, Callable[[Request, Json, ThreatQ, PrivateRanges], ActionResu
 
 
 def _report(
-    request: Request, said: str, indicator: IndicatorDetails, notes: Sequence[str] = ()
+    request: Request, outcome: str, indicator: IndicatorDetails, notes: Sequence[str] = ()
 ) -> ActionResult:
-    return ActionResult(said, True, _asked(request), indicator, (*request.notes, *notes))
+    return ActionResult(outcome, True, _asked(request), indicator, (*request.notes, *notes))
 
 
 def _asked(request: Request) -> str:

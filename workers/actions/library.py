@@ -78,10 +78,10 @@ def sources(row: Json) -> list[str]:
 
 def show(threatq: ThreatQ, id_: int) -> IndicatorDetails:
     """Read an indicator anew and return what the analyst sees of it."""
-    found = rows(threatq.caller.call("GET", f"/api/indicators/{id_}", params={"with": _WITH}))
-    if not found:
+    indicators = rows(threatq.caller.call("GET", f"/api/indicators/{id_}", params={"with": _WITH}))
+    if not indicators:
         raise Rejected(f"ThreatQ no longer shows indicator {id_}; it may have been deleted just now")
-    return present(threatq, found[0])
+    return present(threatq, indicators[0])
 
 
 def present(threatq: ThreatQ, row: Json) -> IndicatorDetails:
@@ -120,12 +120,12 @@ def attribute_name(row: Json) -> str:
 
 def rows_of(row: Json, name: str) -> list[Json]:
     """Return the rows of one expansion; an absent one is empty."""
-    found = row.get(name)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    entries = row.get(name)
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
-def _names(found: Any) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(filter(None, map(_name, found)))) if isinstance(found, list) else ()
+def _names(entries: Any) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, map(_name, entries)))) if isinstance(entries, list) else ()
 
 
 def _name(value: Any) -> str:

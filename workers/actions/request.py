@@ -51,8 +51,8 @@ def _type(asked: str, names: Sequence[str]) -> str:
     """Return ThreatQ's own name of the type; an administrator may have added types of its own."""
     by_folded = {fold(name): name for name in names}
     known = match_type(asked) or asked
-    if found := by_folded.get(fold(known)):
-        return found
+    if own_name := by_folded.get(fold(known)):
+        return own_name
     if match_type(asked):
         raise InputError(f"this ThreatQ has no {known}; it has {', '.join(names)}", field="type")
     if not asked.strip():
@@ -63,10 +63,10 @@ def _type(asked: str, names: Sequence[str]) -> str:
 def _indicator(name: str, value: str) -> Indicator:
     if match_type(name) is None:
         return Indicator(name, tidy(value))
-    found = read_indicator(name, value)
-    if isinstance(found, Misfit):
-        raise InputError(f'"{value[:_SHOWN]}" is no indicator of type {name}: {found.why}', field="value")
-    return found
+    result = read_indicator(name, value)
+    if isinstance(result, Misfit):
+        raise InputError(f'"{value[:_SHOWN]}" is no indicator of type {name}: {result.why}', field="value")
+    return result
 
 
 def _retyped(indicator: Indicator) -> str:

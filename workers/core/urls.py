@@ -51,10 +51,10 @@ def without_passwords(text: str) -> str:
 
 def shown_url(url: str) -> str:
     """Return one URL as it may be shown: its password as stars, also where its `/`, `?` or `#` is not escaped."""
-    login, at, rest = url.rpartition("@")
+    login, at_sign, rest = url.rpartition("@")
     scheme, mark, login = login.partition("://")
     if not (mark and _SCHEME.fullmatch(scheme)):
-        return f"***@{rest}" if at else url
+        return f"***@{rest}" if at_sign else url
     user, colon, _ = login.partition(":")
     return f"{scheme}://{user}:***@{rest}" if colon else url
 

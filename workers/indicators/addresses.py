@@ -115,7 +115,7 @@ def ip_of_host(host: str) -> IP | None:
     *head, last = (_number(part) for part in parts)
     if any(byte > 255 for byte in head) or last >= 256 ** (4 - len(head)):
         return None
-    return ipaddress.IPv4Address(sum(byte << (24 - 8 * at) for at, byte in enumerate(head)) + last)
+    return ipaddress.IPv4Address(sum(byte << (24 - 8 * index) for index, byte in enumerate(head)) + last)
 
 
 def _number(part: str) -> int:
@@ -157,8 +157,8 @@ class PrivateRanges(Struct, frozen=True):
 
     def touch(self, first: int, last: int) -> bool:
         """Say whether a private range reaches into `first` to `last`."""
-        at = bisect_right(self.starts, last) - 1
-        return at >= 0 and self.ends[at] >= first
+        index = bisect_right(self.starts, last) - 1
+        return index >= 0 and self.ends[index] >= first
 
 
 @lru_cache(maxsize=16)

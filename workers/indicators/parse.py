@@ -92,10 +92,10 @@ def _read(name: str, value: str) -> Indicator | Misfit:
 
 
 def _address(text: str) -> Indicator | None:
-    found = read_endpoint(text)
-    if not found:
+    endpoint = read_endpoint(text)
+    if not endpoint:
         return _network(text)
-    ip, port = found
+    ip, port = endpoint
     return Indicator("IP Address" if ip.version == 4 else "IPv6 Address", str(ip), _port(port))
 
 
@@ -130,7 +130,7 @@ def _url(text: str) -> Indicator | None:
         return None
     match = _URL.fullmatch(text)
     scheme, rest = (f"{match[1].lower()}://", match[2]) if match else ("", text)
-    end = next((at for at, letter in enumerate(rest) if letter in "/\\?#"), len(rest))
+    end = next((index for index, letter in enumerate(rest) if letter in "/\\?#"), len(rest))
     user, at_sign, authority = rest[:end].rpartition("@")
     return Indicator("URL", f"{scheme}{user}{at_sign}{authority.lower()}{rest[end:]}")
 
@@ -169,7 +169,7 @@ def _mac(text: str) -> Indicator | None:
     if not _MAC.fullmatch(text):
         return None
     digits = re.sub(r"[:.-]", "", text).lower()
-    return Indicator("MAC Address", ":".join(digits[at : at + 2] for at in range(0, 12, 2)))
+    return Indicator("MAC Address", ":".join(digits[start : start + 2] for start in range(0, 12, 2)))
 
 
 def _port(port: int | None) -> tuple[Attribute, ...]:

@@ -81,8 +81,8 @@ def require_type(name: str, *, field: str = "type") -> str:
 
     Raises InputError that lists the known types, with the nearest one first.
     """
-    if found := match_type(name):
-        return found
+    if canonical := match_type(name):
+        return canonical
     near = difflib.get_close_matches(fold(name[:_LONGEST_NAME]), _BY_FOLDED, n=1)
     hint = f' Did you mean "{_BY_FOLDED[near[0]]}"?' if near else ""
     known = ", ".join(INDICATOR_TYPES)

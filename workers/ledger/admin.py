@@ -101,12 +101,12 @@ class LedgerAdmin:
         """
         last = skip + most - 1
         if state in ("done", "dead"):
-            found = self.redis.zrevrange(keys.DONE if state == "done" else keys.DEAD, skip, last)
+            job_ids = self.redis.zrevrange(keys.DONE if state == "done" else keys.DEAD, skip, last)
         else:
-            found = []
+            job_ids = []
             for name in (queue,) if queue else QUEUES:
-                found += self.redis.zrange(keys.due(name), skip, last)
-        return [job_id.decode() for job_id in found]
+                job_ids += self.redis.zrange(keys.due(name), skip, last)
+        return [job_id.decode() for job_id in job_ids]
 
     def replay(self, job_ids: Sequence[str], *, note: dict[str, Any], body: bytes = b"") -> list[str]:
         """Open dead or done jobs again, with a new compressed `body` if one is given; return their ids."""

@@ -51,15 +51,15 @@ class QueueWait(Struct, frozen=True):
 
 def read_queue_wait(queue: str, fields: dict[bytes, bytes]) -> QueueWait:
     """Return what the fields of a queue's breaker say."""
-    found = read_breaker(queue, fields)
+    breaker = read_breaker(queue, fields)
     return QueueWait(
         queue,
         fields.get(b"kind", b"").decode(),
-        found.reason,
-        found.since_ms,
-        found.until_ms,
-        found.failures,
-        found.probe,
+        breaker.reason,
+        breaker.since_ms,
+        breaker.until_ms,
+        breaker.failures,
+        breaker.probe,
     )
 
 

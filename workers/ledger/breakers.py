@@ -31,16 +31,16 @@ def open_breakers(redis: RedisClient) -> tuple[list[Away], list[QueueWait]]:
     pipe = redis.pipeline(transaction=False)
     replies = {name: pipe.hgetall(keys.away(name)) for name in (*SERVICES, *NEEDS)}
     pipe.execute()
-    found = {name: fields.value for name, fields in replies.items() if fields.value}
-    away = [read_breaker(name, fields) for name, fields in found.items() if name in SERVICES]
-    return away, [read_queue_wait(name, fields) for name, fields in found.items() if name in NEEDS]
+    records = {name: fields.value for name, fields in replies.items() if fields.value}
+    away = [read_breaker(name, fields) for name, fields in records.items() if name in SERVICES]
+    return away, [read_queue_wait(name, fields) for name, fields in records.items() if name in NEEDS]
 
 
 def slowed_senders(redis: RedisClient) -> list[SlowedSender]:
     """Return the senders that are slowed down now; raises ServiceAway("redis")."""
     now = now_ms(redis)
-    found = [read_sender(name.decode(), value, now) for name, value in redis.hgetall(keys.SENDERS).items()]
-    return [sender for sender in found if sender]
+    senders = [read_sender(name.decode(), value, now) for name, value in redis.hgetall(keys.SENDERS).items()]
+    return [sender for sender in senders if sender]
 
 
 def queues_behind(name: str) -> list[str]:
@@ -62,10 +62,10 @@ def _hasten(redis: RedisClient, queue: str, service: str) -> int:
     """Make the jobs of a queue ready that wait for a service; return how many."""
     moved, passed = 0, 0
     while True:
-        found: int
+        scanned: int
         ready: int
-        found, ready = run(redis, HASTEN, [keys.due(queue)], [keys.PREFIX, service, passed, PAGE])
+        scanned, ready = run(redis, HASTEN, [keys.due(queue)], [keys.PREFIX, service, passed, PAGE])
         moved += ready
-        passed += found - ready
-        if found < PAGE:
+        passed += scanned - ready
+        if scanned < PAGE:
             return moved

@@ -138,8 +138,8 @@ def for_celery(url: str) -> tuple[str, dict[str, object]]:
     if not url.startswith("sentinel://"):
         return url, {}
     parts = urlsplit(url)
-    login, at, hosts = parts.netloc.rpartition("@")
-    nodes = (f"sentinel://{login}{at}{host}{parts.path}" for host in hosts.split(","))
+    login, at_sign, hosts = parts.netloc.rpartition("@")
+    nodes = (f"sentinel://{login}{at_sign}{host}{parts.path}" for host in hosts.split(","))
     return ";".join(nodes), {"master_name": _master(parts.query)}
 
 

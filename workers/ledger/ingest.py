@@ -17,7 +17,7 @@ class Waiting(Struct, frozen=True):
 
 def waiting_for_bridge(redis: RedisClient) -> Waiting:
     """Measure what waits for a bridge, or is in the hands of one; raises ServiceAway("redis")."""
-    bridges = [found.decode() for found in redis.smembers(keys.INGEST_BRIDGES)]
+    bridges = [bridge.decode() for bridge in redis.smembers(keys.INGEST_BRIDGES)]
     lists = [keys.INGEST_RPUSH, keys.INGEST_LPUSH]
     lists += [keys.ingest_taken(name, bridge) for bridge in bridges for name in lists]
     pipe = redis.pipeline(transaction=False)

@@ -48,8 +48,8 @@ class KnownJob(Struct, frozen=True):
 
     def fields(self) -> dict[str, Any]:
         """Return what a line of a log says of it."""
-        told = {"state": self.status, "event_id": self.event_id, "link": self.link, "reason": self.reason}
-        return {name: value for name, value in told.items() if value}
+        values = {"state": self.status, "event_id": self.event_id, "link": self.link, "reason": self.reason}
+        return {name: value for name, value in values.items() if value}
 
 
 def known_jobs_flow(repeats: Sequence[Accepted]) -> Flow[list[KnownJob]]:
@@ -80,9 +80,9 @@ def _packed_flow(job_ids: Sequence[str]) -> Flow[dict[str, KnownJob]]:
     packed = {job_id: record for job_id, record in zip(packed_ids, records, strict=True) if record}
     names = sorted({dictionary_of(record) for record in packed.values()})
     words = (yield [("GET", keys.dictionary(name)) for name in names]) if names else []
-    found = dict(zip(names, words, strict=True))
+    dictionaries = dict(zip(names, words, strict=True))
     return {
-        job_id: _known_job([b"done", history_of(record, found[dictionary_of(record)])], ())
+        job_id: _known_job([b"done", history_of(record, dictionaries[dictionary_of(record)])], ())
         for job_id, record in packed.items()
     }
 

@@ -65,12 +65,12 @@ def encode(marker: Marker) -> bytes:
 
 def read(name: str, markers: bytes) -> Iterator[Marker]:
     """Yield the markers of the text that is named so, the oldest first."""
-    for at in range(0, len(markers) - WIDTH + 1, WIDTH):
+    for start in range(0, len(markers) - WIDTH + 1, WIDTH):
         rest, event, state, day = (
-            markers[at : at + 10],
-            markers[at + 10 : at + 15],
-            markers[at + 15],
-            markers[at + 16 : at + WIDTH],
+            markers[start : start + 10],
+            markers[start + 10 : start + 15],
+            markers[start + 15],
+            markers[start + 16 : start + WIDTH],
         )
         yield Marker(name + rest.hex(), int.from_bytes(event), int.from_bytes(day), _STATES[state])
 

@@ -49,8 +49,8 @@ def pack(record: bytes, history: bytes, attempts: int, *, name: str, words: byte
 
 def _event_id(history: bytes) -> int:
     """Return the event that the last note names, 0 for none; Redis reads it here when it leaves a marker."""
-    found = _EVENT_ID.findall(history)
-    return int(found[-1]) if found else 0
+    event_ids = _EVENT_ID.findall(history)
+    return int(event_ids[-1]) if event_ids else 0
 
 
 def dictionary_of(packed: bytes) -> str:

@@ -124,9 +124,9 @@ class Packer:
         """Return the contents of jobs from the whole time for which they are kept, the newest last."""
         ranks = sorted({done * (place + 1) // SAMPLES - 1 for place in range(SAMPLES)} - {-1})
         pipe = self.redis.pipeline(transaction=False)
-        found = [pipe.zrange(keys.DONE, rank, rank) for rank in ranks]
+        replies = [pipe.zrange(keys.DONE, rank, rank) for rank in ranks]
         pipe.execute()
-        ids = [reply.value[0].decode() for reply in found if reply.value]
+        ids = [reply.value[0].decode() for reply in replies if reply.value]
         contents = map(self._content, read_done(self.redis, ids))
         return [text for text in contents if text]
 

@@ -126,8 +126,8 @@ class Quarantine:
 
     def ids(self, most: int = 200) -> list[str]:
         """Return ids of items, newest first."""
-        found = self.redis.zrevrange(keys.QUARANTINE, 0, most - 1)
-        return [item_id.decode() for item_id in found]
+        item_ids = self.redis.zrevrange(keys.QUARANTINE, 0, most - 1)
+        return [item_id.decode() for item_id in item_ids]
 
     def item(self, item_id: str) -> QuarantinedItem | None:
         """Return an item, or None when it is not (or no longer) kept."""

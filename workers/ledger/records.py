@@ -43,11 +43,11 @@ class Head(Struct, frozen=True):
     @classmethod
     def read(cls, record: bytes) -> Self:
         """Take a record, or its beginning, apart."""
-        at, *lines, body = record.split(b"\n", 6)
+        accepted_ms, *lines, body = record.split(b"\n", 6)
         kind, queue, producer, trace, title = (line.decode() for line in lines)
         kind, _, version = kind.partition(" ")
         producer, _, sender = producer.partition(" ")
-        return cls(int(at), kind, queue, producer, trace, title, body, _version(version), sender)
+        return cls(int(accepted_ms), kind, queue, producer, trace, title, body, _version(version), sender)
 
     @property
     def arguments(self) -> dict[str, Any] | None:

@@ -46,16 +46,16 @@ def search(
         return Found([text], 1, more=False)
     ends_at = time.monotonic() + within_s
     wanted = _plain(text)
-    found: list[str] = []
+    job_ids: list[str] = []
     scanned = 0
     pages = _pages(redis, scan + 1)
     for page in pages:
         room = page[: scan - scanned]
         scanned += len(room)
-        found += _matching(redis, room, text, wanted)
-        if len(found) >= most or len(room) < len(page) or time.monotonic() > ends_at:
-            return Found(found[:most], scanned, more=True)
-    return Found(found, scanned, more=False)
+        job_ids += _matching(redis, room, text, wanted)
+        if len(job_ids) >= most or len(room) < len(page) or time.monotonic() > ends_at:
+            return Found(job_ids[:most], scanned, more=True)
+    return Found(job_ids, scanned, more=False)
 
 
 def is_job(redis: RedisClient, text: str) -> bool:

@@ -45,10 +45,10 @@ class Pace(Struct, frozen=True):
 
 def usages(redis: RedisClient) -> list[Usage]:
     """Measure what Redis holds by samples, the largest part first; raises ServiceAway("redis")."""
-    found = [_jobs(redis, f"open jobs of {queue}", keys.due(queue)) for queue in QUEUES]
-    found += [_jobs(redis, "done jobs", keys.DONE), _jobs(redis, "dead jobs", keys.DEAD), _markers(redis)]
-    found.append(_indexed(redis, "quarantined items", keys.QUARANTINE, keys.quarantined))
-    return sorted((usage for usage in found if usage.count), key=lambda usage: -usage.total)
+    parts = [_jobs(redis, f"open jobs of {queue}", keys.due(queue)) for queue in QUEUES]
+    parts += [_jobs(redis, "done jobs", keys.DONE), _jobs(redis, "dead jobs", keys.DEAD), _markers(redis)]
+    parts.append(_indexed(redis, "quarantined items", keys.QUARANTINE, keys.quarantined))
+    return sorted((usage for usage in parts if usage.count), key=lambda usage: -usage.total)
 
 
 def pace(redis: RedisClient, *, keep_bodies_days: float, keep_markers_days: float) -> Pace:
@@ -60,12 +60,12 @@ def pace(redis: RedisClient, *, keep_bodies_days: float, keep_markers_days: floa
     return Pace(done * DAY_MS / span_ms, keep_bodies_days, keep_markers_days)
 
 
-def forecast(found: Sequence[Usage], used: int, pace_: Pace) -> Iterator[int]:
+def forecast(parts: Sequence[Usage], used: int, pace_: Pace) -> Iterator[int]:
     """Yield the bytes that Redis will use at this pace, tenth of a day by tenth, until nothing more changes.
 
     What is neither a done job nor a marker stays as it is.
     """
-    kinds = {usage.kind: usage for usage in found}
+    kinds = {usage.kind: usage for usage in parts}
     done, markers = (kinds.get(kind, Usage(kind, 0, 0)) for kind in ("done jobs", "markers"))
     rest = used - done.total - markers.total
     last_done = pace_.jobs_a_day * pace_.keep_bodies_days

@@ -116,11 +116,11 @@ class Entries:
                         raise ListTooLong(
                             f"LogRhythm sends more entries of {target.name!r} than it was asked for"
                         )
-            last, told = scanner.close()
+            last, description = scanner.close()
         except Broken as error:
             raise _incomplete(target, str(error)) from error
         yield last
-        declared = summary(told).entry_count
+        declared = summary(description).entry_count
         if scanner.count != declared:
             raise _incomplete(target, f"{scanner.count} of {declared} entries came")
 

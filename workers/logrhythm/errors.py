@@ -54,17 +54,17 @@ def failure(status: int, body: bytes, headers: Mapping[str, str], call: str) -> 
     """Return the error that this answer means, or None; `call` is method and path."""
     if 200 <= status < 300:
         return None
-    said = words(body)
-    answer = f"LogRhythm answers {call} with {status}" + (f": {said}" if said else "")
+    reason = words(body)
+    answer = f"LogRhythm answers {call} with {status}" + (f": {reason}" if reason else "")
     if status == 429:
         return Throttled("logrhythm", answer, after=retry_after(headers.get("Retry-After", "")))
-    if status >= 500 and "deadlock" in said.lower():
+    if status >= 500 and "deadlock" in reason.lower():
         return Deadlock("logrhythm", answer)
     if status == 500:
         return Fault("logrhythm", answer, after=retry_after(headers.get("Retry-After", "")))
     if status >= 500 or status == 408:
         return ServiceAway("logrhythm", answer, after=retry_after(headers.get("Retry-After", "")))
-    return _refusal(status, said, answer)
+    return _refusal(status, reason, answer)
 
 
 def endless(path: str, rows: int) -> ServiceAway:
@@ -77,31 +77,31 @@ def endless(path: str, rows: int) -> ServiceAway:
 def words(body: bytes) -> str:
     """Return what an answer says went wrong; every field of it is optional, and it may be no JSON at all."""
     try:
-        told = decoded(body)
+        answer = decoded(body)
     except ValueError:
         return body.decode(errors="replace").strip()[:MAX_WORDS]
-    if not isinstance(told, dict):
-        return str(told)[:MAX_WORDS]
-    faults = told.get("validationErrors")
-    parts = [told.get("message"), told.get("details"), *(faults if isinstance(faults, list) else [])]
+    if not isinstance(answer, dict):
+        return str(answer)[:MAX_WORDS]
+    faults = answer.get("validationErrors")
+    parts = [answer.get("message"), answer.get("details"), *(faults if isinstance(faults, list) else [])]
     return "; ".join(str(part) for part in parts if part)[:MAX_WORDS]
 
 
-def _refusal(status: int, said: str, answer: str) -> TqError:
+def _refusal(status: int, reason: str, answer: str) -> TqError:
     if 300 <= status < 400:
         return ConfigError(
             f"{answer}; give LogRhythm's own address, redirects are not followed", field="logrhythm_url"
         )
     if status == 400:
-        return _bad_request(said, answer)
+        return _bad_request(reason, answer)
     if status in (401, 403):
         return _not_allowed(status, answer)
     kind = {404: ListGone, 409: NameTaken}.get(status, Rejected)
     return kind(answer)
 
 
-def _bad_request(said: str, answer: str) -> TqError:
-    lowered = said.lower()
+def _bad_request(reason: str, answer: str) -> TqError:
+    lowered = reason.lower()
     if "invalid owner" in lowered:
         return InvalidOwner(answer, field="logrhythm_owner")
     if "maxitemsthreshold" in lowered:

@@ -62,11 +62,11 @@ class Lists:
 
         `common` is what the names begin with: all are found in one listing.
         """
-        found: dict[str, list[ListSummary]] = {}
+        candidates: dict[str, list[ListSummary]] = {}
         for candidate in self.every(name_part=name_filter(common)):
             if candidate.name in names:
-                found.setdefault(candidate.name, []).append(candidate)
-        return {name: _the_one(name, lists) for name, lists in found.items()}
+                candidates.setdefault(candidate.name, []).append(candidate)
+        return {name: _the_one(name, lists) for name, lists in candidates.items()}
 
     def create(self, name: str, kind: ListKind, *, owner: int) -> ListSummary:
         """Make an empty list; raises NameTaken if a public one is called so, InvalidOwner for a wrong owner."""
@@ -85,15 +85,15 @@ class Lists:
 
         When another client makes it in between, or our own answer was lost, the list that is there is taken.
         """
-        found = self.find(name)
-        if found is None:
+        existing = self.find(name)
+        if existing is None:
             try:
                 return self.create(name, kind, owner=owner)
             except NameTaken:
-                found = self.find(name)
-                if found is None:
+                existing = self.find(name)
+                if existing is None:
                     raise
-        return self.revive(found, owner=owner) if found.is_retired else found
+        return self.revive(existing, owner=owner) if existing.is_retired else existing
 
     def retire(self, target: ListSummary, *, owner: int) -> ListSummary:
         """Retire a list, which is all that LogRhythm offers instead of deleting; its entries stay in it.
@@ -126,14 +126,14 @@ def _summaries(page: object) -> list[ListSummary]:
     return [summary(row) for row in page]
 
 
-def _the_one(name: str, found: list[ListSummary]) -> ListSummary:
-    found.sort(key=_rank)
-    if len(found) > 1 and _rank(found[0]) == _rank(found[1]):
+def _the_one(name: str, lists: list[ListSummary]) -> ListSummary:
+    lists.sort(key=_rank)
+    if len(lists) > 1 and _rank(lists[0]) == _rank(lists[1]):
         raise Rejected(
-            f"LogRhythm has {len(found)} lists called {name!r}; rename or retire all but the one that the "
+            f"LogRhythm has {len(lists)} lists called {name!r}; rename or retire all but the one that the "
             "sync may change"
         )
-    return found[0]
+    return lists[0]
 
 
 def _rank(target: ListSummary) -> tuple[bool, bool]:

@@ -50,17 +50,17 @@ class ListSummary(Struct, frozen=True, rename="camel"):
         return self.read_access != "Private"
 
 
-def summary(told: object) -> ListSummary:
+def summary(description: object) -> ListSummary:
     """Read a list's description; LogRhythm may wrap a single one in an array."""
-    if isinstance(told, list) and len(told) == 1:
-        told = told[0]
+    if isinstance(description, list) and len(description) == 1:
+        description = description[0]
     try:
-        read = msgspec.convert(told, ListSummary, strict=False)
+        read = msgspec.convert(description, ListSummary, strict=False)
     except msgspec.ValidationError as error:
         raise ServiceAway(
             "logrhythm", f"LogRhythm describes a list in a way that we do not know ({error})"
         ) from error
-    return msgspec.structs.replace(read, told=told)
+    return msgspec.structs.replace(read, told=description)
 
 
 def new_list(
@@ -87,7 +87,7 @@ def new_list(
 
 
 def changed_list(target: ListSummary, **changes: object) -> dict[str, Any]:
-    """Write the request that changes `one`: all that LogRhythm told, without what it refuses to read back."""
+    """Write the request that changes `target`: all that LogRhythm told, without what it refuses to read back."""
     request = {name: value for name, value in target.told.items() if name not in ("items", "listItemsCount")}
     if target.list_type != WITH_CONTEXT:
         request.pop("useContext", None)

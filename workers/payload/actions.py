@@ -101,8 +101,8 @@ def title(kind: str, arguments: dict[str, Any]) -> str:
 
 
 def _as_arguments(struct: Struct) -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.to_builtins(struct)
-    return {name: value for name, value in found.items() if value not in ([], "", {})}
+    arguments: dict[str, Any] = msgspec.to_builtins(struct)
+    return {name: value for name, value in arguments.items() if value not in ([], "", {})}
 
 
 #: What the reader's sentences begin with or hold, and what helps instead; `{names}`: the fields that there are.
@@ -123,5 +123,5 @@ def _named(error: msgspec.ValidationError, fields: tuple[str, ...]) -> InputErro
     if not field and (named := _FIELD.search(text)):
         field = named[1]
     names = ", ".join(fields)
-    meant = next((meant.format(names=names) for said, meant in _MEANT if said in text), "")
+    meant = next((meant.format(names=names) for phrase, meant in _MEANT if phrase in text), "")
     return InputError(meant or _PLACE.sub("", text).replace("`", ""), field=field or "the arguments")

@@ -27,7 +27,7 @@ def read_attributes(value: object, *, field: str) -> tuple[list[Attribute], list
     Takes a text, an object of names and values, or a list of texts or of `{name, value}`. Text that does
     not parse is kept under the name UNPARSED.
     """
-    found: list[Attribute] = []
+    attributes: list[Attribute] = []
     warnings: list[str] = []
     pairs = ((name.strip(), text.strip()) for name, text in _pairs(value, field, warnings))
     for name, text in pairs:
@@ -36,10 +36,10 @@ def read_attributes(value: object, *, field: str) -> tuple[list[Attribute], list
                 warnings.append(f'{field}: the attribute "{name[:80]}" has no value and is dropped')
         elif not name:
             warnings.append(f'{field}: "{text[:80]}" has no name; kept as the attribute "{UNPARSED}"')
-            found.append(Attribute(UNPARSED, text))
+            attributes.append(Attribute(UNPARSED, text))
         else:
-            found.append(Attribute(name, text))
-    return list(dict.fromkeys(found)), warnings
+            attributes.append(Attribute(name, text))
+    return list(dict.fromkeys(attributes)), warnings
 
 
 def as_text(value: object) -> str:

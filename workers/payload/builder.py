@@ -88,7 +88,8 @@ class _Builder:
             overflow=overflow,
             attributes=_unique(self.attributes),
             indicators=tuple(
-                Indicator(kind, value, tuple(found)) for (kind, value), found in self.indicators.items()
+                Indicator(kind, value, tuple(attributes))
+                for (kind, value), attributes in self.indicators.items()
             ),
             assets=_unique(self.assets),
             identities=self._names("identity"),
@@ -123,22 +124,22 @@ class _Builder:
         return as_threatq_time(moment)
 
     def _attributes(self, field: str) -> list[Attribute]:
-        found, warnings = read_attributes(self.payload.get(field), field=field)
+        attributes, warnings = read_attributes(self.payload.get(field), field=field)
         self.warnings += warnings
-        return found
+        return attributes
 
     def _side(self, role: str, field: str) -> None:
         """Read the indicators of one side; its attributes and its role go onto each of them."""
         attributes = self._attributes(f"{field}_attributes")
         taken = 0
-        for found in read_uris(self.payload.get(field)):
-            if isinstance(found, Unread):
-                self._keep_as_attribute(role, field, found)
-            elif address := private_part(found, self.options.private):
-                self._keep_private(role, found, address)
+        for reading in read_uris(self.payload.get(field)):
+            if isinstance(reading, Unread):
+                self._keep_as_attribute(role, field, reading)
+            elif address := private_part(reading, self.options.private):
+                self._keep_private(role, reading, address)
             else:
-                own = self.indicators.setdefault((found.type, found.value), {})
-                own.update(dict.fromkeys((*found.attributes, *attributes, Attribute("Role", role))))
+                own = self.indicators.setdefault((reading.type, reading.value), {})
+                own.update(dict.fromkeys((*reading.attributes, *attributes, Attribute("Role", role))))
                 taken += 1
         if attributes and not taken:
             self.warnings.append(f"{field}_attributes: no indicator to put them on; kept on the event")

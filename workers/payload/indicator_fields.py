@@ -35,10 +35,10 @@ def read_uris(value: object) -> list[Indicator | Unread]:
     if value is None:
         return []
     if isinstance(value, list):
-        return [found for item in value for found in read_uris(item)]
+        return [reading for item in value for reading in read_uris(item)]
     if isinstance(value, dict):
         return list(_from_object(value))
-    return [found for text in _texts(as_text(value)) for found in _from_text(text)]
+    return [reading for text in _texts(as_text(value)) for reading in _from_text(text)]
 
 
 def _from_object(value: dict[str, object]) -> Iterator[Indicator | Unread]:
@@ -85,13 +85,13 @@ def _from_typed(kind: str | None, value: str, text: str = "") -> Iterator[Indica
     parts = [part for part in _WORD_BREAK.split(value) if part]
     if kind is None and isinstance(read_indicator(None, parts[0] if parts else ""), Misfit):
         parts = []
-    found = [read_indicator(kind, part) for part in parts] if kind is None or _one_word(kind) else []
-    good = [item for item in found if isinstance(item, Indicator) and item.type in ONE_WORD_TYPES]
+    readings = [read_indicator(kind, part) for part in parts] if kind is None or _one_word(kind) else []
+    good = [item for item in readings if isinstance(item, Indicator) and item.type in ONE_WORD_TYPES]
     if not good or (kind is None and len(good) < len(parts)):
         yield Unread(text or value, whole.why)
         return
-    for part, one in zip(parts, found, strict=True):
-        yield Unread(part, one.why) if isinstance(one, Misfit) else one
+    for part, reading in zip(parts, readings, strict=True):
+        yield Unread(part, reading.why) if isinstance(reading, Misfit) else reading
 
 
 def _one_word(kind: str) -> bool:

@@ -261,13 +261,13 @@ class _Reader:
         return None
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
+        values = dict(pairs)
+        if len(values) != len(pairs):
             twice = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
             self.notes.extend(
                 f'the key "{escape_unfit(key)}" occurs more than once; the last one counts' for key in twice
             )
-        return found
+        return values
 
     def _constant(self, name: str) -> None:
         self.constant = self.constant or f"not JSON: {name} is no JSON number; send null or a string instead"
@@ -295,9 +295,9 @@ _NAMES = {
 }
 
 
-def _end(between: re.Pattern[str], text: str, at: int) -> int:
-    match = between.match(text, at)
-    return match.end() if match else at
+def _end(between: re.Pattern[str], text: str, position: int) -> int:
+    match = between.match(text, position)
+    return match.end() if match else position
 
 
 def _read_literal(text: str) -> tuple[str, str] | None:

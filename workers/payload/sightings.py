@@ -83,15 +83,15 @@ class _Seen:
 
     def take(self, field: AlarmField, text: str) -> None:
         """Read one field; it is an attribute of the event in any case, but for a private address to be dropped."""
-        for found in read_uris({"type": field.type, "value": text}):
-            if isinstance(found, Unread):
-                self.attributes.append(Attribute(field.label, found.text.strip()))
-                self.left_out.append(LeftOut(found.text.strip(), found.why, "attribute"))
-            elif address := private_part(found, self.options.private):
-                self._take_private(field, found, address)
+        for reading in read_uris({"type": field.type, "value": text}):
+            if isinstance(reading, Unread):
+                self.attributes.append(Attribute(field.label, reading.text.strip()))
+                self.left_out.append(LeftOut(reading.text.strip(), reading.why, "attribute"))
+            elif address := private_part(reading, self.options.private):
+                self._take_private(field, reading, address)
             else:
-                self.attributes.append(Attribute(field.label, found.value))
-                self.indicators[found] = None
+                self.attributes.append(Attribute(field.label, reading.value))
+                self.indicators[reading] = None
 
     def _take_private(self, field: AlarmField, indicator: Indicator, address: str) -> None:
         become = self.options.private_become

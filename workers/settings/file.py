@@ -90,7 +90,7 @@ def render(values: Mapping[str, str]) -> str:
 
 def quoted(value: str) -> str:
     """Return `value` as one line that is a string in JSON as well as in YAML."""
-    return _NOT_BARE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+    return _NOT_BARE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def _refuse_if_others_may_read(path: Path) -> None:

@@ -101,10 +101,10 @@ def misspelt(names: Collection[str], environ: Mapping[str, str]) -> list[str]:
 
 def unverified_redis(settings: Settings) -> list[str]:
     """Return a warning for each Redis whose TLS does not verify the server."""
-    found = (
+    options = (
         (name, unverified(tls_options(getattr(settings, name)))) for name in ("redis_url", "ingest_redis_url")
     )
-    return [f"{name}: {warning(option)}" for name, option in found if option]
+    return [f"{name}: {warning(option)}" for name, option in options if option]
 
 
 def _from_file(names: Collection[str], path: Path) -> dict[str, Given]:

@@ -93,8 +93,10 @@ def _read(call: dict[str, Any], intake: Intake) -> tuple[list[Job], list[Unreada
     payload = arguments["payload"]
     # Half a surrogate pair, which JSON can write, is refused as what is not UTF-8.
     raw = payload.encode("utf-8", "surrogatepass") if isinstance(payload, str) else _text(payload)
-    found = intake.jobs(raw, key=key)
-    return accepted_only(found), [_unreadable(one.code, one.detail, one.raw) for one in refused_only(found)]
+    results = intake.jobs(raw, key=key)
+    return accepted_only(results), [
+        _unreadable(rejected.code, rejected.detail, rejected.raw) for rejected in refused_only(results)
+    ]
 
 
 def _unreadable(code: str, reason: str, raw: bytes) -> Unreadable:

@@ -74,11 +74,11 @@ class JobEvents:
     def _is_told(self, claim: Claim) -> bool:
         return self._amount == "all" or int(claim.id[:8], 16) % SAMPLE == 0
 
-    def _received(self, claim: Claim, at: float | None = None) -> dict[str, Any]:
+    def _received(self, claim: Claim, timestamp: float | None = None) -> dict[str, Any]:
         return self._event(
             "task-received",
             claim,
-            at,
+            timestamp,
             name=claim.kind,
             args=f"({redacted(claim.title)!r},)",
             kwargs=f"{{'producer': {claim.producer!r}}}",
@@ -104,13 +104,15 @@ class JobEvents:
         kind = "task-failed" if state == "dead" else "task-retried"
         yield self._event(kind, claim, exception=error, traceback="")
 
-    def _event(self, kind: str, claim: Claim, at: float | None = None, /, **fields: Any) -> dict[str, Any]:
+    def _event(
+        self, kind: str, claim: Claim, timestamp: float | None = None, /, **fields: Any
+    ) -> dict[str, Any]:
         return {
             "type": kind,
             "uuid": claim.id,
             "hostname": self._hostname,
             "pid": os.getpid(),
-            "timestamp": time.time() if at is None else at,
+            "timestamp": time.time() if timestamp is None else timestamp,
             "utcoffset": time.timezone // 3600,
             "clock": self._app.clock.forward(),
             **fields,

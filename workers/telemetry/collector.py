@@ -72,7 +72,7 @@ def _of_overview(state: Overview) -> Iterator[Sample]:
     waiting = {wait.queue for wait in state.waits}
     for queue in state.queues:
         yield metrics.QUEUE_WAITS, (queue.name,), queue.name in waiting
-    away = {one.service for one in state.away}
+    away = {breaker.service for breaker in state.away}
     for service in SERVICES:
         yield metrics.SERVICE_AWAY, (service,), service in away
     yield metrics.DEAD_JOBS, (), state.dead
@@ -108,5 +108,5 @@ def of_runs(runs: list[RunResult], now_ms: int) -> Iterator[Sample]:
                 yield metrics.SYNC_CHANGES, (collection, item.name, change), count
 
 
-def _entries(told: int | None, counted: int) -> int:
-    return counted if told is None else told
+def _entries(declared: int | None, counted: int) -> int:
+    return counted if declared is None else declared

@@ -64,11 +64,11 @@ def send_all(
     Raises ServerFault where ThreatQ fails on all of them, unless it is known that they are `blame_item` for it.
     """
     fates: list[Fate] = [None] * len(items)
-    parts = deque(range(at, min(at + size, len(items))) for at in range(0, len(items), size))
+    parts = deque(range(start, min(start + size, len(items))) for start in range(0, len(items), size))
     faults = 0
     while parts:
         part = parts.popleft()
-        sent = [items[at] for at in part]
+        sent = [items[index] for index in part]
         try:
             answer = send(sent)
         except ServiceRefusal as error:
@@ -82,8 +82,8 @@ def send_all(
             _halve(part, parts, fates, Poison(error))
         else:
             faults = 0
-            for at, fate in zip(part, _fates(sent, answer, field), strict=True):
-                fates[at] = fate
+            for index, fate in zip(part, _fates(sent, answer, field), strict=True):
+                fates[index] = fate
     return fates if blame_item else _unless_all_fault(fates)
 
 
@@ -102,8 +102,8 @@ def _fates(sent: Sequence[Json], answer: Sequence[Json], field: str) -> list[Fat
 
 
 def _judged(row: Json) -> Fate:
-    if said := item_error(row):
-        return ServiceRefusal(f"ThreatQ refuses this item: {said}", status=200)
+    if reason := item_error(row):
+        return ServiceRefusal(f"ThreatQ refuses this item: {reason}", status=200)
     return row if "id" in row else None
 
 
@@ -139,19 +139,19 @@ def type_name(row: Json) -> str:
 def match(items: Sequence[Json], answer: Sequence[Json], field: str) -> list[Json | None]:
     """Return for each item its row, or None where no row can be told to be its own."""
     free = dict(enumerate(answer))
-    found: list[Json | None] = [None] * len(items)
+    matches: list[Json | None] = [None] * len(items)
     for same in (_equal, _alike):
-        _take(items, found, free, field, same)
+        _take(items, matches, free, field, same)
     if len(items) == len(answer):
-        for place, row in enumerate(found):
+        for place, row in enumerate(matches):
             if row is None:
-                found[place] = free.pop(place, None)
-    return found
+                matches[place] = free.pop(place, None)
+    return matches
 
 
 def _take(
     items: Sequence[Json],
-    found: list[Json | None],
+    matches: list[Json | None],
     free: dict[int, Json],
     field: str,
     same: Callable[[Any], Any],
@@ -160,13 +160,13 @@ def _take(
     places: dict[Any, list[int]] = {}
     for place, row in free.items():
         places.setdefault(same(row.get(field)), []).append(place)
-    for at, item in enumerate(items):
-        if found[at] is not None:
+    for index, item in enumerate(items):
+        if matches[index] is not None:
             continue
         fitting = [p for p in places.get(same(item.get(field)), ()) if p in free and _fits(item, free[p])]
         if fitting:
             # Its own place first: with equal keys the order of the answer is the best there is to go by.
-            found[at] = free.pop(at if at in fitting else fitting[0])
+            matches[index] = free.pop(index if index in fitting else fitting[0])
 
 
 def _fits(item: Json, row: Json) -> bool:

@@ -65,15 +65,15 @@ def find_collection(caller: Caller, name: str) -> Collection:
     exist; where the account sees none at all, sharing or rights are the likely cause, and it says so.
     """
     try:
-        found = rows(caller.call("GET", SEARCHES))
+        searches = rows(caller.call("GET", SEARCHES))
     except ServiceRefusal as error:
         if not error.is_absent:
             raise
         raise MissingRights("ThreatQ does not show its data collections to this account") from None
-    for row in found:
+    for row in searches:
         if row.get("name") == name:
             return Collection(name, _query(name, row.get("json")))
-    raise ConfigError(_not_found(name, found), field="sync_collections")
+    raise ConfigError(_not_found(name, searches), field="sync_collections")
 
 
 def read_pages(
@@ -111,11 +111,11 @@ def _page(caller: Caller, collection: Collection, size: int, position: Position)
         except ServiceRefusal:
             position = Position(None)
             answer = _ask(caller, collection, size, position)
-    found = answer.data if isinstance(answer.data, list) else []
-    if not all(row.id for row in found):
+    indicators = answer.data if isinstance(answer.data, list) else []
+    if not all(row.id for row in indicators):
         raise ServiceAway("threatq", "ThreatQ gives an indicator without id; the listing is read again")
     declared = total({"total": answer.total})
-    return CollectionPage(found, declared, _following(position, answer, len(found), declared))
+    return CollectionPage(indicators, declared, _following(position, answer, len(indicators), declared))
 
 
 def _following(position: Position, answer: _Answer, read: int, declared: int | None) -> Position | None:
@@ -134,11 +134,11 @@ def _following(position: Position, answer: _Answer, read: int, declared: int | N
 
 
 def _ask(caller: Caller, collection: Collection, size: int, position: Position) -> _Answer:
-    at: Json = {"offset": position.offset} if position.cursor is None else {"cursorMark": position.cursor}
+    start: Json = {"offset": position.offset} if position.cursor is None else {"cursorMark": position.cursor}
     answer: _Answer = caller.call(
         "POST",
         "/api/indicators/query",
-        params={"limit": size, "sort": "id", **at},
+        params={"limit": size, "sort": "id", **start},
         json={**collection.query, "fields": list(FIELDS)},
         type=_Answer,
     )
@@ -162,8 +162,8 @@ def _query(name: str, saved: object) -> dict[str, Any]:
     return {key: query[key] for key in ("criteria", "filters") if key in query}
 
 
-def _not_found(name: str, found: list[Json]) -> str:
-    seen = sorted(str(row["name"]) for row in found if row.get("name"))
+def _not_found(name: str, searches: list[Json]) -> str:
+    seen = sorted(str(row["name"]) for row in searches if row.get("name"))
     if not seen:
         return (
             f"this account sees no data collection at all, so {name!r} is not shared with it; "

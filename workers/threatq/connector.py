@@ -83,8 +83,8 @@ class Connector:
         return self.page()
 
     def _read(self) -> ConnectorPage | None:
-        found = rows(self._call("GET", PATH, params={"name": self._name}))
-        return next((_page(row) for row in found if row.get("name") == self._name), None)
+        entries = rows(self._call("GET", PATH, params={"name": self._name}))
+        return next((_page(row) for row in entries if row.get("name") == self._name), None)
 
     def _call(self, method: str, path: str, *, params: Params | None = None, json: object = None) -> Any:
         """Call ThreatQ; where it does not let us, say that the settings may come from a file instead."""

@@ -77,12 +77,12 @@ def words(body: object) -> str:
         return ""
     errors = _errors(body)
     if isinstance(errors, dict):
-        said = [f"{name}: {text}" for name, text in blamed(body).items()]
+        texts = [f"{name}: {text}" for name, text in blamed(body).items()]
     else:
-        said = list(_texts(errors))
-    if not said:
-        said = [body[key] for key in ("error", "error_description", "message") if _is_said(body.get(key))]
-    return "; ".join(said)[:MAX_WORDS]
+        texts = list(_texts(errors))
+    if not texts:
+        texts = [body[key] for key in ("error", "error_description", "message") if _is_said(body.get(key))]
+    return "; ".join(texts)[:MAX_WORDS]
 
 
 def item_error(row: Mapping[str, Any]) -> str:
@@ -114,8 +114,8 @@ def _is_said(value: object) -> bool:
 
 
 def _quoted(body: object) -> str:
-    said = words(body)
-    return f": {said}" if said else ""
+    reason = words(body)
+    return f": {reason}" if reason else ""
 
 
 def _redirected(call: str, headers: Mapping[str, str]) -> str:

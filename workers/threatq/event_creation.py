@@ -73,10 +73,10 @@ def _waves(drafts: Sequence[Draft]) -> list[list[Draft]]:
     seen: dict[tuple[str, str, str], int] = {}
     for draft in drafts:
         key = identity(draft.plan)
-        at = seen[key] = seen.get(key, -1) + 1
-        if at == len(waves):
+        index = seen[key] = seen.get(key, -1) + 1
+        if index == len(waves):
             waves.append([])
-        waves[at].append(draft)
+        waves[index].append(draft)
     return waves
 
 
@@ -104,9 +104,9 @@ def _in_bulk(threatq: ThreatQ, wave: Sequence[Draft], make: Sender) -> list[Fate
 
 def _again(threatq: ThreatQ, wave: Sequence[Draft], make: Sender, drafts: Sequence[Draft]) -> None:
     """Find what is there and make the rest, each by a call of its own."""
-    found = find_ours(threatq.caller, [draft.request for draft in wave])
+    events = find_ours(threatq.caller, [draft.request for draft in wave])
     for draft in wave:
-        if row := found.get(draft.request.job_id):
+        if row := events.get(draft.request.job_id):
             draft.adopt(row)
     rest = [draft for draft in wave if draft.is_open]
     _settle(threatq, rest, send_all([draft.body() for draft in rest], make, "title", size=1), drafts)
@@ -187,9 +187,9 @@ def _check_types(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
 def _adopt_earlier(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
     """Find the events of earlier attempts, whose answer may have been lost."""
     again = [draft for draft in drafts if draft.is_open and not draft.request.first_attempt]
-    found = find_ours(threatq.caller, [draft.request for draft in again])
+    events = find_ours(threatq.caller, [draft.request for draft in again])
     for draft in again:
-        if row := found.get(draft.request.job_id):
+        if row := events.get(draft.request.job_id):
             draft.adopt(row)
 
 

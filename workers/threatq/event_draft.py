@@ -60,10 +60,10 @@ class Draft:
 
     def ids(self) -> dict[str, list[int]]:
         """Return the ids to relate, by collection, none twice."""
-        found: dict[str, dict[int, None]] = {}
+        by_collection: dict[str, dict[int, None]] = {}
         for thing in self.related:
-            found.setdefault(thing.collection, {})[thing.id] = None
-        return {collection: list(ids) for collection, ids in found.items()}
+            by_collection.setdefault(thing.collection, {})[thing.id] = None
+        return {collection: list(ids) for collection, ids in by_collection.items()}
 
     def body(self) -> Json:
         """Return the item that creates this event with its attributes, source and relations."""
@@ -187,23 +187,23 @@ def find_ours(caller: Caller, requests: Iterable[EventRequest]) -> dict[str, Jso
     by_title: dict[str, list[EventRequest]] = {}
     for request in requests:
         by_title.setdefault(request.plan.title, []).append(request)
-    found: dict[str, Json] = {}
+    events: dict[str, Json] = {}
     for title, wanted in by_title.items():
-        found.update(_walk(caller, title, wanted))
-    return found
+        events.update(_walk(caller, title, wanted))
+    return events
 
 
 def _walk(caller: Caller, title: str, wanted: Sequence[EventRequest]) -> dict[str, Json]:
     jobs = {request.job_id: request.plan.happened_at for request in wanted}
     oldest = _created_after(wanted)
-    found: dict[str, Json] = {}
+    events: dict[str, Json] = {}
     for page in find_pages(caller, "events", "title", title, {"with": "attributes", "sort": "-created_at"}):
         for row in page:
             if _time(row) in jobs.values():
-                found.update(dict.fromkeys(_jobs_of(caller, row) & jobs.keys(), row))
-        if len(found) == len(jobs) or (page and all(str(row.get("created_at")) < oldest for row in page)):
+                events.update(dict.fromkeys(_jobs_of(caller, row) & jobs.keys(), row))
+        if len(events) == len(jobs) or (page and all(str(row.get("created_at")) < oldest for row in page)):
             break
-    return found
+    return events
 
 
 def _created_after(requests: Iterable[EventRequest]) -> str:

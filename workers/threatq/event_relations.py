@@ -94,12 +94,12 @@ def _indicator_item(status: str, uses: Sequence[tuple[Draft, Indicator]]) -> Jso
 
 def _attributes(uses: Sequence[tuple[Draft, Indicator]]) -> list[Json]:
     """Return the attributes that the plans give one indicator, each with the source that says so."""
-    found: dict[tuple[Attribute, str], Json] = {}
+    items: dict[tuple[Attribute, str], Json] = {}
     for draft, indicator in uses:
         for attribute in indicator.attributes:
             item = attribute_items([attribute], draft.plan.source)[0]
-            found.setdefault((attribute, draft.plan.source), item)
-    return list(found.values())
+            items.setdefault((attribute, draft.plan.source), item)
+    return list(items.values())
 
 
 def _sources(drafts: Iterable[Draft]) -> list[Json]:

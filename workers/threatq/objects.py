@@ -94,8 +94,8 @@ def _one_by_one(caller: Caller, collection: str, item: Json, blame_item: bool) -
 
 def relate(caller: Caller, event_id: int, collection: str, ids: Sequence[int]) -> None:
     """Relate objects to an event; raises Refusal."""
-    for at in range(0, len(ids), MAX_IDS):
-        body = [{"id": id_} for id_ in ids[at : at + MAX_IDS]]
+    for start in range(0, len(ids), MAX_IDS):
+        body = [{"id": id_} for id_ in ids[start : start + MAX_IDS]]
         caller.call("POST", f"/api/events/{event_id}/{collection}", json=body)
 
 
@@ -114,15 +114,17 @@ def attribute_items(attributes: Iterable[Attribute], source: str) -> list[Json]:
 
 def attributes_in(row: Json) -> set[tuple[str, str]]:
     """Return name and value of the attributes in a row; older answers keep the name under `attribute`."""
-    found = row.get("attributes")
-    return {_pair(entry) for entry in found if isinstance(entry, dict)} if isinstance(found, list) else set()
+    entries = row.get("attributes")
+    return (
+        {_pair(entry) for entry in entries if isinstance(entry, dict)} if isinstance(entries, list) else set()
+    )
 
 
 def attributes_of(caller: Caller, event_id: int) -> set[tuple[str, str]]:
     """Return name and value of every attribute of an event."""
     path = f"/api/events/{event_id}/attributes"
-    found = pages(caller, path, {"with": "attribute"}, size=PAGE_SIZE)
-    return {_pair(row) for page in found for row in page}
+    answers = pages(caller, path, {"with": "attribute"}, size=PAGE_SIZE)
+    return {_pair(row) for page in answers for row in page}
 
 
 def add_attributes(

@@ -96,8 +96,8 @@ class Table:
         return float("inf") if self._read_at is None else self._clock() - self._read_at
 
     def _read(self) -> None:
-        found = [row for page in pages(self._caller, self._path, {}, size=PAGE_SIZE) for row in page]
-        self._rows = {str(row["name"]).casefold(): row for row in found if "name" in row and "id" in row}
+        entries = [row for page in pages(self._caller, self._path, {}, size=PAGE_SIZE) for row in page]
+        self._rows = {str(row["name"]).casefold(): row for row in entries if "name" in row and "id" in row}
         if not self._rows:
             # ThreatQ answers a bare {} where the account lacks the right (Polarity).
             raise MissingRights(f"ThreatQ shows no {self._what}; give the account the right to read them")
@@ -127,13 +127,13 @@ class Lookups:
 
     def status(self, name: str) -> int:
         """Return the id of an indicator status; raises ConfigError that lists the known ones."""
-        found = _id(self._statuses.find(name))
-        if found is None:
+        status_id = _id(self._statuses.find(name))
+        if status_id is None:
             known = ", ".join(self._statuses.names())
             raise ConfigError(
                 f"ThreatQ has no indicator status {name!r}; it has {known}", field="threatq_status"
             )
-        return found
+        return status_id
 
     def event_type(self, name: str) -> int | None:
         """Return the id of an event type, or None."""
@@ -145,10 +145,10 @@ class Lookups:
             created = rows(self._caller.call("POST", "/api/event/types", json={"name": name}))
         except ServiceRefusal:
             # Another worker may have made it since we looked.
-            found = _id(self._event_types.find(name, miss_s=0))
-            if found is None:
+            type_id = _id(self._event_types.find(name, miss_s=0))
+            if type_id is None:
                 raise
-            return found
+            return type_id
         row = next((row for row in created if "id" in row), None)
         if row is None:
             raise MissingRights(f"ThreatQ did not create the event type {name!r}; create it in ThreatQ")

@@ -124,7 +124,7 @@ def skew_s(settings: Settings) -> float | None:
     try:
         with threatq_session(settings) as session:
             answer = session.head(settings.threatq_url, timeout=timeout, allow_redirects=False)
-        told = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+        server_time = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
     except (requests.RequestException, ValueError):
         return None
-    return told - time.time()
+    return server_time - time.time()

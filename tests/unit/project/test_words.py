@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
@@ -40,6 +41,10 @@ DATA = re.compile(r'`[^`]*`|"[^"\n]*"|--door|\bdoor\b(?= \(the producer\))|\bdoo
 #: Shared in ThreatQ with all its users: the platform's own word.
 THEIRS = re.compile(r"share it in ThreatQ with the account, or with everyone")
 
+#: Names of variables and parameters that do not say what they hold, and the folders that are free of them.
+VAGUE = {"one", "found", "told", "said", "here", "at"}
+FREE_OF_VAGUE = ["workers"]
+
 #: The one file that has to name them.
 NAMES_THEM = "tests/unit/project/test_words.py"
 
@@ -73,6 +78,42 @@ def wrong_prose(tokens: list[TokenInfo]) -> Iterator[TokenInfo]:
         text = token.string.strip('"') if is_docstring else token.string
         if (is_docstring or token.type == tokenize.COMMENT) and RETIRED.search(prose(text)):
             yield token
+
+
+def fields(tree: ast.Module) -> set[ast.AST]:
+    """Return the names of the fields of classes: their spelling is that of records and wires."""
+    classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    return {line.target for class_ in classes for line in class_.body if isinstance(line, ast.AnnAssign)}
+
+
+def pairs(tree: ast.Module) -> set[ast.AST]:
+    """Return the parameters `one, other` of functions that compare two of a kind."""
+    parameters = (node.args for node in ast.walk(tree) if isinstance(node, ast.arguments))
+    return {arg for args in parameters if [arg.arg for arg in args] == ["one", "other"] for arg in args}
+
+
+def vague_names(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Yield variables and parameters whose name does not say what they hold, with their lines."""
+    exempt = fields(tree) | pairs(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            name = node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            name = node.id
+        else:
+            continue
+        if name in VAGUE and node not in exempt:
+            yield name, node.lineno
+
+
+def test_a_variable_is_named_by_what_it_holds() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for folder in FREE_OF_VAGUE
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for name, line in vague_names(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_names_docstrings_and_comments_use_the_words_of_the_field() -> None:

@@ -73,14 +73,14 @@ def _do(run: Run, item: ListState, folder: ListFolder) -> None:
         folder.keep_planned(PlannedList(error=str(error)))
 
 
-def _read(run: Run, item: ListState, found: ListSummary) -> ReadList:
+def _read(run: Run, item: ListState, existing: ListSummary) -> ReadList:
     """Bring a list's entries to disk; the reading is one answer and cannot be left in the middle."""
     folder = run.folder_of(item)
     present = Spill(folder.path / PRESENT, caseless=run.caseless(item))
     try:
-        for values in run.tools.logrhythm.entries.read_blocks(found, at_most=run.options.max_items):
+        for values in run.tools.logrhythm.entries.read_blocks(existing, at_most=run.options.max_items):
             present.extend(values)
-            run.progress.tell(item.name, "read", present.count, found.entry_count)
+            run.progress.tell(item.name, "read", present.count, existing.entry_count)
             folder.show_life()
             run.time_slice.checkpoint()
     except ListGone:
@@ -92,8 +92,8 @@ def _read(run: Run, item: ListState, found: ListSummary) -> ReadList:
 
 def _plan(run: Run, item: ListState, folder: ListFolder) -> PlannedList:
     read = folder.read or ReadList()
-    found = None if read.is_gone else item.found
-    plan = _decide(run, item, read, found)
+    existing = None if read.is_gone else item.found
+    plan = _decide(run, item, read, existing)
     # What the list holds was needed for the comparison alone.
     shutil.rmtree(folder.path / PRESENT, ignore_errors=True)
     if not run.state.dry_run:
@@ -101,20 +101,20 @@ def _plan(run: Run, item: ListState, folder: ListFolder) -> PlannedList:
     return PlannedList(plan, is_gone=read.is_gone)
 
 
-def _decide(run: Run, item: ListState, read: ReadList, found: ListSummary | None) -> ListPlan:
+def _decide(run: Run, item: ListState, read: ReadList, existing: ListSummary | None) -> ListPlan:
     path, caseless = run.folder_of(item).path, run.caseless(item)
     target = ListTarget(
         name=item.name,
         key=ListKey(item.type, item.bucket),
         present=Spill(path / PRESENT, caseless=caseless, count=read.count, size=read.size),
         listing=Listing(read.count, read.count),
-        exists=found is not None,
+        exists=existing is not None,
     )
     plan = plan_list(
         target,
         run.gathering().wanted.get(item.name) or Spill(path / "nothing", caseless=caseless),
         run.state.source,
-        manifest=run.tools.manifests.of(found.guid) if found else None,
+        manifest=run.tools.manifests.of(existing.guid) if existing else None,
         rules=run.options.rules,
         folder=path,
     )
