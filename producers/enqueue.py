@@ -98,10 +98,10 @@ def release(
     item = quarantine.item(item_id)
     if item is None:
         raise InputError(f"no item {item_id} is in the quarantine; it may have been released before")
-    found = replace(intake, producer=item.producer).jobs(item.raw if repaired is None else repaired)
-    if refused := refused_only(found):
+    parts = replace(intake, producer=item.producer).jobs(item.raw if repaired is None else repaired)
+    if refused := refused_only(parts):
         raise InputError(f"item {item_id} is still refused: {refused[0].detail}")
-    answers = ledger.accept(accepted_only(found))
+    answers = ledger.accept(accepted_only(parts))
     if conflict := next((answer for answer in answers if answer.conflict), None):
         raise InputError(
             f"item {item_id} is still refused: job {conflict.id} has its CloudEvents source and id and another "

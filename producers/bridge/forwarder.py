@@ -109,8 +109,8 @@ class Forwarder:
             except ServiceAway as error:
                 # A user who may only accept is not to fill the log of the ACL.
                 self._may_read = not (isinstance(error, RedisRefusal) and error.code == "NOPERM")
-        for answer, told in zip(repeats, facts, strict=True):
-            log.info("known already", job=answer.id, **told)
+        for answer, fields in zip(repeats, facts, strict=True):
+            log.info("known already", job=answer.id, **fields)
 
 
 def _tell(error: ServiceAway, pause_s: float) -> None:

@@ -38,7 +38,7 @@ class Presence:
         self.redis.srem(keys.INGEST_BRIDGES, self.bridge_id)
 
     def _silent(self) -> list[str]:
-        ids = [found.decode() for found in self.redis.smembers(keys.INGEST_BRIDGES)]
+        ids = [member.decode() for member in self.redis.smembers(keys.INGEST_BRIDGES)]
         return [bridge_id for bridge_id in ids if not self.redis.exists(keys.ingest_alive(bridge_id))]
 
     def _take_over(self, bridge_id: str) -> None:

@@ -26,10 +26,10 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def write_ready(path: Path, told: dict[str, str]) -> None:
+def write_ready(path: Path, facts: dict[str, str]) -> None:
     """Write as JSON where a server listens, for the process that started it; raises InputError if it cannot."""
     try:
-        write_whole(str(path), json.dumps(told).encode())
+        write_whole(str(path), json.dumps(facts).encode())
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}", field="--ready-file") from error
 

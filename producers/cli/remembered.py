@@ -72,11 +72,13 @@ class File:
         """Return what is remembered; nothing where the file is absent or odd."""
         try:
             with open(self.path, encoding="utf-8") as file:
-                found = json.load(file)
+                values = json.load(file)
         except (OSError, ValueError):
             return {}
         return (
-            {name: str(found[name]) for name in VALUES if found.get(name)} if isinstance(found, dict) else {}
+            {name: str(values[name]) for name in VALUES if values.get(name)}
+            if isinstance(values, dict)
+            else {}
         )
 
     def remember(self, values: Mapping[str, str]) -> None:

@@ -93,7 +93,7 @@ class Wait:
     def _why(self, kind: Kind) -> str:
         away, waits = open_breakers(self._admin.redis)
         reasons = [wait.said for wait in waits if wait.queue == kind.queue and wait.concerns(kind.name)]
-        reasons += [one.reason for one in away if one.service in NEEDS[kind.queue]]
+        reasons += [breaker.reason for breaker in away if breaker.service in NEEDS[kind.queue]]
         if reasons:
             return f"{reasons[0]}; the job is kept and done later"
         return f"not done within {self._wait_s:g} s, but kept; is a worker running? tqctl status tells"

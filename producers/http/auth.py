@@ -40,8 +40,8 @@ class Buckets:
     def take(self, name: str) -> float:
         """Take one from the bucket of `name`; return 0, or in how many seconds there is one again."""
         now = self.clock()
-        level, at = self._levels.pop(name, (self.burst, now))
-        level = min(self.burst, level + (now - at) * self.per_s)
+        level, since = self._levels.pop(name, (self.burst, now))
+        level = min(self.burst, level + (now - since) * self.per_s)
         allowed = level >= 1
         self._levels[name] = (level - allowed, now)
         if len(self._levels) > MOST_NAMES:

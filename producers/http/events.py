@@ -39,19 +39,19 @@ async def post_events(context: HttpContext, request: Request, caller: TokenHolde
     await context.senders.check(caller.name, status=context.settings.http_busy_status)
     data = await _body(context, request)
     key = sender_key(request, caller) or _cloud_event_key(request)
-    found = await _read(context, data, key=key, trace=trace(request))
-    for job in accepted_only(found):
+    parts = await _read(context, data, key=key, trace=trace(request))
+    for job in accepted_only(parts):
         job.sender = caller.name
-    refused = refused_only(found)
-    if len(refused) == len(found) or (atomic and refused):
-        raise refusal(refused, alone=len(found) == 1)
-    if len(found) == 1 and data.lstrip()[:1] != b"[":
-        return await _accept_one(context, caller, accepted_only(found)[0])
-    jobs = accepted_only(found)
+    refused = refused_only(parts)
+    if len(refused) == len(parts) or (atomic and refused):
+        raise refusal(refused, alone=len(parts) == 1)
+    if len(parts) == 1 and data.lstrip()[:1] != b"[":
+        return await _accept_one(context, caller, accepted_only(parts)[0])
+    jobs = accepted_only(parts)
     answers = await (context.ledger.accept_whole(jobs) if atomic else context.ledger.accept(jobs))
     if atomic and answers[0].conflict:
         raise reused(jobs, answers[0].id)
-    return await _answer_many(context, caller, found, answers)
+    return await _answer_many(context, caller, parts, answers)
 
 
 async def _body(context: HttpContext, request: Request) -> bytes:
@@ -79,12 +79,15 @@ async def _read(
 def refusal(refused: Sequence[RejectedPayload], *, alone: bool) -> Problem:
     """Return what is answered when nothing of a request is accepted; the first reason leads."""
     first = refused[0]
-    status = 422 if any(one.code not in _STATUS for one in refused) else _STATUS[first.code]
+    status = 422 if any(rejected.code not in _STATUS for rejected in refused) else _STATUS[first.code]
     return Problem(
         status,
         first.code,
         first.detail if alone else f"item {first.position}: {first.detail}",
-        errors=[ItemError(one.position - 1, one.code, one.detail, one.field) for one in refused],
+        errors=[
+            ItemError(rejected.position - 1, rejected.code, rejected.detail, rejected.field)
+            for rejected in refused
+        ],
     )
 
 
@@ -113,17 +116,19 @@ def queued(job: Job, accepted: Accepted, known: KnownJob) -> Queued:
 async def _answer_many(
     context: HttpContext,
     caller: TokenHolder,
-    found: Sequence[Job | RejectedPayload],
+    parts: Sequence[Job | RejectedPayload],
     answers: Sequence[Accepted],
 ) -> Response:
     """Keep the bad ones, after the good are accepted: else a refusal by Redis would leave only the bad."""
     coming = iter(answers)
-    outcomes = [(one, None if isinstance(one, RejectedPayload) else next(coming)) for one in found]
+    outcomes = [(part, None if isinstance(part, RejectedPayload) else next(coming)) for part in parts]
     good = [accepted for _, accepted in outcomes if accepted and not accepted.conflict]
     if not good:
-        raise reused(accepted_only(found), answers[0].id)
+        raise reused(accepted_only(parts), answers[0].id)
     bad = [
-        _unreadable(one, accepted, caller) for one, accepted in outcomes if not accepted or accepted.conflict
+        _unreadable(part, accepted, caller)
+        for part, accepted in outcomes
+        if not accepted or accepted.conflict
     ]
     kept_ids = await context.ledger.keep(bad)
     batch_id = os.urandom(12).hex()
@@ -132,10 +137,10 @@ async def _answer_many(
     known = await known_jobs(context, good)
     kept = iter(zip(bad, kept_ids, strict=True))
     items = [
-        _accepted_item(index, one, accepted, known.get(accepted.id))
-        if isinstance(one, Job) and accepted and not accepted.conflict
-        else _refused_item(index, one, *next(kept))
-        for index, (one, accepted) in enumerate(outcomes)
+        _accepted_item(index, part, accepted, known.get(accepted.id))
+        if isinstance(part, Job) and accepted and not accepted.conflict
+        else _refused_item(index, part, *next(kept))
+        for index, (part, accepted) in enumerate(outcomes)
     ]
     return answer(
         BatchQueued(
@@ -158,16 +163,16 @@ def _accepted_item(index: int, job: Job, accepted: Accepted, known: KnownJob | N
     return replace(item, state=known.status, event_id=known.event_id, link=known.link)
 
 
-def _refused_item(index: int, one: Job | RejectedPayload, kept: Unreadable, quarantine_id: str) -> Item:
-    field = one.field if isinstance(one, RejectedPayload) else ""
+def _refused_item(index: int, part: Job | RejectedPayload, kept: Unreadable, quarantine_id: str) -> Item:
+    field = part.field if isinstance(part, RejectedPayload) else ""
     return Item(index, 422, code=kept.code, detail=kept.reason, field=field, quarantine_id=quarantine_id)
 
 
-def _unreadable(one: Job | RejectedPayload, accepted: Accepted | None, caller: TokenHolder) -> Unreadable:
-    if isinstance(one, RejectedPayload):
-        return Unreadable("http", caller.name, one.code, one.detail, one.raw)
-    reason = reused([one], accepted.id if accepted else "").detail
-    return Unreadable("http", caller.name, _KEY_REUSED, reason, compact(one.arguments["payload"]))
+def _unreadable(part: Job | RejectedPayload, accepted: Accepted | None, caller: TokenHolder) -> Unreadable:
+    if isinstance(part, RejectedPayload):
+        return Unreadable("http", caller.name, part.code, part.detail, part.raw)
+    reason = reused([part], accepted.id if accepted else "").detail
+    return Unreadable("http", caller.name, _KEY_REUSED, reason, compact(part.arguments["payload"]))
 
 
 def reused(jobs: Sequence[Job], job_id: str) -> Problem:
@@ -186,7 +191,7 @@ def _cloud_event_key(request: Request) -> str:
 
 
 def _count_duplicates(context: HttpContext, caller: TokenHolder, accepted: Sequence[Accepted]) -> None:
-    if duplicates := sum(not one.created for one in accepted):
+    if duplicates := sum(not job.created for job in accepted):
         context.metrics_.duplicates.labels(caller.name).inc(duplicates)
 
 

@@ -200,11 +200,11 @@ def _refusals(*statuses: int) -> dict[str, Any]:
 
 def _refusal(status: int) -> dict[str, Any]:
     content = {PROBLEM_JSON: {"schema": _ref("ProblemDetails")}}
-    found: dict[str, Any] = {"description": _REFUSALS[status], "content": content}
+    response: dict[str, Any] = {"description": _REFUSALS[status], "content": content}
     if status in (429, 503):
         schema = {"type": "string", "pattern": "^[1-9][0-9]*$"}
-        found["headers"] = {"Retry-After": {"required": True, "schema": schema}}
-    return found
+        response["headers"] = {"Retry-After": {"required": True, "schema": schema}}
+    return response
 
 
 if __name__ == "__main__":

@@ -184,8 +184,8 @@ async def _received(request: Request, most_bytes: int, bodies: Bodies | None) ->
 
 def _length(request: Request, most_bytes: int) -> int:
     """Return how many bytes a body will have, `most_bytes` where its head does not say."""
-    told = header(request, b"content-length")
-    return min(int(told), most_bytes) if told.isdecimal() else most_bytes
+    length = header(request, b"content-length")
+    return min(int(length), most_bytes) if length.isdecimal() else most_bytes
 
 
 class BodyTooLarge(Problem):
@@ -214,7 +214,7 @@ def _refuse_wrapped(request: Request) -> None:
 
 def header(request: Request, name: bytes) -> str:
     """Return a header by its name in small letters, or "" where there is none."""
-    found: dict[bytes, bytes] | None = request.scope.get("tq.headers")
-    if found is None:
-        found = request.scope["tq.headers"] = dict(request.scope["headers"])
-    return found.get(name, b"").decode("latin-1")
+    headers: dict[bytes, bytes] | None = request.scope.get("tq.headers")
+    if headers is None:
+        headers = request.scope["tq.headers"] = dict(request.scope["headers"])
+    return headers.get(name, b"").decode("latin-1")

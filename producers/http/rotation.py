@@ -86,7 +86,7 @@ def warn_of_endings(tokens: ApiTokens) -> None:
 
 def _stamp(path: Path) -> _Stamp:
     try:
-        found = os.stat(path)
+        stat = os.stat(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -74,12 +74,12 @@ class ApiTokens:
         if self.open_to_all:
             return WITHOUT_TOKEN
         digest = hashlib.sha256(_shown(authorization)).digest()
-        found = None
+        match = None
         # All are compared, each in constant time, so that the answer's time tells nothing.
         for known, holder in self.known.items():
             if hmac.compare_digest(known, digest):
-                found = holder
-        return found
+                match = holder
+        return match
 
     def holder(self, digest: str) -> TokenHolder | None:
         """Return the holder of the token with this digest in hex, while it is good."""

@@ -163,20 +163,20 @@ def outcome(link: Link, accepted: Accepted, wait_s: float) -> Outcome:
     if wait_s <= 0 and accepted.created:
         return _not_known(_NOT_WAITED)
     try:
-        found = _awaited(link, accepted.id, wait_s)
+        known = _awaited(link, accepted.id, wait_s)
     except ServiceAway as error:
         return _not_known(str(error) if wait_s > 0 else _NOT_WAITED)
     except KeyboardInterrupt:
         return _not_known("the command stopped waiting for the outcome")
     late = f"the workers have not come to it within {wait_s:g} s" if wait_s > 0 else _NOT_WAITED
-    return found or _not_known(late)
+    return known or _not_known(late)
 
 
 def _awaited(link: Link, job_id: str, wait_s: float) -> Outcome | None:
     """Wait for the outcome; while ThreatQ is known to be away, only for a moment."""
-    found = link.outcome(job_id, min(wait_s, FIRST_LOOK_S))
-    if found is not None or wait_s <= FIRST_LOOK_S:
-        return found
+    known = link.outcome(job_id, min(wait_s, FIRST_LOOK_S))
+    if known is not None or wait_s <= FIRST_LOOK_S:
+        return known
     if reason := link.away("threatq"):
         return _not_known(reason)
     return link.outcome(job_id, wait_s - FIRST_LOOK_S)

@@ -155,16 +155,16 @@ def run(action: Action, argv: Sequence[str]) -> int:
 
 
 def _carry_out(action: Action, argv: Sequence[str]) -> int:
-    here = ActionRun(action, argv)
-    if "help" in here.values:
+    action_run = ActionRun(action, argv)
+    if "help" in action_run.values:
         _print(action.syntax.help())
         return 0
-    answer = here.answer()
-    _print(answer.as_json() if "json" in here.values else answer.text)
+    answer = action_run.answer()
+    _print(answer.as_json() if "json" in action_run.values else answer.text)
     if answer.exit_code and not sys.stderr.isatty():
         # LogRhythm shows an action's standard error beside a failure.
         print(answer.fields.get("error") or answer.text, file=sys.stderr)
-    trouble = here.log.write(answer.outcome, exit_code=answer.exit_code, **answer.fields)
+    trouble = action_run.log.write(answer.outcome, exit_code=answer.exit_code, **answer.fields)
     if trouble:
         print(trouble, file=sys.stderr)
     return answer.exit_code

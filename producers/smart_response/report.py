@@ -33,7 +33,7 @@ FILE_BYTES = 10_000_000
 
 def done(name: str, job_id: str, note: Note) -> str:
     """Return the text for an action that was carried out; `note` is the result that the job keeps."""
-    said = note.get("said") or "Done"
+    sentence = note.get("said") or "Done"
     if "event_id" in note:
         rows = list(_event(note))
     elif "indicator" in note:
@@ -41,7 +41,7 @@ def done(name: str, job_id: str, note: Note) -> str:
     else:
         rows = [("Indicator", note.get("asked"))]
     rows += [("Note", text) for text in (*note.get("notes", ()), *note.get("warnings", ()))]
-    return _page(f"{name}: {said}", (*rows, ("Job", job_id)))
+    return _page(f"{name}: {sentence}", (*rows, ("Job", job_id)))
 
 
 def dead(name: str, job_id: str, note: Note) -> str:

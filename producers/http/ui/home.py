@@ -76,17 +76,17 @@ def home(page_request: PageRequest) -> Response:
 
 def services(now: Overview) -> list[Service]:
     """Return how the services are, and whether upkeep lives."""
-    found = [_service(now, service, name) for service, name in SERVICES.items()]
-    found += [Service(f"Queue {wait.queue}", "waits", "bad", wait.said) for wait in now.waits]
+    rows = [_service(now, service, name) for service, name in SERVICES.items()]
+    rows += [Service(f"Queue {wait.queue}", "waits", "bad", wait.said) for wait in now.waits]
     silent = now.upkeep_s is None or now.upkeep_s > SILENT_S
     if silent:
         advice = "start celery beat and a worker for the queue upkeep"
-        return [*found, Service("Upkeep", "silent", "bad", advice)]
-    return [*found, Service("Upkeep", "well", "good", "beat and a worker are alive")]
+        return [*rows, Service("Upkeep", "silent", "bad", advice)]
+    return [*rows, Service("Upkeep", "well", "good", "beat and a worker are alive")]
 
 
 def _service(now: Overview, service: str, name: str) -> Service:
-    reason = next((one.reason for one in now.away if one.service == service), None)
+    reason = next((breaker.reason for breaker in now.away if breaker.service == service), None)
     if reason is not None:
         return Service(name, "away", "bad", reason)
     lacking = now.lacking.get(service)
@@ -157,7 +157,7 @@ def chart(minutes: Sequence[Minute]) -> Chart:
     top = round_up(busiest)
     step = WIDTH / max(len(minutes), 1)
     return Chart(
-        bars=[_bar(minute, at * step, step, top) for at, minute in enumerate(minutes)],
+        bars=[_bar(minute, index * step, step, top) for index, minute in enumerate(minutes)],
         top=top,
         done=sum(minute.done for minute in minutes),
         dead=sum(minute.dead for minute in minutes),
@@ -210,5 +210,7 @@ def approve(page_request: PageRequest) -> Response:
         list=pending.list,
         count=pending.count,
     )
-    said = f"{counted(pending.count, 'delete')} of {pending.list} approved; the next run carries them out."
-    return page_request.done(said, "/" if page_request.field("from") == "home" else "/syncs")
+    sentence = (
+        f"{counted(pending.count, 'delete')} of {pending.list} approved; the next run carries them out."
+    )
+    return page_request.done(sentence, "/" if page_request.field("from") == "home" else "/syncs")

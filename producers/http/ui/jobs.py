@@ -64,17 +64,17 @@ def _page(text: str) -> int:
 def _found(page_request: PageRequest, text: str) -> Response:
     if len(text) > MOST_SEARCHED:
         raise Problem(400, "bad_query", f"search for {MOST_SEARCHED} characters at most")
-    found = search(page_request.context.admin.redis, text, most=SHOWN, within_s=SEARCH_WITHIN_S)
-    if found.ids == [text] or page_request.context.admin.marker(text):
+    result = search(page_request.context.admin.redis, text, most=SHOWN, within_s=SEARCH_WITHIN_S)
+    if result.ids == [text] or page_request.context.admin.marker(text):
         return render.go_to(f"/jobs/{text}")
-    note = f"{counted(found.scanned, 'job')} looked at"
-    if found.more:
+    note = f"{counted(result.scanned, 'job')} looked at"
+    if result.more:
         note += "; others were not looked at. The whole id of a job finds it among any number of jobs"
     return page_request.html(
         "jobs.html",
         title=f"Jobs that say “{text}”",
         name="",
-        jobs=list(page_request.context.admin.records(found.ids)),
+        jobs=list(page_request.context.admin.records(result.ids)),
         note=note,
         shown=SHOWN,
         query=text,
@@ -109,12 +109,12 @@ def replay(page_request: PageRequest) -> Response:
     for queue in {record.queue for record in admin.records(opened)}:
         Ledger(admin.redis).wake(queue)
     log.info("replayed", caller=page_request.session.caller.name, jobs=opened)
-    said = (
+    sentence = (
         f"{counted(len(opened), 'job')} will be tried again."
         if opened
         else "Nothing was ticked that can be replayed."
     )
-    return page_request.done(said, _back(page_request))
+    return page_request.done(sentence, _back(page_request))
 
 
 def entries(record: Record) -> Iterator[tuple[int, str, list[tuple[str, Any]], str]]:

@@ -86,7 +86,7 @@ def _templates() -> Environment:
 
 def visible(value: Any) -> Any:
     """Return text in which nothing hides or reorders itself; what is no plain text stays as it is."""
-    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", value) if type(value) is str else value
+    return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", value) if type(value) is str else value
 
 
 def clock(ms: int) -> str:

@@ -92,10 +92,10 @@ class Sessions:
     def said(self, session: Session) -> str:
         """Return the sentence that was left, once."""
         pipe = self.redis.pipeline()
-        said = pipe.hget(keys.session(session.id), "said")
+        sentence = pipe.hget(keys.session(session.id), "said")
         pipe.hdel(keys.session(session.id), "said")
         pipe.execute()
-        return said.value.decode() if said.value else ""
+        return sentence.value.decode() if sentence.value else ""
 
 
 def same(one: str, other: str) -> bool:
@@ -139,9 +139,9 @@ class PageRequest(Struct, frozen=True):
         }
         return render.html(template, frame | values)
 
-    def done(self, said: str, path: str) -> Response:
+    def done(self, sentence: str, path: str) -> Response:
         """Go on to `path`, which shows what was done."""
-        self.sessions.say(self.session, said)
+        self.sessions.say(self.session, sentence)
         return render.go_to(path)
 
 
