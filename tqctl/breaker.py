@@ -34,8 +34,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def show(shell: Shell, _options: Namespace) -> int:
     """Show every breaker that is open."""
     away, waits = open_breakers(shell.admin.redis)
-    breakers: list[dict[str, Any]] = [to_builtins(one) for one in away]
-    breakers += [_as_away(to_builtins(one)) for one in waits]
+    breakers: list[dict[str, Any]] = [to_builtins(breaker) for breaker in away]
+    breakers += [_as_away(to_builtins(wait)) for wait in waits]
     shell.show(breakers, _words)
     return 0
 
@@ -48,13 +48,13 @@ def close(shell: Shell, options: Namespace) -> int:
         shell.ledger.wake(queue)
     value = {"service": name, "was_open": ready is not None, "ready": ready or 0}
     shown = SERVICES.get(name, f"the queue {name}")
-    said = (
+    sentence = (
         f"the breaker of {shown} is not open; nothing was changed"
         if ready is None
         else f"{shown} is tried again now; {ready} jobs that waited for it are ready. If nothing has changed, the next "
         "job finds that and opens the breaker again."
     )
-    shell.show(value, lambda _: [said])
+    shell.show(value, lambda _: [sentence])
     return 0
 
 
@@ -67,17 +67,17 @@ def _words(breakers: Sequence[dict[str, Any]]) -> Iterator[Shown]:
     columns = ("service or queue", "state", "since (UTC)", "until (UTC)", "failures", "probing job", "reason")
     rows = [
         [
-            one["service"],
-            "probing" if one["probe"] else "waits" if "kind" in one else "away",
-            moment(one["since_ms"]),
-            moment(one["until_ms"]),
-            str(one["failures"]),
-            one["probe"],
-            short(one["reason"]),
+            breaker["service"],
+            "probing" if breaker["probe"] else "waits" if "kind" in breaker else "away",
+            moment(breaker["since_ms"]),
+            moment(breaker["until_ms"]),
+            str(breaker["failures"]),
+            breaker["probe"],
+            short(breaker["reason"]),
         ]
-        for one in breakers
+        for breaker in breakers
     ]
     yield Grid("Breakers", columns, rows, "none is open: every service is called, and no queue waits")
-    yield from (f"{one['service']}: {one['reason']}" for one in breakers)
+    yield from (f"{breaker['service']}: {breaker['reason']}" for breaker in breakers)
     if breakers:
         yield "Try one again before its time: tqctl breaker close NAME"

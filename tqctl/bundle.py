@@ -119,7 +119,7 @@ def _found(find: Callable[[], Any]) -> Any:
 
 
 def _versions() -> dict[str, Any]:
-    packages = {one.metadata["Name"]: one.version for one in distributions()}
+    packages = {package.metadata["Name"]: package.version for package in distributions()}
     system = {"python": platform.python_version(), "system": platform.platform()}
     return {**system, "packages": dict(sorted(packages.items()))}
 
@@ -194,10 +194,10 @@ def _of_settings(shell: Shell) -> set[str]:
     except ConfigError:
         return set()
     values = [getattr(settings, name) for name in fields()]
-    found = {value.reveal() for value in values if isinstance(value, Secret)}
+    secrets = {value.reveal() for value in values if isinstance(value, Secret)}
     # Of several tokens in one setting, each by itself.
-    found |= {part for value in found for part in re.split(r"[,:\s]+", value)}
-    return found | {_password(value) for value in values if isinstance(value, str) and "://" in value}
+    secrets |= {part for value in secrets for part in re.split(r"[,:\s]+", value)}
+    return secrets | {_password(value) for value in values if isinstance(value, str) and "://" in value}
 
 
 def _of_environment(environ: Mapping[str, str]) -> set[str]:

@@ -54,8 +54,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(shell: Shell, _options: Namespace) -> int:
     """Show every limit."""
-    found = list(limits(shell))
-    value = [{**to_builtins(limit), "percent": limit.percent} for limit in found]
+    rows = list(limits(shell))
+    value = [{**to_builtins(limit), "percent": limit.percent} for limit in rows]
     shell.show(value, _words)
     return 0
 
@@ -113,13 +113,13 @@ def limits(shell: Shell) -> Iterator[Limit]:
 def _memory(shell: Shell, used: int, refused_at: int | None) -> Iterator[Limit]:
     """Yield what fills the memory, measured on samples, and where that ends at the pace of the last day."""
     settings = shell.settings
-    found = usages(shell.admin.redis)
-    for usage in found:
+    measured = usages(shell.admin.redis)
+    for usage in measured:
         each = f"{usage.count:,}, about {usage.each:,.0f} bytes each; {REMEDIES.get(usage.kind, WORK)}"
         yield Limit(f"memory of {usage.kind}", usage.total, refused_at, "bytes", each)
     days = {"keep_bodies_days": settings.keep_bodies_days, "keep_markers_days": settings.keep_markers_days}
     pace_ = pace(shell.admin.redis, **days)
-    coming = list(forecast(found, used, pace_))
+    coming = list(forecast(measured, used, pace_))
     full = next((step for step, size_ in enumerate(coming) if refused_at and size_ > refused_at), None)
     then = "it does not grow beyond that"
     if full is not None:
@@ -132,9 +132,9 @@ def _lists(shell: Shell) -> dict[str, int]:
     """Return the entries of each list after the last run that wrote it."""
     runs = reversed(history(shell.admin.redis, most=RUNS))
     return {
-        one.name: one.after if one.entry_count is None else one.entry_count
+        result.name: result.after if result.entry_count is None else result.entry_count
         for run in runs
-        for one in run.lists
+        for result in run.lists
         if run.status != "planned"
     }
 

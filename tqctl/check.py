@@ -58,7 +58,7 @@ def check(shell: Shell, *, only: str = "", within_s: float = WITHIN_S) -> list[C
         "threatq": partial(check_threatq, loaded),
         "logrhythm": partial(check_logrhythm, loaded),
     }
-    return side_by_side({name: one for name, one in areas.items() if only in ("", name)}, within_s)
+    return side_by_side({name: look for name, look in areas.items() if only in ("", name)}, within_s)
 
 
 def side_by_side(areas: dict[str, Check], within_s: float) -> list[CheckLine]:
@@ -67,7 +67,7 @@ def side_by_side(areas: dict[str, Check], within_s: float) -> list[CheckLine]:
     for name, look in areas.items():
         # Daemons: a call that hangs must not hold the command.
         threading.Thread(target=_look, args=(name, look, answers), daemon=True).start()
-    found: dict[str, list[CheckLine]] = {name: [] for name in areas}
+    lines: dict[str, list[CheckLine]] = {name: [] for name in areas}
     open_areas, deadline = set(areas), time.monotonic() + within_s
     while open_areas:
         try:
@@ -77,11 +77,11 @@ def side_by_side(areas: dict[str, Check], within_s: float) -> list[CheckLine]:
         if line is None:
             open_areas.discard(name)
         else:
-            found[name].append(line)
+            lines[name].append(line)
     for name in open_areas:
         late = failed(name, "time", f"not through within {within_s:g} s", "try again; is it slow?", code=3)
-        found[name].append(late)
-    return [line for name in areas for line in found[name]]
+        lines[name].append(late)
+    return [line for name in areas for line in lines[name]]
 
 
 def _look(name: str, look: Check, answers: queue.SimpleQueue[tuple[str, CheckLine | None]]) -> None:
@@ -97,10 +97,10 @@ def _look(name: str, look: Check, answers: queue.SimpleQueue[tuple[str, CheckLin
 
 
 def _words(lines: list[dict[str, Any]]) -> Iterator[Shown]:
-    rows = [[one["state"], one["area"], one["what"], _found(one)] for one in lines]
+    rows = [[line["state"], line["area"], line["what"], _found(line)] for line in lines]
     yield Grid("", ("", "area", "what", "found, and what to do"), rows)
     counts = [
-        f"{sum(one['state'] == state for one in lines)} {state}" for state in ("ok", "warning", "failed")
+        f"{sum(line['state'] == state for line in lines)} {state}" for state in ("ok", "warning", "failed")
     ]
     yield ", ".join(counts)
 

@@ -20,17 +20,17 @@ def summaries(records: Iterable[Record]) -> list[dict[str, Any]]:
     """Return what a list of jobs says about each."""
     return [
         {
-            "id": one.id,
-            "kind": one.kind,
-            "door": one.producer,
-            "state": one.state,
-            "title": one.title,
-            "accepted_ms": one.accepted_ms,
-            "attempts": one.attempts,
-            "last_ms": one.history[-1].at_ms if one.history else None,
-            "reason": one.reason or None,
+            "id": record.id,
+            "kind": record.kind,
+            "door": record.producer,
+            "state": record.state,
+            "title": record.title,
+            "accepted_ms": record.accepted_ms,
+            "attempts": record.attempts,
+            "last_ms": record.history[-1].at_ms if record.history else None,
+            "reason": record.reason or None,
         }
-        for one in records
+        for record in records
     ]
 
 
@@ -39,16 +39,16 @@ def grid(title: str, jobs: Sequence[dict[str, Any]], nothing: str = "no job") ->
     columns = ("job", "kind", "producer", "state", "accepted (UTC)", "tries", "title", "reason")
     rows = [
         [
-            one["id"],
-            one["kind"],
-            one["door"],
-            one["state"],
-            moment(one["accepted_ms"]),
-            str(one["attempts"]),
-            short(one["title"]),
-            short(one["reason"] or ""),
+            job["id"],
+            job["kind"],
+            job["door"],
+            job["state"],
+            moment(job["accepted_ms"]),
+            str(job["attempts"]),
+            short(job["title"]),
+            short(job["reason"] or ""),
         ]
-        for one in jobs
+        for job in jobs
     ]
     return Grid(title, columns, rows, nothing)
 

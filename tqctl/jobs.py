@@ -55,12 +55,12 @@ def list_jobs(shell: Shell, options: Namespace) -> int:
 
 def find_jobs(shell: Shell, options: Namespace) -> int:
     """Find jobs, and say how far was looked."""
-    found = search(shell.admin.redis, options.text, most=options.limit, scan=options.scan)
-    jobs = summaries(shell.admin.records(found.ids))
-    looked = f"looked at {found.scanned} jobs" + (
-        "; there are more (--scan, --limit)" if found.more else ", which are all"
+    result = search(shell.admin.redis, options.text, most=options.limit, scan=options.scan)
+    jobs = summaries(shell.admin.records(result.ids))
+    looked = f"looked at {result.scanned} jobs" + (
+        "; there are more (--scan, --limit)" if result.more else ", which are all"
     )
-    value = {"jobs": jobs, "scanned": found.scanned, "more": found.more}
+    value = {"jobs": jobs, "scanned": result.scanned, "more": result.more}
     shell.show(value, lambda _: [grid("", jobs, "no job says this"), looked])
     return 0 if jobs else 1
 

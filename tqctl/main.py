@@ -115,16 +115,16 @@ def parser_of(named: Collection[str] = tuple(SUBCOMMANDS)) -> ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=version("tq-workers"))
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
-    for name, one in SUBCOMMANDS.items():
+    for name, subcommand in SUBCOMMANDS.items():
         command = commands.add_parser(
             name,
-            help=one.summary,
-            description=f"{one.summary[0].upper()}{one.summary[1:]}.",
+            help=subcommand.summary,
+            description=f"{subcommand.summary[0].upper()}{subcommand.summary[1:]}.",
             parents=[options_of_all()],
             formatter_class=RawDescriptionHelpFormatter,
         )
         if name in named:
-            one.declare(command)
+            subcommand.declare(command)
     return parser
 
 

@@ -61,14 +61,14 @@ def grid(items: Sequence[dict[str, Any]]) -> Grid:
     columns = ("quarantined", "producer", "source", "came (UTC)", "times", "reason")
     rows = [
         [
-            one["id"],
-            one["door"],
-            one["source"],
-            moment(one["at_ms"]),
-            str(one["times"]),
-            short(one["reason"]),
+            item["id"],
+            item["door"],
+            item["source"],
+            moment(item["at_ms"]),
+            str(item["times"]),
+            short(item["reason"]),
         ]
-        for one in items
+        for item in items
     ]
     return Grid("", columns, rows, "nothing is in the quarantine")
 

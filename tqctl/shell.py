@@ -129,12 +129,12 @@ def columns_of(value: dict[str, Any], *names: str) -> list[str]:
     return ["" if value.get(name) is None else str(value[name]) for name in names]
 
 
-def sync_settings(here: Runtime) -> Settings:
+def sync_settings(runtime: Runtime) -> Settings:
     """Return the settings with those of LogRhythm's page; raises ConfigError while it is disabled or incomplete."""
-    settings = here.sync_settings()
+    settings = runtime.sync_settings()
     if settings is None:
         raise ConfigError(
-            f"{here.settings.logrhythm_connector_name} is not enabled in ThreatQ; enable it on its page",
+            f"{runtime.settings.logrhythm_connector_name} is not enabled in ThreatQ; enable it on its page",
             field="connector",
         )
     require_sync(settings)
@@ -144,10 +144,12 @@ def sync_settings(here: Runtime) -> Settings:
 def lists_of(settings: Settings, lists: Lists) -> list[ListSummary]:
     """Return those of `lists` that have a name of a configured family, retired ones too."""
     types = types_of(settings)
-    found: list[ListSummary] = []
-    for one in collections_of(settings):
-        found += lists.named(family(one.base_name, one.split_by, types), common=one.base_name).values()
-    return sorted(found, key=lambda one: one.name)
+    summaries: list[ListSummary] = []
+    for collection in collections_of(settings):
+        summaries += lists.named(
+            family(collection.base_name, collection.split_by, types), common=collection.base_name
+        ).values()
+    return sorted(summaries, key=lambda summary: summary.name)
 
 
 def with_pages(loaded: Loaded) -> Loaded:
@@ -178,9 +180,9 @@ def _pages(settings: Settings) -> Iterator[tuple[str, Sequence[PageField], Overl
 def _laid_over(
     loaded: Loaded, origin: str, shown: Mapping[str, str], fields: Sequence[PageField], overlay: Overlay
 ) -> Loaded:
-    said = [field.name for field in fields if shown.get(field.name, "").strip()]
-    origins = {_PART_OF.get(name, name): origin for name in said}
-    if "logrhythm_host" not in said:
+    names = [field.name for field in fields if shown.get(field.name, "").strip()]
+    origins = {_PART_OF.get(name, name): origin for name in names}
+    if "logrhythm_host" not in names:
         # A port alone changes nothing.
         origins.pop("logrhythm_url", None)
     return structs.replace(

@@ -35,18 +35,18 @@ def run(shell: Shell, options: Namespace) -> int:
     """Show the state of everything that the ledger knows."""
     state = overview(shell.admin.redis)
     value: dict[str, Any] = to_builtins(state)
-    value["waits"] = [{**to_builtins(one), "said": one.said} for one in state.waits]
+    value["waits"] = [{**to_builtins(wait), "said": wait.said} for wait in state.waits]
     value["suspended"] = {
         name: to_builtins(why) for name in QUEUES if (why := shell.admin.suspension(name)) is not None
     }
     value["slowed"] = [
-        {"sender": one.name, "refused": one.refused, "wait_s": one.wait_s, "said": one.said}
-        for one in slowed_senders(shell.admin.redis)
+        {"sender": sender.name, "refused": sender.refused, "wait_s": sender.wait_s, "said": sender.said}
+        for sender in slowed_senders(shell.admin.redis)
     ]
     value["ingest"] = to_builtins(waiting_for_bridge(shell.admin.redis))
     value["syncs"] = last_syncs(history(shell.admin.redis, most=RUNS))
     value["waiting_syncs"] = [
-        {**to_builtins(one), "said": one.said} for one in waiting_runs(shell.admin.redis)
+        {**to_builtins(waiting), "said": waiting.said} for waiting in waiting_runs(shell.admin.redis)
     ]
     value["held"] = pending_count(shell.admin.redis)
     value["workers"] = None if options.no_workers else queues_by_worker(shell.settings.redis_url)
@@ -65,14 +65,14 @@ def last_syncs(runs: Sequence[RunResult]) -> list[dict[str, Any]]:
             "seconds": run.seconds,
             "adds": run.adds,
             "deletes": run.deletes,
-            "failed": [one.name for one in run.lists if one.error],
+            "failed": [result.name for result in run.lists if result.error],
         }
         for run in last.values()
     ]
 
 
 def _words(value: dict[str, Any]) -> Iterator[Shown]:
-    waiting = {one["queue"] for one in value["waits"]}
+    waiting = {wait["queue"] for wait in value["waits"]}
     rows = [_queue(queue, waiting) for queue in value["queues"]]
     yield Grid("Queues", ("queue", "open", "ready", "oldest", "state"), rows)
     yield (
@@ -86,20 +86,20 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
             f"{queue} paused itself at {moment(why['since_ms'])} UTC, as {why['dead']} of the last {why['of']} jobs "
             f"died; the last one: {why['reason']} (mend the cause, then tqctl resume {queue}; tqctl dead replay)"
         )
-    for one in value["away"]:
+    for breaker in value["away"]:
         yield (
-            f"{one['service']} is away since {moment(one['since_ms'])} UTC ({one['failures']} attempts, the next "
-            f"after {moment(one['until_ms'])}): {one['reason']}"
+            f"{breaker['service']} is away since {moment(breaker['since_ms'])} UTC ({breaker['failures']} attempts, "
+            f"the next after {moment(breaker['until_ms'])}): {breaker['reason']}"
         )
-    for one in value["waits"]:
-        again = f"tried again at {moment(one['until_ms'])} UTC, or now: tqctl breaker close {one['queue']}"
-        yield f"{one['said']} ({again})"
-    yield from (one["said"] for one in value["slowed"])
+    for wait in value["waits"]:
+        again = f"tried again at {moment(wait['until_ms'])} UTC, or now: tqctl breaker close {wait['queue']}"
+        yield f"{wait['said']} ({again})"
+    yield from (sender["said"] for sender in value["slowed"])
     lacking = {name: why for name, why in value["lacking"].items() if why}
     for name, why in lacking.items():
         yield f"{SERVICES[name]} is not configured: {why}"
-    for one in value["waiting_syncs"]:
-        yield f"{one['said']} (until it ends, no other of this collection starts)"
+    for sync in value["waiting_syncs"]:
+        yield f"{sync['said']} (until it ends, no other of this collection starts)"
     if not value["away"] and not lacking and not value["waiting_syncs"]:
         yield "ThreatQ and LogRhythm: nothing known against them"
     if value["syncs"]:

@@ -40,11 +40,11 @@ def _file(loaded: Loaded) -> CheckLine:
 def _versions() -> Iterator[CheckLine]:
     wanted = {requirement.name: requirement for requirement in map(Requirement, requires("tq-workers") or ())}
     for name in LIBRARIES:
-        found = version(name)
-        if wanted[name].specifier.contains(found, prereleases=True):
-            yield ok(AREA, name, found)
+        installed = version(name)
+        if wanted[name].specifier.contains(installed, prereleases=True):
+            yield ok(AREA, name, installed)
         else:
-            yield failed(AREA, name, f"{found}, but {wanted[name].specifier} is needed", "make install")
+            yield failed(AREA, name, f"{installed}, but {wanted[name].specifier} is needed", "make install")
     yield ok(AREA, "python", platform.python_version())
 
 

@@ -32,19 +32,19 @@ class CheckLine(Struct, frozen=True):
     code: int = 0
 
 
-def ok(area: str, what: str, found: str) -> CheckLine:
+def ok(area: str, what: str, finding: str) -> CheckLine:
     """Say that something is right."""
-    return CheckLine(area, what, "ok", found)
+    return CheckLine(area, what, "ok", finding)
 
 
-def warning(area: str, what: str, found: str, remedy: str) -> CheckLine:
+def warning(area: str, what: str, finding: str, remedy: str) -> CheckLine:
     """Say that something works but will hurt."""
-    return CheckLine(area, what, "warning", found, remedy)
+    return CheckLine(area, what, "warning", finding, remedy)
 
 
-def failed(area: str, what: str, found: str, remedy: str, *, code: int = 1) -> CheckLine:
+def failed(area: str, what: str, finding: str, remedy: str, *, code: int = 1) -> CheckLine:
     """Say that something does not work."""
-    return CheckLine(area, what, "failed", found, remedy, code)
+    return CheckLine(area, what, "failed", finding, remedy, code)
 
 
 def failed_with(area: str, what: str, error: TqError, remedy: str = "") -> CheckLine:
@@ -60,10 +60,10 @@ def _usual(error: TqError) -> str:
     return "correct what is named"
 
 
-def tried(area: str, what: str, call: Callable[[], object], found: str) -> CheckLine:
+def tried(area: str, what: str, call: Callable[[], object], finding: str) -> CheckLine:
     """Say that `call` does what it should, or which error of ours it raises."""
     try:
         call()
     except TqError as error:
         return failed_with(area, what, error)
-    return ok(area, what, found)
+    return ok(area, what, finding)

@@ -65,12 +65,12 @@ def _collections(settings: Settings) -> Iterator[CheckLine]:
     client = Client.from_settings(settings)
     try:
         for collection in collections_of(settings):
-            found = f"becomes the lists {collection.base_name}…, split by {collection.split_by}"
+            finding = f"becomes the lists {collection.base_name}…, split by {collection.split_by}"
             yield tried(
                 AREA,
                 f"collection {collection.name}",
                 partial(find_collection, client, collection.name),
-                found,
+                finding,
             )
     except TqError as error:
         yield failed_with(AREA, "collections", error)
@@ -124,11 +124,11 @@ def rights_line(role: str) -> CheckLine:
 def _owner(logrhythm: LogRhythm, settings: Settings) -> CheckLine:
     """Look the owner up, and see whether LogRhythm would take that person."""
     text = settings.logrhythm_owner.strip() or "the token's user (logrhythm_owner is not set)"
-    found = tried(AREA, "owner", partial(getattr, logrhythm, "owner"), text)
-    if found.state == "ok" and logrhythm.person and (maker := logrhythm.person.strange_maker):
-        said = f'{text} belongs to {maker}: LogRhythm may answer "Invalid owner id" to every list'
-        return warning(AREA, "owner", said, OWNER_RULE)
-    return found
+    line = tried(AREA, "owner", partial(getattr, logrhythm, "owner"), text)
+    if line.state == "ok" and logrhythm.person and (maker := logrhythm.person.strange_maker):
+        finding = f'{text} belongs to {maker}: LogRhythm may answer "Invalid owner id" to every list'
+        return warning(AREA, "owner", finding, OWNER_RULE)
+    return line
 
 
 def _lists(logrhythm: LogRhythm, settings: Settings) -> CheckLine:

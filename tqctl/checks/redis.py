@@ -34,42 +34,42 @@ def check_redis(admin: LedgerAdmin, settings: Settings) -> Iterator[CheckLine]:
     yield _ingest(waiting_for_bridge(admin.redis))
 
 
-def judge(found: RedisHealth, settings: Settings) -> Iterator[CheckLine]:
+def judge(server: RedisHealth, settings: Settings) -> Iterator[CheckLine]:
     """Judge what a Redis tells about itself."""
-    yield ok(AREA, "answers", f"in {found.took_s * 1000:.1f} ms")
-    yield _clock(found.ahead_s)
-    yield _version(found.info)
-    yield _role(found.info)
-    yield from _persistence(found)
-    yield _eviction(found.info)
-    yield _memory(found.info, settings)
+    yield ok(AREA, "answers", f"in {server.took_s * 1000:.1f} ms")
+    yield _clock(server.ahead_s)
+    yield _version(server.info)
+    yield _role(server.info)
+    yield from _persistence(server)
+    yield _eviction(server.info)
+    yield _memory(server.info, settings)
     yield transport(settings)
-    yield _user(found.user or "unknown", settings)
-    yield _strangers(found.strangers)
+    yield _user(server.user or "unknown", settings)
+    yield _strangers(server.strangers)
 
 
 def _ingest(waiting: Waiting) -> CheckLine:
     """Judge what waits for the bridge; nothing of ours bounds what others push."""
-    found = f"{waiting.messages} messages wait for the Redis bridge, {size(waiting.bytes)}"
+    finding = f"{waiting.messages} messages wait for the Redis bridge, {size(waiting.bytes)}"
     if waiting.messages > MOST_WAITING:
-        return warning(AREA, "ingest", found, "is tq-redis-bridge running? Its log says what it waits for")
-    return ok(AREA, "ingest", found if waiting.messages else "nothing waits for the Redis bridge")
+        return warning(AREA, "ingest", finding, "is tq-redis-bridge running? Its log says what it waits for")
+    return ok(AREA, "ingest", finding if waiting.messages else "nothing waits for the Redis bridge")
 
 
 def _clock(skew_s: float) -> CheckLine:
-    found = f"{abs(skew_s):.1f} s {'ahead of' if skew_s > 0 else 'behind'} this machine's"
+    finding = f"{abs(skew_s):.1f} s {'ahead of' if skew_s > 0 else 'behind'} this machine's"
     if abs(skew_s) > MOST_SKEW_S:
-        return warning(AREA, "clock", found, "set both by NTP; leases hold, but times in logs mislead")
-    return ok(AREA, "clock", found)
+        return warning(AREA, "clock", finding, "set both by NTP; leases hold, but times in logs mislead")
+    return ok(AREA, "clock", finding)
 
 
 def _version(info: dict[str, Any]) -> CheckLine:
     name = str(info.get("server_name", "redis"))
-    found = str(info.get(f"{name}_version", info["redis_version"]))
+    release = str(info.get(f"{name}_version", info["redis_version"]))
     numbers = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     if numbers < OLDEST:
-        return failed(AREA, "version", f"{name} {found}", "Redis 7 or newer, or Valkey, is needed")
-    return ok(AREA, "version", f"{name} {found}")
+        return failed(AREA, "version", f"{name} {release}", "Redis 7 or newer, or Valkey, is needed")
+    return ok(AREA, "version", f"{name} {release}")
 
 
 def _role(info: dict[str, Any]) -> CheckLine:
@@ -80,8 +80,8 @@ def _role(info: dict[str, Any]) -> CheckLine:
     return ok(AREA, "role", f"primary, {info.get('connected_slaves', 0)} replicas")
 
 
-def _persistence(found: RedisHealth) -> Iterator[CheckLine]:
-    if not found.info.get("aof_enabled"):
+def _persistence(server: RedisHealth) -> Iterator[CheckLine]:
+    if not server.info.get("aof_enabled"):
         yield failed(
             AREA,
             "persistence",
@@ -89,7 +89,7 @@ def _persistence(found: RedisHealth) -> Iterator[CheckLine]:
             "appendonly yes, appendfsync everysec (or always) in redis.conf",
         )
         return
-    if found.fsync == "no":
+    if server.fsync == "no":
         yield warning(
             AREA,
             "persistence",
@@ -97,10 +97,10 @@ def _persistence(found: RedisHealth) -> Iterator[CheckLine]:
             "appendfsync everysec, or always",
         )
     else:
-        yield ok(AREA, "persistence", f"AOF, appendfsync {found.fsync or 'unknown'}")
+        yield ok(AREA, "persistence", f"AOF, appendfsync {server.fsync or 'unknown'}")
     for name in ("aof_last_write_status", "aof_last_bgrewrite_status"):
-        if found.info.get(name, "ok") != "ok":
-            yield failed(AREA, name, str(found.info[name]), "make room on Redis' disk and see its log")
+        if server.info.get(name, "ok") != "ok":
+            yield failed(AREA, name, str(server.info[name]), "make room on Redis' disk and see its log")
 
 
 def _eviction(info: dict[str, Any]) -> CheckLine:
@@ -125,15 +125,15 @@ def _memory(info: dict[str, Any], settings: Settings) -> CheckLine:
             "set maxmemory, so that producers refuse before that",
         )
     share = 100 * used / most
-    found = f"{size(used)} of {size(most)} ({share:.0f} %)"
+    finding = f"{size(used)} of {size(most)} ({share:.0f} %)"
     if share > settings.memory_percent:
         return failed(
             AREA,
             "memory",
-            f"{found}; producers refuse above {settings.memory_percent:g} %",
+            f"{finding}; producers refuse above {settings.memory_percent:g} %",
             "tqctl capacity shows what fills it; raise maxmemory or lower keep_bodies_days",
         )
-    return ok(AREA, "memory", found)
+    return ok(AREA, "memory", finding)
 
 
 def transport(settings: Settings) -> CheckLine:
@@ -154,9 +154,9 @@ def _tls(url: str) -> CheckLine:
     """Judge what the URL says of the server's certificate, which is verified unless it says otherwise."""
     asked = tls_options(url)
     if option := unverified(asked):
-        found = f"TLS, but another machine on the way can pose as Redis: the URL says {option}"
+        finding = f"TLS, but another machine on the way can pose as Redis: the URL says {option}"
         return warning(
-            AREA, "transport", found, "take that out, and name the authority with ssl_ca_certs=FILE"
+            AREA, "transport", finding, "take that out, and name the authority with ssl_ca_certs=FILE"
         )
     return ok(
         AREA,

@@ -79,11 +79,11 @@ def _connector(client: Client, settings: Settings) -> Iterator[CheckLine]:
         yield ok(AREA, "connector", "its page is not asked (settings_from is local)")
     else:
         try:
-            found = Connector(client, settings.connector_name).find()
+            existing = Connector(client, settings.connector_name).find()
         except TqError as error:
             yield failed_with(AREA, "connector", error)
             return
-        page = found or ConnectorPage(0, settings.connector_name, False, {})
+        page = existing or ConnectorPage(0, settings.connector_name, False, {})
         yield _enabled(page)
     source = "settings" if settings.settings_from == "local" or not page.fields else "the connector's page"
     text = with_page(settings, page.fields).private_ips
@@ -151,7 +151,7 @@ def _clock(settings: Settings) -> CheckLine:
     ahead_s = skew_s(settings)
     if ahead_s is None:
         return ok(AREA, "clock", "ThreatQ does not tell its time")
-    found = f"{abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine's"
+    finding = f"{abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine's"
     if abs(ahead_s) > MOST_SKEW_S:
-        return warning(AREA, "clock", found, "set both by NTP; sightings get wrong times")
-    return ok(AREA, "clock", found)
+        return warning(AREA, "clock", finding, "set both by NTP; sightings get wrong times")
+    return ok(AREA, "clock", finding)

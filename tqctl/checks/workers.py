@@ -66,6 +66,6 @@ def _quarantine(count: int) -> CheckLine:
 def _beat(silent_s: float | None, has_workers: bool) -> CheckLine:
     if silent_s is not None and silent_s <= SILENT_S:
         return ok(AREA, "beat", f"upkeep ran {age(silent_s)} ago")
-    found = "upkeep never ran" if silent_s is None else f"upkeep has been silent for {age(silent_s)}"
+    finding = "upkeep never ran" if silent_s is None else f"upkeep has been silent for {age(silent_s)}"
     start = "celery -A workers.app beat" + ("" if has_workers else ", and a worker for upkeep")
-    return failed(AREA, "beat", f"{found}: what was put off is not tried again", f"start {start}")
+    return failed(AREA, "beat", f"{finding}: what was put off is not tried again", f"start {start}")
