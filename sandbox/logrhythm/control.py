@@ -50,8 +50,8 @@ async def set_behaviour(request: Request) -> Response:
     """Change the version, or one of the undocumented choices; see `LogRhythmConfig`."""
     world = world_of(request)
     try:
-        told = msgspec.json.decode(await request.body(), type=dict[str, Any])
-        config = msgspec.convert({**msgspec.to_builtins(world.config), **told}, type(world.config))
+        changes = msgspec.json.decode(await request.body(), type=dict[str, Any])
+        config = msgspec.convert({**msgspec.to_builtins(world.config), **changes}, type(world.config))
     except msgspec.MsgspecError as error:
         return JSONResponse({"message": str(error)}, 400)
     world.config = config
@@ -85,11 +85,11 @@ async def fill(request: Request) -> Response:
     """Put values into the list of this name, made if need be; returns its summary."""
     world = world_of(request)
     try:
-        told = msgspec.json.decode(await request.body(), type=Filling)
+        filling = msgspec.json.decode(await request.body(), type=Filling)
     except msgspec.MsgspecError as error:
         return JSONResponse({"message": str(error)}, 400)
-    stored = _named(world, told.name) or world.store.create(_summary(told))
-    stored.fill(told.values or _invented(told))
+    stored = _named(world, filling.name) or world.store.create(_summary(filling))
+    stored.fill(filling.values or _invented(filling))
     return JSONResponse(stored.answer())
 
 
@@ -140,12 +140,12 @@ def _named(world: World, name: str) -> StoredList | None:
     return next((item for item in world.store.lists.values() if item.name == name), None)
 
 
-def _summary(told: Filling) -> dict[str, Any]:
-    general = told.list_type == "GeneralValue"
+def _summary(filling: Filling) -> dict[str, Any]:
+    general = filling.list_type == "GeneralValue"
     return {
-        "listType": told.list_type,
+        "listType": filling.list_type,
         "status": "Active",
-        "name": told.name,
+        "name": filling.name,
         "useContext": ["Hash"] if general else ["None"],
         "autoImportOption": {"enabled": False, "usePatterns": False, "replaceExisting": False},
         "readAccess": "PublicAll",
@@ -154,11 +154,11 @@ def _summary(told: Filling) -> dict[str, Any]:
         "entityName": "Global Entity",
         "needToNotify": False,
         "doesExpire": False,
-        "owner": told.owner,
+        "owner": filling.owner,
     }
 
 
-def _invented(told: Filling) -> Iterator[str]:
-    if told.list_type == "IP":
-        return (f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in range(told.count))
-    return (f"{n * 0x9E3779B97F4A7C15 & (1 << 64) - 1:016x}{n:016x}" for n in range(told.count))
+def _invented(filling: Filling) -> Iterator[str]:
+    if filling.list_type == "IP":
+        return (f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in range(filling.count))
+    return (f"{n * 0x9E3779B97F4A7C15 & (1 << 64) - 1:016x}{n:016x}" for n in range(filling.count))

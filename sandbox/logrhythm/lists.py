@@ -33,8 +33,8 @@ async def fetch(request: Request) -> Response:
         _number(request, "pageNumber", 1),
         min(_number(request, "pageSize", PAGE_SIZE), world.config.max_page),
     )
-    found = [item.answer() for item in world.store.lists.values() if matches(item)]
-    return JSONResponse(found[(number - 1) * size : number * size])
+    answers = [item.answer() for item in world.store.lists.values() if matches(item)]
+    return JSONResponse(answers[(number - 1) * size : number * size])
 
 
 async def upsert(request: Request) -> Response:

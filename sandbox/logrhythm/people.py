@@ -18,10 +18,10 @@ _CHANGED = "2024-01-09T12:00:00Z"
 
 async def persons(request: Request) -> Response:
     """Return people as 7.4 shows them; none found is a 404, not an empty array."""
-    found = _page(request, version="7.4", status="personStatus", shown=_person)
-    if not found:
+    page = _page(request, version="7.4", status="personStatus", shown=_person)
+    if not page:
         raise Refused(404, "Persons not found")
-    return JSONResponse(found)
+    return JSONResponse(page)
 
 
 async def users(request: Request) -> Response:
@@ -61,13 +61,13 @@ def _page(
     query = request.query_params
     wanted = query.get(status, "").lower()
     name = query.get("name", "").lower()
-    found = [
+    people = [
         person
         for person in world.config.people
         if name in person.full_name.lower() and (not wanted or person.status.lower() in wanted.split(","))
     ]
     offset, count = _number(request, "offset", 0, 0), _number(request, "count", 100, 1)
-    return [shown(item, world) for item in found[offset : offset + min(count, 1000)]]
+    return [shown(item, world) for item in people[offset : offset + min(count, 1000)]]
 
 
 def _one(request: Request, version: str) -> Person:

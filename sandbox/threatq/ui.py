@@ -85,8 +85,8 @@ def _object_page(threatq: ThreatQ, kind: Kind) -> Page:
             attributes=rows.attributes(store, kind, id),
             comments=rows.comments(store, kind, id),
             related=[
-                (other, len(found), [_shown(threatq, other, row) for row in found[:RELATED]])
-                for other, found in related
+                (other, len(items), [_shown(threatq, other, row) for row in items[:RELATED]])
+                for other, items in related
             ],
         )
 
@@ -94,8 +94,8 @@ def _object_page(threatq: ThreatQ, kind: Kind) -> Page:
 
 
 def _latest(threatq: ThreatQ, kind: Kind) -> list[Row]:
-    found = threatq.store.all(f"SELECT id FROM {kind.collection} ORDER BY id DESC LIMIT ?", LATEST)
-    loaded = (rows.load(threatq, kind, item["id"]) for item in found)
+    newest = threatq.store.all(f"SELECT id FROM {kind.collection} ORDER BY id DESC LIMIT ?", LATEST)
+    loaded = (rows.load(threatq, kind, item["id"]) for item in newest)
     return [_shown(threatq, kind, row) for row in loaded if row]
 
 

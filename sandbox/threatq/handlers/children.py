@@ -62,11 +62,11 @@ def describe(call: Call) -> Answer:
 def related(call: Call) -> Answer:
     """GET /api/{collection}/{id}/{other}: related objects with their pivots."""
     row, other = load(call), kind_of(call.path["other"])
-    found = rows.relation_rows(call.threatq, call.kind, row["id"], other)
+    relations = rows.relation_rows(call.threatq, call.kind, row["id"], other)
     offset, limit = call.number("offset", 0), min(call.number("limit", RELATED_LIMIT), RELATED_LIMIT)
     wanted = call.query.get("with", "")
-    page = [rows.expand(call.threatq, other, item, wanted) for item in found[offset : offset + limit]]
-    return listing(page, len(found))
+    page = [rows.expand(call.threatq, other, item, wanted) for item in relations[offset : offset + limit]]
+    return listing(page, len(relations))
 
 
 def add_related(call: Call) -> Answer:
@@ -79,9 +79,9 @@ def add_related(call: Call) -> Answer:
         row = rows.load(call.threatq, other, id) if isinstance(id, int) else None
         if row is None:
             raise refused("id", "The selected id is invalid.")
-        found = relations.relate(end, (other, row["id"]))
+        relation = relations.relate(end, (other, row["id"]))
         # Beyond the cap there is no relation, and so no pivot: that is how ThreatQ tells.
-        pivots = {"pivot": rows.pivot_row({**found, "other": id}, *end, other)} if found else {}
+        pivots = {"pivot": rows.pivot_row({**relation, "other": id}, *end, other)} if relation else {}
         answers.append({**row, **pivots})
     return listing(answers, status=201)
 

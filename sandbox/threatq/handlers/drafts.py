@@ -244,14 +244,14 @@ def _status_id(threatq: System, kind: Kind, item: dict[str, Any]) -> int | None:
 
 
 def _relations(threatq: System, item: dict[str, Any]) -> list[tuple[Kind, int | Draft]]:
-    found: list[tuple[Kind, int | Draft]] = []
+    relations: list[tuple[Kind, int | Draft]] = []
     for collection in item.keys() & KINDS.keys():
         kind = KINDS[collection]
         for related in _list(item[collection], collection):
             by_id = isinstance(related, dict) and related.keys() == {"id"}
             id = _existing_id(threatq, kind, related) if by_id else None
-            found.append((kind, draft(threatq, kind, related) if id is None else id))
-    return found
+            relations.append((kind, draft(threatq, kind, related) if id is None else id))
+    return relations
 
 
 class Normal(msgspec.Struct, frozen=True):

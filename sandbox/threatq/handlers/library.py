@@ -55,15 +55,15 @@ def _run(call: Call, body: Row, fields: list[str]) -> Answer:
     matching = _and(where(kind, body, now), _indexed(call, now))
     total = store.count(f"SELECT COUNT(*) FROM {kind.collection} {_sql(matching)}", *matching.values)
     shown = _shown(kind, fields, call.threatq.behaviour.rows_2026)
-    found = _read(store, kind, wanted, matching, shown)
+    tuples = _read(store, kind, wanted, matching, shown)
     plain = bool(fields) and "*" not in fields
-    data: Any = _build(store, kind, shown, [row[len(wanted.columns) :] for row in found], plain)
+    data: Any = _build(store, kind, shown, [row[len(wanted.columns) :] for row in tuples], plain)
     if not data and call.threatq.behaviour.empty_page_object:
         data = {}
     envelope = {"total": total, "data": data, "limit": wanted.limit}
     if wanted.cursor is None:
         return Answer({**envelope, "offset": wanted.offset})
-    last = found[-1][: len(wanted.columns)] if found else None
+    last = tuples[-1][: len(wanted.columns)] if tuples else None
     return Answer({**envelope, "nextCursorMark": wanted.next_cursor(last)})
 
 
@@ -74,22 +74,24 @@ def _indexed(call: Call, now: int) -> Where:
 
 def _read(store: Store, kind: Kind, wanted: Page, matching: Where, shown: list[str]) -> list[tuple[Any, ...]]:
     """The page's rows: first the columns of the order, then one column a field."""
-    here = _and(matching, wanted.after())
+    condition = _and(matching, wanted.after())
     columns = ", ".join([*wanted.columns, *(_column(kind, field) for field in shown)])
-    sql = f"SELECT {columns} FROM {kind.collection} {_sql(here)} ORDER BY {wanted.order} LIMIT ? OFFSET ?"
-    return store.tuples(sql, *here.values, wanted.limit, 0 if wanted.cursor else wanted.offset)
+    sql = (
+        f"SELECT {columns} FROM {kind.collection} {_sql(condition)} ORDER BY {wanted.order} LIMIT ? OFFSET ?"
+    )
+    return store.tuples(sql, *condition.values, wanted.limit, 0 if wanted.cursor else wanted.offset)
 
 
 def _build(
-    store: Store, kind: Kind, shown: list[str], found: list[tuple[Any, ...]], plain: bool
+    store: Store, kind: Kind, shown: list[str], tuples: list[tuple[Any, ...]], plain: bool
 ) -> list[Row]:
     """Rows in index shape; what is empty is left out."""
-    if not found:
+    if not tuples:
         return []
     convert = _converters(store, kind, plain)
     columns = [
         list(map(convert[field], values)) if field in convert else values
-        for field, values in zip(shown, zip(*found, strict=True), strict=True)
+        for field, values in zip(shown, zip(*tuples, strict=True), strict=True)
     ]
     return [
         {field: value for field, value in zip(shown, values, strict=True) if value is not None}
@@ -199,19 +201,19 @@ def api_query(call: Call, wanted: str) -> Row:
     query = msgspec.json.decode(row["json"])
     if not isinstance(query, dict) or not isinstance(query.get("api_query", {}), dict):
         raise refused("json", "The saved search has no api_query.")
-    found: Row = query.get("api_query", {})
-    return found
+    search: Row = query.get("api_query", {})
+    return search
 
 
 def keywords(call: Call) -> Answer:
     """GET /api/search?query=: a keyword among all kinds."""
-    found: list[Row] = []
+    hits: list[Row] = []
     limit = call.number("limit", 10)
     for kind in KINDS.values():
         sql = f"SELECT id, key AS value FROM {kind.collection} WHERE key LIKE ? LIMIT ?"
-        rows = call.threatq.store.all(sql, f"%{call.query.get('query', '')}%", limit - len(found))
-        found += [{**row, "object": kind.code} for row in rows]
-    return listing(found)
+        rows = call.threatq.store.all(sql, f"%{call.query.get('query', '')}%", limit - len(hits))
+        hits += [{**row, "object": kind.code} for row in rows]
+    return listing(hits)
 
 
 def _row(call: Call, row: Row) -> Row:

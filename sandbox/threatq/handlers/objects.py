@@ -16,8 +16,8 @@ from sandbox.threatq.model.store import Row
 
 def index(call: Call) -> Answer:
     """GET /api/{collection}: exact values, OR-lists, wildcards."""
-    found, total = find(call)
-    shaped = [rows.shape(call.threatq.store, call.kind, row) for row in found]
+    matches, total = find(call)
+    shaped = [rows.shape(call.threatq.store, call.kind, row) for row in matches]
     wanted = call.query.get("with", "")
     return listing([rows.expand(call.threatq, call.kind, row, wanted) for row in shaped], total)
 

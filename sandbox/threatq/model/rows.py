@@ -92,8 +92,8 @@ def details(threatq: System, kind: Kind, row: Row) -> Row:
 
 def children(store: Store, kind: Kind, id: int, name: str) -> list[Row]:
     """The attributes, sources, tags or comments of an object."""
-    found: list[Row] = _EXPANSIONS[name](store, kind, id)
-    return found
+    rows: list[Row] = _EXPANSIONS[name](store, kind, id)
+    return rows
 
 
 def _known(name: str) -> bool:
@@ -118,12 +118,12 @@ def _collection(name: str) -> str:
 
 def relation_rows(threatq: System, kind: Kind, id: int, other: Kind) -> list[Row]:
     """The objects of a kind that one object is related to, each with its pivot."""
-    found = []
+    rows = []
     for relation in related(threatq.store, (kind, id), other):
         row = load(threatq, other, relation["other"])
         if row is not None:
-            found.append({**row, "pivot": pivot_row(relation, kind, id, other)})
-    return found
+            rows.append({**row, "pivot": pivot_row(relation, kind, id, other)})
+    return rows
 
 
 def pivot_row(relation: Row, kind: Kind, id: int, other: Kind) -> Row:

@@ -43,7 +43,7 @@ THEIRS = re.compile(r"share it in ThreatQ with the account, or with everyone")
 
 #: Names of variables and parameters that do not say what they hold, and the folders that are free of them.
 VAGUE = {"one", "found", "told", "said", "here", "at"}
-FREE_OF_VAGUE = ["workers"]
+FREE_OF_VAGUE = PRODUCT
 
 #: The one file that has to name them.
 NAMES_THEM = "tests/unit/project/test_words.py"
