@@ -42,8 +42,8 @@ BLOCK_BYTES = 32 * 1024
 #: block that comes, so the time grows with its square.
 MAX_CHUNK_BYTES = 256 * 1024
 
-#: Strings, brackets, and the quote that opens a string whose end has not arrived.
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]"]', re.DOTALL)
+#: Strings and brackets. A string whose end has not arrived is one too: else each quote in it is tried as a beginning.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
 
 _COLON = re.compile(rb"\s*:\s*")
 
@@ -222,7 +222,7 @@ class ItemScanner:
         depth = last = end = cut = 0
         for token in _TOKEN.finditer(self._rest):
             depth += _step(token.group())
-            if depth < 0 or token.group() == b'"':
+            if depth < 0:
                 break
             if depth == 0 and token.group() == b"}":
                 last = token.end()
