@@ -25,7 +25,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from producers.http.actions import post_action
-from producers.http.context import HttpContext, answer, only_for, request_id
+from producers.http.context import HOLDER, HttpContext, answer, only_for, request_id
 from producers.http.events import post_events, post_validate
 from producers.http.jobs import get_batch, get_job
 from producers.http.openapi import document
@@ -116,7 +116,8 @@ class Gate:
 
         context.in_hand += 1
         try:
-            if context.tokens.find(header(Request(scope), b"authorization")) is None:
+            scope[HOLDER] = context.tokens.find(header(Request(scope), b"authorization"))
+            if scope[HOLDER] is None:
                 await context.turns.wait()
             if refusal := self._refusal(scope):
                 await refusal.response(request_id(Request(scope)))(scope, receive, sent)

@@ -51,6 +51,9 @@ _encoder = msgspec.json.Encoder()
 #: Requests that may wait at a time; each keeps a thread. Further ones are answered at once.
 MOST_WAITING = 32
 
+#: Where a request's scope carries the holder of the token that it shows, None for none that is known.
+HOLDER = "tq.holder"
+
 
 class HttpContext:
     """Made once from the settings; connections are made when they are first used."""
@@ -143,10 +146,13 @@ def only_for(scope: str, handle: Handle) -> Callable[[Request], Awaitable[Respon
 
 
 def _caller(context: HttpContext, request: Request) -> TokenHolder | None:
-    shown = header(request, b"authorization")
-    caller = context.tokens.find(shown)
+    caller: TokenHolder | None = request.scope[HOLDER]
     # Many clients show their token only once they were asked for it.
-    if caller is None and shown and (wait_s := context.attempts.wrong(peer(request))):
+    if (
+        caller is None
+        and header(request, b"authorization")
+        and (wait_s := context.attempts.wrong(peer(request)))
+    ):
         text = "too many wrong tokens came from this address; send this again"
         raise come_later("too_many_attempts", text, wait_s, status=context.settings.http_busy_status)
     return caller
@@ -191,6 +197,8 @@ def sender_key(request: Request, caller: TokenHolder) -> str:
 async def known_jobs(context: HttpContext, answers: Sequence[Accepted]) -> dict[str, KnownJob]:
     """Return how the duplicates among `answers` stand, by their ids; nothing while Redis does not tell."""
     repeats = {answer.id: answer for answer in answers if not answer.created and not answer.conflict}
+    if not repeats:
+        return {}
     try:
         return dict(zip(repeats, await context.ledger.known(list(repeats.values())), strict=True))
     except ServiceAway:
