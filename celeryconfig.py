@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kombu import Queue
-from msgspec import structs
+from msgspec import structs, to_builtins
 
 from workers.core.errors import ConfigError, end_with
 from workers.core.jobs import QUEUES
@@ -26,7 +26,8 @@ broker_transport_options = {
     # With the prefix our scripts can send wake-ups: they lie under the ledger's hash tag.
     "global_keyprefix": CELERY_PREFIX,
     # What is no message goes to the quarantine, within its limits; having lain in Redis, it may when Redis is full.
-    "quarantine_limits": structs.replace(limits_of(_settings), memory_percent=None),
+    # As plain values: `inspect stats`, by which Flower shows a worker, sends these options as JSON.
+    "quarantine_limits": to_builtins(structs.replace(limits_of(_settings), memory_percent=None)),
     # Without it a half-open link freezes a worker for ever (measured: no recovery within 110 s, with it 15 s).
     "socket_timeout": 5,
     "socket_connect_timeout": 2,

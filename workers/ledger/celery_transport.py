@@ -13,8 +13,9 @@ them no worker is woken, one that starts ends at once, and the work that would f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -78,8 +79,8 @@ class WhenFullPipeline(kombu_redis.PrefixedRedisPipeline):
 class WhenFullRedis(kombu_redis.PrefixedStrictRedis):
     """kombu's client: takes only messages, and sends a write again as a script where Redis is out of memory."""
 
-    def __init__(self, *words: Any, quarantine_limits: QuarantineLimits, **options: Any) -> None:
-        self.quarantine_limits = quarantine_limits
+    def __init__(self, *words: Any, quarantine_limits: Mapping[str, Any], **options: Any) -> None:
+        self.quarantine_limits = QuarantineLimits(**quarantine_limits)
         super().__init__(*words, **options)
 
     def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
@@ -119,7 +120,7 @@ class WhenFullChannel(kombu_redis.Channel):
     """A channel over one Redis: with the client above, and kombu's own scripts with the same permission."""
 
     #: A transport option: how much the quarantine may hold. What is set aside lay in the same Redis before.
-    quarantine_limits = QuarantineLimits(memory_percent=None)
+    quarantine_limits: Mapping[str, Any] = MappingProxyType({"memory_percent": None})
     from_transport_options: Any = (*kombu_redis.Channel.from_transport_options, "quarantine_limits")
 
     def _get_client(self) -> Any:
