@@ -85,20 +85,9 @@ def limits(shell: Shell) -> Iterator[Limit]:
     yield from _memory(shell, used, refused_at)
     yield Limit("spool on this machine", spool_of(shell.loaded).size(), MOST_BYTES, "bytes", "commands fail")
     yield Limit("dead letters", state.dead, None, "jobs", "kept until an operator acts (tqctl dead list)")
-    yield Limit(
-        "quarantine",
-        Quarantine(shell.admin.redis).count(),
-        settings.max_quarantined,
-        "items",
-        "producers refuse",
-    )
-    yield Limit(
-        "quarantine, compressed",
-        Quarantine(shell.admin.redis).size(),
-        settings.max_quarantined_bytes,
-        "bytes",
-        "producers refuse",
-    )
+    quarantine, then = Quarantine(shell.admin.redis), "producers refuse"
+    yield Limit("quarantine", quarantine.count(), settings.max_quarantined, "items", then)
+    yield Limit("quarantine, compressed", quarantine.size(), settings.max_quarantined_bytes, "bytes", then)
     ingest = waiting_for_bridge(shell.admin.redis)
     then = "the bridge empties it; Redis refuses the senders when it is full"
     yield Limit(f"{ingest.messages} messages for the Redis bridge", ingest.bytes, None, "bytes", then)

@@ -75,6 +75,9 @@ LIST = summary(summary_of("ThreatQ: FQDN", guid="G1"))
 READERS = [of_threatq, of_threatq_typed, of_logrhythm, of_a_list]
 EACH = pytest.mark.parametrize("read", READERS)
 
+#: The bound of an answer, once as pieces and once as a whole.
+MOST_MEMORY = 2.5 * http_answers.MOST_BYTES
+
 DEEP = b"[" * 900 + b"]" * 900
 VERY_DEEP = b'{"a":' * 200_000
 
@@ -86,20 +89,23 @@ def answering(body: bytes, status: int = 200, **headers: str) -> Callable[[Asked
     return script
 
 
+def memory_of_a_refusal(read: Reader, url: str) -> int:
+    """Return the bytes that a reader has at most while it reads an answer, which must end as a service that is away."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(ServiceAway):
+            read(url, 10.0)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 @EACH
 def test_an_answer_that_inflates_without_end_is_not_taken_into_memory(read: Reader) -> None:
     # Given 200 kB on the wire that inflate to 200 MB
     bomb = gzip.compress(b'{"data": "' + b"x" * 200_000_000 + b'"}', 1)
     with scripted(answering(bomb, Content_Encoding="gzip")) as server:
-        tracemalloc.start()
-        try:
-            with pytest.raises(ServiceAway):
-                read(server.url, 10.0)
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-    # The bound, once as pieces and once as a whole
-    assert peak < 2.5 * http_answers.MOST_BYTES
+        assert memory_of_a_refusal(read, server.url) < MOST_MEMORY
 
 
 @EACH
@@ -118,14 +124,7 @@ def test_an_answer_that_is_nested_without_end_is_an_error_of_the_service(
 def test_millions_of_values_in_few_bytes_are_not_decoded(read: Reader) -> None:
     body = b'{"data": [' + b"{}," * 5_000_000 + b"{}]}"
     with scripted(answering(body)) as server:
-        tracemalloc.start()
-        try:
-            with pytest.raises(ServiceAway):
-                read(server.url, 10.0)
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-    assert peak < 2.5 * http_answers.MOST_BYTES
+        assert memory_of_a_refusal(read, server.url) < MOST_MEMORY
 
 
 @contextmanager
