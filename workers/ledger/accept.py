@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-ACCEPT = Script("accept", "memory", "markers")
-ACCEPT_WHEN_FULL = Script("accept", "memory", "markers", when_full=True)
+ACCEPT = Script("accept", "writes", "memory", "markers")
+ACCEPT_WHEN_FULL = Script("accept", "writes", "memory", "markers", when_full=True)
 
 _PREFIX = keys.PREFIX.encode()
 

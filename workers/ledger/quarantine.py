@@ -20,8 +20,8 @@ from workers.settings.model import Settings
 if TYPE_CHECKING:
     from workers.ledger.accept import Flow, Word
 
-QUARANTINE = Script("quarantine", "memory")
-QUARANTINE_WHEN_FULL = Script("quarantine", "memory", when_full=True)
+QUARANTINE = Script("quarantine", "writes", "memory")
+QUARANTINE_WHEN_FULL = Script("quarantine", "writes", "memory", when_full=True)
 QUARANTINE_DROP = Script("quarantine_drop", when_full=True)
 
 

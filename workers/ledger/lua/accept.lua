@@ -18,7 +18,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local coming = (#ARGV - FIRST + 1) / WIDTH
-local open = redis.call('ZCARD', due)
+local open = count_open(due)
 if open + math.max(coming, 1) > most_open then
   return {'busy', open}
 end
@@ -91,26 +91,26 @@ for at = FIRST, #ARGV, WIDTH do
   elseif seen[id] or marker_of(prefix, id) then
     known(at, id, 0)
   else
-    local count = #fresh + 1
-    fresh[count], seen[id] = at, true
-    records[2 * count - 1], records[2 * count] = prefix .. 'job:' .. id, stamp .. record
+    local place = #fresh + 1
+    fresh[place], seen[id] = at, true
+    records[2 * place - 1], records[2 * place] = prefix .. 'job:' .. id, stamp .. record
   end
   if key ~= '' and not first then
-    redis.call('SET', prefix .. 'same:' .. key, id .. ' ' .. digest, 'PX', window)
+    put(prefix .. 'same:' .. key, id .. ' ' .. digest, window)
   end
 end
 
 -- Nearly always all are new, and one call keeps them; else each is tried alone.
 local woken_for
 local function keep(from, to)
-  if redis.call('MSETNX', unpack(records, 2 * from - 1, 2 * to)) == 1 then
+  if put_new(records, 2 * from - 1, 2 * to) then
     local entries = {}
     for each = from, to do
       local id, counter = ARGV[fresh[each]], ARGV[fresh[each] + 2]
       entries[#entries + 1], entries[#entries + 2] = now, id
       added[counter] = added[counter] + 1
     end
-    redis.call('ZADD', due, unpack(entries))
+    add_open(due, entries)
     woken_for = ARGV[fresh[to]]
   elseif from == to then
     known(fresh[from], ARGV[fresh[from]], 0)
@@ -125,11 +125,11 @@ for from = 1, #fresh, MOST_AT_ONCE do
 end
 
 -- By 0 too: WAIT waits for what its own connection wrote, and a repeat must not pass as confirmed for writing nothing.
-for counter, count in pairs(added) do
-  redis.call('HINCRBY', counts, counter, count)
+for counter, times in pairs(added) do
+  count(counts, counter, times)
 end
 
 if woken_for and redis.call('LLEN', wake_ups) < most_wake_ups then
-  redis.call('LPUSH', wake_ups, (string.gsub(wake_up, '@wake_up@', woken_for)))
+  push(wake_ups, (string.gsub(wake_up, '@wake_up@', woken_for)))
 end
 return answers

@@ -15,7 +15,7 @@ local function memory_in_use(memory)
   end
   local share = most > 0 and math.floor(used * 1000 / most) or 0
   -- One that is out of memory takes no note of it either.
-  redis.pcall('SET', memory, string.format('%d', share), 'PX', BELIEVED_MS)
+  pcall(put, memory, string.format('%d', share), BELIEVED_MS)
   return share
 end
 
