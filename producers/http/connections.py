@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable
+from collections import OrderedDict, defaultdict
 from typing import Protocol
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from producers.http.auth import network_of
+from producers.http.incidents import Incidents
 from producers.http.proxies import TrustedProxies
 from workers.settings.model import Settings
 from workers.telemetry import metrics
@@ -27,36 +26,12 @@ CONNECTION = "tq.connection"
 #: Files that the process needs besides its connections: those to Redis, the log, the listening socket.
 SPARE_FILES = 256
 
-#: Seconds between two lines of the log about connections that were closed for the same reason.
-LOG_EVERY_S = 10.0
-
 
 class Closable(Protocol):
     """A connection that can be closed at once, whatever it has still to say."""
 
     def abort(self) -> None:
         """Close it without waiting for its peer."""
-
-
-class Closings:
-    """Counts what was closed or refused, by the reason; logs each reason at most every LOG_EVERY_S."""
-
-    def __init__(self, registry: CollectorRegistry, clock: Callable[[], float] = time.monotonic) -> None:
-        self._metric = metrics.counter(registry, metrics.HTTP_CLOSED)
-        self._clock = clock
-        self._unsaid: Counter[str] = Counter()
-        self._logged_at: dict[str, float] = {}
-
-    def count(self, reason: str, address: str) -> None:
-        """Count that a connection from `address` was closed for `reason`."""
-        self._metric.labels(reason).inc()
-        self._unsaid[reason] += 1
-        now = self._clock()
-        if now - self._logged_at.get(reason, -LOG_EVERY_S) >= LOG_EVERY_S:
-            self._logged_at[reason] = now
-            log.warning(
-                "closed connections", reason=reason, count=self._unsaid.pop(reason), last_from=address
-            )
 
 
 class Connections:
@@ -66,7 +41,7 @@ class Connections:
         self.most = settings.http_max_connections if most is None else most
         self.most_an_address = settings.http_max_connections_per_address
         self.proxies = TrustedProxies(settings.http_trusted_proxies)
-        self.closings = Closings(registry)
+        self.closings = Incidents(metrics.counter(registry, metrics.HTTP_CLOSED), "closed connections")
         self._open: dict[Closable, str] = {}
         self._unknown: OrderedDict[Closable, None] = OrderedDict()
         self._of_address: defaultdict[str, OrderedDict[Closable, None]] = defaultdict(OrderedDict)

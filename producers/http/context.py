@@ -21,6 +21,7 @@ from producers.http.problems import Problem, come_later
 from producers.http.request import Bodies, header
 from producers.http.rotation import TokenFiles
 from producers.http.senders import Senders
+from producers.http.single_sign_on import SingleSignOn
 from producers.http.tokens import ApiTokens, TokenHolder, permitted
 from workers.core.errors import ServiceAway
 from workers.core.trace import read_traceparent
@@ -76,6 +77,7 @@ class HttpContext:
         self.admin = LedgerAdmin(reading)
         self.metrics_ = HttpMetrics(LedgerCollector(self.admin, Quarantine(reading)))
         self.connections = Connections(settings, self.metrics_.registry, most=most_connections)
+        self.single_sign_on = SingleSignOn(settings, self.connections.proxies, self.metrics_.registry)
         self.waiters = Waiters(self.admin)
         self.bodies = Bodies(settings.http_inflight_bytes)
         self.forms = Forms(self.connections.closings)

@@ -12,7 +12,7 @@ from typing import TypeVar
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
-from producers.http.connections import Closings
+from producers.http.incidents import Incidents
 from producers.http.problems import come_later
 
 #: Forms that are received at a time, and seconds in which one must have arrived.
@@ -30,7 +30,7 @@ Answer = TypeVar("Answer")
 class Forms:
     """Forms that are being received; where there are too many, the oldest one makes room."""
 
-    def __init__(self, closings: Closings) -> None:
+    def __init__(self, closings: Incidents) -> None:
         self._closings = closings
         self._receiving: OrderedDict[asyncio.Timeout, None] = OrderedDict()
 

@@ -9,6 +9,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from producers.http.connections import CONNECTION, Connections
 from producers.http.problems import Problem
+from producers.http.single_sign_on import PEER
 from producers.http.upgrade import declining, is_offered
 
 #: Seconds in which a request's head must be complete once it has begun, and the first one of a connection at all.
@@ -71,7 +72,7 @@ class _Connection(asyncio.Protocol):
         app = self.app
 
         async def known_by_request(scope: Any, receive: Any, send: Any) -> None:
-            scope[CONNECTION] = self
+            scope[CONNECTION], scope[PEER] = self, self._address
             self._answering = receive.__self__
             await app(scope, receive, send)
 

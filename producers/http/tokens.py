@@ -40,11 +40,20 @@ MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
 class TokenHolder(Struct, frozen=True):
-    """The holder of a token: its name, what it may do, and its last day (UTC; None: it does not end)."""
+    """The holder of a token: its name, what it may do, and its last day (UTC; None: it does not end).
+
+    Or, as `is_user`, a user whom a trusted proxy signed in.
+    """
 
     name: str
     scopes: frozenset[str]
     last_day: date | None = None
+    is_user: bool = False
+
+    @property
+    def actor(self) -> str:
+        """Return who it is that does something, in words that keep a user apart from a token of the same name."""
+        return f"the user {self.name}" if self.is_user else f"the token {self.name}"
 
     def may(self, scope: str) -> bool:
         """Tell whether this token allows what needs `scope`."""
@@ -99,11 +108,9 @@ def permitted(holder: TokenHolder | None, scope: str) -> TokenHolder:
             "the token is missing or unknown; send Authorization: Bearer TOKEN, or Basic with the token as password"
         )
     if holder.seconds_left(time.time()) <= 0:
-        raise _unauthorized(
-            f"the token {holder.name} ended on {holder.last_day}; ask the operator for a new one"
-        )
+        raise _unauthorized(f"{holder.actor} ended on {holder.last_day}; ask the operator for a new one")
     if not holder.may(scope):
-        raise Problem(403, "forbidden", f"the token {holder.name} lacks the scope {scope} (TQ_HTTP_TOKENS)")
+        raise Problem(403, "forbidden", f"{holder.actor} lacks the scope {scope} (TQ_HTTP_TOKENS)")
     return holder
 
 

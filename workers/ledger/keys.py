@@ -199,7 +199,7 @@ def minute(number: int) -> str:
 
 
 def session(digest: str) -> str:
-    """Hash: token, csrf, said. A session of the status page, by the digest of the cookie. Expires."""
+    """Hash: token, csrf, said. A session of the status page, by the digest of its cookie or user. Expires."""
     return f"{PREFIX}session:{digest}"
 
 

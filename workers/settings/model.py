@@ -168,7 +168,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     http_max_connections_per_address: Annotated[PositiveInt, Doc(
         "Connections without a token from one address (IPv6: one /64); above it, its oldest one is closed.")] = 1_024
     http_trusted_proxies: Annotated[str, Doc(
-        "Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto count, by commas.")] = ""
+        "Addresses and networks of proxies whose X-Forwarded-For, -Proto and user headers count, by commas.")] = ""
+    http_sso: Annotated[Literal["off", "X-Auth-Request", "X-Forwarded", "Remote"], Doc(
+        "How the headers begin in which a trusted proxy names the page's user: `-User` and `-Groups` follow.")] = "off"
+    http_sso_read_groups: Annotated[str, Doc("Groups of a single sign-on that may read the page, by commas.")] = ""
+    http_sso_operate_groups: Annotated[str, Doc("Groups of a single sign-on that may operate too, by commas.")] = ""
+    http_sso_sign_out: Annotated[str, Doc("Where the proxy ends its session: a path or an https address.")] = (
+        "/oauth2/sign_out")
     http_inflight_bytes: Annotated[PositiveInt, Doc(
         "Bytes of large HTTP bodies that are received, and as many that are read, at a time.")] = 33_554_432
     http_busy_status: Annotated[Literal[503, 429], Doc(

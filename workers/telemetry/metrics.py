@@ -204,6 +204,14 @@ PRODUCER = (
         do="too_many, too_many_of_address: see where they come from in the log; raise TQ_HTTP_MAX_CONNECTIONS only "
         "if they are yours.",
     ),
+    HTTP_SSO_IGNORED := Declared(
+        "tq_http_sign_on_ignored",
+        "counter",
+        "Requests that named a user of a single sign-on and were not believed.",
+        ("reason",),
+        do="untrusted_address: the log names it; is it your proxy, which TQ_HTTP_TRUSTED_PROXIES lacks? header_twice: "
+        "let the proxy overwrite both headers.",
+    ),
     HTTP_BYTES := Declared("tq_http_received_bytes", "counter", "Bytes of request bodies, inflated."),
     HTTP_DUPLICATES := Declared(
         "tq_http_duplicates", "counter", "Payloads that had been accepted before.", ("token",)

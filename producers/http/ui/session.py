@@ -1,6 +1,7 @@
 """What every page passes: a session, and for each form proof that it came from a page of ours.
 
-A session is a random cookie; Redis has, under the cookie's digest, the digest of the token that opened it.
+A session is a random cookie; Redis has, under the cookie's digest, the digest of the token that opened it. A user whom
+a proxy signs in with each request needs no cookie.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Session(Struct, frozen=True):
-    """An open session: its name in Redis, whose token opened it, and what each of its forms must carry."""
+    """An open session: its name in Redis, whose token or user it is of, and what each of its forms must carry."""
 
     id: str
     caller: TokenHolder
@@ -78,6 +79,18 @@ class Sessions:
             return None
         caller = self.tokens.holder(token.decode())
         return Session(session_id, caller, csrf.decode()) if caller and caller.may("read") else None
+
+    def of_user(self, user: TokenHolder) -> Session:
+        """Return the session of a user whom a proxy signed in; each has one, which lasts while it is used."""
+        # No cookie has a colon, so none leads here.
+        session_id = _digest(f"user:{user.name}")
+        key = keys.session(session_id)
+        pipe = self.redis.pipeline()
+        pipe.hsetnx(key, "csrf", secrets.token_urlsafe(32))
+        csrf = pipe.hget(key, "csrf")
+        pipe.expire(key, SESSION_S)
+        pipe.execute()
+        return Session(session_id, user, (csrf.value or b"").decode())
 
     def close(self, session: Session) -> None:
         """Forget a session."""
@@ -174,8 +187,7 @@ async def _answer(context: HttpContext, request: Request, handle: Handle, scope:
     if request.method == "POST":
         refuse_foreign(request)
     sessions = Sessions(context.admin.redis, context.tokens)
-    cookie = request.cookies.get(cookie_name(context, request), "")
-    session = await context.pages.run(sessions.find, cookie) if _COOKIE.fullmatch(cookie) else None
+    session = await _session(context, request, sessions)
     if session is None:
         return _sign_in_first(request)
     prove(request)
@@ -185,6 +197,14 @@ async def _answer(context: HttpContext, request: Request, handle: Handle, scope:
     )
 
 
+async def _session(context: HttpContext, request: Request, sessions: Sessions) -> Session | None:
+    """Return the session of the user whom a proxy signed in, else the cookie's; raises Problem."""
+    if user := context.single_sign_on.user(request):
+        return await context.pages.run(sessions.of_user, user)
+    cookie = request.cookies.get(cookie_name(context, request), "")
+    return await context.pages.run(sessions.find, cookie) if _COOKIE.fullmatch(cookie) else None
+
+
 def _handled(page_request: PageRequest, handle: Handle, scope: str) -> Response:
     session = page_request.session
     if page_request.request.method == "POST" and not same(page_request.field("csrf"), session.csrf):
@@ -192,9 +212,7 @@ def _handled(page_request: PageRequest, handle: Handle, scope: str) -> Response:
             403, "forged", "this form is not from a page of this session; go back, reload and try again"
         )
     if not session.may(scope):
-        raise Problem(
-            403, "forbidden", f"the token {session.caller.name} may look but not touch: it lacks {scope}"
-        )
+        raise Problem(403, "forbidden", f"{session.caller.actor} may look but not touch: it lacks {scope}")
     return handle(page_request)
 
 

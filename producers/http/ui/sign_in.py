@@ -42,9 +42,16 @@ _FORM_S = 3600
 
 
 async def get_sign_in(request: Request) -> Response:
-    """Answer the form that asks for a token."""
+    """Answer the form that asks for a token; a user whom a proxy has signed in needs none."""
     context: HttpContext = request.app.state.context
-    return _form(context, request, next_place=request.query_params.get("next", "/"))
+    next_place = request.query_params.get("next", "/")
+    try:
+        user = context.single_sign_on.user(request)
+    except Problem as problem:
+        return secured(context, request, refusal(problem))
+    if user:
+        return secured(context, request, render.go_to(place(next_place)))
+    return _form(context, request, next_place=next_place)
 
 
 async def post_sign_in(request: Request) -> Response:
@@ -93,9 +100,12 @@ async def _signed_in(context: HttpContext, request: Request, form: dict[str, str
 
 
 def sign_out(page_request: PageRequest) -> Response:
-    """End the session."""
+    """End the session, and let the proxy end its own where it signed the user in."""
     page_request.sessions.close(page_request.session)
     log.info("signed out", caller=page_request.session.caller.name)
+    if page_request.session.caller.is_user:
+        # The page leads there, since a form of ours may not be sent on to another site.
+        return render.html("again.html", {"target": page_request.context.single_sign_on.sign_out})
     response = render.go_to("/sign-in")
     response.delete_cookie(
         cookie_name(page_request.context, page_request.request),

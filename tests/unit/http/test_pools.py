@@ -8,9 +8,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from producers.http import pools
-from producers.http.connections import Closings
+from producers.http.incidents import Incidents
 from producers.http.pools import Forms, Turns
 from producers.http.problems import Problem
+from workers.telemetry.metrics import HTTP_CLOSED, counter
 
 
 def test_requests_without_a_token_begin_in_their_order_so_many_a_round() -> None:
@@ -41,7 +42,7 @@ def test_the_oldest_form_makes_room_for_the_next(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(pools, "MOST_FORMS", 2)
 
     async def act() -> None:
-        forms, never = Forms(Closings(CollectorRegistry())), asyncio.Event()
+        forms, never = Forms(Incidents(counter(CollectorRegistry(), HTTP_CLOSED), "closed")), asyncio.Event()
 
         async def form() -> None:
             async with forms.receiving("192.0.2.1"):
