@@ -10,7 +10,7 @@ from celery import Celery
 from celery.app.control import Control
 from celery.exceptions import OperationalError
 
-from tqctl.shell import Shell
+from tqctl.shell import Shell, operator
 from workers.core.errors import ServiceAway
 from workers.core.jobs import PAUSABLE
 from workers.ledger import celery_transport
@@ -82,15 +82,19 @@ def pause_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     parser.set_defaults(run=run_pause)
     parser.add_argument("queue", choices=PAUSABLE)
+    parser.add_argument(
+        "--reason", default="", metavar="TEXT", help="why, for those whose jobs wait meanwhile"
+    )
 
 
 def run_pause(shell: Shell, options: Namespace) -> int:
     """Pause a queue: in the ledger, which all workers obey at once, and then at the workers themselves."""
     queue: str = options.queue
-    shell.admin.pause(queue)
+    why = {"reason": options.reason, "by": operator()}
+    shell.admin.pause(queue, **why)
     workers = [name for name, queues in queues_by_worker(shell.settings.redis_url).items() if queue in queues]
     if workers:
-        shell.admin.pause(queue, workers=workers)
+        shell.admin.pause(queue, workers=workers, **why)
         stop_consuming(shell.settings.redis_url, queue, workers)
     jobs = shell.admin.open_jobs()[queue]
     shell.show(
@@ -99,6 +103,11 @@ def run_pause(shell: Shell, options: Namespace) -> int:
             f"{queue} is paused ({v['open']} open jobs wait, new ones are accepted); workers told: "
             f"{', '.join(workers) or 'none is running'}",
             f"What is being worked on just now is finished. tqctl resume {queue} goes on.",
+            *(
+                []
+                if options.reason
+                else ["Those who wait are told who paused it; with --reason TEXT also why."]
+            ),
         ],
     )
     return 0

@@ -35,6 +35,7 @@ def run(shell: Shell, options: Namespace) -> int:
     """Show the state of everything that the ledger knows."""
     state = overview(shell.admin.redis)
     value: dict[str, Any] = to_builtins(state)
+    value["pauses"] = [{**to_builtins(pause), "said": pause.said} for pause in state.pauses]
     value["waits"] = [{**to_builtins(wait), "said": wait.said} for wait in state.waits]
     value["suspended"] = {
         name: to_builtins(why) for name in QUEUES if (why := shell.admin.suspension(name)) is not None
@@ -81,6 +82,9 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
     )
     yield f"dead: {value['dead']}" + (" (tqctl dead list)" if value["dead"] else "")
     yield from _unaccepted(value)
+    for pause in value["pauses"]:
+        if pause["queue"] not in value["suspended"]:
+            yield f"{pause['said']} (tqctl resume {pause['queue']} goes on)"
     for queue, why in value["suspended"].items():
         yield (
             f"{queue} paused itself at {moment(why['since_ms'])} UTC, as {why['dead']} of the last {why['of']} jobs "

@@ -88,6 +88,8 @@ class Follow:
             return End(name, job_id, "dead", Failure("the ledger does not know the job any more"))
         if record.state in ("done", "dead"):
             return End(name, job_id, "done" if record.state == "done" else "dead", record.outcome)
+        if record.paused:
+            return End(name, job_id, "waiting", Failure(record.paused))
         if record.state == "waiting":
             return self._waiting(name, record)
         self._waits.pop(job_id, None)

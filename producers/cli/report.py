@@ -21,6 +21,10 @@ from workers.ledger.breakers import NEEDS, open_breakers
 CODES = {"done": DONE, "dead": FAILED}
 
 
+#: Seconds for which a job in a paused queue is waited for: it may have been claimed before.
+MOMENT_S = 1.0
+
+
 class Waited(Struct, frozen=True):
     """How the wait for a job ended: exit code, state (open or unknown: not known), and what it noted."""
 
@@ -75,7 +79,7 @@ class Wait:
         Ctrl-C ends the waiting for this job and all later ones, whose ids a user must learn all the same.
         """
         try:
-            entry = self._admin.outcome(handed.id, wait_s=max(self._deadline - time.monotonic(), 0.0))
+            entry = self._admin.outcome(handed.id, wait_s=self._patience_s(handed.job.kind))
             if entry is not None:
                 result = read_note(handed.job.kind.name, entry.state, entry.note)
                 return Waited(CODES.get(entry.state, AWAY), entry.state, result)
@@ -90,7 +94,14 @@ class Wait:
             self._is_interrupted, self._deadline = True, 0.0
             return _INTERRUPTED
 
+    def _patience_s(self, kind: Kind) -> float:
+        """Return how long to wait: for a moment where nothing is claimed, as the queue is paused."""
+        left_s = max(self._deadline - time.monotonic(), 0.0)
+        return min(left_s, MOMENT_S) if left_s and self._admin.why_paused(kind.queue) else left_s
+
     def _why(self, kind: Kind) -> str:
+        if paused := self._admin.why_paused(kind.queue):
+            return f"{paused}; the job is kept and done once an operator lets the queue go on"
         away, waits = open_breakers(self._admin.redis)
         reasons = [wait.said for wait in waits if wait.queue == kind.queue and wait.concerns(kind.name)]
         reasons += [breaker.reason for breaker in away if breaker.service in NEEDS[kind.queue]]

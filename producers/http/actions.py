@@ -33,6 +33,9 @@ ACTIONS = {
 #: Seconds that a request may wait for its outcome; NiFi's client gives up after 15.
 LONGEST_WAIT_S = 60.0
 
+#: Seconds after which it is looked whether waiting makes sense; an idle worker answers sooner.
+FIRST_LOOK_S = 1.0
+
 #: Bytes of an action's body.
 _MOST_BYTES = 65_536
 
@@ -49,8 +52,8 @@ async def post_action(context: HttpContext, request: Request, caller: TokenHolde
     if accepted.conflict:
         raise reused([job], accepted.id)
     known = (await known_jobs(context, [accepted])).get(accepted.id, KnownJob())
-    if known.status == "queued" and (entry := await context.waiters.outcome(accepted.id, wait_s)):
-        known = KnownJob(entry.state, entry.note)
+    if known.status == "queued" and wait_s:
+        known = await _awaited(context, job.kind.queue, accepted.id, wait_s)
     body = Outcome(
         id=accepted.id,
         status=known.status,
@@ -59,6 +62,16 @@ async def post_action(context: HttpContext, request: Request, caller: TokenHolde
         result=known.note,
     )
     return answer(body, 200 if known.state in ("done", "dead") else 202)
+
+
+async def _awaited(context: HttpContext, queue: str, job_id: str, wait_s: float) -> KnownJob:
+    """Return what becomes of a job; while its queue is paused, that, after a moment."""
+    entry = await context.waiters.outcome(job_id, min(wait_s, FIRST_LOOK_S))
+    if entry is None and (why := await run_in_threadpool(context.admin.why_paused, queue)):
+        return KnownJob(note={"reason": why})
+    if entry is None and wait_s > FIRST_LOOK_S:
+        entry = await context.waiters.outcome(job_id, wait_s - FIRST_LOOK_S)
+    return KnownJob(entry.state, entry.note) if entry else KnownJob()
 
 
 async def _job(kind: str, request: Request, caller: TokenHolder) -> Job:

@@ -74,8 +74,13 @@ def _status(record: Record) -> JobStatus:
         attempts=record.attempts,
         accepted_at=_time(record.accepted_ms),
         next_try_at=_time(record.due_ms) if record.state == "waiting" and record.due_ms else "",
-        result={"reason": record.queue_waits} if record.queue_waits else record.result,
+        result=_standing_still(record) or record.result,
     )
+
+
+def _standing_still(record: Record) -> dict[str, str]:
+    reason = record.paused or record.queue_waits
+    return {"reason": reason} if reason else {}
 
 
 def _status_of_marker(marker: Marker) -> JobStatus:

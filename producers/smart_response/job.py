@@ -59,7 +59,7 @@ def text(record: Record) -> str:
         return report.dead(name, record.id, note)
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.accepted_ms / 1000))
     why = record.reason or f"it is {record.state}; it was accepted at {since} UTC"
-    return report.accepted(name, record.id, why)
+    return report.accepted(name, record.id, why, paused=bool(record.paused))
 
 
 def _record(words: Sequence[str], values: dict[str, str]) -> Record | Marker:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from producers.smart_response.notes import Note
 
-    #: A state that ends the waiting (done, dead, waiting) and what was noted.
+    #: A state that ends the waiting (done, dead, waiting; paused: as its queue is) and what was noted.
     Outcome = tuple[str, Note]
 
     class Link(Protocol):
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
         def away(self, service: str) -> str:
             """Return why no worker calls a service now; "" while it is well."""
+
+        def paused(self, queue: str) -> str:
+            """Return since when a queue is paused, why and by whom; "" where it is not."""
 
         def close(self) -> None:
             """Hang up."""
@@ -73,6 +76,12 @@ class BareLink:
         """Return why no worker calls a service now; "" while it is well."""
         reason: bytes | None = self._call("HGET", keys.away(service), "reason")
         return (reason or b"").decode(errors="replace")
+
+    def paused(self, queue: str) -> str:
+        """Return since when a queue is paused, why and by whom; "" where it is not."""
+        from workers.ledger.pauses import pause_flow
+
+        return drive(pause_flow(queue), self._send)
 
     def close(self) -> None:
         """Hang up."""
@@ -131,6 +140,10 @@ class WideLink:
         """Return why no worker calls a service now; "" while it is well."""
         return self._admin.away(service).get("reason", "")
 
+    def paused(self, queue: str) -> str:
+        """Return since when a queue is paused, why and by whom; "" where it is not."""
+        return self._admin.why_paused(queue)
+
     def close(self) -> None:
         """Hang up."""
         self._ledger.redis.close()
@@ -153,17 +166,18 @@ def connect(settings: StubSettings) -> Link:
     return WideLink(settings) if address is None else BareLink(Connection(address), settings)
 
 
-def outcome(link: Link, accepted: Accepted, wait_s: float) -> Outcome:
+def outcome(link: Link, accepted: Accepted, queue: str, wait_s: float) -> Outcome:
     """Return the state done, dead or waiting with what was noted; "waiting" has the reason for not knowing more.
 
-    A job that was known before may have come to its end already, so it is looked at even without waiting.
+    "paused" is waiting for an operator who lets `queue` go on. A job that was known before may have come to its end
+    already, so it is looked at even without waiting.
     """
     if accepted.state:
         return accepted.state, {"event_id": accepted.event_id}
     if wait_s <= 0 and accepted.created:
         return _not_known(_NOT_WAITED)
     try:
-        known = _awaited(link, accepted.id, wait_s)
+        known = _awaited(link, accepted.id, queue, wait_s)
     except ServiceAway as error:
         return _not_known(str(error) if wait_s > 0 else _NOT_WAITED)
     except KeyboardInterrupt:
@@ -172,9 +186,13 @@ def outcome(link: Link, accepted: Accepted, wait_s: float) -> Outcome:
     return known or _not_known(late)
 
 
-def _awaited(link: Link, job_id: str, wait_s: float) -> Outcome | None:
-    """Wait for the outcome; while ThreatQ is known to be away, only for a moment."""
+def _awaited(link: Link, job_id: str, queue: str, wait_s: float) -> Outcome | None:
+    """Wait for the outcome; while the queue is paused, or ThreatQ is known to be away, only for a moment."""
     known = link.outcome(job_id, min(wait_s, FIRST_LOOK_S))
+    if known is not None and known[0] != "waiting":
+        return known
+    if wait_s > 0 and (why := link.paused(queue)):
+        return "paused", {"reason": why}
     if known is not None or wait_s <= FIRST_LOOK_S:
         return known
     if reason := link.away("threatq"):

@@ -95,7 +95,7 @@ class ActionRun:
             return self._keep(job, settings, error)
         self.log.detail(accepted_ms=round((time.monotonic() - self.began) * 1000, 1))
         self._deliver_earlier(link, settings)
-        state, note = outcome(link, accepted, wait_s)
+        state, note = outcome(link, accepted, job.kind.queue, wait_s)
         link.close()
         return self._told(accepted.id, state, note)
 
@@ -105,7 +105,8 @@ class ActionRun:
             return ActionAnswer(0, "done", report.done(name, job_id, note), job=job_id, result=note)
         if state == "dead":
             return ActionAnswer(1, "failed", report.dead(name, job_id, note), job=job_id, error=reason)
-        return ActionAnswer(0, "accepted", report.accepted(name, job_id, reason), job=job_id, why=reason)
+        text = report.accepted(name, job_id, reason, paused=state == "paused")
+        return ActionAnswer(0, "accepted", text, job=job_id, why=reason)
 
     def _keep(self, job: Job, settings: StubSettings, error: ServiceAway) -> ActionAnswer:
         """Keep the job on disk; raises NotKept where even that is impossible."""

@@ -49,13 +49,14 @@ def dead(name: str, job_id: str, note: Note) -> str:
     return _page(f"{name}: FAILED", [("Reason", note.get("reason") or "unknown"), ("Job", job_id)])
 
 
-def accepted(name: str, job_id: str, why: str) -> str:
-    """Return the text for an action whose outcome is not known yet."""
+def accepted(name: str, job_id: str, why: str, *, paused: bool = False) -> str:
+    """Return the text for an action whose outcome is not known yet, maybe since its queue is `paused`."""
+    when = "it will be done once an operator lets the queue go on" if paused else "it will be done"
     return _page(
         f"{name}: accepted, not done yet",
         [
             ("Why", why),
-            ("What now", "it will be done; nothing needs to be repeated"),
+            ("What now", f"{when}; nothing needs to be repeated"),
             ("Job", job_id),
             ("See later", f"tq-job {job_id}"),
         ],

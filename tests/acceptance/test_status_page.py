@@ -255,8 +255,11 @@ def test_it_works_without_scripts(
     with browser.new_context(java_script_enabled=False) as plain:
         page = plain.new_page()
         sign_in(page, producer.url, OPERATOR)
+        page.locator("summary", has_text="Pause").last.click()
+        page.locator("#why-sync").fill("lists are renamed")
         page.get_by_role("button", name="Pause sync").click()
         expect(page.get_by_role("status")).to_contain_text("sync is paused")
+        expect(page.locator("#services")).to_contain_text("because: lists are renamed, by operator")
         assert admin.paused() == {"sync"}
         page.get_by_role("button", name="Resume sync").click()
         expect(page.get_by_role("status")).to_contain_text("goes on")

@@ -73,7 +73,8 @@ KEPT_IN = {
 LIGHT = (
     "workers.core.hashing workers.core.errors workers.core.files workers.core.jobs workers.core.output "
     "workers.core.redis_tls workers.core.text "
-    "workers.ledger.accept workers.ledger.history workers.ledger.keys workers.ledger.scripts workers.ledger.senders "
+    "workers.ledger.accept workers.ledger.history workers.ledger.keys "
+    "workers.ledger.pauses workers.ledger.scripts workers.ledger.senders "
     "producers.spool"
 )
 

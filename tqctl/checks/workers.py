@@ -27,12 +27,12 @@ def check_workers(admin: LedgerAdmin, redis_url: str) -> Iterator[CheckLine]:
 
 def judge(state: Overview, workers: Mapping[str, Sequence[str]]) -> Iterator[CheckLine]:
     """Judge what was seen of the queues, and the queues that each worker consumes."""
+    pauses = {pause.queue: pause.said for pause in state.pauses}
     for queue in state.queues:
         names = sorted(name for name, queues in workers.items() if queue.name in queues)
         if queue.paused:
-            yield warning(
-                AREA, queue.name, f"paused, {queue.open} jobs wait", f"tqctl resume {queue.name} goes on"
-            )
+            finding = f"{pauses[queue.name]}; {queue.open} jobs wait"
+            yield warning(AREA, queue.name, finding, f"tqctl resume {queue.name} goes on")
         elif names:
             yield ok(AREA, queue.name, f"{', '.join(names)}; {queue.open} open jobs")
         else:

@@ -11,13 +11,14 @@ from msgspec import structs
 
 from workers.core.jobs import QUEUES
 from workers.ledger import keys
-from workers.ledger.breaker_records import read_queue_wait
+from workers.ledger.breaker_records import Pause, read_pause, read_queue_wait
 from workers.ledger.client import Entries, RedisClient, Reply
-from workers.ledger.connection import run, send
+from workers.ledger.connection import follow, now_ms, run, send
 from workers.ledger.dictionaries import HEAD_BYTES, Dictionaries
 from workers.ledger.history import HistoryNote, read_history, wait_for_outcome
 from workers.ledger.markers import DAY_MS, Marker, find, has_marker, text_of
 from workers.ledger.packed import is_packed
+from workers.ledger.pauses import MOST_REASON, pause_flow
 from workers.ledger.records import Entry, Head, Record, State, Suspension
 from workers.ledger.scripts import Script
 
@@ -62,13 +63,18 @@ class LedgerAdmin:
                 for job_id in page
             ]
             breakers = {queue: pipe.hgetall(keys.away(queue)) for queue in QUEUES}
+            pauses = {queue: pipe.hgetall(keys.pause(queue)) for queue in QUEUES}
             pipe.execute()
             waits = {queue: fields.value for queue, fields in breakers.items() if fields.value}
+            paused = {
+                queue: read_pause(queue, fields.value) for queue, fields in pauses.items() if fields.value
+            }
             for job_id, progress, head, history, scores in replies:
                 text, fields = self._dictionaries.read(job_id, head.value, progress.value)
                 if text:
                     record = _record(job_id, Head.read(text), fields, history.value, scores)
-                    yield _waiting_with_its_queue(record, waits.get(record.queue))
+                    record = _waiting_with_its_queue(record, waits.get(record.queue))
+                    yield _paused_with_its_queue(record, paused.get(record.queue))
 
     def marker(self, job_id: str) -> Marker | None:
         """Return what stays of a job whose content is no longer kept, or None where nothing does."""
@@ -201,11 +207,18 @@ class LedgerAdmin:
         fields = self.redis.hgetall(keys.away(service))
         return {name.decode(): text.decode() for name, text in fields.items()}
 
-    def pause(self, queue: str, *, workers: Sequence[str] = ()) -> None:
-        """Let no worker claim from `queue` until it is resumed; remember the `workers` that stop consuming it."""
-        self.redis.sadd(keys.PAUSED, queue)
+    def pause(self, queue: str, *, reason: str = "", by: str = "", workers: Sequence[str] = ()) -> None:
+        """Let no worker claim from `queue` until it is resumed; remember the `workers` that stop consuming it.
+
+        Those who wait are told the `reason` and `by` whom; of a queue that is paused already, since when stays.
+        """
+        since = self.redis.hget(keys.pause(queue), "since") or now_ms(self.redis)
+        pipe = self.redis.pipeline()
+        pipe.sadd(keys.PAUSED, queue)
+        pipe.hset(keys.pause(queue), mapping={"since": since, "reason": reason[:MOST_REASON], "by": by})
         if workers:
-            self.redis.sadd(keys.paused_workers(queue), *workers)
+            pipe.sadd(keys.paused_workers(queue), *workers)
+        pipe.execute()
 
     def resume(self, queue: str) -> list[str]:
         """Let workers claim from `queue` again, and judge anew how many of its jobs die.
@@ -214,7 +227,7 @@ class LedgerAdmin:
         """
         pipe = self.redis.pipeline()
         workers = pipe.smembers(keys.paused_workers(queue))
-        pipe.delete(keys.paused_workers(queue), keys.suspended(queue), keys.recent(queue))
+        pipe.delete(keys.pause(queue), keys.paused_workers(queue), keys.suspended(queue), keys.recent(queue))
         pipe.srem(keys.PAUSED, queue)
         pipe.execute()
         return sorted(name.decode() for name in workers.value)
@@ -231,6 +244,10 @@ class LedgerAdmin:
             return None
         reason = str(msgspec.json.decode(fields[b"entry"]).get("reason", ""))
         return Suspension(int(fields[b"since"]), int(fields[b"dead"]), int(fields[b"of"]), reason)
+
+    def why_paused(self, queue: str) -> str:
+        """Return since when `queue` is paused, why and by whom, "" where it is not."""
+        return follow(self.redis, pause_flow(queue))
 
     def paused(self) -> set[str]:
         """Return the queues that are paused."""
@@ -266,6 +283,11 @@ def _record(
 def _waiting_with_its_queue(record: Record, fields: dict[bytes, bytes] | None) -> Record:
     wait = read_queue_wait(record.queue, fields) if fields and record.state == "accepted" else None
     return structs.replace(record, queue_waits=wait.said) if wait and wait.concerns(record.kind) else record
+
+
+def _paused_with_its_queue(record: Record, pause: Pause | None) -> Record:
+    is_open = record.state in ("accepted", "waiting")
+    return structs.replace(record, paused=pause.said) if pause and is_open else record
 
 
 def _entry(note: HistoryNote) -> Entry:

@@ -1,10 +1,12 @@
-"""What the record of a breaker says: of a service that is away, or of a queue whose jobs wait."""
+"""What the record of a breaker says: of a service that is away, of a queue whose jobs wait or that is paused."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from msgspec import Struct
+
+from workers.ledger.pauses import sentence
 
 
 class Away(Struct, frozen=True):
@@ -47,6 +49,26 @@ class QueueWait(Struct, frozen=True):
     def concerns(self, kind: str) -> bool:
         """Tell whether jobs of `kind` wait."""
         return self.kind in ("", kind)
+
+
+class Pause(Struct, frozen=True):
+    """A queue that is paused: since when (ms of Redis' clock), why and by whom; 0 and "" where that was not noted."""
+
+    queue: str
+    since_ms: int = 0
+    reason: str = ""
+    by: str = ""
+
+    @property
+    def said(self) -> str:
+        """The same as a sentence."""
+        return sentence(self.queue, self.since_ms, self.reason, self.by)
+
+
+def read_pause(queue: str, fields: dict[bytes, bytes]) -> Pause:
+    """Return what the fields of a paused queue's record say; none of an older version."""
+    texts = {name.decode(): value.decode(errors="replace") for name, value in fields.items()}
+    return Pause(queue, int(texts.get("since", 0)), texts.get("reason", ""), texts.get("by", ""))
 
 
 def read_queue_wait(queue: str, fields: dict[bytes, bytes]) -> QueueWait:

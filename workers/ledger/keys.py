@@ -20,6 +20,7 @@ DONE = PREFIX + "done"
 #: Set of the names of the queues that an operator has paused.
 PAUSED = PREFIX + "paused"
 
+
 #: Hash, `<event>:<kind>:<producer>` -> how often since the ledger began: the counters behind the metrics.
 COUNTS = PREFIX + "counts"
 
@@ -166,6 +167,14 @@ def blamed(queue: str) -> str:
 def suspended(queue: str) -> str:
     """Hash: since (ms), dead, of, entry. Why a queue was paused by the ledger; absent until too many jobs died."""
     return f"{PREFIX}suspended:{queue}"
+
+
+def pause(queue: str) -> str:
+    """Hash: since (ms), reason, by. Why a queue is paused, for those who wait; absent while it is not.
+
+    Below `away:`, as what may read breakers may read why nothing moves.
+    """
+    return f"{PREFIX}away:pause:{queue}"
 
 
 def needs_newer(queue: str) -> str:

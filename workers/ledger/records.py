@@ -226,6 +226,8 @@ class Record(Struct, frozen=True):
     history: list[Entry]
     #: Why no job of its queue, or of its kind, is done as things are set; "" where that is not so, or it has ended.
     queue_waits: str = ""
+    #: Since when its queue is paused, why and by whom; "" where it is not, or the job has ended.
+    paused: str = ""
 
     @property
     def result(self) -> dict[str, Any]:
@@ -240,8 +242,8 @@ class Record(Struct, frozen=True):
     @property
     def reason(self) -> str:
         """Why it is dead, waits or was not to be done; "" for a job that was carried out."""
-        if self.queue_waits:
-            return self.queue_waits
+        if stands_still := self.paused or self.queue_waits:
+            return stands_still
         outcome = self.outcome
         return outcome.reason if isinstance(outcome, Failure | SyncSkipped | SyncOverlap) else ""
 

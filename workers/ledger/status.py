@@ -14,7 +14,7 @@ from msgspec import Struct
 from workers.core.errors import ServiceAway
 from workers.core.jobs import QUEUES
 from workers.ledger import keys
-from workers.ledger.breaker_records import Away, QueueWait
+from workers.ledger.breaker_records import Away, Pause, QueueWait, read_pause
 from workers.ledger.breakers import open_breakers
 from workers.ledger.client import Pipeline, RedisClient, RedisRefusal
 from workers.ledger.connection import now_ms
@@ -66,6 +66,7 @@ class Overview(Struct, frozen=True):
     lacking: dict[str, str] = {}
     quarantined: int = 0
     waits: list[QueueWait] = []
+    pauses: list[Pause] = []
 
 
 class _QueueReplies:
@@ -77,6 +78,7 @@ class _QueueReplies:
         self.first = pipe.zrange(due, 0, 0)
         self.wake_ups, self.paused = pipe.llen(keys.wake_ups(name)), pipe.sismember(keys.PAUSED, name)
         self.newer = pipe.get(keys.needs_newer(name))
+        self.pause = pipe.hgetall(keys.pause(name))
 
     def read(self, oldest_s: float) -> Queue:
         paused, newer = bool(self.paused.value), (self.newer.value or b"").decode()
@@ -110,6 +112,7 @@ def overview(redis: RedisClient) -> Overview:
         lacking={name.decode(): why.decode() for name, why in lacking.value.items()},
         quarantined=quarantined.value,
         waits=waits,
+        pauses=[read_pause(queue.name, queue.pause.value) for queue in queues if queue.paused.value],
     )
 
 

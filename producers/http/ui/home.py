@@ -77,6 +77,7 @@ def home(page_request: PageRequest) -> Response:
 def services(now: Overview) -> list[Service]:
     """Return how the services are, and whether upkeep lives."""
     rows = [_service(now, service, name) for service, name in SERVICES.items()]
+    rows += [Service(f"Queue {pause.queue}", "paused", "bad", pause.said) for pause in now.pauses]
     rows += [Service(f"Queue {wait.queue}", "waits", "bad", wait.said) for wait in now.waits]
     silent = now.upkeep_s is None or now.upkeep_s > SILENT_S
     if silent:
@@ -100,7 +101,8 @@ def _service(now: Overview, service: str, name: str) -> Service:
 def pause(page_request: PageRequest) -> Response:
     """Stop the claiming from a queue."""
     queue = _queue(page_request)
-    page_request.context.admin.pause(queue)
+    reason, caller = page_request.field("reason").strip(), page_request.session.caller.name
+    page_request.context.admin.pause(queue, reason=reason, by=caller)
     return page_request.done(f"The queue {queue} is paused: jobs are accepted and wait.", "/")
 
 

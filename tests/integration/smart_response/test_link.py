@@ -123,13 +123,13 @@ def test_a_click_that_is_repeated_without_waiting_is_told_what_became_of_the_fir
     (first,) = link.accept([lookup()])
     (again,) = link.accept([lookup()])
     not_waited = ("waiting", {"reason": "the command did not wait for the outcome"})
-    assert outcome(link, again, 0) == not_waited
+    assert outcome(link, again, "enrichment", 0) == not_waited
     # When it is done, and repeated
     ledger.settle([done(claim, {"said": "ok"}) for claim in ledger.claim("enrichment", 1)])
     (again,) = link.accept([lookup()])
     # Then a command that does not wait has its outcome, and one whose job is new does not look
-    assert outcome(link, again, 0) == ("done", {"said": "ok"})
-    assert outcome(link, first, 0) == not_waited
+    assert outcome(link, again, "enrichment", 0) == ("done", {"said": "ok"})
+    assert outcome(link, first, "enrichment", 0) == not_waited
 
 
 def test_an_alarm_of_which_only_the_marker_is_left_is_told_its_event_at_once(
@@ -140,7 +140,7 @@ def test_an_alarm_of_which_only_the_marker_is_left_is_told_its_event_at_once(
     ledger.settle([done(claim, EventResult(event_id=7)) for claim in ledger.claim("events", 1)])
     ledger.retention.retire(now_ms(ledger.redis) + 1)
     (again,) = link.accept([alarm])
-    assert outcome(link, again, 60) == ("done", {"event_id": 7})
+    assert outcome(link, again, "enrichment", 60) == ("done", {"event_id": 7})
 
 
 def test_an_outcome_that_does_not_come_is_none(link: AnyLink) -> None:

@@ -99,6 +99,11 @@ local function is_counted(sender, content)
   return true
 end
 
+local function reason_of(entry)
+  local is_note, note_ = pcall(cjson.decode, entry)
+  return string.sub(is_note and type(note_.reason) == 'string' and note_.reason or '', 1, MOST_REASON)
+end
+
 local function judge(state, entry, sender, content)
   if state == 'dead' and not is_counted(sender, content) then
     return
@@ -110,6 +115,9 @@ local function judge(state, entry, sender, content)
     redis.call('SADD', paused, queue)
     redis.call('HSET', suspended, 'since', string.format('%d', now), 'dead', math.floor(fate.dead), 'of',
       math.floor(sum), 'entry', entry)
+    redis.call('HSET', prefix .. 'away:pause:' .. queue, 'since', string.format('%d', now), 'by', 'the ledger itself',
+      'reason', string.format('%d of the last %d jobs died; the last one: %s', math.floor(fate.dead), math.floor(sum),
+      reason_of(entry)))
   elseif sum >= REMEMBERED then
     fate.done, fate.dead = fate.done / 2, fate.dead / 2
     redis.call('DEL', blamed)
@@ -145,10 +153,7 @@ local function judge_sender(label)
   refused = refused + label.dead
   local over = math.min(refused - PATIENCE, 20)
   local till = over >= 0 and now + math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ^ over) or 0
-  local is_note, note_ = pcall(cjson.decode, label.entry)
-  local reason = is_note and type(note_.reason) == 'string' and note_.reason or ''
-  redis.call('HSET', senders, label.sender,
-    string.format('%d %d %d %s', refused, till, now, string.sub(reason, 1, MOST_REASON)))
+  redis.call('HSET', senders, label.sender, string.format('%d %d %d %s', refused, till, now, reason_of(label.entry)))
   redis.call('PEXPIRE', senders, SENDERS_KEPT_MS)
 end
 
