@@ -6,6 +6,7 @@ An item of the quarantine goes the same way once it can be read.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 from msgspec import Struct
@@ -41,7 +42,10 @@ class Handed(Struct, frozen=True):
 
 
 class HandedOver(Struct, frozen=True):
-    """What became of each job in order, why some were spooled (None: none was), and what was delivered before."""
+    """What became of each job in order, why some were spooled (None: none was), and what was delivered before.
+
+    `away` may tell that one sender is slowed down; then the jobs of others are in the ledger.
+    """
 
     handed: list[Handed]
     away: ServiceAway | None
@@ -61,26 +65,31 @@ def spool_of(loaded: Loaded) -> Spool:
 
 
 def hand_over(jobs: Sequence[Job], ledger: Ledger, spool: Spool) -> HandedOver:
-    """Have the ledger accept what is spooled and then `jobs`; spool what it does not take because Redis is away.
+    """Have the ledger accept what is spooled and then `jobs`; spool what it does not take now.
 
     Raises NotKept when neither took them.
     """
-    handed: list[Handed] = []
-    earlier = Delivery()
+    answers: list[Accepted] = []
+    earlier, away = Delivery(), None
+    accept = partial(ledger.accept, apart=True)
     try:
         at_once = min(BATCH, ledger.acceptance.most_open)
-        earlier = spool.deliver(ledger.accept, at_once=at_once)
+        earlier = spool.deliver(accept, at_once=at_once)
         for start in range(0, len(jobs), at_once):
-            batch = jobs[start : start + at_once]
-            handed += map(_handed, batch, ledger.accept(batch))
+            answers += accept(jobs[start : start + at_once])
     except ServiceAway as error:
-        rest = jobs[len(handed) :]
-        spool.keep(rest)
-        return HandedOver([*handed, *(Handed(job, job.id, "spooled") for job in rest)], error, earlier)
-    return HandedOver(handed, None, earlier)
+        away = error
+    handed = list(map(_handed, jobs, answers))
+    handed += [Handed(job, job.id, "spooled") for job in jobs[len(handed) :]]
+    if spooled := [each.job for each in handed if each.status == "spooled"]:
+        spool.keep(spooled)
+    slowed = next((answer.slowed for answer in answers if answer.slowed), None)
+    return HandedOver(handed, away or slowed, earlier)
 
 
 def _handed(job: Job, answer: Accepted) -> Handed:
+    if answer.slowed:
+        return Handed(job, answer.id, "spooled")
     if answer.conflict:
         return Handed(job, answer.id, "conflict")
     event_id = answer.event_id if answer.state else None

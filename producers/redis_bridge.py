@@ -16,7 +16,9 @@ from pathlib import Path
 import structlog
 from msgspec.structs import replace
 
+from producers.bridge.deferred import DeferredSource
 from producers.bridge.forwarder import Forwarder, Stopped
+from producers.bridge.forwarding import forward
 from producers.bridge.presence import Presence
 from producers.bridge.sources import (
     LOSSY,
@@ -25,7 +27,6 @@ from producers.bridge.sources import (
     ListSource,
     MessageSource,
     StreamSource,
-    forward,
 )
 from producers.bridge.suspects import Suspects
 from producers.cli.console import DONE, guarded, note, write_ready
@@ -86,12 +87,14 @@ def serve(settings: Settings, stopping: threading.Event, ready_file: Path | None
     bridge_id = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
     forwarder = _forwarder(settings, stopping)
     presence = Presence(ingest, bridge_id, takeover_s=settings.ingest_takeover_s)
-    sources = _sources(ingest, bridge_id, settings)
+    deferred = DeferredSource(ingest, stopping.wait)
+    sources = [*_sources(ingest, bridge_id, settings), deferred]
     with ThreadPoolExecutor(len(sources), thread_name_prefix="source") as pool:
         try:
             forwarder.until_done(presence.beat)
             running = [
-                pool.submit(forward, source, forwarder, Suspects(ingest), stopping) for source in sources
+                pool.submit(forward, source, forwarder, deferred, Suspects(ingest), stopping)
+                for source in sources
             ]
             note(f"tq-redis-bridge {bridge_id} reads {', '.join(source.name for source in sources)}")
             if ready_file:

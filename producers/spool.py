@@ -20,6 +20,7 @@ from workers.core.errors import TqError
 from workers.core.files import write_whole
 from workers.core.hashing import sha256_hex
 from workers.core.jobs import Job
+from workers.ledger.senders import sender_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,9 +104,9 @@ class Spool:
             return 0
 
     def deliver(self, accept: Callable[[list[Job]], Sequence[Accepted]], *, at_once: int = BATCH) -> Delivery:
-        """Hand every waiting job to `accept`, oldest first and `at_once` in a call; forget those that it answers.
+        """Hand every waiting job to `accept`, oldest first and `at_once` in a call; forget those that it takes.
 
-        What `accept` raises is passed on, and the jobs of that call wait again.
+        What `accept` raises is passed on, and the jobs of that call wait again; so do those of a slowed sender.
         """
         report = Delivery()
         try:
@@ -131,7 +132,9 @@ class Spool:
                 _rename(path, _waiting_name(path))
             raise
         for (path, job), answer in zip(taken.items(), answers, strict=True):
-            if answer.conflict:
+            if answer.slowed:
+                _rename(path, _waiting_name(path))
+            elif answer.conflict:
                 self._set_aside(path, "its key was used before for something else", report)
             else:
                 _remove(path)
@@ -194,7 +197,7 @@ def encode(job: Job) -> bytes:
     fields = {
         "id": job.id,
         "kind": job.kind.name,
-        "door": job.producer,
+        "door": sender_name(job.producer, job.sender),
         "title": job.title,
         "trace": job.trace,
         "key": job.key,
@@ -213,8 +216,9 @@ def decode(data: bytes) -> Job:
         raise ValueError("it is cut short or was changed after it was written")
     try:
         fields: dict[str, Any] = json.loads(text)
-        # In a file and in a record, the producer stands under its first name.
-        job_id, fields["producer"] = fields.pop("id"), fields.pop("door")
+        # In a file as in a record, the producer stands under its first name, and the sender behind it.
+        job_id = fields.pop("id")
+        fields["producer"], _, fields["sender"] = fields.pop("door").partition(" ")
         job = Job(**fields)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"it is not a job of this version ({type(error).__name__}: {error})") from error

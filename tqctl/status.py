@@ -125,7 +125,10 @@ def _unaccepted(value: dict[str, Any]) -> Iterator[str]:
             yield f"{queue['name']}: a job {queue['needs_newer']} (it waits; update the workers)"
     if value["ingest"]["messages"]:
         waiting = value["ingest"]
-        yield f"waiting for the Redis bridge: {waiting['messages']} messages, {size(waiting['bytes'])}"
+        slowed = (
+            f" ({waiting['deferred']} of them of senders that are slowed down)" if waiting["deferred"] else ""
+        )
+        yield f"waiting for the Redis bridge: {waiting['messages']} messages, {size(waiting['bytes'])}{slowed}"
 
 
 def _sync(run: dict[str, Any]) -> list[str]:

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 import structlog
 from msgspec.structs import replace
 
-from workers.core.errors import Busy, ServiceAway
+from workers.core.errors import Busy, ServiceAway, SlowedDown
 from workers.core.jobs import Job, compact
 from workers.core.retry import RetryPolicy, retry
 from workers.ledger.accept import Accepted
 from workers.ledger.client import RedisRefusal
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
-from workers.payload.intake import Intake, RejectedPayload, accepted_only, refused_only
+from workers.payload.intake import Intake, RejectedPayload, refused_only
 
 log = structlog.get_logger("tq.bridge")
 
@@ -24,6 +24,10 @@ JOBS_A_CALL = 200
 
 #: While the ledger takes nothing, or a source cannot be reached. A full ledger may have room again at any moment.
 RETRY = RetryPolicy(first_s=0.1, most_s=5.0, heeds=False)
+
+
+#: A message, and one of the things that it holds.
+Read = tuple[bytes, Job | RejectedPayload]
 
 
 class Stopped(Exception):
@@ -42,20 +46,21 @@ class Forwarder:
         self.stopping = stopping
         self._may_read = True
 
-    def __call__(self, messages: Sequence[bytes], *, source: str) -> None:
+    def __call__(self, messages: Sequence[bytes], *, source: str) -> dict[bytes, float]:
         """Return once every message is accepted or quarantined; repeating it does no harm.
 
-        Raises Stopped when the bridge is stopped before that.
+        Those that hold something of a sender that is slowed down are returned, with the seconds for which nothing is
+        accepted from it. Raises Stopped when the bridge is stopped before that.
         """
-        self.put(self.read(messages), source)
+        return self.put(self.read(messages), source)
 
-    def read(self, messages: Sequence[bytes]) -> list[Job | RejectedPayload]:
+    def read(self, messages: Sequence[bytes]) -> list[Read]:
         """Return what the messages hold."""
-        return [item for message in messages for item in self._read(message)]
+        return [(message, item) for message in messages for item in self._read(message)]
 
-    def put(self, read: Sequence[Job | RejectedPayload], source: str) -> None:
-        """Return once all that was read is accepted or quarantined; raises Stopped."""
-        self.until_done(lambda: self._put(read, source))
+    def put(self, read: Sequence[Read], source: str) -> dict[bytes, float]:
+        """Return once all that was read is accepted or quarantined; returns and raises like a call."""
+        return retry(lambda: self._put(read, source), RETRY, sleep=self._wait, tell=_tell)
 
     def set_aside(self, message: bytes, source: str) -> None:
         """Quarantine a message unread, over which bridges have ended; raises Stopped."""
@@ -81,24 +86,26 @@ class Forwarder:
         refused = refused_only(read)
         return [replace(refused[0], raw=message)] if len(refused) == len(read) else read
 
-    def _put(self, read: Sequence[Job | RejectedPayload], source: str) -> None:
-        jobs, unreadable = (
-            accepted_only(read),
-            [_unreadable(refused, source) for refused in refused_only(read)],
-        )
+    def _put(self, read: Sequence[Read], source: str) -> dict[bytes, float]:
+        jobs = [(message, item) for message, item in read if isinstance(item, Job)]
+        unreadable = [_unreadable(item, source) for _, item in read if isinstance(item, RejectedPayload)]
+        waits: dict[bytes, SlowedDown] = {}
         at_once = min(JOBS_A_CALL, self.ledger.acceptance.most_open)
         for start in range(0, len(jobs), at_once):
             part = jobs[start : start + at_once]
-            answers = self.ledger.accept(part)
-            self._tell_known([answer for answer in answers if not answer.created and not answer.conflict])
-            unreadable += [
-                _conflicting(job, source)
-                for job, answer in zip(part, answers, strict=True)
-                if answer.conflict
-            ]
+            answers = self.ledger.accept([job for _, job in part], apart=True)
+            self._tell_known([answer for answer in answers if is_repeat(answer)])
+            for (message, job), answer in zip(part, answers, strict=True):
+                if answer.slowed:
+                    waits[message] = answer.slowed
+                elif answer.conflict:
+                    unreadable.append(_conflicting(job, source))
         for item in unreadable:
             log.warning("unreadable", source=source, item=item.id, reason=item.reason)
+        for reason in sorted({str(slowed) for slowed in waits.values()}):
+            log.warning("sender waits", source=source, reason=reason)
         self.quarantine.keep(unreadable)
+        return {message: slowed.after or 0.0 for message, slowed in waits.items()}
 
     def _tell_known(self, repeats: Sequence[Accepted]) -> None:
         """Log what had been sent before, and what became of it where our user may read that."""
@@ -111,6 +118,11 @@ class Forwarder:
                 self._may_read = not (isinstance(error, RedisRefusal) and error.code == "NOPERM")
         for answer, fields in zip(repeats, facts, strict=True):
             log.info("known already", job=answer.id, **fields)
+
+
+def is_repeat(answer: Accepted) -> bool:
+    """Tell whether a job was in the ledger before."""
+    return not (answer.created or answer.conflict or answer.slowed)
 
 
 def _tell(error: ServiceAway, pause_s: float) -> None:

@@ -9,15 +9,13 @@ or faster than it listens.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
 from msgspec import Struct
 
-from producers.bridge.forwarder import Forwarder, Stopped
-from producers.bridge.suspects import MOST_TIMES, Suspects
+from producers.bridge.suspects import Suspects
 from workers.ledger import keys
 from workers.ledger.client import End, Entries, RedisClient, RedisRefusal
 from workers.ledger.connection import answering, run
@@ -63,49 +61,10 @@ class MessageSource(Protocol):
         """Return the next messages, those that were not done yet first; none after BLOCK_S without one."""
 
     def done(self, taken: Taken) -> None:
-        """Forget messages that are in the ledger or the quarantine."""
+        """Forget messages that are in the ledger or the quarantine, or wait for their sender."""
 
     def close(self) -> None:
         """Give back what was taken and is not done."""
-
-
-def forward(
-    source: MessageSource, forwarder: Forwarder, suspects: Suspects, stopping: threading.Event
-) -> None:
-    """Forward what `source` holds until the bridge is stopped; take no more while the ledger takes none."""
-    try:
-        while not stopping.is_set():
-            forwarder.until_done(lambda: _step(source, forwarder, suspects))
-    except Stopped:
-        pass
-    source.close()
-
-
-def _step(source: MessageSource, forwarder: Forwarder, suspects: Suspects) -> None:
-    taken = source.take()
-    if taken.messages:
-        counts = suspects.counts(taken.messages)
-        if any(counts):
-            for message, count in zip(taken.messages, counts, strict=True):
-                _forward_alone(message, count, source.name, forwarder, suspects)
-        else:
-            forwarder(taken.messages, source=source.name)
-    if taken.messages or taken.ids:
-        source.done(taken)
-
-
-def _forward_alone(message: bytes, count: int, source: str, forwarder: Forwarder, suspects: Suspects) -> None:
-    if count >= MOST_TIMES:
-        forwarder.set_aside(message, source)
-        suspects.clear(message)
-        return
-    if count:
-        suspects.begin(message, count)
-    read = forwarder.read([message])
-    if count:
-        # It has done no harm; what comes now may take long and is not its fault.
-        suspects.clear(message)
-    forwarder.put(read, source)
 
 
 class ChannelSource:

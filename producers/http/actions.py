@@ -12,12 +12,13 @@ from starlette.responses import Response
 
 from producers.http.context import HttpContext, answer, known_jobs, sender_key, trace
 from producers.http.events import reused
-from producers.http.problems import Problem
+from producers.http.problems import Problem, from_away
 from producers.http.request import READ_ASIDE, read_body
 from producers.http.schemas import Outcome
 from producers.http.tokens import TokenHolder
-from workers.core.errors import InputError
+from workers.core.errors import InputError, SlowedDown
 from workers.core.jobs import Job
+from workers.ledger.accept import Accepted
 from workers.ledger.known_jobs import KnownJob
 from workers.payload.actions import fields_of, read_action, title
 
@@ -46,11 +47,8 @@ async def post_action(context: HttpContext, request: Request, caller: TokenHolde
     if kind is None:
         raise Problem(404, "not_found", f"there is no such action; there are {', '.join(ACTIONS)}")
     wait_s = _wait(request)
-    await context.senders.check(caller.name, status=429)
     job = await _job(kind, request, caller)
-    (accepted,) = await context.ledger.accept([job])
-    if accepted.conflict:
-        raise reused([job], accepted.id)
+    accepted = await _accept(context, job)
     known = (await known_jobs(context, [accepted])).get(accepted.id, KnownJob())
     if known.status == "queued" and wait_s:
         known = await _awaited(context, job.kind.queue, accepted.id, wait_s)
@@ -72,6 +70,17 @@ async def _awaited(context: HttpContext, queue: str, job_id: str, wait_s: float)
     if entry is None and wait_s > FIRST_LOOK_S:
         entry = await context.waiters.outcome(job_id, wait_s - FIRST_LOOK_S)
     return KnownJob(entry.state, entry.note) if entry else KnownJob()
+
+
+async def _accept(context: HttpContext, job: Job) -> Accepted:
+    try:
+        (accepted,) = await context.ledger.accept([job])
+    except SlowedDown as error:
+        # An analyst's tool, unlike NiFi, knows what this status means.
+        raise from_away(error, busy_status=429) from error
+    if accepted.conflict:
+        raise reused([job], accepted.id)
+    return accepted
 
 
 async def _job(kind: str, request: Request, caller: TokenHolder) -> Job:

@@ -20,7 +20,6 @@ from producers.http.pools import Forms, PageThreads, Turns
 from producers.http.problems import Problem, come_later
 from producers.http.request import Bodies, header
 from producers.http.rotation import TokenFiles
-from producers.http.senders import Senders
 from producers.http.single_sign_on import SingleSignOn
 from producers.http.tokens import ApiTokens, TokenHolder, permitted
 from workers.core.errors import ServiceAway
@@ -86,7 +85,6 @@ class HttpContext:
         per_s = settings.http_requests_per_s
         self.rates = Buckets(per_s=per_s, burst=2 * per_s)
         self.attempts = Attempts()
-        self.senders = Senders(self.ledger.redis)
         self.draining = False
         self.in_hand = self.with_token = 0
         self.metrics_.in_hand.set_function(lambda: self.in_hand)

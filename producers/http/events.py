@@ -36,7 +36,6 @@ _NEW = KnownJob()
 async def post_events(context: HttpContext, request: Request, caller: TokenHolder) -> Response:
     """Accept what can be accepted of the body; all or nothing with `?atomic=true`."""
     atomic = flag(request, "atomic")
-    await context.senders.check(caller.name, status=context.settings.http_busy_status)
     data = await _body(context, request)
     key = sender_key(request, caller) or _cloud_event_key(request)
     parts = await _read(context, data, key=key, trace=trace(request))

@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from producers.http.schemas import ItemError, ProblemDetails
-from workers.core.errors import Busy, ServiceAway
+from workers.core.errors import Busy, ServiceAway, SlowedDown
 
 #: Characters of a problem's first field, so that it survives where only the beginning is kept.
 MOST_DETAIL = 190
@@ -62,6 +62,8 @@ def come_later(code: str, detail: str, after_s: float, *, status: int = 503) -> 
 
 def from_away(error: ServiceAway, *, busy_status: int) -> Problem:
     """Return what a sender is told while the ledger takes nothing."""
+    if isinstance(error, SlowedDown):
+        return come_later("slowed_down", str(error), error.after or 1, status=busy_status)
     if isinstance(error, Busy):
         return come_later("busy", str(error), error.after or 5, status=busy_status)
     return come_later("redis_away", str(error), error.after or 5)

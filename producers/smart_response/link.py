@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 
 from producers.smart_response.redis_client import Connection, RedisError, away, read_url
-from workers.core.errors import ServiceAway, SlowedDown
+from workers.core.errors import ServiceAway
 from workers.ledger import keys
 from workers.ledger.accept import NO_SCRIPT, Acceptance, Accepted, drive
 from workers.ledger.history import wait_for_outcome
-from workers.ledger.senders import check_flow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Any, Protocol
 
     from producers.smart_response.notes import Note
@@ -62,10 +61,7 @@ class BareLink:
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs into the ledger, those of one queue all or none; raises Busy when there are too many."""
-        if not jobs:
-            return []
-        _check(self._send, jobs[0].producer)
-        return drive(self._acceptance.flow(jobs), self._send)
+        return drive(self._acceptance.flow(jobs), self._send) if jobs else []
 
     def outcome(self, job_id: str, wait_s: float) -> Outcome | None:
         """Wait for what becomes of a job; a user who may only accept learns nothing."""
@@ -121,12 +117,6 @@ class WideLink:
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs into the ledger; raises Busy when there are too many."""
-        from functools import partial
-
-        from workers.ledger.connection import send
-
-        if jobs:
-            _check(partial(send, self._ledger.redis), jobs[0].producer)
         return self._ledger.accept(jobs)
 
     def outcome(self, job_id: str, wait_s: float) -> Outcome | None:
@@ -147,17 +137,6 @@ class WideLink:
     def close(self) -> None:
         """Hang up."""
         self._ledger.redis.close()
-
-
-def _check(send: Callable[[list[tuple[Word, ...]]], list[Any]], sender: str) -> None:
-    """Raise SlowedDown while what `sender` sends keeps being refused; a user who may not know that is let through."""
-    try:
-        drive(check_flow(sender), send)
-    except SlowedDown:
-        raise
-    except ServiceAway:
-        # Accepting finds that as well, and says it better.
-        return
 
 
 def connect(settings: StubSettings) -> Link:

@@ -12,10 +12,11 @@ from binascii import b2a_base64
 from functools import cache, lru_cache
 from itertools import groupby
 
-from workers.core.errors import BatchTooLarge, Busy, ServiceAway
+from workers.core.errors import BatchTooLarge, Busy, ServiceAway, SlowedDown
 from workers.core.jobs import Job
 from workers.ledger import keys
 from workers.ledger.scripts import Script
+from workers.ledger.senders import sender_name, slowed_down
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ COMPRESSION = 1
 #: Percent of Redis' maxmemory above which nothing is accepted, long before Redis itself refuses to write.
 MOST_MEMORY_PERCENT = 70.0
 
+#: The script's verdict on a job whose sender is slowed down.
+_SLOWED = -2
+
 #: Stands for the id until a script adds a wake-up; each wake-up's id is its own.
 WAKE_UP_ID = "@wake_up@"
 
@@ -69,18 +73,26 @@ class Accepted:
 
     `id` is the first job's where `created` is False. `conflict`: the sender's key was used before, for
     something else; nothing was accepted. `state` and `event_id` are those of the first job where its content is no
-    longer kept, else "" and 0.
+    longer kept, else "" and 0. `slowed`: nothing was accepted either, since nothing is from its sender for a while.
     """
 
-    __slots__ = ("conflict", "created", "event_id", "id", "state")
+    __slots__ = ("conflict", "created", "event_id", "id", "slowed", "state")
 
     def __init__(
-        self, job_id: str, *, created: bool, conflict: bool = False, state: str = "", event_id: int = 0
+        self,
+        job_id: str,
+        *,
+        created: bool,
+        conflict: bool = False,
+        state: str = "",
+        event_id: int = 0,
+        slowed: SlowedDown | None = None,
     ) -> None:
         self.id = job_id
         self.created = created
         self.conflict = conflict
         self.state, self.event_id = state, event_id
+        self.slowed = slowed
 
 
 class Replicas:
@@ -133,18 +145,21 @@ class Acceptance:
         self.relief_jobs = relief_jobs
         self.replicas, self.compress = replicas, compress
 
-    def flow(self, jobs: Sequence[Job], *, atomic: bool = False) -> Flow[list[Accepted]]:
+    def flow(self, jobs: Sequence[Job], *, atomic: bool = False, apart: bool = False) -> Flow[list[Accepted]]:
         """Accept `jobs`, those of one queue all or none; for no jobs, ask whether an event would be accepted.
 
         `atomic`: where one's key was used before for something else, that one is the whole answer of its queue, and
-        nothing is accepted. Raises Busy when a queue holds too many open jobs, or Redis too much; BatchTooLarge for
-        more jobs of a queue than it may ever hold; ServiceAway when too few replicas confirm: the jobs may be there
-        all the same, and accepting them again makes no second one.
+        nothing is accepted. `apart`: where nothing is accepted from a sender, the answers of its jobs tell that, and
+        the others are accepted; else SlowedDown is raised. Raises Busy when a queue holds too many open jobs, or
+        Redis too much; BatchTooLarge for more jobs of a queue than it may ever hold; ServiceAway when too few
+        replicas confirm: the jobs may be there all the same, and accepting them again makes no second one.
         """
         answers: list[Accepted] = []
         for _, group in groupby(jobs, key=lambda job: job.kind.queue) if jobs else [("", ())]:
             together = list(group)
             answers += yield from self._one_queue(together, atomic=atomic)
+        if not apart:
+            check_slowed(answers)
         return answers
 
     def _one_queue(self, jobs: Sequence[Job], *, atomic: bool) -> Flow[list[Accepted]]:
@@ -264,15 +279,26 @@ def read_answer(answer: Any, jobs: Sequence[Job], *, most_open: int) -> list[Acc
     if what == b"reused":
         return [Accepted(answer[1].decode(), created=False, conflict=True)]
     accepted = [Accepted(job.id, created=True) for job in jobs]
-    for place, job_id, verdict, state, event_id in answer:
+    for place, job_id, verdict, state, number in answer:
+        if verdict == _SLOWED:
+            name = sender_name(jobs[place].producer, jobs[place].sender)
+            accepted[place] = Accepted(jobs[place].id, created=False, slowed=slowed_down(name, state, number))
+            continue
         accepted[place] = Accepted(
             job_id.decode(),
             created=False,
             conflict=verdict == -1,
             state=state.decode(),
-            event_id=event_id,
+            event_id=number,
         )
     return accepted
+
+
+def check_slowed(answers: Sequence[Accepted]) -> None:
+    """Raise SlowedDown where one of the answers tells it."""
+    for answer in answers:
+        if answer.slowed:
+            raise answer.slowed
 
 
 def task_name(queue: str) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
+from workers.core.errors import SlowedDown
 from workers.core.jobs import Job
 from workers.ledger import keys
-from workers.ledger.accept import NO_REPLICAS, Acceptance, Accepted, Replicas
+from workers.ledger.accept import NO_REPLICAS, Acceptance, Accepted, Replicas, check_slowed
 from workers.ledger.connection import follow_async, send_async
 from workers.ledger.known_jobs import KnownJob, known_jobs_flow
 from workers.ledger.ledger import compress
@@ -62,7 +63,7 @@ class AsyncLedger:
     async def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
         """Write jobs of one queue into the ledger, all or none; raises Busy while there is no room for them.
 
-        Raises BatchTooLarge where there never is.
+        Raises BatchTooLarge where there never is, SlowedDown while nothing is accepted from their sender.
         """
         if not jobs:
             return []
@@ -126,7 +127,7 @@ class AsyncLedger:
     async def _call(self, taken: list[_Waiting]) -> None:
         jobs = [job for waiting in taken for job in waiting.jobs]
         try:
-            answer = await follow_async(self.redis, self.acceptance.flow(jobs))
+            answer = await follow_async(self.redis, self.acceptance.flow(jobs, apart=True))
         except Exception as error:
             # The edge of this task: each request that waits must get an answer.
             for waiting in taken:
@@ -137,5 +138,15 @@ class AsyncLedger:
         for waiting in taken:
             end = start + len(waiting.jobs)
             if not waiting.answers.done():
-                waiting.answers.set_result(answer[start:end])
+                _give(waiting, answer[start:end])
             start = end
+
+
+def _give(waiting: _Waiting, answers: list[Accepted]) -> None:
+    """Give a request its answers, or the error that its sender alone gets."""
+    try:
+        check_slowed(answers)
+    except SlowedDown as error:
+        waiting.answers.set_exception(error)
+    else:
+        waiting.answers.set_result(answers)

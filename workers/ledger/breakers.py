@@ -40,7 +40,7 @@ def slowed_senders(redis: RedisClient) -> list[SlowedSender]:
     """Return the senders that are slowed down now; raises ServiceAway("redis")."""
     now = now_ms(redis)
     senders = [read_sender(name.decode(), value, now) for name, value in redis.hgetall(keys.SENDERS).items()]
-    return [sender for sender in senders if sender]
+    return [sender for sender in senders if sender.wait_s]
 
 
 def queues_behind(name: str) -> list[str]:

@@ -9,10 +9,11 @@ from workers.ledger.client import RedisClient
 
 
 class Waiting(Struct, frozen=True):
-    """How many messages wait, and the bytes that they take in Redis."""
+    """How many messages wait, and the bytes that they take in Redis; `deferred` of them wait for their sender."""
 
     messages: int
     bytes: int
+    deferred: int = 0
 
 
 def waiting_for_bridge(redis: RedisClient) -> Waiting:
@@ -22,6 +23,8 @@ def waiting_for_bridge(redis: RedisClient) -> Waiting:
     lists += [keys.ingest_taken(name, bridge) for bridge in bridges for name in lists]
     pipe = redis.pipeline(transaction=False)
     messages = [*map(pipe.llen, lists), pipe.xlen(keys.INGEST_STREAM)]
-    sizes = [pipe.memory_usage(name) for name in (*lists, keys.INGEST_STREAM)]
+    sizes = [pipe.memory_usage(name) for name in (*lists, keys.INGEST_STREAM, keys.INGEST_DEFERRED)]
+    deferred = pipe.zcard(keys.INGEST_DEFERRED)
     pipe.execute()
-    return Waiting(sum(count.value for count in messages), sum(size.value or 0 for size in sizes))
+    count = sum(count.value for count in messages) + deferred.value
+    return Waiting(count, sum(size.value or 0 for size in sizes), deferred.value)

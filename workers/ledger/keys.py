@@ -251,6 +251,9 @@ INGEST_STREAM, INGEST_GROUP = INGEST_PREFIX + "stream", "bridges"
 #: Pub/sub channel of raw payloads; what is published while no bridge listens is lost.
 INGEST_CHANNEL = INGEST_PREFIX + "channel"
 
+#: Sorted set, message -> time in ms when it is tried again: what waits since its sender is slowed down.
+INGEST_DEFERRED = INGEST_PREFIX + "deferred"
+
 #: Set of the ids of the bridges that may have taken something.
 INGEST_BRIDGES = INGEST_PREFIX + "bridges"
 

@@ -104,14 +104,15 @@ class Ledger:
         self.wary_ms = int(wary_s * 1000)
         self.most_retry_after_s = most_retry_after_s
 
-    def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
+    def accept(self, jobs: Sequence[Job], *, apart: bool = False) -> list[Accepted]:
         """Write jobs into the ledger and wake workers; the answers are in the order of `jobs`.
 
-        Jobs of one queue are accepted all or none. Raises Busy when their queue holds too many open jobs, or
+        Jobs of one queue are accepted all or none, but for those of a sender that is slowed down: SlowedDown is raised
+        for them, or with `apart` told in their answers. Raises Busy when their queue holds too many open jobs, or
         Redis too much of its memory; BatchTooLarge for more than it may ever hold; ServiceAway when too few
         replicas confirm.
         """
-        return follow(self.redis, self.acceptance.flow(jobs)) if jobs else []
+        return follow(self.redis, self.acceptance.flow(jobs, apart=apart)) if jobs else []
 
     def known(self, repeats: Sequence[Accepted]) -> list[KnownJob]:
         """Return how the jobs stand that `repeats` name, answers for what was accepted before, in their order."""

@@ -6,13 +6,6 @@ The Smart Response stubs load this file: it needs nothing but the standard libra
 from __future__ import annotations
 
 from workers.core.errors import SlowedDown
-from workers.ledger import keys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from workers.ledger.accept import Flow
 
 
 class SlowedSender:
@@ -32,27 +25,18 @@ class SlowedSender:
         )
 
 
-def read_sender(name: str, value: bytes, now_ms: int) -> SlowedSender | None:
-    """Return what is held against a sender, None where it may send."""
+def read_sender(name: str, value: bytes, now_ms: int) -> SlowedSender:
+    """Read what is kept of a sender; one whose wait is over has none left."""
     refused, until, _, reason = value.decode(errors="replace").split(" ", 3)
-    wait_s = (int(until) - now_ms) / 1000
-    return SlowedSender(name, int(refused), wait_s, reason) if wait_s > 0 else None
+    return SlowedSender(name, int(refused), max(0, int(until) - now_ms) / 1000, reason)
+
+
+def slowed_down(name: str, value: bytes, now_ms: int) -> SlowedDown:
+    """Return the error that tells a sender why nothing is accepted from it, and for how long."""
+    sender = read_sender(name, value, now_ms)
+    return SlowedDown("redis", sender.said, after=sender.wait_s)
 
 
 def sender_name(producer: str, sender: str = "") -> str:
     """Return how a sender is called where several send through one producer."""
     return f"{producer} {sender}".rstrip()
-
-
-def check_flow(name: str) -> Flow[None]:
-    """Raise SlowedDown while what a sender sends keeps being refused."""
-    value, (seconds, micros) = yield [("HGET", keys.SENDERS, name), ("TIME",)]
-    if value:
-        check(name, value, int(seconds) * 1000 + int(micros) // 1000)
-
-
-def check(name: str, value: Any, now_ms: int) -> None:
-    """Raise SlowedDown where `value`, what is held against a sender, says that it shall wait."""
-    slowed = read_sender(name, value, now_ms)
-    if slowed:
-        raise SlowedDown("redis", slowed.said, after=slowed.wait_s)

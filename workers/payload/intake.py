@@ -19,8 +19,8 @@ from workers.payload.reading import Fault, Payload, ReadingRefused, each_payload
 from workers.payload.required_fields import check
 from workers.settings.model import Settings
 
-#: Characters of an event's name that its job shows as title.
-_TITLE_CHARS = 200
+#: Characters of an event's name that its job shows as title, and of its source by which its sender is known.
+_TITLE_CHARS, _SENDER_CHARS = 200, 64
 
 
 class RejectedPayload(Struct, frozen=True):
@@ -112,6 +112,7 @@ class Intake(Struct, frozen=True):
             "events.create",
             {"payload": payload},
             producer=self.producer,
+            sender=_sender(payload),
             title=escape_unfit(title)[:_TITLE_CHARS],
             trace=trace,
             key=key or content.key,
@@ -155,6 +156,12 @@ def _item(position: int, reading: Payload | ReadingRefused) -> PayloadItem | Rej
         return PayloadItem(position, reading.body, None, reading.warnings)
     raw = reading.raw.encode("utf-8", "surrogateescape")
     return RejectedPayload(position, reading.code, escape_unfit(reading.reason), raw)
+
+
+def _sender(payload: dict[str, Any]) -> str:
+    """Return by which name the ledger knows who sent a payload, where no producer knows it better."""
+    source = payload.get("event_source")
+    return " ".join(escape_unfit(source).split())[:_SENDER_CHARS] if isinstance(source, str) else ""
 
 
 def _as_arguments(texts: tuple[bytes, bytes]) -> tuple[bytes, bytes]:

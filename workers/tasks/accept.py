@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from celery import Task, shared_task
 
-from workers.core.errors import InputError, ServiceAway
+from workers.core.errors import InputError, ServiceAway, SlowedDown
 from workers.core.jobs import Job
 from workers.ledger.accept import Accepted
 from workers.ledger.ledger import Ledger, open_ledger
@@ -31,7 +31,7 @@ PRODUCER, TASK = "celery", "jobs.accept"
 #: and take less room.
 _NO_LIMIT = 2**31
 
-#: Seconds after which a message is tried again when Redis is full.
+#: Seconds after which a message is tried again when Redis is full; that of a slowed sender when its wait is over.
 _AGAIN_S = 5
 
 
@@ -51,7 +51,12 @@ def accept(self: Task, *positional: Any, **call: Any) -> list[str]:
             quarantine=Quarantine(process.redis, limits_of(process.settings)),
         )
     except ServiceAway as error:
-        raise self.retry(exc=error, countdown=_AGAIN_S) from error
+        raise self.retry(exc=error, countdown=max(_AGAIN_S, slowed_s(error))) from error
+
+
+def slowed_s(error: ServiceAway) -> float:
+    """Return for how many seconds nothing is accepted from the sender of a message, 0 where another thing is wrong."""
+    return error.after or 0.0 if isinstance(error, SlowedDown) else 0.0
 
 
 def accept_call(call: dict[str, Any], *, intake: Intake, ledger: Ledger, quarantine: Quarantine) -> list[str]:

@@ -13,6 +13,7 @@ from producers.smart_response.link import connect
 from producers.smart_response.settings import StubSettings
 from tests.support.operator import Operator
 from tests.support.producers import READER, TOKEN, Shim
+from tests.support.slowed import let_time_pass
 from tests.support.waiting import until
 from workers.consumer import QueueHandler, consume
 from workers.core.errors import Rejected, SlowedDown
@@ -73,13 +74,6 @@ def refuse_many(own_shim: Shim, ledger: Ledger) -> None:
     work(ledger)
 
 
-def let_time_pass(redis: Redis) -> None:
-    """Let the wait of every sender be over."""
-    for name, value in redis.hgetall(keys.SENDERS).items():
-        refused, _, last, reason = value.split(b" ", 3)
-        redis.hset(keys.SENDERS, name, b" ".join((refused, b"0", last, reason)))
-
-
 def test_sixty_refused_actions_of_one_sender_slow_it_down_and_no_other(
     own_shim: Shim, ledger: Ledger, admin: LedgerAdmin
 ) -> None:
@@ -105,7 +99,8 @@ def test_payloads_of_a_slowed_sender_get_the_status_after_which_nifi_sends_again
     own_shim: Shim, ledger: Ledger
 ) -> None:
     refuse_many(own_shim, ledger)
-    answer = told(lambda: own_shim.post("/v1/events", {}), 503)
+    payload = {"event_name": "a", "event_type": "Sighting"}
+    answer = told(lambda: own_shim.post("/v1/events", payload), 503)
     assert answer.json()["code"] == "slowed_down"
     assert int(answer.headers["Retry-After"]) >= 1
 

@@ -59,6 +59,8 @@ REFUSED = [
     ("producer", "ZRANGE {tq}:dead 0 -1"),
     ("producer", "ZRANGE {tq}:done 0 -1"),
     ("producer", "ZCARD {tq}:dead"),
+    ("producer", "HGETALL {tq}:away:senders"),
+    ("producer", "HGET {tq}:away:threatq reason"),
     # Nor by a script of its own.
     ("producer", "EVAL return(redis.call('GET','{tq}:job:<id>')) 0"),
     ("producer", "EVAL return(redis.call('ZRANGE','{tq}:dead',0,-1)) 0"),

@@ -5,7 +5,8 @@
 --       then for each job: id, record, name of its counter, digest, key, window in ms
 -- Answers {"busy", open}, {"full", thousandths of maxmemory in use, open}, {"reused", id} where nothing was accepted for it,
 --       or one for each job that is not new: {place from 0, id, 0 known | -1 the key was used for something else,
---       state and event's id of a job of which only its marker is kept, else "" and 0}.
+--       state and event's id of a job of which only its marker is kept, else "" and 0}, and for each that is not
+--       accepted as its sender is slowed down: {place, id, -2, what is kept of the sender, the time in ms}.
 -- Reads no job's content, so that a user who may only accept needs no right to read.
 local due, wake_ups, counts, memory = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local prefix, most_open, most_wake_ups, wake_up = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
@@ -31,6 +32,19 @@ end
 -- Asked with no job whether there is room, a Redis that takes no writes must refuse like with one.
 if coming == 0 then
   redis.call('ZADD', due, 'XX', 0, '')
+end
+
+-- Of a sender whose jobs keep being refused nothing is accepted for a while, old or new; others do not wait for it.
+-- A user of an older ACL may not ask for that.
+local senders, slowed = prefix .. 'away:senders', {}
+local is_any_slowed = redis.pcall('EXISTS', senders) == 1
+local function kept_of_slowed(record)
+  local sender = is_any_slowed and string.match(record, '^[^\n]*\n[^\n]*\n([^\n]*)')
+  if sender and slowed[sender] == nil then
+    local kept = redis.call('HGET', senders, sender)
+    slowed[sender] = kept and tonumber(string.match(kept, '^%d+ (%d+)')) > now and kept
+  end
+  return sender and slowed[sender]
 end
 
 local seen = {}
@@ -84,9 +98,12 @@ local stamp = string.format('%d\n', now)
 local fresh, records, added = {}, {}, {}
 for at = FIRST, #ARGV, WIDTH do
   local id, record, counter, digest, key, window = unpack(ARGV, at, at + WIDTH - 1)
-  local first = key ~= '' and first_of(key, digest)
+  local sender = kept_of_slowed(record)
+  local first = not sender and key ~= '' and first_of(key, digest)
   added[counter] = added[counter] or 0
-  if first then
+  if sender then
+    answers[#answers + 1] = {(at - FIRST) / WIDTH, id, -2, sender, now}
+  elseif first then
     known(at, first[1], first[2])
   elseif seen[id] or marker_of(prefix, id) then
     known(at, id, 0)
@@ -95,7 +112,7 @@ for at = FIRST, #ARGV, WIDTH do
     fresh[place], seen[id] = at, true
     records[2 * place - 1], records[2 * place] = prefix .. 'job:' .. id, stamp .. record
   end
-  if key ~= '' and not first then
+  if key ~= '' and not first and not sender then
     put(prefix .. 'same:' .. key, id .. ' ' .. digest, window)
   end
 end
