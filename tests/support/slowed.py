@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from redis import Redis
 
@@ -24,6 +25,6 @@ def refuse_all(ledger: Ledger, jobs: Sequence[Job]) -> None:
 
 def let_time_pass(redis: Redis) -> None:
     """Let the wait of every sender be over."""
-    for name, value in redis.hgetall(keys.SENDERS).items():
+    for name, value in cast("dict[str, bytes]", redis.hgetall(keys.SENDERS)).items():
         refused, _, last, reason = value.split(b" ", 3)
         redis.hset(keys.SENDERS, name, b" ".join((refused, b"0", last, reason)))
