@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import socket
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from producers.cli.console import DONE, guarded, note, write_ready
 from producers.http.app import create_app
 from producers.http.connections import room_for_connections
 from producers.http.context import HttpContext
+from producers.http.expiries import tell_expiries
 from producers.http.rotation import TokenFiles
 from producers.http.server import http_protocol
 from producers.http.tls import tls_options
@@ -66,6 +68,7 @@ def _run(options: argparse.Namespace) -> int:
     )
     if not tokens.open_to_all:
         context.token_files = TokenFiles(tokens, loaded, partial(load, options.config), os.environ)
+    tell_expiries(settings, tokens, time.time())
     tls = tls_options(settings)
     _warn(settings, tls)
     server = _server(context, tls)

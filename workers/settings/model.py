@@ -197,6 +197,34 @@ class Settings(Struct, frozen=True, kw_only=True):
         "Seconds of silence after which a bridge's messages go to another one.")] = 15.0
     ingest_channel: Annotated[bool, Doc(
         "The bridge also listens to the pub/sub channel, which loses what is sent while no bridge runs.")] = True
+
+    public_url: Annotated[str, Doc(
+        "Address under which operators open the status page, for the links in notices.")] = ""
+    notices_webhook_url: Annotated[Secret, Doc(
+        "Webhook that is told of what needs an operator; its address is a secret.")] = Secret("")
+    notices_webhook_form: Annotated[Literal["json", "slack", "teams"], Doc(
+        "What the webhook takes: generic JSON, Slack's text, or a Teams workflow's Adaptive Card.")] = "json"
+    notices_webhook_authorization: Annotated[Secret, Doc(
+        "Value of the header Authorization for the webhook, such as `Bearer …`; empty: none.")] = Secret("")
+    notices_webhook_ca_file: Annotated[str, Doc("CA bundle (PEM) that signs the webhook's certificate.")] = ""
+    notices_webhook_proxy: Annotated[str, Doc("Proxy URL towards the webhook; empty: none.")] = ""
+    notices_mail_to: Annotated[str, Doc("E-mail addresses that are told of what needs an operator, by commas.")] = ""
+    notices_mail_from: Annotated[str, Doc("E-mail address that notices come from.")] = ""
+    notices_smtp_host: Annotated[str, Doc("Mail server for notices.")] = ""
+    notices_smtp_port: Annotated[int, Doc(
+        "Its port; 0: 587 with starttls, 465 with tls, 25 with none."), Meta(ge=0, le=65_535)] = 0
+    notices_smtp_security: Annotated[Literal["starttls", "tls", "none"], Doc(
+        "How the way to the mail server is secured; its certificate is verified.")] = "starttls"
+    notices_smtp_user: Annotated[str, Doc("User of the mail server; empty: no login.")] = ""
+    notices_smtp_password: Annotated[Secret, Doc("Password of that user.")] = Secret("")
+    notices_smtp_ca_file: Annotated[str, Doc("CA bundle (PEM) that signs the mail server's certificate.")] = ""
+    notices_muted: Annotated[str, Doc(
+        "Causes of which nothing is told, `cause` or `cause:until` (UTC), by commas; `all` is every cause.")] = ""
+    notices_repeat_h: Annotated[Positive, Doc("Hours after which a notice is repeated while its cause lasts.")] = 24.0
+    notices_away_min: Annotated[Positive, Doc(
+        "Minutes for which a service is away before a notice tells it.")] = 10.0
+    notices_expiry_days: Annotated[Positive, Doc(
+        "Days before the end of a certificate or a token from which on notices tell it.")] = 14.0
     # fmt: on
 
     @property

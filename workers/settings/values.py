@@ -13,7 +13,7 @@ from workers.core.redis_tls import CERT_REQS
 from workers.core.urls import service_url, shown_url, tls_options
 
 #: Settings that are addresses of services, and the port where none is named (None: that of the scheme).
-SERVICES: dict[str, int | None] = {"threatq_url": None, "logrhythm_url": 8501}
+SERVICES: dict[str, int | None] = {"threatq_url": None, "logrhythm_url": 8501, "public_url": None}
 
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "sentinel://")
 

@@ -12,6 +12,7 @@ from workers.core.jobs import QUEUES
 from workers.ledger.connection import now_ms
 from workers.ledger.packing import Packer
 from workers.listsync.run.schedule import start_if_due, tell_setup
+from workers.notices.notifier import Notifier, notifier_of
 from workers.runtime import runtime
 
 log = structlog.get_logger(__name__)
@@ -20,7 +21,7 @@ log = structlog.get_logger(__name__)
 # Silent, or its ticks would drown the jobs in Flower.
 @shared_task(name="upkeep.work", send_events=False)
 def work() -> None:
-    """Wake every queue that has ready jobs, forget and pack done jobs, and leave a sign of life."""
+    """Wake every queue that has ready jobs, forget and pack done jobs, leave a sign of life, and see to notices."""
     ledger, settings = runtime().ledger, runtime().settings
     for queue in QUEUES:
         ledger.wake(queue)
@@ -31,11 +32,18 @@ def work() -> None:
     except ConfigError as error:
         _say_once(str(error))
     _packer().step(now_ms(ledger.redis))
+    if notifier := _notifier():
+        notifier.step()
 
 
 @cache
 def _packer() -> Packer:
     return Packer(runtime().ledger.redis)
+
+
+@cache
+def _notifier() -> Notifier | None:
+    return notifier_of(runtime().ledger.redis, runtime().settings)
 
 
 @cache

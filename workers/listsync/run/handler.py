@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -11,7 +12,9 @@ from workers.core.errors import ConfigError, InputError, ServiceAway
 from workers.core.jobs import Job
 from workers.core.results import SyncHandedOut, SyncOverlap, SyncSkipped
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.client import RedisClient
 from workers.ledger.connection import now_ms
+from workers.ledger.expiries import tell_expiry
 from workers.ledger.locks import hold, release
 from workers.ledger.records import Claim, Settlement, done, released
 from workers.ledger.status import tell
@@ -25,6 +28,7 @@ from workers.listsync.run.run import Run, rules_digest
 from workers.listsync.run.run_folder import RunFolder, RunState, base_folder
 from workers.listsync.run.time_slice import Preempted, TimeSlice
 from workers.listsync.run.writing import plan_and_write
+from workers.logrhythm.token import DISPLAY_NAME, read_token
 from workers.settings.model import Settings, not_set
 
 log = structlog.get_logger(__name__)
@@ -41,6 +45,7 @@ def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Se
         tell(context.redis, "logrhythm", reason)
         return done(claim, SyncSkipped(reason=reason))
     tell(context.redis, "logrhythm", not_set(own, NEEDED))
+    _tell_token(context.redis, own)
     decisions = decisions_of(context.redis, claim.id, arguments.get("settings", {}), own)
     collections = {family.name: family for family in collections_of(decisions.over(own))}
     name = str(arguments.get("collection", ""))
@@ -59,6 +64,12 @@ def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Se
         dry_run=bool(arguments.get("dry_run")),
     )
     return _go_on(claim, context, own, new, time_slice)
+
+
+def _tell_token(redis: RedisClient, settings: Settings) -> None:
+    """Say when LogRhythm's token ends, which may stand on its page in ThreatQ alone."""
+    with suppress(ConfigError):
+        tell_expiry(redis, DISPLAY_NAME, read_token(settings.logrhythm_token).exp)
 
 
 def _hand_out(claim: Claim, context: SyncContext, decisions: Decisions, names: list[str]) -> Settlement:

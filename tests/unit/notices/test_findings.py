@@ -1,0 +1,124 @@
+"""What needs a person, by the state of the system."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from workers.core.jobs import QUEUES
+from workers.core.results import ListResult, RunResult
+from workers.ledger.breaker_records import Away
+from workers.ledger.status import Overview, Queue
+from workers.ledger.sync_runs import WaitingRun
+from workers.notices.findings import Expiry, Finding, Limits, Situation, findings
+
+NOW_MS = 1_900_000_000_000
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+
+LIMITS = Limits(away_ms=600_000, sync_ms=HOUR_MS, expiry_ms=14 * DAY_MS, memory_percent=70)
+
+
+def overview(*, paused: str = "", **fields: Any) -> Overview:
+    queues = [Queue(name, 5, 0, 1.0, 0, name == paused) for name in QUEUES]
+    quiet: dict[str, Any] = {"away": [], "dead": 0, "done": 0, "done_last_minute": 0, "done_last_hour": 0}
+    return Overview(at_ms=NOW_MS, queues=queues, upkeep_s=1.0, **(quiet | fields))
+
+
+WELL = Situation(overview())
+
+
+def of(situation: Situation) -> list[tuple[str, int]]:
+    return [(finding.key, finding.count) for finding in findings(situation, LIMITS)]
+
+
+def run(collection: str, age_ms: int, *, status: str = "done", errors: int = 0) -> RunResult:
+    lists = tuple(
+        ListResult(name=f"L{number}", now=1, adds=0, deletes=0, after=1, error="refused")
+        for number in range(errors)
+    )
+    return RunResult(
+        job="j",
+        collection=collection,
+        status=status,
+        method="full",
+        plan="",
+        began_ms=NOW_MS - age_ms,
+        seconds=1.0,
+        declared=1,
+        read=1,
+        lists=lists,
+    )
+
+
+def test_a_system_that_is_well_has_no_findings() -> None:
+    assert of(structs.replace(WELL, runs=[run("A", HOUR_MS)], memory=(50, 100))) == []
+
+
+@pytest.mark.parametrize(
+    ("situation", "expected"),
+    [
+        (Situation(overview(dead=12)), [("dead_letters", 12)]),
+        (Situation(overview(paused="events")), [("paused_queue:events", 5)]),
+        (structs.replace(WELL, pending=3), [("pending_approvals", 3)]),
+        # 60 % where producers refuse from 70 % on.
+        (structs.replace(WELL, memory=(60, 100)), [("redis_full", 60)]),
+        # No maxmemory, so no share of it.
+        (structs.replace(WELL, memory=(60, 0)), []),
+    ],
+)
+def test_each_cause_is_one_finding_with_its_count(
+    situation: Situation, expected: list[tuple[str, int]]
+) -> None:
+    assert of(situation) == expected
+
+
+@pytest.mark.parametrize(("age_ms", "count"), [(599_000, 0), (600_000, 1)])
+def test_a_service_is_told_of_once_it_has_been_away_for_the_set_minutes(age_ms: int, count: int) -> None:
+    away = Away("threatq", "no route", NOW_MS - age_ms, NOW_MS, 7)
+
+    assert len(of(Situation(overview(away=[away])))) == count
+
+
+def test_a_sync_is_overdue_when_none_has_gone_well_for_two_intervals_or_its_run_is_stuck() -> None:
+    old = structs.replace(
+        WELL, runs=[run("A", HOUR_MS, status="errors"), run("A", 3 * HOUR_MS), run("B", HOUR_MS)]
+    )
+    stuck = structs.replace(WELL, waiting=[WaitingRun("j", "C", NOW_MS - 2 * HOUR_MS, "503")])
+
+    assert of(old) == [("sync_overdue:A", 1)]
+    assert of(stuck) == [("sync_overdue:C", 1)]
+
+
+def test_a_collection_that_is_no_longer_synced_is_not_overdue() -> None:
+    assert of(structs.replace(WELL, runs=[run("A", HOUR_MS), run("removed", 90 * DAY_MS, errors=2)])) == []
+
+
+def test_a_sync_failed_if_lists_of_its_last_run_did() -> None:
+    failing = [run("A", HOUR_MS, status="errors", errors=2), run("A", 2 * HOUR_MS)]
+    mended = [run("A", HOUR_MS), run("A", 2 * HOUR_MS, status="errors", errors=2)]
+
+    assert of(structs.replace(WELL, runs=failing)) == [("sync_failed:A", 2)]
+    assert of(structs.replace(WELL, runs=mended)) == []
+
+
+def test_a_certificate_and_a_token_are_told_of_before_they_end_and_after() -> None:
+    ends = [
+        Expiry("soon", NOW_MS + 3 * DAY_MS),
+        Expiry("ended", NOW_MS - DAY_MS),
+        Expiry("far", NOW_MS + 15 * DAY_MS),
+    ]
+
+    titles = [finding.title for finding in findings(structs.replace(WELL, expiries=ends), LIMITS)]
+
+    assert titles == ["soon ends in 3 d", "ended has ended"]
+
+
+def test_the_reason_of_a_paused_queue_says_who_paused_it_and_nothing_of_a_payload() -> None:
+    def paused(suspended: frozenset[str]) -> Finding:
+        (finding,) = findings(Situation(overview(paused="events"), suspended), LIMITS)
+        return finding
+
+    assert paused(frozenset({"events"})).text.startswith("It paused itself")
+    assert paused(frozenset()).text.startswith("An operator paused it")

@@ -1,0 +1,1 @@
+"""Telling operators of what needs a person: by webhook and by e-mail."""
