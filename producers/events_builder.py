@@ -68,9 +68,9 @@ def _add_guide_options(parser: ArgumentParser) -> None:
     add(
         "-ll",
         "--loglocation",
-        default="stdout",
+        default=logs.STDERR,
         metavar="LOGLOCATION",
-        help="folder for the log; 'stdout' (the default) is the console, where logs go to standard error",
+        help=logs.LOCATION_HELP,
     )
     add(
         "-c",

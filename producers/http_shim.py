@@ -176,8 +176,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, help="port to listen on, 0: any free one (TQ_HTTP_PORT, 8070)")
     parser.add_argument("--insecure-no-auth", action="store_true", help="ask for no token; loopback only")
     parser.add_argument("--ready-file", type=Path, help="write the address here as JSON once it accepts")
-    parser.add_argument(
-        "-ll", "--loglocation", default=logs.CONSOLE, help="folder for the log (default: console)"
-    )
+    parser.add_argument("-ll", "--loglocation", default=logs.STDERR, help=logs.LOCATION_HELP)
     parser.add_argument("-v", "--verbosity", type=int, choices=(1, 2, 3), default=2, help="default 2")
     return parser

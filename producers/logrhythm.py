@@ -76,14 +76,15 @@ def _complete(options: Namespace) -> None:
     """Fill in what the last run was called with."""
     earlier = remembered.memory().recall()
     options.config = options.config or os.environ.get("TQ_CONFIG") or earlier.get("config")
-    options.loglocation = options.loglocation or earlier.get("loglocation") or "stdout"
+    options.loglocation = options.loglocation or earlier.get("loglocation") or logs.STDERR
     known = {str(level): level for level in logs.LEVELS}
     options.verbosity = options.verbosity or known.get(earlier.get("verbosity", ""), 1)
 
 
 def _remember(options: Namespace, loaded: Loaded) -> None:
     """Remember the places for the Smart Response actions, as the guide has it; without the right to, say so."""
-    logs_at = options.loglocation if options.loglocation == "stdout" else os.path.abspath(options.loglocation)
+    is_folder = options.loglocation not in (logs.STDOUT, logs.STDERR)
+    logs_at = os.path.abspath(options.loglocation) if is_folder else options.loglocation
     places = {
         "config": str(loaded.path.parent.absolute()),
         "loglocation": logs_at,
@@ -237,7 +238,7 @@ def _accept(ledger: Ledger, arguments: dict[str, Any]) -> str:
 def _worker(settings: Settings, options: Namespace) -> Iterator[None]:
     """Work on the queue in this process for as long as the block lasts."""
     ours = logging.getLogger("workers")
-    if options.loglocation == logs.CONSOLE and options.verbosity == 1:
+    if options.loglocation in (logs.STDOUT, logs.STDERR) and options.verbosity == 1:
         # What is logged of a failure is what the report says at the end, in words.
         ours.setLevel(logging.CRITICAL)
     runtime, over = Runtime(settings), threading.Event()
@@ -277,7 +278,7 @@ def parse(arguments: Sequence[str] | None = None) -> Namespace:
         "-ll",
         "--loglocation",
         metavar="LOGLOCATION",
-        help="folder for the log, or 'stdout' for the console (default: as the last time, else the console)",
+        help="folder for the log, or 'stdout': standard output (default: as the last time, else standard error)",
     )
     add(
         "-v",

@@ -157,8 +157,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="with --show-keys, print them as JSON")
     parser.add_argument("--ready-file", type=Path, help="write the keys here as JSON once it reads them")
-    parser.add_argument(
-        "-ll", "--loglocation", default=logs.CONSOLE, help="folder for the log (default: console)"
-    )
+    parser.add_argument("-ll", "--loglocation", default=logs.STDERR, help=logs.LOCATION_HELP)
     parser.add_argument("-v", "--verbosity", type=int, choices=(1, 2, 3), default=2, help="default 2")
     return parser

@@ -16,6 +16,7 @@ from celery.signals import (
     heartbeat_sent,
     setup_logging,
     worker_ready,
+    worker_shutdown,
     worker_shutting_down,
 )
 
@@ -26,6 +27,9 @@ from workers.settings.loading import load
 from workers.telemetry import logs
 
 log = structlog.get_logger(__name__)
+
+#: What Celery says of each wake-up and each tick of beat, at the level of what is done; they are not what is done.
+_WAKE_UPS = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
 
 app = Celery(
     "workers",
@@ -74,7 +78,10 @@ def _set_up_logging(name: str) -> None:
     try:
         loaded = load()
         settings = loaded.settings
-        logs.set_up(logs.LEVELS[settings.log_verbosity], location=settings.log_location, name=name)
+        level = logs.LEVELS[settings.log_verbosity]
+        logs.set_up(level, location=settings.log_location, name=name)
+        for logger in _WAKE_UPS:
+            logging.getLogger(logger).setLevel(level if level == logging.DEBUG else logging.WARNING)
         for warning in loaded.warnings:
             log.warning(warning)
     except ConfigError as error:
@@ -92,4 +99,13 @@ def _tell_metrics(**_: Any) -> None:
 @heartbeat_sent.connect
 @after_task_publish.connect
 def _show_life(**_: Any) -> None:
-    show_life(runtime().settings.heartbeat_file)
+    process = runtime()
+    show_life(process.settings.heartbeat_file)
+    process.job_log.end_minute()
+    logs.say_repeats()
+
+
+@worker_shutdown.connect
+def _say_the_rest(**_: Any) -> None:
+    runtime().job_log.end_minute(now=True)
+    logs.say_repeats(now=True)

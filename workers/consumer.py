@@ -101,7 +101,7 @@ def consume(
             stale = retry_while_redis_is_away(
                 partial(ledger.settle, settlements, answered=answered), "not settled yet"
             )
-        _tell(settlements, stale)
+        _tell_stale(stale)
         _tell_newer(ledger, consumer.queue, settlements)
         for observer in observers:
             observer.settled(settlements, time.monotonic() - began)
@@ -114,15 +114,10 @@ def consume(
     return settled
 
 
-def _tell(settlements: Sequence[Settlement], stale: Sequence[Settlement]) -> None:
+def _tell_stale(stale: Sequence[Settlement]) -> None:
     for settlement in stale:
         with working_on([settlement.claim]):
             log.warning("lease lost", state=settlement.state)
-    # What went well is in the ledger; a line for each of ten thousand jobs a second would cost more than the jobs.
-    for settlement in settlements:
-        if settlement.state == "dead":
-            with working_on([settlement.claim]):
-                log.warning("job is dead", reason=settlement.entry.get("reason"))
 
 
 def _tell_newer(ledger: Ledger, queue: str, settlements: Sequence[Settlement]) -> None:
@@ -288,7 +283,7 @@ def fields(claims: Sequence[Claim]) -> dict[str, str]:
         "job": (claim.id for claim in claims),
         "kind": (claim.kind for claim in claims),
         "queue": (claim.queue for claim in claims),
-        "door": (claim.producer for claim in claims),
+        "entry": (claim.producer for claim in claims),
         "trace": (claim.trace for claim in claims if claim.trace),
     }
     joined = {name: " ".join(dict.fromkeys(values)) for name, values in parts.items()}

@@ -16,6 +16,7 @@ from workers.settings.loading import load
 from workers.settings.model import Settings, fields, require, threatq_needs
 from workers.settings.pages import with_logrhythm_page, with_page
 from workers.telemetry.exporter import Telemetry
+from workers.telemetry.job_log import EVERY_JOB, LINES_A_MINUTE, JobLog
 from workers.threatq.connector import Connector, ConnectorPage
 from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq
@@ -24,7 +25,8 @@ from workers.threatq.service import connect as connect_threatq
 class Runtime:
     """Made once a process from the settings; the clients of ThreatQ and LogRhythm are made when first used.
 
-    `leases` are those that this process holds, `telemetry` is what it measures of its work. Nothing is called yet.
+    `leases` are those that this process holds, `telemetry` is what it measures of its work, `job_log` what it says of
+    it. Nothing is called yet.
     Raises ConfigError for a Redis URL that cannot be read.
     """
 
@@ -35,6 +37,7 @@ class Runtime:
         self.ledger = open_ledger(self.redis, settings)
         self.leases = Leases(self.ledger)
         self.telemetry = Telemetry()
+        self.job_log = JobLog(lines_a_minute=EVERY_JOB if settings.log_verbosity == 3 else LINES_A_MINUTE)
         #: Held by the thread that helps with syncs of other workers: more would only share its processor time.
         self.sync_helper = threading.Lock()
         #: The syncs that this process plans or writes now.

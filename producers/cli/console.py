@@ -13,6 +13,7 @@ import structlog
 from workers.core import output
 from workers.core.errors import InputError, TqError
 from workers.core.files import write_whole
+from workers.telemetry import logs
 
 #: Exit codes, the same for every command.
 DONE, FAILED, WRONG_INPUT, AWAY = 0, 1, 2, 3
@@ -55,6 +56,8 @@ def guarded(command: Callable[[], int]) -> int:
         structlog.get_logger("tq").exception("unexpected error")
         note(f"error: this should not happen ({type(error).__name__}: {error}); the log has the details")
         return FAILED
+    finally:
+        logs.say_repeats(now=True)
     return code
 
 

@@ -128,11 +128,15 @@ def _lines(text: str, *, indent: str = "") -> str:
     return f"\n{indent}".join(map(printable, text.splitlines()))
 
 
+#: Where tq-conn-logrhythm may log, whose folder the actions share, that is no folder.
+NO_FOLDERS = ("", "stdout", "stderr")
+
+
 class RunLog:
-    """The log of one command in one folder; "" and "stdout" mean none, as the answer itself is printed."""
+    """The log of one command in one folder; what is no folder means none, as the answer itself is printed."""
 
     def __init__(self, folder: str, verbosity: int, command: str) -> None:
-        self._path = os.path.join(folder, f"{command}.log") if folder not in ("", "stdout") else ""
+        self._path = os.path.join(folder, f"{command}.log") if folder not in NO_FOLDERS else ""
         self._verbosity = verbosity
         self._command = command
         self._details: dict[str, Any] = {}

@@ -53,8 +53,11 @@ def test_a_worker_logs_into_its_own_file_and_tells_its_metrics(
         assert entry is not None
         assert entry.state == "dead"
         (dead,) = until(lambda: [line for line in lines(file) if line.get("job") == accepted.id])
-        assert (dead["kind"], dead["queue"], dead["door"]) == ("indicators.lookup", "enrichment", "stub")
+        assert (dead["kind"], dead["queue"], dead["entry"]) == ("indicators.lookup", "enrichment", "stub")
         text = requests.get(f"http://127.0.0.1:{told['port']}/metrics", timeout=10).text
         assert 'tq_jobs_total{door="stub",event="dead",kind="indicators.lookup"} 1.0' in text
         assert 'tq_queue_seconds_count{kind="indicators.lookup"} 1.0' in text
         until((logs / "tq-beat.log").exists)
+        # and no wake-up and no tick has one
+        events = [line["event"] for line in [*lines(file), *lines(logs / "tq-beat.log")]]
+        assert [text for text in events if ".work" in text or "due task" in text] == []

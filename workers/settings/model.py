@@ -97,7 +97,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     heartbeat_file: Annotated[str, Doc("File that a worker and beat touch every other second, for health checks.")] = ""
 
     log_location: Annotated[str, Doc(
-        "Where workers and beat log: stdout (the console), or a folder with one file each.")] = "stdout"
+        "Where workers and beat log: stdout, stderr, or a folder with one file each.")] = "stdout"
     log_verbosity: Annotated[int, Doc(
         "What workers and beat log: 1 warnings, 2 what is done, 3 everything."), Meta(ge=1, le=3)] = 2
     metrics_host: Annotated[str, Doc("Address on which a worker serves its metrics, without a token.")] = "127.0.0.1"

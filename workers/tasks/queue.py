@@ -53,9 +53,9 @@ def task_for(consumer: QueueHandler, *, afterwards: Callable[[], object] = lambd
 
 @cache
 def observers(app: Celery, hostname: str) -> tuple[Observer, ...]:
-    """Return what sees the work of the worker `hostname`: its metrics, where they are served, and its events."""
+    """Return what sees the work of the worker `hostname`: its log, its metrics if they are served, and its events."""
     process = runtime()
-    wanted: list[Observer] = []
+    wanted: list[Observer] = [process.job_log]
     # Measuring costs as much as a tenth of a small job, so it is done only where metrics are served.
     if process.settings.metrics_port >= 0:
         wanted.append(process.telemetry)

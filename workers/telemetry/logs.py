@@ -15,12 +15,17 @@ import structlog
 from workers.core.errors import ConfigError
 from workers.core.urls import without_passwords
 from workers.settings.model import Secret
+from workers.telemetry.repeats import Repeats
 
 #: The guide's verbosity levels.
 LEVELS = {1: logging.WARNING, 2: logging.INFO, 3: logging.DEBUG}
 
-#: The location that means the console; it is standard error, so that standard output holds results alone.
-CONSOLE = "stdout"
+#: The locations that are no folder. Commands log to standard error unless told otherwise, since they print their
+#: results on standard output.
+STDOUT, STDERR = "stdout", "stderr"
+
+#: What a command says of its flag -ll.
+LOCATION_HELP = "folder for the log, or 'stdout': standard output (default: standard error)"
 
 #: Bytes of one log file, and how many older ones are kept.
 FILE_BYTES, FILES_KEPT = 10_000_000, 5
@@ -29,12 +34,13 @@ SECRET_NAME = re.compile(r"passw|secret|token|authorization|(?:api|access)[_-]?k
 _BEARER = re.compile(r"(?i)\b(bearer|basic) +[\w.~+/=-]+")
 
 
-def set_up(level: int = logging.INFO, *, location: str = CONSOLE, name: str = "tq") -> None:
-    """Send the logs of this process, those of its libraries included, to `location` (a folder, or CONSOLE).
+def set_up(level: int = logging.INFO, *, location: str = STDERR, name: str = "tq") -> None:
+    """Send the logs of this process, those of its libraries included, to `location` (a folder, STDOUT or STDERR).
 
     In a folder the file is `<name>.log`. Raises ConfigError when the folder is not there or not writable.
     """
-    handler = _console() if location == CONSOLE else _file(location, name)
+    handler = _console(location) if location in (STDOUT, STDERR) else _file(location, name)
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -47,6 +53,14 @@ def set_up(level: int = logging.INFO, *, location: str = CONSOLE, name: str = "t
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
+
+
+def say_repeats(*, now: bool = False) -> None:
+    """Say how often warnings were repeated in a minute that is over; `now`, as the process ends, in this one too."""
+    for handler in logging.getLogger().handlers:
+        for repeats in handler.filters:
+            if isinstance(repeats, Repeats):
+                repeats.end_window(now=now)
 
 
 def masked(value: Any) -> Any:
@@ -81,8 +95,8 @@ _SHARED: list[Any] = [
 ]
 
 
-def _console() -> logging.Handler:
-    handler = logging.StreamHandler(sys.stderr)
+def _console(location: str) -> logging.Handler:
+    handler = logging.StreamHandler(sys.stdout if location == STDOUT else sys.stderr)
     # repr() in this renderer escapes line ends, terminal controls and text direction marks.
     handler.setFormatter(
         _formatter(structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]))

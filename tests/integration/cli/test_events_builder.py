@@ -332,6 +332,18 @@ def test_the_log_folder_gets_one_json_object_a_line_without_what_a_terminal_obey
     assert any(json.loads(line)["event"] == "handed over" for line in text.splitlines())
 
 
+def test_the_log_stands_on_standard_output_where_it_is_asked_for_and_else_on_standard_error(
+    builder: Builder,
+) -> None:
+    asked = builder("-v3", "-ll", "stdout", "-p", json.dumps(payload("one")))
+    silent = builder("-v3", "-p", json.dumps(payload("two")))
+
+    assert "handed over" in asked.stdout
+    assert "handed over" not in asked.stderr
+    assert "handed over" in silent.stderr
+    assert "handed over" not in silent.stdout
+
+
 def test_a_log_folder_that_is_not_there_is_wrong_input(builder: Builder) -> None:
     result = builder("-ll", "nowhere", "-p", json.dumps(payload()))
 

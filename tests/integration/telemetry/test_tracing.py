@@ -17,6 +17,7 @@ from tests.support.scripted import Answer, scripted
 from workers.consumer import QueueHandler, consume
 from workers.core.errors import InputError
 from workers.core.jobs import Job
+from workers.core.results import EventResult
 from workers.core.trace import headers
 from workers.leases import Attempt, Leases
 from workers.ledger.admin import LedgerAdmin
@@ -25,6 +26,7 @@ from workers.ledger.records import Settlement, dead, done
 from workers.settings.model import Secret, Settings
 from workers.telemetry import logs
 from workers.telemetry.exporter import operation
+from workers.telemetry.job_log import JobLog
 from workers.threatq.service import connect
 
 pytestmark = pytest.mark.integration
@@ -75,7 +77,7 @@ def test_a_line_names_job_kind_queue_producer_and_trace_of_what_it_is_for(
     at_work, library, afterwards = lines(log_file)
     for line in (at_work, library):
         assert line["job"] == accepted.id
-        assert (line["kind"], line["queue"], line["door"]) == ("events.create", "events", "http")
+        assert (line["kind"], line["queue"], line["entry"]) == ("events.create", "events", "http")
         assert line["trace"] == TRACE
     assert "job" not in afterwards
 
@@ -92,18 +94,21 @@ def test_a_line_for_several_jobs_holds_all_their_ids(ledger: Ledger, log_file: P
     assert set(line["job"].split()) == set(ids)
 
 
-def test_a_job_that_dies_has_a_line_of_its_own_with_the_reason(ledger: Ledger, log_file: Path) -> None:
+def test_a_job_that_ends_has_a_line_of_its_own_with_what_became_of_it(ledger: Ledger, log_file: Path) -> None:
     first, second = (answer.id for answer in ledger.accept([payload("good"), payload("bad")]))
 
     def handle(attempt: Attempt) -> list[Settlement]:
         return [
-            dead(claim, "too bad") if claim.title == "bad" else done(claim, {}) for claim in attempt.claims
+            dead(claim, "too bad") if claim.title == "bad" else done(claim, EventResult(7))
+            for claim in attempt.claims
         ]
 
-    consume(QueueHandler("events", handle, 100), ledger, Leases(ledger))
-    (line,) = lines(log_file)
-    assert (line["job"], line["reason"], line["level"]) == (second, "too bad", "warning")
-    assert first != second
+    consume(QueueHandler("events", handle, 100), ledger, Leases(ledger), observers=[JobLog()])
+    badly, well = sorted(lines(log_file), key=lambda line: line["outcome"])
+    assert (well["job"], well["outcome"], well["event_id"], well["level"]) == (first, "done", 7, "info")
+    assert (badly["job"], badly["outcome"], badly["level"]) == (second, "dead", "warning")
+    assert badly["reason"] == "too bad"
+    assert {"kind", "queue", "entry", "wait_s", "run_s"} <= well.keys()
 
 
 def test_what_a_payload_says_cannot_forge_a_line(ledger: Ledger, log_file: Path) -> None:
@@ -113,7 +118,7 @@ def test_what_a_payload_says_cannot_forge_a_line(ledger: Ledger, log_file: Path)
     def handle(attempt: Attempt) -> list[Settlement]:
         raise InputError(f"event_name: {attempt.claims[0].arguments['payload']['event_name']} is refused")
 
-    consume(QueueHandler("events", handle, 100), ledger, Leases(ledger))
+    consume(QueueHandler("events", handle, 100), ledger, Leases(ledger), observers=[JobLog()])
     text = log_file.read_bytes()
     assert len(lines(log_file)) == 1
     assert not any(mark in text for mark in (b"\x1b", b"\r", "\u2028".encode()))
