@@ -13,20 +13,10 @@ from producers.enqueue import spool_of
 from producers.spool import MOST_BYTES
 from tqctl.shell import Shell
 from workers.core.text import size
-from workers.ledger.ingest import waiting_for_bridge
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.status import memory, overview
 from workers.ledger.sync_runs import history
 from workers.ledger.usage import STEPS_A_DAY, forecast, pace, usages
-
-#: What frees the memory that a kind of thing fills.
-REMEDIES = {
-    "done jobs": "lower keep_bodies_days, or tqctl purge --done-older-than 12h",
-    "markers": "lower keep_markers_days, or tqctl purge --markers-older-than 30d",
-    "dead jobs": "tqctl dead replay, or drop",
-    "quarantined items": "tqctl dead drop --quarantined",
-}
-WORK = "start more workers (tqctl status)"
 
 #: Runs of the list sync that are looked through for the last size of each list.
 RUNS = 200
@@ -88,9 +78,6 @@ def limits(shell: Shell) -> Iterator[Limit]:
     quarantine, then = Quarantine(shell.admin.redis), "producers refuse"
     yield Limit("quarantine", quarantine.count(), settings.max_quarantined, "items", then)
     yield Limit("quarantine, compressed", quarantine.size(), settings.max_quarantined_bytes, "bytes", then)
-    ingest = waiting_for_bridge(shell.admin.redis)
-    then = "the bridge empties it; Redis refuses the senders when it is full"
-    yield Limit(f"{ingest.messages} messages for the Redis bridge", ingest.bytes, None, "bytes", then)
     for name, count in _lists(shell).items():
         yield Limit(
             f"list {name}", count, settings.sync_list_maximum, "entries", "the lowest scores are left out"
@@ -104,7 +91,7 @@ def _memory(shell: Shell, used: int, refused_at: int | None) -> Iterator[Limit]:
     settings = shell.settings
     measured = usages(shell.admin.redis)
     for usage in measured:
-        each = f"{usage.count:,}, about {usage.each:,.0f} bytes each; {REMEDIES.get(usage.kind, WORK)}"
+        each = f"{usage.count:,}, about {usage.each:,.0f} bytes each; {usage.remedy}"
         yield Limit(f"memory of {usage.kind}", usage.total, refused_at, "bytes", each)
     days = {"keep_bodies_days": settings.keep_bodies_days, "keep_markers_days": settings.keep_markers_days}
     pace_ = pace(shell.admin.redis, **days)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import _socket
 
-from workers.core.errors import ServiceAway
-from workers.ledger.accept import OUT_OF_MEMORY, READ_ONLY
+from workers.core.errors import MemoryFull, ServiceAway
+from workers.ledger.accept import COME_AGAIN_S, READ_ONLY
+from workers.ledger.fullness import OUT_OF_MEMORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,11 +129,12 @@ def away(error: RedisError) -> ServiceAway:
     """Return the error for a Redis that refuses a command now."""
     if error.code in ("NOAUTH", "WRONGPASS", "NOPERM"):
         return ServiceAway("redis", f"Redis refuses our user: {error}; correct TQ_REDIS_URL or the ACL.")
-    meant = {"OOM": OUT_OF_MEMORY, "READONLY": READ_ONLY}.get(error.code)
+    if error.code == "OOM":
+        return MemoryFull("redis", OUT_OF_MEMORY, after=COME_AGAIN_S)
+    if error.code == "READONLY":
+        return ServiceAway("redis", READ_ONLY)
     return ServiceAway(
-        "redis",
-        meant
-        or f"Redis refuses this: {str(error).rstrip('.')}. Is TQ_REDIS_URL right? tqctl check says more",
+        "redis", f"Redis refuses this: {str(error).rstrip('.')}. Is TQ_REDIS_URL right? tqctl check says more"
     )
 
 

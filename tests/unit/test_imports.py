@@ -74,7 +74,7 @@ LIGHT = (
     "workers.core.hashing workers.core.errors workers.core.files workers.core.jobs workers.core.output "
     "workers.core.redis_tls workers.core.text "
     "workers.ledger.accept workers.ledger.history workers.ledger.keys "
-    "workers.ledger.pauses workers.ledger.scripts workers.ledger.senders "
+    "workers.ledger.fullness workers.ledger.pauses workers.ledger.scripts workers.ledger.senders "
     "producers.spool"
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ingest import Waiting, waiting_for_bridge
 from workers.ledger.status import RedisHealth, health
+from workers.ledger.usage import Usage, fills, usages
 from workers.settings.model import Settings
 
 AREA = "redis"
@@ -30,19 +31,21 @@ MOST_SKEW_S = 2.0
 
 def check_redis(admin: LedgerAdmin, settings: Settings) -> Iterator[CheckLine]:
     """Look at one Redis; raises ServiceAway("redis") when it does not answer."""
-    yield from judge(health(admin.redis), settings)
+    yield from judge(health(admin.redis), settings, lambda: usages(admin.redis))
     yield _ingest(waiting_for_bridge(admin.redis))
 
 
-def judge(server: RedisHealth, settings: Settings) -> Iterator[CheckLine]:
-    """Judge what a Redis tells about itself."""
+def judge(
+    server: RedisHealth, settings: Settings, measure: Callable[[], list[Usage]] = list
+) -> Iterator[CheckLine]:
+    """Judge what a Redis tells about itself; of one that is full, `measure` tells what fills it."""
     yield ok(AREA, "answers", f"in {server.took_s * 1000:.1f} ms")
     yield _clock(server.ahead_s)
     yield _version(server.info)
     yield _role(server.info)
     yield from _persistence(server)
     yield _eviction(server.info)
-    yield _memory(server.info, settings)
+    yield _memory(server.info, settings, measure)
     yield transport(settings)
     yield _user(server.user or "unknown", settings)
     yield _strangers(server.strangers)
@@ -115,7 +118,7 @@ def _eviction(info: dict[str, Any]) -> CheckLine:
     return ok(AREA, "eviction", policy)
 
 
-def _memory(info: dict[str, Any], settings: Settings) -> CheckLine:
+def _memory(info: dict[str, Any], settings: Settings, measure: Callable[[], list[Usage]]) -> CheckLine:
     used, most = int(info["used_memory"]), int(info.get("maxmemory", 0))
     if not most:
         return warning(
@@ -131,7 +134,7 @@ def _memory(info: dict[str, Any], settings: Settings) -> CheckLine:
             AREA,
             "memory",
             f"{finding}; producers refuse above {settings.memory_percent:g} %",
-            "tqctl capacity shows what fills it; raise maxmemory or lower keep_bodies_days",
+            fills(measure()) or "tqctl capacity shows what fills it",
         )
     return ok(AREA, "memory", finding)
 

@@ -101,6 +101,10 @@ class Busy(ServiceAway):
     """The ledger holds as many open jobs as it may, or Redis as many bytes; send the job again later."""
 
 
+class MemoryFull(Busy):
+    """Redis holds as many bytes as it may; make room, and send the job again later."""
+
+
 class SlowedDown(Busy):
     """What this sender sends keeps being refused; correct it, and send again later."""
 

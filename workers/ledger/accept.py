@@ -12,9 +12,10 @@ from binascii import b2a_base64
 from functools import cache, lru_cache
 from itertools import groupby
 
-from workers.core.errors import BatchTooLarge, Busy, ServiceAway, SlowedDown
+from workers.core.errors import BatchTooLarge, Busy, MemoryFull, ServiceAway, SlowedDown
 from workers.core.jobs import Job
 from workers.ledger import keys
+from workers.ledger.fullness import explained, full
 from workers.ledger.scripts import Script
 from workers.ledger.senders import sender_name, slowed_down
 
@@ -62,10 +63,6 @@ COME_AGAIN_S = 30.0
 
 #: What a Redis that does not write is said to be; the stubs tell it by the first word of its error.
 READ_ONLY = "this Redis is a replica and takes no writes; name the primary in TQ_REDIS_URL, or sentinel://HOST:26379/0?master=NAME"
-
-OUT_OF_MEMORY = (
-    "Redis is out of memory; tqctl capacity shows what fills it; raise maxmemory or lower keep_bodies_days"
-)
 
 
 class Accepted:
@@ -171,8 +168,13 @@ class Acceptance:
         # Redis counts only what the connection itself wrote, so WAIT goes out with the script.
         replicas = self.replicas
         wait = [("WAIT", replicas.count, replicas.within_ms)] if replicas.count else []
-        row, *confirmed = yield from script_flow(self._script, *self._command(jobs, atomic=atomic), then=wait)
-        answers = read_answer(row, jobs, most_open=self.most_open)
+        try:
+            row, *confirmed = yield from script_flow(
+                self._script, *self._command(jobs, atomic=atomic), then=wait
+            )
+            answers = read_answer(row, jobs, most_open=self.most_open)
+        except MemoryFull as error:
+            raise (yield from explained(error)) from error
         replicas.check(confirmed[0] if confirmed else 0)
         return answers
 
@@ -212,11 +214,16 @@ def script_flow(
 
 
 def drive(flow: Flow[T], send: Callable[[list[tuple[Word, ...]]], list[Any]]) -> T:
-    """Send what a flow asks for until it ends, and return what it returns."""
+    """Send what a flow asks for until it ends, and return what it returns; it is told of a Redis that refuses."""
     try:
         commands = next(flow)
         while True:
-            commands = flow.send(send(commands))
+            try:
+                answers = send(commands)
+            except ServiceAway as error:
+                commands = flow.throw(error)
+            else:
+                commands = flow.send(answers)
     except StopIteration as end:
         result: T = end.value
         return result
@@ -262,13 +269,7 @@ def read_answer(answer: Any, jobs: Sequence[Job], *, most_open: int) -> list[Acc
     """
     what = answer[0] if answer else b""
     if what == b"full":
-        raise Busy(
-            "redis",
-            f"{int(answer[1]) / 10:.0f} % of Redis' memory is in use, and above memory_percent nothing is accepted; "
-            f"{int(answer[2])} jobs of the queue {queue_of(jobs)} are open. tqctl capacity shows what else fills it; "
-            "raise maxmemory or lower keep_bodies_days",
-            after=COME_AGAIN_S,
-        )
+        raise MemoryFull("redis", full(answer[1], "nothing is accepted"), after=COME_AGAIN_S)
     if what == b"busy":
         raise Busy(
             "redis",

@@ -17,10 +17,11 @@ from redis.backoff import ConstantBackoff
 from redis.client import Pipeline
 from redis.retry import Retry
 
-from workers.core.errors import Busy, ConfigError, ServiceAway
+from workers.core.errors import ConfigError, MemoryFull, ServiceAway
 from workers.core.urls import shown_url
-from workers.ledger.accept import COME_AGAIN_S, NO_SCRIPT, OUT_OF_MEMORY, READ_ONLY, drive, script_flow
+from workers.ledger.accept import COME_AGAIN_S, NO_SCRIPT, READ_ONLY, drive, script_flow
 from workers.ledger.client import RedisClient, RedisRefusal, Reply
+from workers.ledger.fullness import OUT_OF_MEMORY
 from workers.ledger.scripts import Script
 
 if TYPE_CHECKING:
@@ -193,7 +194,12 @@ async def follow_async(redis: AsyncRedis, flow: Flow[T]) -> T:
     try:
         commands = next(flow)
         while True:
-            commands = flow.send(await send_async(redis, commands))
+            try:
+                answers = await send_async(redis, commands)
+            except ServiceAway as error:
+                commands = flow.throw(error)
+            else:
+                commands = flow.send(answers)
     except StopIteration as end:
         result: T = end.value
         return result
@@ -231,14 +237,14 @@ def now_ms(redis: RedisClient) -> int:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn what redis-py raises into ServiceAway("redis") with the remedy; into Busy where Redis is out of memory."""
+    """Turn what redis-py raises into ServiceAway("redis") with the remedy; into MemoryFull where it has no room."""
     try:
         yield
     except exceptions.NoScriptError:
         # An answer to the one who asked for the script.
         raise
     except exceptions.OutOfMemoryError as error:
-        raise Busy("redis", OUT_OF_MEMORY, after=COME_AGAIN_S) from error
+        raise MemoryFull("redis", OUT_OF_MEMORY, after=COME_AGAIN_S) from error
     except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
         why = f"Redis refuses our user: {str(error).rstrip('.')}; correct TQ_REDIS_URL or the ACL"
         raise RedisRefusal(why, code="NOPERM") from error

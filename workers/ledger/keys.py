@@ -27,6 +27,10 @@ COUNTS = PREFIX + "counts"
 #: Text: how much of Redis' maxmemory is in use, in thousandths. Expires after two seconds; then accept looks anew.
 MEMORY = PREFIX + "memory"
 
+#: Text: what fills Redis most and what frees that, in words for those who are refused. Expires after a minute; then
+#: upkeep measures anew.
+FILLS = PREFIX + "memory:fills"
+
 #: Text: when upkeep last ran, in ms of Redis' clock: the sign that beat and an upkeep worker live.
 UPKEEP = PREFIX + "upkeep"
 

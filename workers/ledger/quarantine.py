@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from workers.core.errors import Busy
+from workers.core.errors import Busy, MemoryFull
 from workers.ledger import keys
 from workers.ledger.accept import COME_AGAIN_S, MOST_MEMORY_PERCENT, script_flow
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import follow, run
+from workers.ledger.fullness import explained, full
 from workers.ledger.scripts import Script
 from workers.settings.model import Settings
 
@@ -76,26 +77,26 @@ def keep_flow(items: Sequence[Unreadable], limits: QuarantineLimits) -> Flow[lis
         arguments += (item.id, item.producer, item.source, item.code, item.reason, zlib.compress(item.raw))
     script = QUARANTINE_WHEN_FULL if limits.memory_percent is None else QUARANTINE
     names = [keys.QUARANTINE, keys.QUARANTINE_BYTES, keys.COUNTS, keys.MEMORY]
-    (answer,) = yield from script_flow(script, names, arguments)
-    if refusal := _refusal(answer):
-        raise Busy("redis", refusal, after=COME_AGAIN_S)
+    try:
+        (answer,) = yield from script_flow(script, names, arguments)
+        _check(answer)
+    except MemoryFull as error:
+        raise (yield from explained(error)) from error
     return [item_id.decode() for item_id in answer]
 
 
-def _refusal(answer: Sequence[Any]) -> str:
-    """Return why the script kept nothing, "" where it kept all."""
+def _check(answer: Sequence[Any]) -> None:
+    """Raise Busy where the script kept nothing."""
     if answer[:1] == [b"busy"]:
-        return (
+        raise Busy(
+            "redis",
             f"the quarantine is full ({int(answer[1])} items, {int(answer[2]):,} bytes; max_quarantined, "
             "max_quarantined_bytes). tqctl dead list shows them, tqctl dead drop --quarantined makes room; "
-            "send this again"
+            "send this again",
+            after=COME_AGAIN_S,
         )
     if answer[:1] == [b"full"]:
-        return (
-            f"{int(answer[1]) / 10:.0f} % of Redis' memory is in use, and above memory_percent nothing unreadable is "
-            "kept. tqctl capacity shows what fills it; send this again"
-        )
-    return ""
+        raise MemoryFull("redis", full(answer[1], "nothing unreadable is kept"), after=COME_AGAIN_S)
 
 
 def limits_of(settings: Settings) -> QuarantineLimits:

@@ -11,6 +11,7 @@ from workers.core.errors import ConfigError
 from workers.core.jobs import QUEUES
 from workers.ledger.connection import now_ms
 from workers.ledger.packing import Packer
+from workers.ledger.usage import note_fills
 from workers.listsync.run.schedule import start_if_due, tell_setup
 from workers.notices.notifier import Notifier, notifier_of
 from workers.runtime import runtime
@@ -21,7 +22,7 @@ log = structlog.get_logger(__name__)
 # Silent, or its ticks would drown the jobs in Flower.
 @shared_task(name="upkeep.work", send_events=False)
 def work() -> None:
-    """Wake every queue that has ready jobs, forget and pack done jobs, leave a sign of life, and see to notices."""
+    """Wake every queue that has ready jobs, forget and pack done jobs, measure what fills Redis, and see to notices."""
     ledger, settings = runtime().ledger, runtime().settings
     for queue in QUEUES:
         ledger.wake(queue)
@@ -32,6 +33,7 @@ def work() -> None:
     except ConfigError as error:
         _say_once(str(error))
     _packer().step(now_ms(ledger.redis))
+    note_fills(ledger.redis)
     if notifier := _notifier():
         notifier.step()
 

@@ -117,7 +117,7 @@ LEDGER = (
         "tq_redis_memory_ratio",
         "gauge",
         "Share of Redis' maxmemory in use, 0 to 1; absent without maxmemory.",
-        do="Above memory_percent producers refuse: tqctl capacity shows what fills it.",
+        do="Above memory_percent producers refuse: tqctl check names what fills it, and what frees that.",
     ),
     SYNC_AGE := Declared(
         "tq_sync_age_seconds",

@@ -12,8 +12,8 @@ from workers.core.errors import Busy
 from workers.core.jobs import Job
 from workers.leases import Attempt
 from workers.ledger import celery_transport, keys
-from workers.ledger.accept import OUT_OF_MEMORY
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.fullness import OUT_OF_MEMORY
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Settlement, dead, done
 from workers.ledger.status import tell

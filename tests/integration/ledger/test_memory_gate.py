@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 from redis import Redis
 
 from tests.support.full_redis import full
-from workers.core.errors import Busy
+from tests.support.operator import Operator
+from workers.core.errors import Busy, MemoryFull
 from workers.core.jobs import Job
+from workers.core.results import EventResult
 from workers.ledger import keys
-from workers.ledger.connection import connect
+from workers.ledger.connection import connect, now_ms
 from workers.ledger.ingest import waiting_for_bridge
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, QuarantineLimits, Unreadable
+from workers.ledger.records import dead, done
+from workers.ledger.usage import note_fills, usages
 
 pytestmark = pytest.mark.integration
 
@@ -89,7 +94,8 @@ def test_what_cannot_be_read_is_refused_at_the_same_share_of_memory_as_jobs(
         with pytest.raises(Busy, match=r"^\d+ % of Redis' memory .* nothing unreadable"):
             Quarantine(client).keep([unreadable(10)])
         with pytest.raises(
-            Busy, match=r"^\d+ % of Redis' memory is in use, .*; 0 jobs of the queue events are open"
+            Busy,
+            match=r"^\d+ % of Redis' memory is in use and nothing is accepted \(memory_percent\): tqctl check",
         ):
             Ledger(client).accept([job(0)])
 
@@ -103,7 +109,7 @@ def test_what_empties_the_ingest_lists_may_go_on_when_producers_may_not(redis: R
         with full(redis):
             redis.delete(keys.MEMORY)
             assert bridge.accept([job(1)])[0].created
-            with pytest.raises(Busy, match="2 jobs of the queue events are open"):
+            with pytest.raises(Busy, match="nothing is accepted"):
                 bridge.accept([job(2)])
             assert Quarantine(client, QuarantineLimits(memory_percent=None)).keep([unreadable(10)])
 
@@ -115,3 +121,95 @@ def test_what_waits_for_the_bridge_is_told_in_bytes(redis: Redis, redis_url: str
         waiting = waiting_for_bridge(client)
     assert waiting.messages == 31
     assert 400_000 < waiting.bytes < 550_000
+
+
+#: Jobs, or messages, that take more than a new Redis itself.
+MANY = 5_000
+
+
+def fill_with_open_jobs(redis: Redis, ledger: Ledger) -> None:
+    ledger.accept([job(number) for number in range(MANY)])
+
+
+def fill_with_done_jobs(redis: Redis, ledger: Ledger) -> None:
+    fill_with_open_jobs(redis, ledger)
+    ledger.settle([done(claim, EventResult(1)) for claim in ledger.claim("events", MANY)])
+
+
+def fill_with_dead_jobs(redis: Redis, ledger: Ledger) -> None:
+    fill_with_open_jobs(redis, ledger)
+    ledger.settle([dead(claim, "refused") for claim in ledger.claim("events", MANY)])
+
+
+def fill_the_quarantine(redis: Redis, ledger: Ledger) -> None:
+    Quarantine(ledger.redis).keep([unreadable(100_000) for _ in range(40)])
+
+
+def fill_the_lists_of_the_bridge(redis: Redis, ledger: Ledger) -> None:
+    redis.rpush(keys.INGEST_RPUSH, *[os.urandom(1_000) for _ in range(MANY)])
+
+
+def fill_with_keys_of_a_stranger(redis: Redis, ledger: Ledger) -> None:
+    for number in range(1_000):
+        redis.set(f"cache:{number}", os.urandom(5_000))
+
+
+#: What fills Redis, and what a sender and an operator are told of it.
+FILLED = [
+    (fill_with_open_jobs, r"open jobs of events [\d.]+ MB \([\d,]+\): start more workers"),
+    (fill_with_done_jobs, r"done jobs [\d.]+ MB \([\d,]+\): lower keep_bodies_days, or tqctl purge"),
+    (fill_with_dead_jobs, r"dead jobs [\d.]+ MB \([\d,]+\): tqctl dead replay, or drop"),
+    (fill_the_quarantine, r"quarantined items [\d.]+ MB \(40\): tqctl dead drop --quarantined"),
+    (
+        fill_the_lists_of_the_bridge,
+        r"messages for the Redis bridge [\d.]+ MB \([\d,]+\): start tq-redis-bridge",
+    ),
+    (fill_with_keys_of_a_stranger, r"keys of another program [\d.]+ MB \([\d,]+\): redis-cli --memkeys"),
+]
+
+
+@pytest.mark.parametrize(("fill", "words"), FILLED, ids=[fill.__name__ for fill, _ in FILLED])
+def test_who_is_refused_is_told_what_fills_redis_and_what_frees_it_and_check_says_the_same(
+    redis: Redis, ledger: Ledger, operator: Operator, fill: Callable[[Redis, Ledger], None], words: str
+) -> None:
+    # given a Redis that one thing fills, as upkeep has seen
+    fill(redis, ledger)
+    note_fills(ledger.redis)
+    with used_percent(redis, 95):
+        # when a job, or what cannot be read, is refused, then its sender is told that
+        with pytest.raises(MemoryFull, match=f"nothing is accepted .*: {words}"):
+            ledger.accept([job(-1)])
+        with pytest.raises(MemoryFull, match=f"nothing unreadable is kept .*: {words}"):
+            Quarantine(ledger.redis).keep([unreadable(10)])
+        # and so is the operator
+        lines = operator.types("--json", "check", "--only", "redis").json
+    (line,) = [line for line in lines if line["what"] == "memory"]
+    assert line["state"] == "failed"
+    assert re.match(words, line["remedy"])
+
+
+def test_a_redis_that_refuses_by_itself_is_explained_too(redis: Redis, ledger: Ledger) -> None:
+    fill_with_done_jobs(redis, ledger)
+    note_fills(ledger.redis)
+    redis.set(keys.MEMORY, 0)
+    with full(redis), pytest.raises(MemoryFull, match=r"Redis is out of memory: done jobs .*tqctl purge"):
+        ledger.accept([job(-1)])
+
+
+def test_where_nothing_was_measured_the_refusal_names_the_command_that_does(
+    redis: Redis, ledger: Ledger
+) -> None:
+    with used_percent(redis, 95), pytest.raises(MemoryFull, match="tqctl check says what fills it"):
+        ledger.accept([job(1)])
+
+
+def test_what_is_said_to_free_memory_frees_it(redis: Redis, ledger: Ledger) -> None:
+    fill_with_done_jobs(redis, ledger)
+    fill_the_quarantine(redis, ledger)
+    before = {usage.kind: usage.total for usage in usages(ledger.redis)}
+    assert min(before["done jobs"], before["quarantined items"]) > 100_000
+    ledger.retention.retire(now_ms(ledger.redis) + 1, MANY)
+    quarantine = Quarantine(ledger.redis)
+    quarantine.drop(quarantine.ids())
+    after = {usage.kind for usage in usages(ledger.redis)}
+    assert after.isdisjoint({"done jobs", "quarantined items"})

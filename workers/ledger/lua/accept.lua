@@ -3,7 +3,7 @@
 -- ARGV: prefix, most open jobs, most wake-ups, wake-up, most memory in thousandths of maxmemory,
 --       how many jobs may be open although more is in use, 1: nothing at all where a key was used for something else,
 --       then for each job: id, record, name of its counter, digest, key, window in ms
--- Answers {"busy", open}, {"full", thousandths of maxmemory in use, open}, {"reused", id} where nothing was accepted for it,
+-- Answers {"busy", open}, {"full", thousandths of maxmemory in use}, {"reused", id} where nothing was accepted for it,
 --       or one for each job that is not new: {place from 0, id, 0 known | -1 the key was used for something else,
 --       state and event's id of a job of which only its marker is kept, else "" and 0}, and for each that is not
 --       accepted as its sender is slowed down: {place, id, -2, what is kept of the sender, the time in ms}.
@@ -26,7 +26,7 @@ end
 
 local in_use = memory_in_use(memory)
 if in_use > most_memory and open + math.max(coming, 1) > relief then
-  return {'full', in_use, open}
+  return {'full', in_use}
 end
 
 -- Asked with no job whether there is room, a Redis that takes no writes must refuse like with one.
