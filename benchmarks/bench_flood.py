@@ -16,9 +16,9 @@ from benchmarks.load import Load, drive, request
 from benchmarks.measuring import Stage, stage, until
 from producers.cli.console import AWAY, DONE
 from producers.redis_bridge import KEYS
-from producers.spool import Spool
 from sandbox.launch.redis_server import free_port
 from workers.ledger import keys
+from workers.ledger.spool import Spool
 
 #: Payloads in the flood over HTTP, and the open jobs at which the producers close.
 FLOOD = int(os.environ.get("TQ_BENCH_FLOOD", "100000"))

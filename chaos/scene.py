@@ -15,7 +15,6 @@ from chaos.account import Account
 from chaos.payloads import payload
 from chaos.sentinels import Sentinels
 from producers.enqueue import ANSWER_TIMEOUT_S, hand_over
-from producers.spool import Spool
 from sandbox.launch.processes import Processes
 from sandbox.launch.redis_server import RedisServer
 from sandbox.launch.system import enable_connector, start_threatq, write_settings
@@ -27,6 +26,7 @@ from workers.ledger.connection import connect, send
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import State
 from workers.ledger.scripts import WHEN_FULL
+from workers.ledger.spool import Spool
 from workers.settings.model import Settings
 from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq

@@ -12,13 +12,13 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from producers.spool import BATCH, Delivery, Spool, default_folder
 from workers.core.errors import InputError, ServiceAway
 from workers.core.jobs import Job
 from workers.ledger.accept import Accepted
 from workers.ledger.connection import connect
 from workers.ledger.ledger import Ledger, open_ledger
 from workers.ledger.quarantine import Quarantine
+from workers.ledger.spool import BATCH, Delivery, Spool, default_folder
 from workers.payload.intake import Intake, accepted_only, refused_only
 from workers.settings.loading import Loaded
 

@@ -10,10 +10,10 @@ from msgspec import Struct, to_builtins
 
 from producers.cli.tables import Grid, Shown
 from producers.enqueue import spool_of
-from producers.spool import MOST_BYTES
 from tqctl.shell import Shell
 from workers.core.text import size
 from workers.ledger.quarantine import Quarantine
+from workers.ledger.spool import MOST_BYTES
 from workers.ledger.status import memory, overview
 from workers.ledger.sync_runs import history
 from workers.ledger.usage import STEPS_A_DAY, forecast, pace, usages

@@ -95,6 +95,11 @@ SUBCOMMANDS = {
             "producers.smart_response.bundle:add_arguments",
         ),
         (
+            "spool",
+            "what producers kept on this machine while Redis was away; deliver it",
+            "tqctl.spool:add_arguments",
+        ),
+        (
             "notices",
             "what operators are told of by webhook and e-mail; send a trial notice",
             "tqctl.notices:add_arguments",

@@ -12,7 +12,7 @@ from chaos.payloads import payload
 from chaos.scenario import Scenarios, Size
 from chaos.scene import Scene
 from producers.cli.console import AWAY, DONE
-from producers.spool import WAITING
+from workers.ledger.spool import WAITING
 
 fault = Scenarios()
 

@@ -117,7 +117,7 @@ class ActionRun:
 
     def _deliver_earlier(self, link: Link, settings: StubSettings) -> None:
         """Send what earlier runs kept; what goes wrong with that is no concern of this action."""
-        from producers.spool import BATCH
+        from workers.ledger.spool import BATCH
 
         spool = self._spool(settings)
         if not spool.waiting():
@@ -129,7 +129,7 @@ class ActionRun:
             self.log.detail(not_delivered=str(error))
 
     def _spool(self, settings: StubSettings) -> Any:
-        from producers.spool import Spool, default_folder
+        from workers.ledger.spool import Spool, default_folder
 
         return Spool(default_folder(settings.spool_dir, settings.folder))
 

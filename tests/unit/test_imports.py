@@ -75,7 +75,7 @@ LIGHT = (
     "workers.core.redis_tls workers.core.text "
     "workers.ledger.accept workers.ledger.history workers.ledger.keys "
     "workers.ledger.fullness workers.ledger.pauses workers.ledger.scripts workers.ledger.senders "
-    "producers.spool"
+    "workers.ledger.spool"
 )
 
 #: The standard library, with the names that Python 3.11 and later ones give to its SHA-2.

@@ -57,7 +57,7 @@ def _spool(loaded: Loaded) -> Iterator[CheckLine]:
             AREA,
             "spool",
             f"{waiting} jobs wait in {folder}",
-            "the next tq-conn-events-builder, or action, delivers them once Redis is there",
+            "tqctl spool flush delivers them once Redis is there; so does the next tq-conn-events-builder or action",
         )
     else:
         yield ok(AREA, "spool", f"empty ({folder})")
@@ -65,6 +65,6 @@ def _spool(loaded: Loaded) -> Iterator[CheckLine]:
         yield warning(
             AREA,
             "spool",
-            f"{unreadable} files in {folder / 'unreadable'} cannot be read",
-            "look at them, send again what is missing, delete them",
+            f"{unreadable} files in {folder / 'unreadable'} were set aside",
+            "tqctl spool flush moves them to the quarantine",
         )

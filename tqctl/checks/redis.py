@@ -7,13 +7,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tqctl.checks.line import CheckLine, failed, ok, warning
+from tqctl.shell import ANSWER_TIMEOUT_S
 from workers.core.redis_tls import unverified
 from workers.core.text import size
 from workers.core.urls import is_loopback, tls_options
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.client import RedisClient
+from workers.ledger.connection import connect
 from workers.ledger.ingest import Waiting, waiting_for_bridge
 from workers.ledger.status import RedisHealth, health
+from workers.ledger.strays import strays
 from workers.ledger.usage import Usage, fills, usages
 from workers.settings.model import Settings
 
@@ -33,6 +37,7 @@ def check_redis(admin: LedgerAdmin, settings: Settings) -> Iterator[CheckLine]:
     """Look at one Redis; raises ServiceAway("redis") when it does not answer."""
     yield from judge(health(admin.redis), settings, lambda: usages(admin.redis))
     yield _ingest(waiting_for_bridge(admin.redis))
+    yield from _strays(admin.redis, settings)
 
 
 def judge(
@@ -57,6 +62,30 @@ def _ingest(waiting: Waiting) -> CheckLine:
     if waiting.messages > MOST_WAITING:
         return warning(AREA, "ingest", finding, "is tq-redis-bridge running? Its log says what it waits for")
     return ok(AREA, "ingest", finding if waiting.messages else "nothing waits for the Redis bridge")
+
+
+def _strays(redis: RedisClient, settings: Settings) -> Iterator[CheckLine]:
+    """Judge payloads under names that are almost ours, in the Redis that the bridge reads."""
+    if settings.ingest_redis_url:
+        with connect(settings.ingest_redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0) as other:
+            lost = strays(other)
+    else:
+        lost = strays(redis)
+    if not lost:
+        yield ok(AREA, "mistyped keys", "no payloads lie under a name that is almost one of the bridge's")
+    for stray in lost:
+        count = "an unknown number of" if stray.count is None else f"{stray.count:,}"
+        move = (
+            f"LMOVE {stray.name} {stray.meant} LEFT RIGHT"
+            if stray.kind == "list"
+            else f"XADD to {stray.meant}"
+        )
+        yield warning(
+            AREA,
+            "mistyped keys",
+            f"{count} entries lie in the {stray.kind} {stray.name}, where no bridge looks",
+            f"was {stray.meant} meant? Correct the sender, and move each entry with redis-cli: {move}",
+        )
 
 
 def _clock(skew_s: float) -> CheckLine:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+import os
+from functools import cache, lru_cache
 
 import structlog
 from celery import shared_task
@@ -11,18 +12,28 @@ from workers.core.errors import ConfigError
 from workers.core.jobs import QUEUES
 from workers.ledger.connection import now_ms
 from workers.ledger.packing import Packer
+from workers.ledger.quarantine import Quarantine, limits_of
+from workers.ledger.spool import Spool
+from workers.ledger.spool_flush import flush
 from workers.ledger.usage import note_fills
 from workers.listsync.run.schedule import start_if_due, tell_setup
 from workers.notices.notifier import Notifier, notifier_of
 from workers.runtime import runtime
+from workers.settings.model import Settings
 
 log = structlog.get_logger(__name__)
+
+#: Jobs that are delivered from the spool in a second, at most.
+SPOOLED = 1_000
 
 
 # Silent, or its ticks would drown the jobs in Flower.
 @shared_task(name="upkeep.work", send_events=False)
 def work() -> None:
-    """Wake every queue that has ready jobs, forget and pack done jobs, measure what fills Redis, and see to notices."""
+    """Wake every queue that has ready jobs, forget and pack done jobs, measure what fills Redis.
+
+    Then it sees to notices, and to what producers of this machine kept.
+    """
     ledger, settings = runtime().ledger, runtime().settings
     for queue in QUEUES:
         ledger.wake(queue)
@@ -36,6 +47,24 @@ def work() -> None:
     note_fills(ledger.redis)
     if notifier := _notifier():
         notifier.step()
+    if settings.spool_dir:
+        _flush_spool(settings)
+
+
+def _flush_spool(settings: Settings) -> None:
+    """Deliver what producers of this machine kept in the folder that the settings name."""
+    ledger, spool = runtime().ledger, Spool(os.path.expanduser(settings.spool_dir))
+    flushed = flush(spool, ledger, Quarantine(ledger.redis, limits_of(settings)), most=SPOOLED)
+    if flushed.delivered:
+        log.info("delivered from the spool", jobs=flushed.delivered, waiting=flushed.waiting)
+    for refused in flushed.refused:
+        _say_refused(refused.file, refused.reason, refused.item)
+
+
+@lru_cache(maxsize=SPOOLED)
+def _say_refused(file: str, reason: str, item: str) -> None:
+    """Log once what of the spool is refused: a file that cannot go to the quarantine is met each second."""
+    log.warning("refused from the spool", file=file, reason=reason, quarantined=item)
 
 
 @cache

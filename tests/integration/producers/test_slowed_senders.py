@@ -15,7 +15,6 @@ from redis import Redis
 
 from producers.enqueue import hand_over
 from producers.redis_bridge import KEYS, serve
-from producers.spool import Spool, decode, encode
 from tests.support.slowed import REASON, let_time_pass, refuse_all
 from tests.support.waiting import until
 from workers.core.errors import SlowedDown
@@ -25,6 +24,7 @@ from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
 from workers.ledger.ingest import waiting_for_bridge
 from workers.ledger.ledger import Ledger
+from workers.ledger.spool import Spool, decode, encode
 from workers.payload.intake import Intake, accepted_only
 from workers.settings.model import Settings
 from workers.tasks import accept as accept_task

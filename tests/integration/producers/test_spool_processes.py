@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from producers.spool import Spool
 from workers.core.jobs import Job
+from workers.ledger.spool import Spool
 
 pytestmark = pytest.mark.integration
 
@@ -19,7 +19,7 @@ JOBS = 600
 #: Waits for the other one, then delivers, writing down each id that it was asked to accept.
 DELIVERER = """
 import os, sys, time
-from producers.spool import Spool
+from workers.ledger.spool import Spool
 from workers.ledger.accept import Accepted
 
 folder, mine, other = sys.argv[1:]

@@ -53,6 +53,7 @@ def test_a_redis_as_it_should_be(operator: Operator) -> None:
     assert found == {
         "answers": "ok",
         "ingest": "ok",
+        "mistyped keys": "ok",
         "clock": "ok",
         "version": "ok",
         "role": "ok",

@@ -67,10 +67,11 @@ def test_a_unit_runs_without_rights(name: str) -> None:
         assert f"\n{line}\n" in SERVICES[name]
 
 
-def test_the_timer_starts_a_unit_that_is_there() -> None:
+def test_each_timer_starts_a_unit_that_is_there() -> None:
     timers = [name for name in UNITS if name.endswith(".timer")]
 
-    assert [name.replace(".timer", ".service") in UNITS for name in timers] == [True]
+    assert timers == ["tq-spool.timer", "tq-sync.timer"]
+    assert [name for name in timers if name.replace(".timer", ".service") not in UNITS] == []
 
 
 def test_the_http_entry_point_may_open_a_file_for_every_connection_and_has_a_limit_of_memory() -> None:

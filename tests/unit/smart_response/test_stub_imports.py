@@ -24,7 +24,7 @@ POSIX_ONLY = (
 LARGE = ("argparse", "asyncio", "dataclasses", "hashlib", "logging", "msgspec", "pathlib", "redis", "socket", "ssl",
          "subprocess", "typing", "urllib.parse", "yaml")  # fmt: skip
 
-STUBS = "import producers.smart_response.main, producers.spool"
+STUBS = "import producers.smart_response.main, workers.ledger.spool"
 
 #: Refuses those modules to whatever of ours asks for them; libraries choose by the system themselves.
 GUARD = f"""

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.spool import TAKEN_S, NotKept, Spool, decode, default_folder, encode
 from workers.core import files
 from workers.core.errors import ServiceAway
 from workers.core.jobs import Job
 from workers.ledger.accept import Accepted
+from workers.ledger.spool import TAKEN_S, NotKept, Spool, decode, default_folder, encode
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -5,7 +5,7 @@ is taken over, and delivering a job twice is harmless, because a job keeps its i
 and nothing that Windows lacks, because the Smart Response stubs use it too.
 
 The sqlite3 of the standard library would save code, but its C library writes by itself: the tests of a disk that fills
-up in the middle (tests/unit/producers/test_spool.py) could not hold it, one damaged file would be the whole spool
+up in the middle (tests/unit/ledger/test_spool.py) could not hold it, one damaged file would be the whole spool
 instead of one job, and each click after a first outage would take 3 ms more to ask what waits (26.5 instead of 23.6,
 median of 20 starts).
 """
@@ -98,20 +98,33 @@ class Spool:
 
     def unreadable(self) -> int:
         """Return how many files were set aside because they could not be read."""
+        return len(self.set_aside())
+
+    def set_aside(self) -> list[str]:
+        """Return the files that were set aside, as they could not be read or were refused."""
+        folder = os.path.join(self.folder, UNREADABLE)
         try:
-            return len(os.listdir(os.path.join(self.folder, UNREADABLE)))
-        except (FileNotFoundError, NotADirectoryError):
-            return 0
+            return [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+        except OSError:
+            return []
 
-    def deliver(self, accept: Callable[[list[Job]], Sequence[Accepted]], *, at_once: int = BATCH) -> Delivery:
-        """Hand every waiting job to `accept`, oldest first and `at_once` in a call; forget those that it takes.
+    def deliver(
+        self,
+        accept: Callable[[list[Job]], Sequence[Accepted]],
+        *,
+        at_once: int = BATCH,
+        most: int | None = None,
+        report: Delivery | None = None,
+    ) -> Delivery:
+        """Hand the oldest `most` jobs (None: all) to `accept`, `at_once` in a call; forget those that it takes.
 
-        What `accept` raises is passed on, and the jobs of that call wait again; so do those of a slowed sender.
+        What `accept` raises is passed on, and the jobs of that call wait again; so do those of a slowed sender. A
+        `report` that the caller made tells then what was delivered before.
         """
-        report = Delivery()
+        report = report or Delivery()
         try:
             self._take_over()
-            names = self._oldest_first()
+            names = self._oldest_first()[:most]
         except OSError as error:
             report.set_aside.append((self.folder, f"it cannot be read ({error.strerror})"))
             return report
