@@ -39,6 +39,7 @@ def judge(state: Overview, workers: Mapping[str, Sequence[str]]) -> Iterator[Che
             yield failed(
                 AREA, queue.name, f"no worker; {queue.open} jobs wait", _START.format(queue=queue.name)
             )
+    yield from _newer(state)
     yield _beat(state.upkeep_s, bool(workers))
     if state.dead:
         yield warning(
@@ -50,6 +51,18 @@ def judge(state: Overview, workers: Mapping[str, Sequence[str]]) -> Iterator[Che
     else:
         yield ok(AREA, "dead letters", "none")
     yield _quarantine(state.quarantined)
+
+
+def _newer(state: Overview) -> Iterator[CheckLine]:
+    """Judge the queues in which jobs wait for a newer worker."""
+    for queue in state.queues:
+        if queue.needs_newer:
+            yield warning(
+                AREA,
+                f"{queue.name}: version",
+                f"jobs wait: a job {queue.needs_newer}",
+                "update the workers of the queue; the jobs go on by themselves",
+            )
 
 
 def _quarantine(count: int) -> CheckLine:

@@ -69,6 +69,7 @@ def _of_overview(state: Overview) -> Iterator[Sample]:
         yield metrics.READY_JOBS, (queue.name,), queue.ready
         yield metrics.OLDEST_JOB, (queue.name,), queue.oldest_s
         yield metrics.PAUSED, (queue.name,), queue.paused
+        yield metrics.NEEDS_NEWER, (queue.name,), bool(queue.needs_newer)
     waiting = {wait.queue for wait in state.waits}
     for queue in state.queues:
         yield metrics.QUEUE_WAITS, (queue.name,), queue.name in waiting

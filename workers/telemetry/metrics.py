@@ -76,6 +76,13 @@ LEDGER = (
         ("queue",),
         do="tqctl status tells the reason; the jobs go on by themselves within half a minute of its mend.",
     ),
+    NEEDS_NEWER := Declared(
+        "tq_queue_needs_newer",
+        "gauge",
+        "1 while jobs of a queue wait for a newer worker, as those that run do not know them, else 0.",
+        ("queue",),
+        do="tqctl status tells what they do not know: update the workers of the queue; the jobs go on by themselves.",
+    ),
     DEAD_JOBS := Declared(
         "tq_dead_jobs",
         "gauge",

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from tests.support.consumer_stage import Work
 from tests.support.operator import Operator
+from tqctl.checks.workers import judge
 from workers.actions.handler import carry_out
 from workers.consumer import QueueHandler, consume
 from workers.core.errors import NeedsNewerWorker
@@ -22,8 +23,12 @@ from workers.leases import Attempt, Leases
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
+from workers.ledger.quarantine import Quarantine
 from workers.ledger.records import RECORD_VERSION, Claim, Settlement, dead, done, needs_newer
+from workers.ledger.status import overview
 from workers.payload.options import DialectOptions
+from workers.telemetry.collector import LedgerCollector
+from workers.telemetry.metrics import NEEDS_NEWER
 from workers.threatq.service import ThreatQ
 
 pytestmark = pytest.mark.integration
@@ -107,6 +112,19 @@ def test_what_this_version_does_not_know_waits_and_what_came_with_it_is_done(
         in operator.types("status", "--no-workers").out
     )
     assert operator.asks("jobs", "show", newer)["state"] == "waiting"
+    # and the check and the metrics do, for the alert that comes where it lasts
+    state = overview(admin.redis)
+    (line,) = [line for line in judge(state, {}) if line.what == "events: version"]
+    assert (line.state, line.found) == ("warning", f"jobs wait: a job {record.reason}")
+    (metric,) = [
+        m for m in LedgerCollector(admin, Quarantine(admin.redis)).collect() if m.name == NEEDS_NEWER.name
+    ]
+    assert {sample.labels["queue"]: sample.value for sample in metric.samples} == {
+        "events": 1,
+        "enrichment": 0,
+        "sync": 0,
+        "upkeep": 0,
+    }
 
 
 def test_a_job_of_a_kind_that_was_unknown_is_done_once_a_worker_knows_it(
