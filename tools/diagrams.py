@@ -51,7 +51,9 @@ stateDiagram-v2
   running --> waiting: ThreatQ or LogRhythm away, or a setting wrong
   waiting --> accepted: due again, without a limit
   running --> dead: ThreatQ refuses this one, or three workers were lost
+  running --> refused: who asked for an action must correct it
   dead --> accepted: replayed by an operator
+  refused --> [*]: gone after a day
   done --> [*]: forgotten after keep_bodies_days but for a marker
   note right of running: if its lease runs out, another worker claims it"""
 

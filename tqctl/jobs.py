@@ -12,7 +12,7 @@ from workers.ledger.records import Record, State
 from workers.ledger.search import MOST_SCANNED, search
 
 #: What --state takes, and the state by which the admin lists it.
-STATES: dict[str, State] = {"open": "accepted", "done": "done", "dead": "dead"}
+STATES: dict[str, State] = {"open": "accepted", "done": "done", "dead": "dead", "refused": "refused"}
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -81,6 +81,8 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
         f"{value['done']} are remembered"
     )
     yield f"dead: {value['dead']}" + (" (tqctl dead list)" if value["dead"] else "")
+    if value["refused"]:
+        yield f"refused in the last day: {value['refused']}, as who asked was told (tqctl jobs list --state refused)"
     yield from _unaccepted(value)
     for pause in value["pauses"]:
         if pause["queue"] not in value["suspended"]:

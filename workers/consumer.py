@@ -20,6 +20,7 @@ from workers.core.errors import (
     BadCredentials,
     Busy,
     ConfigError,
+    InputError,
     LeaseLost,
     NeedsNewerWorker,
     QueueBlocked,
@@ -27,6 +28,7 @@ from workers.core.errors import (
     Throttled,
     TqError,
 )
+from workers.core.jobs import KINDS
 from workers.core.results import Failure
 from workers.core.retry import RetryPolicy
 from workers.core.trace import current_trace, read_traceparent
@@ -41,6 +43,7 @@ from workers.ledger.records import (
     interrupted,
     misconfigured,
     needs_newer,
+    refused,
     suspected,
     waiting,
 )
@@ -218,8 +221,13 @@ def one_by_one(
 
 
 def given_up(claim: Claim, error: Exception) -> Settlement:
-    """Settle a claim as dead, with a traceback where the fault is ours and not the job's."""
+    """Settle a claim as dead, with a traceback where the fault is ours and not the job's.
+
+    What is wrong with an action is an answer to who asked for it.
+    """
     name = type(error).__name__
+    if isinstance(error, InputError) and KINDS[claim.kind].is_action:
+        return refused(claim, error)
     if isinstance(error, TqError):
         return dead(claim, Failure(str(error), error=name))
     log.exception("work failed")

@@ -9,10 +9,11 @@ from typing import Any
 from msgspec import Struct
 
 from workers.core.errors import InputError, NeedsNewerWorker
+from workers.core.jobs import KINDS
 from workers.core.results import EventResult, Failure, IndicatorRef, ObjectRef
 from workers.leases import Attempt
 from workers.ledger.ledger import MOST_SOLO_FAILURES
-from workers.ledger.records import Claim, Settlement, dead, done, misconfigured, needs_newer
+from workers.ledger.records import Claim, Settlement, dead, done, misconfigured, needs_newer, refused
 from workers.payload.builder import plan_event
 from workers.payload.options import DialectOptions
 from workers.payload.plan import EventPlan
@@ -91,7 +92,7 @@ def make_events(
 
 
 def plan_of(claim: Claim, options: DialectOptions) -> PlannedEvent | Settlement:
-    """Plan the event of a claim, or settle it as dead when its input cannot be used as it is.
+    """Plan the event of a claim, or settle it as dead when its input cannot be used as it is, an alarm as refused.
 
     What a newer version has added to it lets it wait.
     """
@@ -101,6 +102,8 @@ def plan_of(claim: Claim, options: DialectOptions) -> PlannedEvent | Settlement:
     except NeedsNewerWorker as error:
         return needs_newer(claim, str(error))
     except InputError as error:
+        if KINDS[claim.kind].is_action:
+            return refused(claim, error)
         return dead(claim, Failure(str(error), field=error.field))
 
 

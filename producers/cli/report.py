@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
-from producers.cli.console import AWAY, DONE, FAILED, INTERRUPTED, note
+from producers.cli.console import AWAY, DONE, FAILED, INTERRUPTED, WRONG_INPUT, note
 from producers.enqueue import Handed, HandedOver, Status
 from workers.core.errors import ServiceAway
 from workers.core.jobs import Kind
@@ -18,7 +18,7 @@ from workers.ledger.admin import LedgerAdmin
 from workers.ledger.breakers import NEEDS, open_breakers
 
 #: Exit code for each state in which a wait can end.
-CODES = {"done": DONE, "dead": FAILED}
+CODES = {"done": DONE, "dead": FAILED, "refused": WRONG_INPUT}
 
 
 #: Seconds for which a job in a paused queue is waited for: it may have been claimed before.

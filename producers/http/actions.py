@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.context import HttpContext, answer, known_jobs, sender_key, trace
+from producers.http.context import HttpContext, answer, known_jobs, outcome_problem, sender_key, trace
 from producers.http.events import reused
 from producers.http.problems import Problem, from_away
 from producers.http.request import READ_ASIDE, read_body
@@ -52,6 +52,8 @@ async def post_action(context: HttpContext, request: Request, caller: TokenHolde
     known = (await known_jobs(context, [accepted])).get(accepted.id, KnownJob())
     if known.status == "queued" and wait_s:
         known = await _awaited(context, job.kind.queue, accepted.id, wait_s)
+    if problem := outcome_problem(accepted.id, known):
+        raise problem
     body = Outcome(
         id=accepted.id,
         status=known.status,
@@ -59,7 +61,7 @@ async def post_action(context: HttpContext, request: Request, caller: TokenHolde
         status_url=f"/v1/jobs/{accepted.id}",
         result=known.note,
     )
-    return answer(body, 200 if known.state in ("done", "dead") else 202)
+    return answer(body, 200 if known.state == "done" else 202)
 
 
 async def _awaited(context: HttpContext, queue: str, job_id: str, wait_s: float) -> KnownJob:

@@ -194,6 +194,16 @@ def sender_key(request: Request, caller: TokenHolder) -> str:
     return f"http:{caller.name}:{text}" if text else ""
 
 
+#: The HTTP status of what came to nothing: its sender must correct it, or an operator looks after it.
+FAILED = {"refused": 422, "dead": 424}
+
+
+def outcome_problem(job_id: str, known: KnownJob) -> Problem | None:
+    """Return the answer for a job that came to nothing, None for every other one."""
+    status = FAILED.get(known.state)
+    return Problem(status, known.state, known.reason, job_id=job_id) if status else None
+
+
 async def known_jobs(context: HttpContext, answers: Sequence[Accepted]) -> dict[str, KnownJob]:
     """Return how the duplicates among `answers` stand, by their ids; nothing while Redis does not tell."""
     repeats = {answer.id: answer for answer in answers if not answer.created and not answer.conflict}

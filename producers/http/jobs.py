@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.context import HttpContext, answer
+from producers.http.context import FAILED, HttpContext, answer
 from producers.http.problems import Problem
 from producers.http.schemas import BatchItem, BatchStatus, JobStatus
 from producers.http.tokens import TokenHolder
@@ -73,6 +73,7 @@ def _status(record: Record) -> JobStatus:
         door=record.producer,
         attempts=record.attempts,
         accepted_at=_time(record.accepted_ms),
+        status=FAILED.get(record.state, 0),
         next_try_at=_time(record.due_ms) if record.state == "waiting" and record.due_ms else "",
         result=_standing_still(record) or record.result,
     )

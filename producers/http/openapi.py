@@ -29,7 +29,9 @@ _REFUSALS = {
     405: "The path knows other methods.",
     413: "The body, a payload or their number is over a limit, which is named.",
     415: "The content coding or the form of the body is not understood.",
-    422: "Nothing of the body can be accepted; or its Idempotency-Key was used for something else.",
+    422: "Nothing of the body can be accepted; or its Idempotency-Key was used for something else; or a worker refused "
+    "it within the time asked for.",
+    424: "Accepted, and dead within the time asked for: an operator looks after the dead letter. Do not send it again.",
     429: "Too much at once: what TQ_HTTP_BUSY_STATUS may have stand for 503 there. To an action: what this token sends "
     "keeps being refused (slowed_down).",
     431: "The headers are over the limit.",
@@ -165,7 +167,7 @@ def _post(
         "requestBody": {"required": True, "content": body},
         "responses": {
             **{str(status): _answer(summary, names) for status, names in answers.items()},
-            **_refusals(400, 401, 403, 413, 415, 422),
+            **_refusals(400, 401, 403, 413, 415, 422, *([424] if _WAIT in parameters else [])),
         },
     }
 

@@ -30,6 +30,7 @@ class Problem(Exception):
         *,
         errors: Sequence[ItemError] = (),
         headers: dict[str, str] | None = None,
+        job_id: str = "",
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -37,6 +38,7 @@ class Problem(Exception):
         self.detail = detail
         self.errors = list(errors)
         self.headers = headers or {}
+        self.job_id = job_id
 
     def response(self, request_id: str) -> Response:
         """Return the answer."""
@@ -48,6 +50,8 @@ class Problem(Exception):
             type=f"/problems/{self.code.replace('_', '-')}",
             request_id=request_id,
             errors=self.errors,
+            id=self.job_id,
+            status_url=f"/v1/jobs/{self.job_id}" if self.job_id else "",
         )
         return Response(msgspec.json.encode(body), self.status, headers=self.headers, media_type=PROBLEM_JSON)
 

@@ -10,7 +10,7 @@ from msgspec import field as filled
 from workers.payload.plan import EventPlan
 
 #: How a job stands: "queued" until it came to something.
-JobStanding = Literal["queued", "done", "dead", "waiting"]
+JobStanding = Literal["queued", "done", "dead", "refused", "waiting"]
 
 Warnings = Annotated[list[str], Meta(description="What was odd and was taken all the same.")]
 
@@ -25,7 +25,10 @@ class ItemError(Struct, omit_defaults=True):
 
 
 class ProblemDetails(Struct, omit_defaults=True):
-    """A refusal (RFC 9457). `detail` comes first and is below 200 bytes."""
+    """A refusal (RFC 9457). `detail` comes first and is below 200 bytes.
+
+    Of a job that was accepted and came to nothing within the time asked for: its `id`, and where it is shown.
+    """
 
     detail: str
     code: str
@@ -34,6 +37,8 @@ class ProblemDetails(Struct, omit_defaults=True):
     type: str
     request_id: str
     errors: list[ItemError] = filled(default_factory=list)
+    id: str = ""
+    status_url: str = ""
 
 
 class Queued(Struct, omit_defaults=True):
@@ -105,19 +110,21 @@ class Validation(Struct):
 
 
 class JobStatus(Struct, omit_defaults=True):
-    """A job and what became of it. `result` is what its last step noted.
+    """A job and what became of it. `result` is what its last step noted; `status` what a sender that waits is answered
+    of one that is refused (422) or dead (424), else absent.
 
     Of a job whose content is no longer kept only id, state and, in the result, the event's id are known: see `note`.
     """
 
     id: str
     kind: str
-    state: Literal["accepted", "running", "waiting", "done", "dead"]
+    state: Literal["accepted", "running", "waiting", "done", "dead", "refused"]
     title: str
     door: str
     attempts: int
     accepted_at: str
     next_try_at: str = ""
+    status: int = 0
     result: dict[str, Any] = filled(default_factory=dict)
     note: str = ""
 
@@ -125,7 +132,8 @@ class JobStatus(Struct, omit_defaults=True):
 class BatchItem(Struct):
     """One job of a batch; `state` is "forgotten" when the ledger no longer knows it.
 
-    "refused": what no job came of; `id` is the one under which it was put into the quarantine.
+    "refused": what no job came of, where `id` is the one under which it was put into the quarantine, or what a worker
+    refused.
     """
 
     id: str

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from producers.cli import remembered
-from producers.cli.console import DONE, FAILED, guarded
+from producers.cli.console import DONE, FAILED, WRONG_INPUT, guarded
 from producers.smart_response import report
 from producers.smart_response.commands import ACTIONS, TQ_JOB
 from producers.smart_response.settings import read_settings
 from workers.core.errors import InputError
 from workers.core.text import seconds
-from workers.ledger.admin import LedgerAdmin
+from workers.ledger.admin import ENDED, LedgerAdmin
 from workers.ledger.connection import connect
 from workers.ledger.markers import Marker
 from workers.ledger.records import Record
@@ -29,12 +29,15 @@ if TYPE_CHECKING:
 #: Seconds between two looks at a job that is waited for; it may be put off again and again meanwhile.
 LOOK_AGAIN_S = 0.2
 
+#: The exit code for each state that is no success.
+CODES = {"dead": FAILED, "refused": WRONG_INPUT}
+
 #: LogRhythm's names of the actions, by the kind of job.
 _NAMES = {action.kind: action.name for action in ACTIONS.values()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Show a job; the exit code is 0 for one that is done or will be, 1 for one that failed."""
+    """Show a job; the exit code is 0 for one that is done or will be, 1 for one that failed, 2 for one refused."""
     return guarded(partial(_run, *TQ_JOB.read(sys.argv[1:] if argv is None else argv)))
 
 
@@ -47,7 +50,7 @@ def _run(words: Sequence[str], values: dict[str, str]) -> int:
         print(msgspec.json.encode(record).decode() if "json" in values else f"{record.id}: {record.sentence}")
         return DONE
     print(msgspec.json.encode(record).decode() if "json" in values else text(record))
-    return FAILED if record.state == "dead" else DONE
+    return CODES.get(record.state, DONE)
 
 
 def text(record: Record) -> str:
@@ -57,6 +60,8 @@ def text(record: Record) -> str:
         return report.done(name, record.id, note)
     if record.state == "dead":
         return report.dead(name, record.id, note)
+    if record.state == "refused":
+        return report.refused(name, record.id, note)
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.accepted_ms / 1000))
     why = record.reason or f"it is {record.state}; it was accepted at {since} UTC"
     return report.accepted(name, record.id, why, paused=bool(record.paused))
@@ -82,10 +87,10 @@ def _record(words: Sequence[str], values: dict[str, str]) -> Record | Marker:
 
 
 def _awaited(admin: LedgerAdmin, job_id: str, wait_s: float) -> Record | None:
-    """Return the job's record once it is done or dead, or the time is over."""
+    """Return the job's record once it is done, dead or refused, or the time is over."""
     ends = time.monotonic() + wait_s
     record = admin.record(job_id)
-    while record is not None and record.state not in ("done", "dead") and time.monotonic() < ends:
+    while record is not None and record.state not in ENDED and time.monotonic() < ends:
         time.sleep(LOOK_AGAIN_S)
         record = admin.record(job_id)
     return record

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from producers.smart_response.notes import Note
 
-    #: A state that ends the waiting (done, dead, waiting; paused: as its queue is) and what was noted.
+    #: A state that ends the waiting (done, dead, refused, waiting; paused: as its queue is) and what was noted.
     Outcome = tuple[str, Note]
 
     class Link(Protocol):
@@ -146,7 +146,7 @@ def connect(settings: StubSettings) -> Link:
 
 
 def outcome(link: Link, accepted: Accepted, queue: str, wait_s: float) -> Outcome:
-    """Return the state done, dead or waiting with what was noted; "waiting" has the reason for not knowing more.
+    """Return the state that ends a wait with what was noted; "waiting" has the reason for not knowing more.
 
     "paused" is waiting for an operator who lets `queue` go on. A job that was known before may have come to its end
     already, so it is looked at even without waiting.

@@ -105,6 +105,8 @@ class ActionRun:
             return ActionAnswer(0, "done", report.done(name, job_id, note), job=job_id, result=note)
         if state == "dead":
             return ActionAnswer(1, "failed", report.dead(name, job_id, note), job=job_id, error=reason)
+        if state == "refused":
+            return ActionAnswer(2, "refused", report.refused(name, job_id, note), job=job_id, error=reason)
         text = report.accepted(name, job_id, reason, paused=state == "paused")
         return ActionAnswer(0, "accepted", text, job=job_id, why=reason)
 

@@ -60,7 +60,7 @@ class ActionNote(TypedDict, total=False):
 
 
 class FailureNote(TypedDict, total=False):
-    """Why a job is dead, or waits."""
+    """Why a job is dead, refused, or waits."""
 
     reason: str
 

@@ -49,6 +49,18 @@ def dead(name: str, job_id: str, note: Note) -> str:
     return _page(f"{name}: FAILED", [("Reason", note.get("reason") or "unknown"), ("Job", job_id)])
 
 
+def refused(name: str, job_id: str, note: Note) -> str:
+    """Return the text for an action that a worker has refused: it may be corrected and asked for again."""
+    return _page(
+        f"{name}: NOT DONE",
+        [
+            ("Reason", note.get("reason") or "unknown"),
+            ("What now", "correct it and run the action again"),
+            ("Job", job_id),
+        ],
+    )
+
+
 def accepted(name: str, job_id: str, why: str, *, paused: bool = False) -> str:
     """Return the text for an action whose outcome is not known yet, maybe since its queue is `paused`."""
     when = "it will be done once an operator lets the queue go on" if paused else "it will be done"

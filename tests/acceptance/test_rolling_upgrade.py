@@ -19,7 +19,11 @@ from tests.acceptance.conftest import environment
 from tests.support.producers import event
 from tests.support.sandbox_threatq import SandboxThreatQ
 from tests.support.waiting import until
+from workers.core.errors import InputError
+from workers.core.jobs import Job
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import refused
 
 pytestmark = pytest.mark.acceptance
 
@@ -148,3 +152,53 @@ def test_a_change_of_version_under_load_loses_nothing_and_doubles_nothing(
     versions.send(first, [0, 3 * EACH - 1])
     versions.send(second, [0, 3 * EACH - 1])
     assert sum(admin.open_jobs().values()) == 0
+
+
+#: What the previous version does with jobs: shows one, asks for the same action again, works on that, searches.
+MEETING = """
+import sys
+from producers.http.door import answer
+from producers.http.status import _status
+from producers.job import main as tq_job
+from workers.jobs import Job
+from workers.ledger.connect import connect
+from workers.ledger.desk import Desk
+from workers.ledger.ledger import Ledger
+from workers.ledger.overview import overview
+from workers.ledger.search import search
+redis, job_id = connect(sys.argv[1]), sys.argv[2]
+ledger, desk = Ledger(redis), Desk(redis)
+print(answer(_status(desk.record(job_id))).body.decode())
+desk.outcome(job_id)
+(again,) = ledger.accept([Job("indicators.whitelist", {"type": "FQDN", "value": "bad.example"}, door="stub")])
+search(redis, "bad.example"), overview(redis)
+print([claim.id for claim in ledger.claim("enrichment", 1)] == ([again.id] if again.created else []))
+sys.exit(tq_job([job_id]))
+"""
+
+
+def test_the_version_before_shows_a_refused_job_and_works_on(
+    previous: Path, redis_url: str, ledger: Ledger, admin: LedgerAdmin
+) -> None:
+    # Given a job in a state that the version before does not know
+    job = Job("indicators.whitelist", {"type": "FQDN", "value": "bad.example"}, producer="stub")
+    (accepted,) = ledger.accept([job])
+    (claim,) = ledger.claim("enrichment", 1)
+    ledger.settle([refused(claim, InputError("is not in ThreatQ", field="value"))])
+    # When that version meets it in every way in which it meets jobs
+    done = subprocess.run(
+        [sys.executable, "-c", MEETING, redis_url, accepted.id],
+        capture_output=True,
+        text=True,
+        cwd=previous,
+        env={**os.environ, "TQ_REDIS_URL": redis_url},
+        timeout=60,
+        check=False,
+    )
+    # Then it shows the state, and breaks nothing
+    assert (done.returncode, done.stderr) == (0, "")
+    shown, works, *_ = done.stdout.splitlines()
+    assert (json.loads(shown)["state"], works) == ("refused", "True")
+    record = admin.record(accepted.id)
+    assert record is not None
+    assert record.state == "refused"

@@ -34,6 +34,7 @@ def test_a_worker_logs_into_its_own_file_and_tells_its_metrics(
         **environment(redis_url, threatq_sandbox.url),
         "TQ_LOG_LOCATION": str(logs),
         "TQ_METRICS_PORT": "0",
+        "TQ_LOG_VERBOSITY": "2",
     }
     with Processes(tmp_path / "output", environ) as processes:
         processes.worker("seen", "enrichment", threads=1)
@@ -43,7 +44,7 @@ def test_a_worker_logs_into_its_own_file_and_tells_its_metrics(
             lambda: [line for line in lines(file) if line["event"] == "metrics are told"], within_s=30
         )
 
-        # when a job dies
+        # when a job is refused
         (accepted,) = ledger.accept(
             [Job("indicators.lookup", {"type": "No Such Type", "value": "x"}, producer="stub")]
         )
@@ -51,11 +52,11 @@ def test_a_worker_logs_into_its_own_file_and_tells_its_metrics(
 
         # then its line says so, and so do the metrics
         assert entry is not None
-        assert entry.state == "dead"
-        (dead,) = until(lambda: [line for line in lines(file) if line.get("job") == accepted.id])
-        assert (dead["kind"], dead["queue"], dead["entry"]) == ("indicators.lookup", "enrichment", "stub")
+        assert entry.state == "refused"
+        (line,) = until(lambda: [line for line in lines(file) if line.get("job") == accepted.id])
+        assert (line["kind"], line["queue"], line["entry"]) == ("indicators.lookup", "enrichment", "stub")
         text = requests.get(f"http://127.0.0.1:{told['port']}/metrics", timeout=10).text
-        assert 'tq_jobs_total{door="stub",event="dead",kind="indicators.lookup"} 1.0' in text
+        assert 'tq_jobs_total{door="stub",event="refused",kind="indicators.lookup"} 1.0' in text
         assert 'tq_queue_seconds_count{kind="indicators.lookup"} 1.0' in text
         until((logs / "tq-beat.log").exists)
         # and no wake-up and no tick has one

@@ -147,14 +147,18 @@ def test_an_alarm_becomes_one_sighting_however_often_it_is_sent(
     }
 
 
-def test_what_cannot_work_says_why_and_fails(staffed: Console) -> None:
+def test_what_cannot_work_says_why_and_is_refused(staffed: Console, admin: LedgerAdmin) -> None:
     unknown = staffed.run("tq-lookup", "IP Adress", "1.2.3.4")
-    assert unknown.returncode == 1
+    assert unknown.returncode == 2
     assert 'Did you mean "IP Address"' in unknown.stdout
     assert "SHA-256" in unknown.stderr
     missing = staffed.json("tq-whitelist-ioc", "FQDN", "never.example")
-    assert (missing["exit_code"], missing["outcome"]) == (1, "failed")
+    assert (missing["exit_code"], missing["outcome"]) == (2, "refused")
     assert "not in ThreatQ" in missing["error"]
+    later = staffed.run("tq-job", missing["job"])
+    assert (later.returncode, "ThreatQ Whitelist IOC: NOT DONE" in later.stdout) == (2, True)
+    # And no operator has anything to do with it
+    assert admin.ids("dead") == []
 
 
 def test_a_repeated_click_answers_the_first_jobs_result(

@@ -48,7 +48,7 @@ class Record(NamedTuple):
     `is_covered`: it was accepted when Redis might have forgotten something, so its first attempt looks for its event.
     """
 
-    state: Literal["open", "running", "done", "dead"] = "open"
+    state: Literal["open", "running", "done", "dead", "refused"] = "open"
     holder: int | None = None
     attempts: int = 0
     is_covered: bool = False
@@ -215,6 +215,9 @@ class Model:
         return world._replace(memory=memory._replace(records=records, life="this", is_wary=is_wary))
 
     def _go_on(self, world: World, number: int, work: Work) -> Iterator[Step]:
+        if work.step == "claimed":
+            refused = self._settle(world, number, Record("refused"))
+            yield f"worker {number} refuses job {work.job}", refused
         if work.step == "claimed" and work.looks:
             found = work._replace(step="found" if world.events[work.job] else "not found")
             yield f"worker {number} looks for the event of job {work.job}", with_worker(world, number, found)

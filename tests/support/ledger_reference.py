@@ -19,7 +19,10 @@ from workers.ledger.ledger import MOST_LOST
 LEASE, REST, KEY_WINDOW, WARY = 2, 1, 3, 1
 
 #: How a worker can settle a job.
-Way = Literal["done", "dead", "waiting", "suspected", "deferred", "interrupted", "accepted"]
+Way = Literal["done", "dead", "refused", "waiting", "suspected", "deferred", "interrupted", "accepted"]
+
+#: The ways that end a job.
+ENDS = ("done", "dead", "refused")
 
 #: The state that each way of settling comes to, where it has another name.
 STATE_OF = {"suspected": "waiting", "deferred": "waiting", "interrupted": "waiting"}
@@ -27,7 +30,7 @@ STATE_OF = {"suspected": "waiting", "deferred": "waiting", "interrupted": "waiti
 
 @dataclass
 class JobFacts:
-    """What is known of a job; `due` is None once it is done or dead."""
+    """What is known of a job; `due` is None once it is done, dead or refused."""
 
     accepted_at: int
     due: int | None
@@ -103,7 +106,7 @@ class ReferenceLedger:
 
     @property
     def open(self) -> list[str]:
-        """The jobs that are neither done nor dead."""
+        """The jobs that have not come to an end."""
         return [job_id for job_id, job in self.memory.jobs.items() if job.due is not None]
 
     @property
@@ -222,7 +225,7 @@ class ReferenceLedger:
 
     def _settle(self, job: JobFacts, way: Way, delay: int) -> None:
         job.state, job.token = STATE_OF.get(way, way), ""
-        if way in ("done", "dead"):
+        if way in ENDS:
             job.due = None
         else:
             job.due, job.lost = self.now + delay, 0
@@ -239,9 +242,9 @@ class ReferenceLedger:
             self.memory.counts[job.state] += 1
 
     def replay(self, job_id: str) -> bool:
-        """Open a job that is done or dead."""
+        """Open a job that is done, dead or refused."""
         job = self.memory.jobs.get(job_id)
-        if job is None or job.state not in ("done", "dead"):
+        if job is None or job.state not in ENDS:
             return False
         job.state, job.due, job.lost, job.tries, job.strikes = "accepted", self.now, 0, 0, 0
         self.memory.counts["replayed"] += 1

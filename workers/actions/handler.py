@@ -8,7 +8,7 @@ from typing import Any
 from workers.actions import library
 from workers.actions.library import attribute_name, rows_of
 from workers.actions.request import Request, read_request
-from workers.core.errors import InputError, Rejected
+from workers.core.errors import InputError
 from workers.core.results import ActionResult, IndicatorDetails
 from workers.indicators.addresses import PrivateRanges
 from workers.indicators.model import Attribute
@@ -29,7 +29,8 @@ WHITELISTED = "Whitelisted"
 def act(kind: str, arguments: dict[str, Any], threatq: ThreatQ, private: PrivateRanges) -> ActionResult:
     """Carry out a job of `kind` (`indicators.add`, …) and say what was done.
 
-    Raises InputError or Rejected for what will never work as it is, ServiceAway while ThreatQ is away.
+    Raises InputError for what its sender must correct, Rejected for what ThreatQ refuses for another reason, and
+    ServiceAway while ThreatQ is away.
     """
     arguments = escape_all(arguments)
     asked = str(arguments.get("type", ""))
@@ -96,9 +97,9 @@ def _withdraw(threatq: ThreatQ, row: Json, name: str) -> tuple[str, ...]:
 def _whitelist(request: Request, _arguments: Json, threatq: ThreatQ, _private: PrivateRanges) -> ActionResult:
     row = library.find(threatq, request)
     if row is None:
-        raise Rejected(
-            f"{_asked(request)} is not in ThreatQ, so nothing was whitelisted; check type and value, "
-            "or add it first (tq-add-ioc)"
+        raise InputError(
+            f"{_asked(request)} is not in ThreatQ, so nothing was whitelisted; check type and value, or add it first",
+            field="value",
         )
     id_ = row_id(row)
     before = library.present(threatq, row).status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workers.actions.request import Request
-from workers.core.errors import InputError, Rejected
+from workers.core.errors import InputError, Rejected, TqError
 from workers.core.results import IndicatorDetails
 from workers.indicators.addresses import PrivateRanges, private_part
 from workers.indicators.model import Attribute
@@ -40,7 +40,7 @@ def create(
 ) -> int:
     """Create the indicator with the configured status and our source; return its id.
 
-    Raises InputError for a private address: they never become indicators.
+    Raises InputError for a private address, which never becomes an indicator, and for what ThreatQ refuses of it.
     """
     if address := private_part(request.indicator, private):
         raise InputError(
@@ -56,8 +56,14 @@ def create(
     }
     (result,) = ensure(threatq.caller, "indicators", [item])
     if isinstance(result, ServiceRefusal):
-        raise result
+        raise _as_answer(result)
     return result.id
+
+
+def _as_answer(refusal: ServiceRefusal) -> TqError:
+    """Return what a refusal means: who asked must correct a value or a type; all else needs an operator."""
+    blamed = next((field for field in ("value", "type") if field in refusal.fields), "")
+    return InputError(str(refusal), field=blamed) if blamed else refusal
 
 
 def add_missing(threatq: ThreatQ, row: Json, attributes: tuple[Attribute, ...]) -> None:

@@ -44,6 +44,11 @@ class Kind:
         self.window_s = window_s
         self.shows = shows or queue
 
+    @property
+    def is_action(self) -> bool:
+        """Whether an analyst asked for it: what is wrong with it is told to who asked, and needs no operator."""
+        return self.name.startswith(("indicators.", "sightings."))
+
 
 KINDS = {
     kind.name: kind

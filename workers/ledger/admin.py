@@ -31,6 +31,9 @@ UNPACK = Script("unpack", when_full=True)
 #: Milliseconds for which it is remembered that a dropped job was tried: as long as markers are kept by default.
 TRIED_MS = 90 * DAY_MS
 
+#: Where the jobs of each state are listed that has ended.
+ENDED: dict[State, str] = {"done": keys.DONE, "dead": keys.DEAD, "refused": keys.REFUSED_JOBS}
+
 #: Jobs that are read in one round trip when many are listed.
 PAGE = 200
 
@@ -89,7 +92,7 @@ class LedgerAdmin:
         return Head.read(record).arguments if record else None
 
     def outcome(self, job_id: str, *, wait_s: float = 0.0) -> Entry | None:
-        """Return the entry with which a job became done or dead, waiting up to `wait_s` seconds for it.
+        """Return the entry with which a job became done, dead or refused, waiting up to `wait_s` seconds for it.
 
         A job that was put off ends the wait too, since it may wait for hours: its entry has the state
         "waiting". None: nothing happened within the time.
@@ -101,13 +104,13 @@ class LedgerAdmin:
         return None if note is None else _entry(note)
 
     def ids(self, state: State, *, most: int = PAGE, queue: str = "", skip: int = 0) -> list[str]:
-        """Return ids of jobs after the first `skip`, newest first for done and dead ones, next due first for open ones.
+        """Return ids of jobs after the first `skip`, newest first for ended ones, next due first for open ones.
 
         `most` and `skip` count for each queue of open ones.
         """
         last = skip + most - 1
-        if state in ("done", "dead"):
-            job_ids = self.redis.zrevrange(keys.DONE if state == "done" else keys.DEAD, skip, last)
+        if key := ENDED.get(state):
+            job_ids = self.redis.zrevrange(key, skip, last)
         else:
             job_ids = []
             for name in (queue,) if queue else QUEUES:
@@ -115,7 +118,7 @@ class LedgerAdmin:
         return [job_id.decode() for job_id in job_ids]
 
     def replay(self, job_ids: Sequence[str], *, note: dict[str, Any], body: bytes = b"") -> list[str]:
-        """Open dead or done jobs again, with a new compressed `body` if one is given; return their ids."""
+        """Open dead, refused or done jobs again, with a new compressed `body` if one is given; return their ids."""
         arguments: list[Any] = [keys.PREFIX, msgspec.json.encode(note)]
         self._restore(job_ids)
         for job_id in job_ids:

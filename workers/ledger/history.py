@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workers.ledger.accept import Word
 
 #: The states that end a wait. A job that was put off does so too, since it may wait for hours.
-ENDS = ("done", "dead", "waiting")
+ENDS = ("done", "dead", "refused", "waiting")
 
 #: Seconds between two looks: the first ones, and how much longer each next one is, up to the longest.
 FIRST_LOOK_S, LOOK_GROWTH, LONGEST_LOOK_S = 0.005, 1.2, 0.25
@@ -55,7 +55,7 @@ def _from_stream(entry_id: bytes, fields: Any) -> HistoryNote:
 def wait_for_outcome(
     send: Callable[[list[tuple[Word, ...]]], list[Any]], job_id: str, wait_s: float
 ) -> HistoryNote | None:
-    """Return the note with which a job became done, dead or waiting, looking for it for `wait_s` seconds."""
+    """Return the note with which a job became done, dead, refused or waiting, looking for it for `wait_s` seconds."""
     deadline, pause_s = time.monotonic() + wait_s, FIRST_LOOK_S
     while True:
         field, stream = send(

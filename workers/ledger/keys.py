@@ -17,6 +17,9 @@ DEAD = PREFIX + "dead"
 #: Sorted set, job id -> time of completion in ms: what is done and still there with its content.
 DONE = PREFIX + "done"
 
+#: Sorted set, job id -> time of refusal in ms: what its sender must correct. Goes after a day; a thousand at most.
+REFUSED_JOBS = PREFIX + "refused"
+
 #: Set of the names of the queues that an operator has paused.
 PAUSED = PREFIX + "paused"
 

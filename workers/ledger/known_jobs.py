@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workers.ledger.accept import Accepted, Flow
 
 #: What a sender is told of a job: "queued" until it came to something.
-Status = Literal["queued", "waiting", "done", "dead"]
+Status = Literal["queued", "waiting", "done", "dead", "refused"]
 
 
 class KnownJob(Struct, frozen=True):
@@ -43,7 +43,7 @@ class KnownJob(Struct, frozen=True):
 
     @property
     def reason(self) -> str:
-        """Why it is dead or waits, else ""."""
+        """Why it is dead, refused or waits, else ""."""
         return str(self.note.get("reason") or "")
 
     def fields(self) -> dict[str, Any]:

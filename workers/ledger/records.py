@@ -9,12 +9,13 @@ from typing import Any, Literal, Self
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from workers.core.errors import NeedsNewerWorker
+from workers.core.errors import InputError, NeedsNewerWorker
 from workers.core.jobs import KINDS
 from workers.core.results import Failure, Success, SyncOverlap, SyncSkipped, as_note, read_note
 from workers.core.retry import RetryPolicy
 
-State = Literal["accepted", "running", "waiting", "done", "dead"]
+#: "refused" is an answer to who asked for what cannot be done; "dead" is what an operator must look at.
+State = Literal["accepted", "running", "waiting", "done", "dead", "refused"]
 
 #: Seconds after which it is looked again whether a setting has been corrected or a connector enabled.
 RECHECK_S = 30.0
@@ -152,6 +153,11 @@ def dead(claim: Claim, failure: Failure | str) -> Settlement:
     return Settlement(claim, "dead", as_note(Failure(failure) if isinstance(failure, str) else failure))
 
 
+def refused(claim: Claim, error: InputError) -> Settlement:
+    """Settle `claim` as what its sender must correct; it expires by itself and concerns no operator."""
+    return Settlement(claim, "refused", as_note(Failure(str(error), field=error.field or None)))
+
+
 def waiting(claim: Claim, reason: str, delay_s: float, *, service: str | None = None) -> Settlement:
     """Settle `claim` as to be tried again in `delay_s` seconds, or when `service` is back."""
     failure = Failure(reason, service=service, again_in_s=round(delay_s, 1))
@@ -205,7 +211,7 @@ class Entry(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True):
-    """All that the ledger knows of one job; `due_ms` is None when it is done or dead.
+    """All that the ledger knows of one job; `due_ms` is None when it is done, dead or refused.
 
     `since_ms` is when it first had to wait after it last came further, None while it does not wait.
     """

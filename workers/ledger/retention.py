@@ -19,6 +19,9 @@ FORGET = Script("forget", "markers", when_full=True)
 #: Jobs, and texts of markers, that one call looks at: it holds Redis for a few milliseconds.
 JOBS_A_CALL, TEXTS_A_CALL = 200, 1_024
 
+#: Milliseconds for which a refused job is kept (lua/settle.lua).
+REFUSED_KEPT_MS = 86_400_000
+
 #: Seconds that upkeep spends on it in each second at most.
 STEP_S = 0.2
 

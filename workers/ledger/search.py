@@ -39,7 +39,7 @@ def search(
     """Find up to `most` jobs that say `text` in id, title or arguments, whatever its case and however defanged.
 
     The whole id of a job is looked up by itself, however many jobs there are. Else it looks at open jobs, then dead
-    ones, then done ones newest first, at `scan` of them and for `within_s` seconds at most. Raises
+    and refused ones, then done ones newest first, at `scan` of them and for `within_s` seconds at most. Raises
     ServiceAway("redis").
     """
     if is_job(redis, text):
@@ -83,8 +83,8 @@ def _matching(redis: RedisClient, ids: list[str], text: str, wanted: str) -> Ite
 
 
 def _pages(redis: RedisClient, most: int) -> Iterator[list[str]]:
-    """Yield ids by the page: open, dead, done; the newest first."""
-    for key in (*map(keys.due, QUEUES), keys.DEAD, keys.DONE):
+    """Yield ids by the page: open, dead, refused, done; the newest first."""
+    for key in (*map(keys.due, QUEUES), keys.DEAD, keys.REFUSED_JOBS, keys.DONE):
         for start in range(0, most, PAGE):
             page = redis.zrevrange(key, start, start + PAGE - 1)
             if page:

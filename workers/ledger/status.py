@@ -18,6 +18,7 @@ from workers.ledger.breaker_records import Away, Pause, QueueWait, read_pause
 from workers.ledger.breakers import open_breakers
 from workers.ledger.client import Pipeline, RedisClient, RedisRefusal
 from workers.ledger.connection import now_ms
+from workers.ledger.retention import REFUSED_KEPT_MS
 from workers.ledger.small_writes import write
 
 #: Milliseconds in a minute and an hour.
@@ -53,6 +54,7 @@ class Overview(Struct, frozen=True):
     """All of it at `at_ms` of Redis' clock; `upkeep_s` is how long upkeep has been silent, None if it never ran.
 
     `lacking` says by service what is not set up of it, "" for nothing; a service that no worker told about is absent.
+    `refused` counts those of the last day.
     """
 
     at_ms: int
@@ -65,6 +67,7 @@ class Overview(Struct, frozen=True):
     upkeep_s: float | None
     lacking: dict[str, str] = {}
     quarantined: int = 0
+    refused: int = 0
     waits: list[QueueWait] = []
     pauses: list[Pause] = []
 
@@ -96,6 +99,7 @@ def overview(redis: RedisClient) -> Overview:
     last_hour = pipe.zcount(keys.DONE, now - HOUR_MS, "+inf")
     done, dead = pipe.zcard(keys.DONE), pipe.zcard(keys.DEAD)
     quarantined = pipe.zcard(keys.QUARANTINE)
+    refused = pipe.zcount(keys.REFUSED_JOBS, now - REFUSED_KEPT_MS, "+inf")
     upkeep, lacking = pipe.get(keys.UPKEEP), pipe.hgetall(keys.LACKING)
     pipe.execute()
     ages = _ages(redis, [queue.first.value for queue in queues], now)
@@ -111,6 +115,7 @@ def overview(redis: RedisClient) -> Overview:
         upkeep_s=None if upkeep.value is None else max(0.0, (now - int(upkeep.value)) / 1000),
         lacking={name.decode(): why.decode() for name, why in lacking.value.items()},
         quarantined=quarantined.value,
+        refused=refused.value,
         waits=waits,
         pauses=[read_pause(queue.name, queue.pause.value) for queue in queues if queue.paused.value],
     )

@@ -33,6 +33,9 @@ MOST_TEXT = 200
 #: Characters of the longest word that is told, and what stands inside of addresses, hosts, paths and URLs.
 MOST_WORD, INSIDE = 24, frozenset(".@:/\\")
 
+#: What Celery calls the end of a job that was not done.
+_ENDED = {"dead": "task-failed", "refused": "task-rejected"}
+
 #: What a done job's note may be told of: numbers and words of ours.
 _OUTCOME = ("event_id", "existing", "status", "outcome", "adds", "deletes")
 
@@ -99,9 +102,9 @@ class JobEvents:
             shown = {name: settlement.entry[name] for name in _OUTCOME if name in settlement.entry}
             yield self._event("task-succeeded", claim, result=repr(shown), runtime=seconds)
             return
-        name = settlement.entry.get("error", "Rejected") if state == "dead" else state
+        name = settlement.entry.get("error", "Rejected") if state in _ENDED else state
         error = f"{name}({redacted(str(settlement.entry.get('reason', '')))!r})"
-        kind = "task-failed" if state == "dead" else "task-retried"
+        kind = _ENDED.get(state, "task-retried")
         yield self._event(kind, claim, exception=error, traceback="")
 
     def _event(

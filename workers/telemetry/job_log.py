@@ -23,8 +23,8 @@ EVERY_JOB = 2**31
 MINUTE_S = 60.0
 
 #: The states in which a job has ended, and what is said of a job by what became of it.
-ENDED = ("done", "dead")
-_EVENTS = {"done": "job done", "dead": "job is dead", "waiting": "job waits"}
+ENDED = ("done", "dead", "refused")
+_EVENTS = {"done": "job done", "dead": "job is dead", "refused": "job is refused", "waiting": "job waits"}
 
 #: States in which nothing became of a job: it was given back, or its queue waits, which has a line of its own.
 _UNSAID = ("accepted", "blocked")
@@ -88,6 +88,7 @@ class JobLog:
                 "a busy minute",
                 done=ended["done"],
                 dead=ended["dead"],
+                refused=ended["refused"],
                 retried=ended["waiting"],
                 oldest_s=round(oldest_s, 1),
                 jobs_a_second=round(total / max(seconds, 1.0), 1),

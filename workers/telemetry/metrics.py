@@ -43,8 +43,8 @@ LEDGER = (
     JOBS := Declared(
         "tq_jobs",
         "counter",
-        "Jobs by what happened to them since the ledger began: event (accepted, done, dead, waiting, which is a retry, "
-        "replayed, quarantined), kind of job and producer.",
+        "Jobs by what happened to them since the ledger began: event (accepted, done, dead, refused, which is told to "
+        "who asked, waiting, which is a retry, replayed, quarantined), kind of job and producer.",
         ("event", "kind", "door"),
         do="When dead rises: tqctl dead list.",
     ),

@@ -33,6 +33,7 @@ MOST_SEARCHED, SEARCH_WITHIN_S = 200, 3.0
 LISTS: dict[str, tuple[str, State]] = {
     "open": ("Open jobs", "accepted"),
     "dead": ("Dead letters", "dead"),
+    "refused": ("Refused in the last day", "refused"),
     "done": ("Done jobs", "done"),
 }
 

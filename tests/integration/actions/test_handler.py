@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.actions.handler import act
-from workers.core.errors import ConfigError, InputError, Rejected
+from workers.core.errors import ConfigError, InputError
 from workers.core.results import ActionResult
 from workers.indicators.addresses import PrivateRanges, parse_private_ips
 from workers.threatq.service import ThreatQ, connect
@@ -265,7 +265,7 @@ def test_whitelisting_changes_the_status_and_a_repeated_ingest_keeps_it(
 def test_whitelisting_what_is_not_there_creates_nothing_and_says_so(
     threatq: ThreatQ, threatq_sandbox: SandboxThreatQ
 ) -> None:
-    with pytest.raises(Rejected, match=r"FQDN good\.example is not in ThreatQ"):
+    with pytest.raises(InputError, match=r"value: FQDN good\.example is not in ThreatQ"):
         do(threatq, "whitelist", "FQDN", "good.example")
     assert threatq_sandbox.get("/api/indicators")["data"] == []
 

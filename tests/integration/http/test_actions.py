@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.support.producers import Shim
+from tests.support.waiting import until
+from workers.core.errors import InputError
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import done
+from workers.ledger.records import Claim, Settlement, dead, done, refused
 
 pytestmark = pytest.mark.integration
 
@@ -69,6 +73,33 @@ def test_the_same_action_again_is_answered_with_its_outcome_without_waiting(
     # Then it is not said to be queued
     assert (answer.status_code, answer.json()["status"]) == (200, "done")
     assert answer.json()["result"] == {"said": "Found in ThreatQ"}
+
+
+@pytest.mark.parametrize(
+    ("settle", "state", "status"),
+    [
+        (lambda claim: refused(claim, InputError("is not in ThreatQ", field="value")), "refused", 422),
+        (lambda claim: dead(claim, "value: is not in ThreatQ"), "dead", 424),
+    ],
+)
+def test_a_sender_that_waits_is_told_that_it_came_to_nothing(
+    shim: Shim, ledger: Ledger, settle: Callable[[Claim], Settlement], state: str, status: int
+) -> None:
+    # Given an action that a worker refuses, or that ends as a dead letter, while its sender waits
+    body = {"type": "FQDN", "value": "bad.example"}
+    with ThreadPoolExecutor(1) as sender:
+        waiting = sender.submit(shim.post, "/v1/actions/whitelist?wait=30", body)
+        (claim,) = until(lambda: ledger.claim("enrichment", 1))
+        ledger.settle([settle(claim)])
+        answer = waiting.result()
+    # Then the status says so, and the body why
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
+    problem = answer.json()
+    assert (problem["code"], problem["detail"]) == (state, "value: is not in ThreatQ")
+    assert (problem["id"], problem["status_url"]) == (claim.id, f"/v1/jobs/{claim.id}")
+    # and so does the job afterwards
+    job = shim.call("GET", problem["status_url"]).json()
+    assert (job["state"], job["status"], job["result"]["reason"]) == (state, status, problem["detail"])
 
 
 def test_what_an_action_changed_since_is_seen_by_the_same_question_again(shim: Shim) -> None:

@@ -24,11 +24,11 @@ from redis import Redis
 
 from chaos.time_shift import jump
 from sandbox.launch.redis_server import age
-from tests.support.ledger_reference import KEY_WINDOW, LEASE, REST, WARY, Memory, ReferenceLedger, Way
+from tests.support.ledger_reference import ENDS, KEY_WINDOW, LEASE, REST, WARY, Memory, ReferenceLedger, Way
 from workers.core.errors import Busy
 from workers.core.jobs import Job
 from workers.ledger import keys
-from workers.ledger.admin import LedgerAdmin
+from workers.ledger.admin import ENDED, LedgerAdmin
 from workers.ledger.connection import now_ms
 from workers.ledger.ledger import MOST_LOST, Ledger
 from workers.ledger.records import Claim, Settlement
@@ -55,8 +55,8 @@ end
 
 #: What must have happened in some of the ways that are tried.
 HAPPENS = (
-    *("new", "known", "conflict", "refused", "claimed", "looked for after a restart", "lost"),
-    *("done", "dead", "waiting", "interrupted", "replayed"),
+    *("new", "known", "conflict", "busy", "claimed", "looked for after a restart", "lost"),
+    *("done", "dead", "refused", "waiting", "interrupted", "replayed"),
 )
 
 #: The steps, those that lead on more often.
@@ -66,7 +66,16 @@ LIKELY = (
     *("kill_a_worker", "lose_workers", "service_away", "replay", "pause_or_resume", "retire"),
 )
 
-WAYS: tuple[Way, ...] = ("done", "dead", "waiting", "suspected", "deferred", "interrupted", "accepted")
+WAYS: tuple[Way, ...] = (
+    "done",
+    "dead",
+    "refused",
+    "waiting",
+    "suspected",
+    "deferred",
+    "interrupted",
+    "accepted",
+)
 
 
 def event(number: int, key: str = "") -> Job:
@@ -145,7 +154,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _accept(self, jobs: list[Job]) -> None:
         expected = self.model.accept([(job.id, job.key) for job in jobs])
         if expected is None:
-            self.reached["refused"] += 1
+            self.reached["busy"] += 1
             with pytest.raises(Busy):
                 self.ledger.accept(jobs)
             return
@@ -253,7 +262,7 @@ class LedgerMachine(RuleBasedStateMachine):
     # -- operators --
 
     def replay(self, chance: Random) -> None:
-        job_id = self._settled_job(chance, "dead", "done")
+        job_id = self._settled_job(chance, *ENDS)
         note(f"replay {job_id}")
         is_replayed = self.model.replay(job_id)
         assert self.admin.replay([job_id], note={}) == [job_id] * is_replayed
@@ -335,18 +344,17 @@ class LedgerMachine(RuleBasedStateMachine):
         assert all(self.events[job_id] for job_id in done)
 
     @invariant()
-    def what_was_accepted_is_open_or_done_or_dead_until_it_is_dropped(self) -> None:
+    def what_was_accepted_is_open_or_ended_until_it_is_dropped(self) -> None:
         assert self.owed <= self.model.memory.jobs.keys() | self.model.memory.markers
 
     @invariant()
     def a_job_is_in_one_place(self) -> None:
-        places = [self._members(name) for name in (keys.due("events"), keys.DEAD, keys.DONE)]
+        names = [keys.due("events"), *(ENDED[state] for state in ENDS)]
+        places = [self._members(name) for name in names]
         assert max(Counter(chain(*places)).values(), default=0) <= 1
-        assert [set(place) for place in places] == [
-            set(self.model.open),
-            {job_id for job_id, job in self.model.memory.jobs.items() if job.state == "dead"},
-            {job_id for job_id, job in self.model.memory.jobs.items() if job.state == "done"},
-        ]
+        jobs = self.model.memory.jobs.items()
+        ended = [{job_id for job_id, job in jobs if job.state == state} for state in ENDS]
+        assert [set(place) for place in places] == [set(self.model.open), *ended]
 
     @invariant()
     def what_redis_holds_is_what_the_model_holds(self) -> None:

@@ -24,7 +24,7 @@ def no_event_is_made_twice(world: World) -> bool:
 
 
 def what_is_done_has_its_event(world: World) -> bool:
-    """An accepted job is not lost: it is open, a dead letter, or done, and then ThreatQ has its event."""
+    """An accepted job is not lost: it is open, a dead letter, refused, or done, and then ThreatQ has its event."""
     return all(
         record is None or record.state != "done" or count > 0
         for record, count in zip(world.memory.records, world.events, strict=True)
@@ -47,7 +47,9 @@ PROMISES: list[Promise[World]] = [
 
 def settled(world: World) -> bool:
     """Tell whether nothing that Redis knows is open any more."""
-    return all(record is None or record.state in ("done", "dead") for record in world.memory.records)
+    return all(
+        record is None or record.state in ("done", "dead", "refused") for record in world.memory.records
+    )
 
 
 def explored(model: Model, promises: list[Promise[World]]) -> Explored[World]:

@@ -41,11 +41,16 @@ TEXTS = {
     "found": report.done("ThreatQ Lookup IOC", JOB, FOUND),
     "missing": report.done("ThreatQ Lookup IOC", JOB, MISSING),
     "sighting": report.done("ThreatQ Add Sighting", JOB, SIGHTING),
-    "failed": report.dead(
+    "refused": report.refused(
         "ThreatQ Whitelist IOC",
         JOB,
-        {"reason": "FQDN bad.example is not in ThreatQ, so nothing was whitelisted; check type and value, or add it "
-                   "first (tq-add-ioc)"},
+        {"reason": "value: FQDN bad.example is not in ThreatQ, so nothing was whitelisted; check type and value, or "
+                   "add it first"},
+    ),
+    "failed": report.dead(
+        "ThreatQ Add IOC",
+        JOB,
+        {"reason": "ThreatQ refuses POST /api/indicators/consume with 422: The source is not allowed"},
     ),
     "accepted": report.accepted("ThreatQ Add IOC", JOB, "ThreatQ cannot be reached (Connection refused)"),
     "kept": report.kept(

@@ -54,12 +54,18 @@ local function is_gone(id)
   return not seen[id] and redis.pcall('EXISTS', prefix .. 'job:' .. id) == 0 and not marker_of(prefix, id)
 end
 
+-- Refused once, an action is tried anew: what was wrong may have been mended in ThreatQ meanwhile.
+local function is_refused(id)
+  return redis.pcall('HGET', prefix .. 'progress:' .. id, 'state') == 'refused'
+end
+
 local function first_of(key, digest)
   local first = redis.call('GET', prefix .. 'same:' .. key)
   if first then
     local id, first_digest = string.match(first, '^(%S+) (%S+)$')
+    local is_action = string.sub(key, 1, 6) == 'about:'
     -- Another action on the same indicator came in between: this one repeats nothing.
-    if first_digest ~= digest and string.sub(key, 1, 6) == 'about:' or is_gone(id) then
+    if is_action and (first_digest ~= digest or is_refused(id)) or is_gone(id) then
       return nil
     end
     return {id, (first_digest == digest) and 0 or -1}

@@ -1,4 +1,4 @@
--- Open settled jobs again: dead ones, or done ones that shall run once more.
+-- Open settled jobs again: dead or refused ones, or done ones that shall run once more.
 -- KEYS: dead, done
 -- ARGV: prefix, entry, then for each job: id, new body or ""
 -- Answers the ids that were opened.
@@ -9,10 +9,11 @@ for at = 3, #ARGV, 2 do
   local id, body = ARGV[at], ARGV[at + 1]
   local job, key, history = ARGV[1] .. 'job:' .. id, ARGV[1] .. 'progress:' .. id, ARGV[1] .. 'history:' .. id
   local state, record = redis.call('HGET', key, 'state'), redis.call('GET', job)
-  if record and (state == 'dead' or state == 'done') then
+  if record and (state == 'dead' or state == 'done' or state == 'refused') then
     local head, kind, queue, producer = string.match(record, '^(%d+\n([^ \n]*)[^\n]*\n([^\n]*)\n([^ \n]*)[^\n]*\n[^\n]*\n[^\n]*\n)')
     redis.call('ZREM', KEYS[1], id)
     redis.call('ZREM', KEYS[2], id)
+    redis.call('ZREM', ARGV[1] .. 'refused', id)
     redis.call('HSET', key, 'state', 'accepted', 'lost', 0, 'tries', 0, 'strikes', 0)
     note(key, now, 'accepted', ARGV[2])
     if body ~= '' then

@@ -1,5 +1,5 @@
--- Settle claimed jobs: done, dead, waiting for another try (also as a suspect), deferred or interrupted without counting a
--- try, or given back.
+-- Settle claimed jobs: done, dead, refused, waiting for another try (also as a suspect), deferred or interrupted without
+-- counting a try, or given back.
 -- KEYS: due, done, dead, counts, paused, then the breakers of the services that answered while the jobs were worked on,
 --       then those of the other services that the queue's work needs; the queue's own is among them
 -- ARGV: prefix, queue, token, how many services answered, then for each job: id, kind:producer and its
@@ -19,6 +19,8 @@ local MOST_OF_ONE, BLAMED_MS = 20, 3600000
 -- A sender of whom so many jobs were refused in a row waits before the next is accepted, each time for longer.
 local PATIENCE, FIRST_WAIT_MS, LONGEST_WAIT_MS = 20, 1000, 60000
 local MOST_SENDERS, SENDERS_KEPT_MS, MOST_REASON = 1000, 3600000, 300
+-- A refusal goes by itself after a day, or when so many came after it (workers/ledger/retention.py says the same).
+local REFUSED_KEPT_MS, MOST_REFUSED = 86400000, 1000
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -38,6 +40,21 @@ end
 function settle.dead(id, key)
   redis.call('ZREM', due, id)
   redis.call('ZADD', dead, now, id)
+end
+
+-- An answer to who asked, which needs no operator.
+function settle.refused(id, key)
+  local refused, job, history = prefix .. 'refused', prefix .. 'job:', prefix .. 'history:'
+  redis.call('ZREM', due, id)
+  redis.call('ZADD', refused, now, id)
+  redis.call('ZREMRANGEBYSCORE', refused, '-inf', now - REFUSED_KEPT_MS)
+  if redis.call('ZCARD', refused) > MOST_REFUSED then
+    local oldest = redis.call('ZPOPMIN', refused)[1]
+    redis.call('DEL', job .. oldest, prefix .. 'progress:' .. oldest, history .. oldest)
+  end
+  for _, name in ipairs({refused, key, job .. id, history .. id}) do
+    redis.call('PEXPIRE', name, REFUSED_KEPT_MS)
+  end
 end
 
 function settle.waiting(id, key, delay)
@@ -181,6 +198,9 @@ for at = FIRST, #ARGV, WIDTH do
       if fate[state] then
         judge(state, entry, label.sender, shows)
         label[state], label.entry = label[state] + 1, entry
+      elseif state == 'refused' and string.find(label.sender, ' ', 1, true) then
+        -- A token is one program's. Analysts share a producer, and the slip of one is no fault of the others.
+        label.dead, label.entry = label.dead + 1, entry
       end
       if state == 'done' then
         shown[shows] = (shown[shows] or 0) + 1
