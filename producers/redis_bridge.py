@@ -34,6 +34,7 @@ from workers.core.errors import InputError
 from workers.ledger import keys
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import connect
+from workers.ledger.ingest import is_elsewhere
 from workers.ledger.ledger import open_ledger
 from workers.ledger.quarantine import Quarantine, limits_of
 from workers.payload.intake import from_settings
@@ -122,7 +123,7 @@ def _watch(running: Sequence[Future[None]], forwarder: Forwarder, presence: Pres
 def _forwarder(settings: Settings, stopping: threading.Event) -> Forwarder:
     """Return what accepts; in the ledger's own Redis that makes room, also when it is full."""
     redis, limits, relief_jobs = connect(settings.redis_url), limits_of(settings), 0
-    if settings.ingest_redis_url in ("", settings.redis_url):
+    if not is_elsewhere(settings):
         percent = max(settings.memory_percent, settings.ingest_memory_percent)
         settings, relief_jobs = replace(settings, memory_percent=percent), RELIEF_JOBS
         limits = replace(limits, memory_percent=None)

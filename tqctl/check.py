@@ -8,12 +8,14 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from msgspec import to_builtins
 
 from producers.cli.tables import Grid, Shown
 from tqctl.checks.here import check_here
+from tqctl.checks.ingest import check_ingest
 from tqctl.checks.line import CheckLine, failed, failed_with
 from tqctl.checks.logrhythm import check_logrhythm
 from tqctl.checks.notices import check_notices
@@ -56,7 +58,7 @@ def check(shell: Shell, *, only: str = "", within_s: float = WITHIN_S) -> list[C
     settings = loaded.settings
     areas: dict[str, Check] = {
         "here": partial(check_here, loaded),
-        "redis": partial(check_redis, admin, settings),
+        "redis": lambda: chain(check_redis(admin, settings), check_ingest(admin, settings)),
         "workers": partial(check_workers, admin, settings.redis_url),
         "threatq": partial(check_threatq, loaded),
         "logrhythm": partial(check_logrhythm, loaded),

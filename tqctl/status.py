@@ -10,12 +10,13 @@ from msgspec import to_builtins
 
 from producers.cli.tables import Grid, Shown
 from tqctl.queues import queues_by_worker
-from tqctl.shell import Shell
+from tqctl.shell import ANSWER_TIMEOUT_S, Shell
+from workers.core.errors import ServiceAway
 from workers.core.jobs import QUEUES
 from workers.core.results import RunResult
 from workers.core.text import age, moment, size
 from workers.ledger.breakers import SERVICES, slowed_senders
-from workers.ledger.ingest import waiting_for_bridge
+from workers.ledger.ingest import Waiting, ingest_redis, is_elsewhere, waiting_for_bridge
 from workers.ledger.status import overview
 from workers.ledger.sync_runs import history, pending_count, waiting_runs
 
@@ -44,7 +45,7 @@ def run(shell: Shell, options: Namespace) -> int:
         {"sender": sender.name, "refused": sender.refused, "wait_s": sender.wait_s, "said": sender.said}
         for sender in slowed_senders(shell.admin.redis)
     ]
-    value["ingest"] = to_builtins(waiting_for_bridge(shell.admin.redis))
+    value["ingest"] = _ingest(shell)
     value["syncs"] = last_syncs(history(shell.admin.redis, most=RUNS))
     value["waiting_syncs"] = [
         {**to_builtins(waiting), "said": waiting.said} for waiting in waiting_runs(shell.admin.redis)
@@ -53,6 +54,20 @@ def run(shell: Shell, options: Namespace) -> int:
     value["workers"] = None if options.no_workers else queues_by_worker(shell.settings.redis_url)
     shell.show(value, _words)
     return 0
+
+
+def _ingest(shell: Shell) -> dict[str, Any]:
+    """Return what waits for the bridge; `away` says why that is not known, "" where it is."""
+    redis = ingest_redis(shell.settings, shell.admin.redis, answer_timeout_s=ANSWER_TIMEOUT_S)
+    try:
+        return {**to_builtins(waiting_for_bridge(redis)), "away": ""}
+    except ServiceAway as error:
+        if not is_elsewhere(shell.settings):
+            raise
+        return {
+            **to_builtins(Waiting(0, 0)),
+            "away": str(error).replace("TQ_REDIS_URL", "TQ_INGEST_REDIS_URL"),
+        }
 
 
 def last_syncs(runs: Sequence[RunResult]) -> list[dict[str, Any]]:
@@ -125,6 +140,8 @@ def _unaccepted(value: dict[str, Any]) -> Iterator[str]:
     for queue in value["queues"]:
         if queue["needs_newer"]:
             yield f"{queue['name']}: a job {queue['needs_newer']} (it waits; update the workers)"
+    if value["ingest"]["away"]:
+        yield f"the Redis that the bridge reads: {value['ingest']['away']}"
     if value["ingest"]["messages"]:
         waiting = value["ingest"]
         slowed = (

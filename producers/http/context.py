@@ -28,6 +28,7 @@ from workers.ledger.accept import Accepted, Replicas
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.async_ledger import AsyncLedger
 from workers.ledger.connection import connect, connect_async
+from workers.ledger.ingest import ingest_redis
 from workers.ledger.known_jobs import KnownJob
 from workers.ledger.quarantine import Quarantine, limits_of
 from workers.ledger.records import Entry
@@ -74,7 +75,8 @@ class HttpContext:
         )
         reading = connect(settings.redis_url, answer_timeout_s=REDIS_WITHIN_S)
         self.admin = LedgerAdmin(reading)
-        self.metrics_ = HttpMetrics(LedgerCollector(self.admin, Quarantine(reading)))
+        ingest = ingest_redis(settings, reading, answer_timeout_s=REDIS_WITHIN_S)
+        self.metrics_ = HttpMetrics(LedgerCollector(self.admin, Quarantine(reading), ingest))
         self.connections = Connections(settings, self.metrics_.registry, most=most_connections)
         self.single_sign_on = SingleSignOn(settings, self.connections.proxies, self.metrics_.registry)
         self.waiters = Waiters(self.admin)

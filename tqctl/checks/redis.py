@@ -7,17 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tqctl.checks.line import CheckLine, failed, ok, warning
-from tqctl.shell import ANSWER_TIMEOUT_S
 from workers.core.redis_tls import unverified
 from workers.core.text import size
 from workers.core.urls import is_loopback, tls_options
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
-from workers.ledger.client import RedisClient
-from workers.ledger.connection import connect
-from workers.ledger.ingest import Waiting, waiting_for_bridge
 from workers.ledger.status import RedisHealth, health
-from workers.ledger.strays import strays
 from workers.ledger.usage import Usage, fills, usages
 from workers.settings.model import Settings
 
@@ -26,22 +21,21 @@ AREA = "redis"
 #: The oldest server that runs a script although it is out of memory, and so finishes work that makes room.
 OLDEST = (7, 0)
 
-#: Messages that may wait for the bridge; it takes some thousand in a second.
-MOST_WAITING = 1_000
-
 #: Seconds by which Redis' clock and ours may differ before times in logs mislead.
 MOST_SKEW_S = 2.0
 
 
 def check_redis(admin: LedgerAdmin, settings: Settings) -> Iterator[CheckLine]:
-    """Look at one Redis; raises ServiceAway("redis") when it does not answer."""
+    """Look at the ledger's Redis; raises ServiceAway("redis") when it does not answer."""
     yield from judge(health(admin.redis), settings, lambda: usages(admin.redis))
-    yield _ingest(waiting_for_bridge(admin.redis))
-    yield from _strays(admin.redis, settings)
 
 
 def judge(
-    server: RedisHealth, settings: Settings, measure: Callable[[], list[Usage]] = list
+    server: RedisHealth,
+    settings: Settings,
+    measure: Callable[[], list[Usage]] = list,
+    *,
+    refuses: str = "producers refuse above",
 ) -> Iterator[CheckLine]:
     """Judge what a Redis tells about itself; of one that is full, `measure` tells what fills it."""
     yield ok(AREA, "answers", f"in {server.took_s * 1000:.1f} ms")
@@ -50,42 +44,10 @@ def judge(
     yield _role(server.info)
     yield from _persistence(server)
     yield _eviction(server.info)
-    yield _memory(server.info, settings, measure)
+    yield _memory(server.info, settings, measure, refuses)
     yield transport(settings)
     yield _user(server.user or "unknown", settings)
     yield _strangers(server.strangers)
-
-
-def _ingest(waiting: Waiting) -> CheckLine:
-    """Judge what waits for the bridge; nothing of ours bounds what others push."""
-    finding = f"{waiting.messages} messages wait for the Redis bridge, {size(waiting.bytes)}"
-    if waiting.messages > MOST_WAITING:
-        return warning(AREA, "ingest", finding, "is tq-redis-bridge running? Its log says what it waits for")
-    return ok(AREA, "ingest", finding if waiting.messages else "nothing waits for the Redis bridge")
-
-
-def _strays(redis: RedisClient, settings: Settings) -> Iterator[CheckLine]:
-    """Judge payloads under names that are almost ours, in the Redis that the bridge reads."""
-    if settings.ingest_redis_url:
-        with connect(settings.ingest_redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0) as other:
-            lost = strays(other)
-    else:
-        lost = strays(redis)
-    if not lost:
-        yield ok(AREA, "mistyped keys", "no payloads lie under a name that is almost one of the bridge's")
-    for stray in lost:
-        count = "an unknown number of" if stray.count is None else f"{stray.count:,}"
-        move = (
-            f"LMOVE {stray.name} {stray.meant} LEFT RIGHT"
-            if stray.kind == "list"
-            else f"XADD to {stray.meant}"
-        )
-        yield warning(
-            AREA,
-            "mistyped keys",
-            f"{count} entries lie in the {stray.kind} {stray.name}, where no bridge looks",
-            f"was {stray.meant} meant? Correct the sender, and move each entry with redis-cli: {move}",
-        )
 
 
 def _clock(skew_s: float) -> CheckLine:
@@ -147,7 +109,9 @@ def _eviction(info: dict[str, Any]) -> CheckLine:
     return ok(AREA, "eviction", policy)
 
 
-def _memory(info: dict[str, Any], settings: Settings, measure: Callable[[], list[Usage]]) -> CheckLine:
+def _memory(
+    info: dict[str, Any], settings: Settings, measure: Callable[[], list[Usage]], refuses: str
+) -> CheckLine:
     used, most = int(info["used_memory"]), int(info.get("maxmemory", 0))
     if not most:
         return warning(
@@ -162,7 +126,7 @@ def _memory(info: dict[str, Any], settings: Settings, measure: Callable[[], list
         return failed(
             AREA,
             "memory",
-            f"{finding}; producers refuse above {settings.memory_percent:g} %",
+            f"{finding}; {refuses} {settings.memory_percent:g} %",
             fills(measure()) or "tqctl capacity shows what fills it",
         )
     return ok(AREA, "memory", finding)

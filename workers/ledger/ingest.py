@@ -6,6 +6,20 @@ from msgspec import Struct
 
 from workers.ledger import keys
 from workers.ledger.client import RedisClient
+from workers.ledger.connection import connect
+from workers.settings.model import Settings
+
+
+def is_elsewhere(settings: Settings) -> bool:
+    """Tell whether the bridge reads another Redis than the ledger's."""
+    return settings.ingest_redis_url not in ("", settings.redis_url)
+
+
+def ingest_redis(settings: Settings, redis: RedisClient, *, answer_timeout_s: float) -> RedisClient:
+    """Return the Redis that the bridge reads: `redis`, the ledger's, unless it is another one."""
+    if not is_elsewhere(settings):
+        return redis
+    return connect(settings.ingest_redis_url, answer_timeout_s=answer_timeout_s, retries=0)
 
 
 class Waiting(Struct, frozen=True):

@@ -11,6 +11,7 @@ from workers.core.errors import ServiceAway
 from workers.core.results import RunResult
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.breakers import SERVICES
+from workers.ledger.client import RedisClient
 from workers.ledger.ingest import waiting_for_bridge
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.status import Overview, memory, overview
@@ -27,9 +28,11 @@ RUNS = 200
 class LedgerCollector(Collector):
     """Reads the ledger each time metrics are scraped."""
 
-    def __init__(self, admin: LedgerAdmin, quarantine: Quarantine) -> None:
+    def __init__(self, admin: LedgerAdmin, quarantine: Quarantine, ingest: RedisClient | None = None) -> None:
+        """`ingest` is the Redis that the bridge reads, None for the ledger's own."""
         self.admin = admin
         self.quarantine = quarantine
+        self.ingest = ingest
 
     def describe(self) -> Iterator[Metric]:
         """Name what is collected without asking Redis."""
@@ -54,13 +57,29 @@ class LedgerCollector(Collector):
             yield metrics.JOBS, tuple(name.split(":", 2)), count
         yield metrics.QUARANTINED, (), self.quarantine.count()
         yield metrics.QUARANTINED_BYTES, (), self.quarantine.size()
-        yield metrics.INGEST_BYTES, (), waiting_for_bridge(self.admin.redis).bytes
+        yield from _of_ingest(self.ingest, self.admin.redis)
         used, most = memory(self.admin.redis)
         if most:
             yield metrics.MEMORY, (), used / most
         yield metrics.SYNC_HELD, (), pending_count(self.admin.redis)
         yield from _of_waiting(waiting_runs(self.admin.redis), state.at_ms)
         yield from of_runs(history(self.admin.redis, most=RUNS), state.at_ms)
+
+
+def _of_ingest(ingest: RedisClient | None, ledgers: RedisClient) -> Iterator[Sample]:
+    """Yield what waits for the bridge; one of its own that does not answer keeps nothing else from being told."""
+    if ingest is None or ingest is ledgers:
+        yield metrics.INGEST_BYTES, (), waiting_for_bridge(ledgers).bytes
+        return
+    try:
+        waiting, (used, most) = waiting_for_bridge(ingest), memory(ingest)
+    except ServiceAway:
+        yield metrics.INGEST_UP, (), 0
+        return
+    yield metrics.INGEST_UP, (), 1
+    yield metrics.INGEST_BYTES, (), waiting.bytes
+    if most:
+        yield metrics.INGEST_MEMORY, (), used / most
 
 
 def _of_overview(state: Overview) -> Iterator[Sample]:

@@ -14,6 +14,7 @@ from workers.core.errors import ConfigError
 from workers.core.http_session import Observer
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
+from workers.ledger.ingest import ingest_redis
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.records import Claim, Settlement
 from workers.settings.model import Settings
@@ -64,7 +65,8 @@ class Telemetry:
         if first < 0:
             return None
         redis = connect(settings.redis_url, answer_timeout_s=2.0, retries=0)
-        self.registry.register(LedgerCollector(LedgerAdmin(redis), Quarantine(redis)))
+        ingest = ingest_redis(settings, redis, answer_timeout_s=2.0)
+        self.registry.register(LedgerCollector(LedgerAdmin(redis), Quarantine(redis), ingest))
         for port in range(first, first + PORTS if first else 1):
             try:
                 server, _ = start_http_server(port, settings.metrics_host, self.registry)

@@ -104,8 +104,20 @@ LEDGER = (
     INGEST_BYTES := Declared(
         "tq_ingest_bytes",
         "gauge",
-        "Bytes of what waits for the Redis bridge in the ledger's own Redis.",
+        "Bytes of what waits for the Redis bridge; absent while the Redis that it reads does not answer.",
         do="Nothing bounds what others push: is tq-redis-bridge running? Its log says what it waits for.",
+    ),
+    INGEST_UP := Declared(
+        "tq_ingest_up",
+        "gauge",
+        "1 while the Redis that the bridge reads answers, else 0; absent where it is the ledger's own.",
+        do="On 0: is it running, and is TQ_INGEST_REDIS_URL right? Nothing can be pushed meanwhile. See tqctl check.",
+    ),
+    INGEST_MEMORY := Declared(
+        "tq_ingest_memory_ratio",
+        "gauge",
+        "Share of that Redis' maxmemory in use, 0 to 1; absent without maxmemory, and where it is the ledger's own.",
+        do="At 1 it refuses what is pushed: is tq-redis-bridge running? Raise its maxmemory.",
     ),
     SERVICE_AWAY := Declared(
         "tq_service_away",
