@@ -32,13 +32,15 @@ Status = Literal["accepted", "known", "conflict", "spooled"]
 class Handed(Struct, frozen=True):
     """One job, the id under which it is known, and where it is now.
 
-    `event_id`: a known job was done so long ago that nothing else is kept of it; None for every other one.
+    `event_id` and `link`: a known job was done so long ago that nothing else is kept of it; None and "" for every
+    other one.
     """
 
     job: Job
     id: str
     status: Status
     event_id: int | None = None
+    link: str = ""
 
 
 class HandedOver(Struct, frozen=True):
@@ -93,7 +95,7 @@ def _handed(job: Job, answer: Accepted) -> Handed:
     if answer.conflict:
         return Handed(job, answer.id, "conflict")
     event_id = answer.event_id if answer.state else None
-    return Handed(job, answer.id, "accepted" if answer.created else "known", event_id)
+    return Handed(job, answer.id, "accepted" if answer.created else "known", event_id, answer.link)
 
 
 def release(

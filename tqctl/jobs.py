@@ -73,6 +73,7 @@ def show_job(shell: Shell, options: Namespace) -> int:
             "id": marker.id,
             "state": marker.state,
             "event_id": marker.event_id,
+            "link": marker.link,
             "ended_on": marker.ended_on,
         }
         shell.show(value, lambda _: [f"{marker.id}: {marker.sentence}"])

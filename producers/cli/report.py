@@ -118,7 +118,7 @@ def outcome_of(handed: Handed, admin: LedgerAdmin, wait: Wait | None) -> Waited 
     if handed.status not in ("accepted", "known"):
         return None
     if handed.event_id is not None:
-        return Waited(DONE, "done", EventResult(event_id=handed.event_id))
+        return Waited(DONE, "done", EventResult(event_id=handed.event_id, link=handed.link))
     if wait:
         return wait.outcome(handed)
     try:

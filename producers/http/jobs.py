@@ -85,7 +85,9 @@ def _standing_still(record: Record) -> dict[str, str]:
 
 
 def _status_of_marker(marker: Marker) -> JobStatus:
-    result = {"event_id": marker.event_id} if marker.event_id else {}
+    result: dict[str, int | str] = {"event_id": marker.event_id} if marker.event_id else {}
+    if marker.link:
+        result["link"] = marker.link
     return JobStatus(
         id=marker.id,
         kind="",

@@ -152,7 +152,8 @@ def outcome(link: Link, accepted: Accepted, queue: str, wait_s: float) -> Outcom
     already, so it is looked at even without waiting.
     """
     if accepted.state:
-        return accepted.state, {"event_id": accepted.event_id}
+        note: Note = {"event_id": accepted.event_id}
+        return accepted.state, {**note, "link": accepted.link} if accepted.link else note
     if wait_s <= 0 and accepted.created:
         return _not_known(_NOT_WAITED)
     try:

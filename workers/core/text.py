@@ -52,6 +52,11 @@ def size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
+def linked(pattern: bytes | None, id_: int) -> str:
+    """Return the address of an object, by the pattern of such addresses; "" where either is not known."""
+    return pattern.decode().replace("{id}", str(id_)) if pattern and id_ else ""
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun, such as 1 job or 2,000 jobs; `plural` "": the noun with an s."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -14,6 +14,7 @@ from itertools import groupby
 
 from workers.core.errors import BatchTooLarge, Busy, MemoryFull, ServiceAway, SlowedDown
 from workers.core.jobs import Job
+from workers.core.text import linked
 from workers.ledger import keys
 from workers.ledger.fullness import explained, full
 from workers.ledger.scripts import Script
@@ -69,11 +70,11 @@ class Accepted:
     """The ledger's answer for one job.
 
     `id` is the first job's where `created` is False. `conflict`: the sender's key was used before, for
-    something else; nothing was accepted. `state` and `event_id` are those of the first job where its content is no
-    longer kept, else "" and 0. `slowed`: nothing was accepted either, since nothing is from its sender for a while.
+    something else; nothing was accepted. `slowed`: nothing either, since nothing is from its sender for a while.
+    `state`, `event_id` and `link` are the first job's where its content is no longer kept, else "", 0 and "".
     """
 
-    __slots__ = ("conflict", "created", "event_id", "id", "slowed", "state")
+    __slots__ = ("conflict", "created", "event_id", "id", "link", "slowed", "state")
 
     def __init__(
         self,
@@ -88,7 +89,7 @@ class Accepted:
         self.id = job_id
         self.created = created
         self.conflict = conflict
-        self.state, self.event_id = state, event_id
+        self.state, self.event_id, self.link = state, event_id, ""
         self.slowed = slowed
 
 
@@ -157,6 +158,10 @@ class Acceptance:
             answers += yield from self._one_queue(together, atomic=atomic)
         if not apart:
             check_slowed(answers)
+        if any(answer.event_id for answer in answers):
+            (pattern,) = yield [("GET", keys.EVENT_LINK)]
+            for answer in answers:
+                answer.link = linked(pattern, answer.event_id)
         return answers
 
     def _one_queue(self, jobs: Sequence[Job], *, atomic: bool) -> Flow[list[Accepted]]:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import structs
 
 from workers.core.jobs import QUEUES
+from workers.core.text import linked
 from workers.ledger import keys
 from workers.ledger.breaker_records import Pause, read_pause, read_queue_wait
 from workers.ledger.client import Entries, RedisClient, Reply
@@ -84,7 +85,10 @@ class LedgerAdmin:
         if not has_marker(job_id):
             return None
         text = self.redis.get(keys.ended(text_of(job_id)))
-        return find(job_id, text) if text else None
+        marker = find(job_id, text) if text else None
+        return marker and structs.replace(
+            marker, link=linked(self.redis.get(keys.EVENT_LINK), marker.event_id)
+        )
 
     def arguments(self, job_id: str) -> dict[str, Any] | None:
         """Return a job's arguments, or None when the ledger does not hold them, or only a newer version reads them."""

@@ -143,6 +143,11 @@ def ended(name: str) -> str:
     return f"{PREFIX}same:ended:{name}"
 
 
+#: Text: the address of an event in ThreatQ, with {id} for its id. Upkeep writes it, who has the settings.
+#: Below `same:` like the markers, which hold no address.
+EVENT_LINK = PREFIX + "same:ended:link"
+
+
 def away(service: str) -> str:
     """Hash: until, since (ms), failures, reason. The breaker of a service, absent while the service is well.
 

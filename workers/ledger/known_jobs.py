@@ -63,7 +63,7 @@ def known_jobs_flow(repeats: Sequence[Accepted]) -> Flow[list[KnownJob]]:
     # A job that is packed has no progress, like one that no worker has taken yet.
     known |= yield from _packed_flow([job_id for job_id in known if known[job_id] == KnownJob()])
     return [
-        KnownJob(cast("State", answer.state), {"event_id": answer.event_id})
+        KnownJob(cast("State", answer.state), {"event_id": answer.event_id, "link": answer.link})
         if answer.state
         else known[answer.id]
         for answer in repeats

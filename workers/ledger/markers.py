@@ -28,12 +28,16 @@ _ID = re.compile(r"[0-9a-f]{24}")
 
 
 class Marker(Struct, frozen=True):
-    """A job that ended, the event that it made (0: none that is known), and the day: days since 1970, UTC."""
+    """A job that ended, the event that it made (0: none that is known), and the day: days since 1970, UTC.
+
+    `link` is the address of the event, where that is known; it is not part of what is kept.
+    """
 
     id: str
     event_id: int
     day: int
     state: str = "done"
+    link: str = ""
 
     @property
     def ended_on(self) -> str:
@@ -43,7 +47,7 @@ class Marker(Struct, frozen=True):
     @property
     def sentence(self) -> str:
         """What there is to say of it."""
-        event = f", event {self.event_id}" if self.event_id else ""
+        event = f", event {self.event_id} {self.link}".rstrip() if self.event_id else ""
         return f"{self.state} on {self.ended_on}{event}; its content is no longer kept"
 
 

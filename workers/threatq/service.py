@@ -52,7 +52,12 @@ class ThreatQ:
 
     def link(self, collection: str, id_: int) -> str:
         """Return the address under which a browser shows an object."""
-        return f"{self.caller.base}/{collection}/{id_}/details"
+        return object_page(self.caller.base, collection, id_)
+
+
+def object_page(base: str, collection: str, id_: int | str) -> str:
+    """Return the address under which a browser shows an object of the ThreatQ at `base`."""
+    return f"{base}/{collection}/{id_}/details"
 
 
 def connect(settings: Settings, *, observe: Observer = observe_nothing) -> ThreatQ:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import structlog
 
 from workers.core.errors import ConfigError
 from workers.core.jobs import Job
+from workers.core.urls import service_url
 from workers.ledger import keys
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import now_ms
 from workers.ledger.ledger import Ledger
 from workers.ledger.locks import is_open
+from workers.ledger.small_writes import write
 from workers.ledger.status import tell
 from workers.listsync.plan.settings import NEEDED
 from workers.settings.model import Settings, not_set, threatq_needs
+from workers.threatq.service import object_page
 
 log = structlog.get_logger(__name__)
 
@@ -66,5 +71,9 @@ def _last(redis: RedisClient) -> tuple[int | None, str]:
 def tell_setup(redis: RedisClient, settings: Settings) -> None:
     """Tell what is known without a call; what ThreatQ's page says of LogRhythm is told by the next run."""
     tell(redis, "threatq", not_set(settings, threatq_needs(settings)))
+    with suppress(ConfigError):
+        # What is wrong with the address is said where it is called.
+        base = service_url(settings.threatq_url, setting="threatq_url")
+        write(redis, ("SET", keys.EVENT_LINK, object_page(base, "events", "{id}")))
     if settings.settings_from == "local":
         tell(redis, "logrhythm", not_set(settings, NEEDED))
