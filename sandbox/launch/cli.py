@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sandbox import system_page
 from sandbox.launch.tls import self_signed
 from sandbox.logrhythm import app as logrhythm
 from sandbox.logrhythm.config import LogRhythmConfig
@@ -20,6 +21,7 @@ from sandbox.threatq.control import SeedPlan, seed
 from sandbox.threatq.handlers.library import save
 from sandbox.threatq.model.defaults import ANALYST, CLIENT_ID, EMAIL, PASSWORD
 from sandbox.threatq.model.state import ThreatQ
+from sandbox.threatq.model.store import MEMORY
 from workers.core.files import write_whole
 
 #: The port of the simulated ThreatQ when none is given.
@@ -44,8 +46,13 @@ def main(argv: list[str] | None = None) -> int:
             tls = self_signed(Path(folder), options.name or options.host)
             if options.share:
                 _share(options.share, tls["ssl_certfile"])
-            threatq = _threatq(options, tls if options.share else {})
-            _run(options, threatq, _logrhythm(options, tls if options.share or options.logrhythm_tls else {}))
+            links: dict[str, str] = {}
+            threatq = _threatq(options, tls if options.share else {}, links)
+            logrhythm = _logrhythm(options, tls if options.share or options.logrhythm_tls else {}, links)
+            links |= {"ThreatQ": f"{threatq.url}/", "LogRhythm": f"{logrhythm.url}/"}
+            if options.processes:
+                links["Processes"] = threatq.url + system_page.PATH
+            _run(options, threatq, logrhythm)
     except OSError as error:
         why = f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}. {_ELSEWHERE}"
         print(f"tq-sandbox: {why}", file=sys.stderr)
@@ -69,20 +76,23 @@ def _share(folder: Path, certificate: str) -> None:
     (folder / "logrhythm-token").write_text(mint())
 
 
-def _threatq(options: argparse.Namespace, tls: dict[str, str]) -> Site:
-    """The simulated ThreatQ, filled if that is wanted."""
-    threatq = ThreatQ(seed=options.seed)
-    if options.indicators:
+def _threatq(options: argparse.Namespace, tls: dict[str, str], links: dict[str, str]) -> Site:
+    """The simulated ThreatQ, filled if that is wanted; its pages show `links`, which may be filled later."""
+    threatq = ThreatQ(seed=options.seed, path=str(options.state or MEMORY))
+    if options.indicators and threatq.store.is_fresh:
         seed(threatq.store, SeedPlan(options.indicators))
         save(threatq.store, options.collection, ALL_INDICATORS, ANALYST.id, shared=True)
-    site = Site("ThreatQ", create_app(threatq), options.host, options.threatq_port, **tls)
+    app = create_app(threatq, system_page.routes(options.processes) if options.processes else ())
+    app.state.links = links
+    site = Site("ThreatQ", app, options.host, options.threatq_port, **tls)
     print(f"ThreatQ: {site.url}  client id {CLIENT_ID}  e-mail {EMAIL}  password {PASSWORD}", flush=True)
     return site
 
 
-def _logrhythm(options: argparse.Namespace, tls: dict[str, str]) -> Site:
+def _logrhythm(options: argparse.Namespace, tls: dict[str, str], links: dict[str, str]) -> Site:
     """The simulated LogRhythm, with a certificate of its own if that is wanted."""
     app = logrhythm.create_app(LogRhythmConfig(mode=options.logrhythm_mode))
+    app.state.links = links
     port = options.logrhythm_port
     if port is None:
         port = LOGRHYTHM_PORT if options.threatq_port else 0
@@ -120,5 +130,11 @@ def _parser() -> argparse.ArgumentParser:
         "--collection", default="Sandbox collection", help="data collection of those (default %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the faults that strike by chance")
+    parser.add_argument(
+        "--state", type=Path, metavar="FILE", help="ThreatQ keeps what it holds here, across restarts"
+    )
+    parser.add_argument(
+        "--processes", type=Path, metavar="FILE", help="a page shows these processes and kills them"
+    )
     parser.add_argument("--ready-file", type=Path, help="write the addresses here as JSON once they accept")
     return parser

@@ -156,13 +156,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def redis_for(folder: Path) -> Iterator[str]:
-    """Yield the URL of a Redis: the one that TQ_REDIS_URL names, which always wins, else one of our own."""
-    if given := os.environ.get("TQ_REDIS_URL"):
-        yield given
+def own_redis(folder: Path) -> Iterator[RedisServer | None]:
+    """Yield a Redis of our own; None where TQ_REDIS_URL names one, which always wins."""
+    if os.environ.get("TQ_REDIS_URL"):
+        yield None
         return
     server = RedisServer(folder).start()
     try:
-        yield server.url
+        yield server
     finally:
         server.stop()

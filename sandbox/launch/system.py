@@ -17,7 +17,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from sandbox.launch.processes import Processes
-from sandbox.launch.redis_server import redis_for
+from sandbox.launch.redis_server import RedisServer, free_port, own_redis
 from sandbox.logrhythm.tokens import mint
 from sandbox.threatq.model.defaults import CLIENT_ID, EMAIL, PASSWORD
 from workers.logrhythm.client import LogRhythm
@@ -35,8 +35,11 @@ WORKERS = {"events": ("events", "upkeep"), "enrichment": ("enrichment", "upkeep"
 #: What stands in the simulated connector's page, so that the demo has something to leave out.
 PRIVATE_IPS = "10.0.0.0/8, 192.168.0.0-192.168.255.255"
 
-#: The file in which the sandbox writes its addresses.
-READY = "sandbox.json"
+#: The file in which the sandbox writes its addresses, that of what ThreatQ holds, and that of the processes.
+READY, STATE, PROCESSES = "sandbox.json", "threatq.sqlite", "processes.json"
+
+#: Seconds after which a killed worker's jobs are taken over: a person waits for it.
+LEASE_S = "10"
 
 #: The data collection and the list names of the guide.
 COLLECTION = "LogRhythm-IOCList"
@@ -50,13 +53,14 @@ INDICATORS = 2_500
 class System(Struct, frozen=True):
     """A running system: its settings, the folder of its `tq.yaml`, its log folder and its processes.
 
-    `ready_file` holds the addresses of the simulated services.
+    `ready_file` holds the addresses of the simulated services; `redis` is None where another one is used.
     """
 
     settings: Settings
     config: Path
     processes: Processes
     ready_file: Path
+    redis: RedisServer | None
 
     @property
     def logrhythm(self) -> str:
@@ -75,19 +79,30 @@ def running_system(folder: Path, *, threatq_port: int = 0, scheduled: bool = Tru
     """
     config, logs = folder / "config", folder / "logs"
     with ExitStack() as stack:
-        redis_url = stack.enter_context(redis_for(folder / "redis"))
+        redis = stack.enter_context(own_redis(folder / "redis"))
+        redis_url = redis.url if redis else os.environ["TQ_REDIS_URL"]
         environ = {"TQ_CONFIG": str(config), "TQ_REDIS_URL": redis_url, "TQ_SYNC_DIR": str(folder / "sync")}
+        environ["TQ_LEASE_S"] = os.environ.get("TQ_LEASE_S", LEASE_S)
         if not scheduled:
             environ["TQ_SYNC_INTERVAL_S"] = "0"
         processes = stack.enter_context(Processes(logs, environ))
         settings = Settings(redis_url=redis_url)
         if not os.environ.get("TQ_THREATQ_URL"):
-            settings = start_threatq(processes, folder, settings, threatq_port)
+            settings = start_threatq(
+                processes,
+                folder,
+                settings,
+                threatq_port,
+                "--state",
+                folder / STATE,
+                "--processes",
+                folder / PROCESSES,
+            )
             write_settings(config, settings)
             enable_connector(settings)
             Rehearsal(settings, folder / READY).prepare()
         start_workers(processes)
-        yield System(settings, config, processes, folder / READY)
+        yield System(settings, config, processes, folder / READY, redis)
 
 
 def start_workers(processes: Processes) -> None:
@@ -104,12 +119,20 @@ def _says_ready(log: Path) -> bool:
     return " ready." in log.read_text()
 
 
-def start_threatq(processes: Processes, folder: Path, settings: Settings, port: int) -> Settings:
-    """Start the simulated ThreatQ and return `settings` with the way to it; port 0 takes a free one."""
+def start_threatq(
+    processes: Processes, folder: Path, settings: Settings, port: int, *options: str | Path
+) -> Settings:
+    """Start the simulated services and return `settings` with the way to ThreatQ.
+
+    LogRhythm gets the next port; port 0 takes free ones.
+    """
     ready = folder / READY
     ready.unlink(missing_ok=True)
+    # Named, so that they are the same when it is started again.
+    ports = (str(port), str(port + 1)) if port else (str(free_port()), str(free_port()))
     command = Path(sys.executable).with_name("tq-sandbox")
-    processes.start("sandbox", command, "--threatq-port", str(port), "--ready-file", ready)
+    named = ("--threatq-port", ports[0], "--logrhythm-port", ports[1], "--ready-file", ready)
+    processes.start("sandbox", command, *named, *options)
     processes.wait_until(ready.exists, "the sandbox")
     return structs.replace(
         settings,
@@ -131,9 +154,15 @@ def write_settings(config: Path, settings: Settings) -> None:
 
 
 def enable_connector(settings: Settings) -> None:
-    """Register the connector, then do in the simulated UI what its administrator would do: enable it."""
+    """Register the connector, then do in the simulated UI what its administrator would do: enable it.
+
+    One that is registered already is left as it is.
+    """
     threatq = connect(settings)
-    page = Connector(threatq.caller, settings.connector_name).register(EVENTS_BUILDER)
+    connector = Connector(threatq.caller, settings.connector_name)
+    if connector.find():
+        return
+    page = connector.register(EVENTS_BUILDER)
     change = {"is_active": True, "custom_fields": {"private_ips": PRIVATE_IPS}}
     threatq.caller.call("PUT", f"{PATH}/{page.id}", json=change)
 
@@ -147,20 +176,26 @@ class Rehearsal:
         self.logrhythm: str = json.loads(ready_file.read_text())["logrhythm"]
 
     def prepare(self) -> None:
-        """Fill ThreatQ, share a collection, and do as LogRhythm's administrator does on the connector's page."""
+        """Fill ThreatQ, share a collection, and do as LogRhythm's administrator does on the connector's page.
+
+        Where that was done before, only LogRhythm's address and token are set anew.
+        """
+        name = self.settings.logrhythm_connector_name
+        connector = Connector(self._caller, name)
+        fields = {"logrhythm_host": self.logrhythm, "logrhythm_token": mint()}
+        if connector.find():
+            self._threatq("connector", {"name": name, "custom_fields": fields})
+            return
         self.seed(INDICATORS, start=0)
         query = {"criteria": {}, "filters": {"status_name": "Active"}}
         self._threatq("collections", {"name": COLLECTION, "query": query})
-        name = self.settings.logrhythm_connector_name
-        Connector(self._caller, name).register(LOGRHYTHM)
-        page = {
-            "logrhythm_host": self.logrhythm,
+        connector.register(LOGRHYTHM)
+        fields |= {
             "logrhythm_owner": "ThreatQ Sync",
-            "logrhythm_token": mint(),
             "sync_collections": MAPPING,
             "sync_method": "full",
         }
-        self._threatq("connector", {"name": name, "is_active": True, "custom_fields": page})
+        self._threatq("connector", {"name": name, "is_active": True, "custom_fields": fields})
 
     def seed(self, count: int, *, start: int) -> None:
         """Add active indicators of the guide's five types, number `start` and those that follow."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import secrets
 import signal
 import sys
-import time
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from sandbox.launch.cli import LOGRHYTHM_PORT, THREATQ_PORT
 from sandbox.launch.processes import ROOT
 from sandbox.launch.redis_server import free_port, is_free
-from sandbox.launch.system import System, running_system
+from sandbox.launch.supervisor import Supervisor
+from sandbox.launch.system import PROCESSES, System, running_system
+from sandbox.system_page import PATH
 from workers.core import output
 from workers.core.errors import TqError
 
@@ -46,9 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         ):
             password, token = start_flower(system), start_shim(system)
             print(how_to_play(system, password, token), flush=True)
-            while True:
-                time.sleep(0.5)
-                system.processes.check()
+            supervisor_of(system).run()
         print("Everything is stopped.", flush=True)
     except KeyboardInterrupt:
         return 0
@@ -59,6 +60,17 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def supervisor_of(system: System) -> Supervisor:
+    """Return what starts again whatever of the system ends."""
+    return Supervisor(
+        system.processes,
+        system.redis,
+        file=system.config.parent / PROCESSES,
+        say=partial(print, flush=True),
+        commands=what_to_try(system),
+    )
 
 
 def threatq_port(chosen: int | None) -> int:
@@ -106,6 +118,7 @@ Running. Ctrl-C stops it all.
 
   ThreatQ (simulated)    {system.settings.threatq_url or "as configured"}
   LogRhythm (simulated)  {system.logrhythm or "as configured"}
+  kill a process         {f"{system.settings.threatq_url}{PATH}" if system.logrhythm else "kill -9"}
   status page, HTTP      {producer}  token {token}
   Flower                 http://127.0.0.1:{flower}  user admin, password {password}
   Redis                  {system.settings.redis_url}
@@ -121,7 +134,24 @@ Try in another terminal:
   .venv/bin/tqctl -c {folder} sync history
   .venv/bin/tqctl -c {folder} status
   .venv/bin/tqctl -c {folder} check
+
+Break something: each process can be killed, and is started again; each service has buttons for faults on its page.
 """
+
+
+def what_to_try(system: System) -> tuple[str, ...]:
+    """Return the commands for a person who kills processes: send much, and see that none of it is lost or doubled."""
+    folder = _short(system.config)
+    fields = {
+        "event_name": "try $(date +%s)-%g",
+        "event_type": "Sighting",
+        "event_happened_at": "$(date -u +%FT%TZ)",
+    }
+    payload = json.dumps(fields).replace('"', '\\"')
+    return (
+        f'seq -f "{payload}" 5000 | .venv/bin/tq-conn-events-builder -c {folder} -p - > sent.txt',
+        f".venv/bin/tqctl -c {folder} status",
+    )
 
 
 def _short(path: Path) -> Path:

@@ -38,7 +38,7 @@ def create_app(config: LogRhythmConfig | None = None) -> Starlette:
     """Return a LogRhythm of its own, without lists; `app.state.world` is what it consists of."""
     world = World(config or LogRhythmConfig())
     app = Starlette(
-        routes=[*_api_routes(), *ROUTES, Route("/", page.home)],
+        routes=[*_api_routes(), *ROUTES, *page.ROUTES],
         middleware=[Middleware(FaultyGateway, faults=world.faults, calls=world.calls)],
         exception_handlers={Refused: _refuse},
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
@@ -13,15 +15,15 @@ from sandbox.threatq.model.state import ThreatQ
 from sandbox.threatq.serving import Link, endpoint, token_endpoint
 
 
-def create_app(threatq: ThreatQ) -> Starlette:
-    """Serve one simulated ThreatQ: its API, its levers and its pages."""
+def create_app(threatq: ThreatQ, more: Sequence[Route] = ()) -> Starlette:
+    """Serve one simulated ThreatQ: its API, its levers and its pages, and `more` pages beside them."""
     api = [
         Route(f"/api/{path}", endpoint(threatq, handler, **fixed), methods=[method])
         for method, path, handler, fixed in _ROUTES
     ]
     token = Route("/api/token", token_endpoint(threatq), methods=["POST"])
     app = Starlette(
-        routes=[token, *api, *control.routes(threatq), *ui.routes(threatq)],
+        routes=[token, *api, *control.routes(threatq), *ui.routes(threatq), *more],
         middleware=[Middleware(Link, threatq=threatq)],
     )
     app.state.threatq = threatq

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox.pages import page
+from sandbox.pages import is_from_other_site, page
 from sandbox.threatq.handlers.connectors import change, definitions
 from sandbox.threatq.model import rows
 from sandbox.threatq.model.behaviour import Fault
@@ -49,10 +49,11 @@ def routes(threatq: ThreatQ) -> list[Route]:
 
 
 def _front_page(threatq: ThreatQ) -> Page:
-    async def respond(_request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         kinds = [kind for kind in KINDS.values() if kind in (EVENTS, INDICATORS) or _count(threatq, kind)]
         kinds.sort(key=lambda kind: (not kind.is_event, not kind.is_indicator))
         return page(
+            request,
             "threatq_home.html",
             calls=sum(threatq.calls.by_route.values()),
             faults=threatq.faults.on.values(),
@@ -77,6 +78,7 @@ def _object_page(threatq: ThreatQ, kind: Kind) -> Page:
             (other, rows.relation_rows(threatq, kind, id, other)) for other in kinds_of(store, (kind, id))
         ]
         return page(
+            request,
             "threatq_object.html",
             kind=kind,
             object=_shown(threatq, kind, row),
@@ -115,8 +117,7 @@ def _count(threatq: ThreatQ, kind: Kind) -> int:
 
 def _panel(threatq: ThreatQ) -> Page:
     async def respond(request: Request) -> Response:
-        # Any site that a person visits could send a form.
-        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        if is_from_other_site(request):
             return Response("This form was sent by another site.", 403)
         _pull(threatq, request.path_params["lever"], dict(parse_qsl((await request.body()).decode())))
         return RedirectResponse("/", 303)

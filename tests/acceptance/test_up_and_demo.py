@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,9 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 
 from sandbox.launch import up
 from sandbox.launch.processes import ROOT
+from tests.support.waiting import until
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import connect
+from workers.settings.loading import load
 
 pytestmark = pytest.mark.acceptance
 
@@ -112,3 +119,58 @@ def test_make_up_ends_quietly_where_ctrl_c_ends_the_reader_of_its_output_too(tmp
     # Then it ends well, without a traceback, and nothing is left
     assert (process.returncode, complaint) == (0, "")
     assert processes_of(tmp_path / "config") == []
+
+
+def test_a_killed_worker_and_a_killed_redis_are_started_again_and_nothing_is_lost(tmp_path: Path) -> None:
+    # Given a system that is up and has many payloads to work on
+    with system_that_is_up(tmp_path) as process:
+        settings = load(tmp_path / "config").settings
+        send(tmp_path / "config", 600)
+        # When a worker and Redis are killed by the buttons of its page
+        for name in ("worker-events", "redis"):
+            requests.post(f"{settings.threatq_url}/system/{name}/kill", timeout=30).raise_for_status()
+        # Then each event is there once
+        until(lambda: events_in(settings.threatq_url) >= 600, within_s=60, every_s=0.5)
+        with connect(settings.redis_url) as redis:
+            until(lambda: not any(LedgerAdmin(redis).open_jobs().values()), within_s=60, every_s=0.5)
+        assert events_in(settings.threatq_url) == 600
+        # And it was said
+        os.killpg(process.pid, signal.SIGINT)
+        rest, _ = process.communicate(timeout=60)
+    assert "worker-events was killed (signal 9); starting it again ..." in rest
+    assert "redis is there again, with all that it had accepted." in rest
+
+    # And ThreatQ has them still after a restart of it all
+    with system_that_is_up(tmp_path) as process:
+        kept = events_in(load(tmp_path / "config").settings.threatq_url)
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+    assert kept == 600
+
+
+def send(config: Path, count: int) -> None:
+    payloads = [
+        {
+            "event_name": f"event {number}",
+            "event_type": "Sighting",
+            "event_happened_at": "2024-03-01 10:00:00",
+        }
+        for number in range(count)
+    ]
+    command = Path(sys.executable).with_name("tq-conn-events-builder")
+    subprocess.run(
+        [command, "-c", config, "-p", "-"],
+        input=json.dumps(payloads),
+        env=clean_environment(),
+        stdout=subprocess.DEVNULL,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+
+def events_in(url: str) -> int:
+    """Count the events by the page: it needs no login."""
+    page = requests.get(url, timeout=30).text
+    title = page.partition("<h2>Events\n")[2].partition("</h2>")[0]
+    return int((re.findall(r"[\d,]+\)", title) or ["0)"])[0].strip(",)").replace(",", ""))

@@ -1,11 +1,13 @@
-"""The tables behind the simulated ThreatQ: SQLite in memory, one connection, used by one event loop."""
+"""The tables behind the simulated ThreatQ: SQLite in memory or in a file, one connection, used by one event loop."""
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sandbox.threatq.model import defaults
@@ -67,11 +69,33 @@ CREATE TABLE connectors (
 """
 
 
-class Store:
-    """A thin hand on the SQLite connection; `reset` brings back a fresh ThreatQ."""
+#: Where nothing is kept.
+MEMORY = ":memory:"
 
-    def __init__(self, layout: defaults.IdLayout = "first") -> None:
-        self.reset(layout)
+#: What a file must have been made with to be opened again: it changes with the tables.
+_VERSION = zlib.crc32("".join((_REST, _OBJECTS, *KINDS)).encode()) & 0x7FFFFFFF
+
+
+class Store:
+    """A thin hand on the SQLite connection; `reset` brings back a fresh ThreatQ.
+
+    What lies in a file is there again after a restart; `is_fresh` tells that nothing was.
+    """
+
+    def __init__(self, layout: defaults.IdLayout = "first", path: str = MEMORY) -> None:
+        self.path = path
+        self.is_fresh = not self._has_kept()
+        if self.is_fresh:
+            self.reset(layout)
+
+    def _has_kept(self) -> bool:
+        """Open what is there; tell whether a store of this version was made in it to the end."""
+        try:
+            self._connect()
+            return self.tuples("PRAGMA user_version") == [(_VERSION,)]
+        except sqlite3.DatabaseError:
+            # Another program's file, or one that was cut off.
+            return False
 
     def close(self) -> None:
         """Let go of the database; `reset` brings another."""
@@ -84,17 +108,27 @@ class Store:
     def reset(self, layout: defaults.IdLayout) -> None:
         """Throw everything away and fill in what a fresh installation holds."""
         self.close()
-        # The server's thread is not the one that made the store; only one of them ever uses it at a time.
-        self.db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        self.db.row_factory = _as_dict
-        self.db.create_function("digest", 3, digest, deterministic=True)
-        self.db.executescript("PRAGMA synchronous = OFF; PRAGMA case_sensitive_like = OFF;" + _REST)
+        for ending in ("", "-wal", "-shm"):
+            Path(self.path + ending).unlink(missing_ok=True)
+        self._connect()
+        self.db.executescript(_REST)
         for collection in KINDS:
             self.db.executescript(_OBJECTS.format(collection))
+        _fill(self.db, layout)
+        # Last: a file without it was not made to the end.
+        self.db.execute(f"PRAGMA user_version = {_VERSION}")
+
+    def _connect(self) -> None:
+        # The server's thread is not the one that made the store; only one of them ever uses it at a time.
+        self.db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        self.db.row_factory = _as_dict
+        self.db.create_function("digest", 3, digest, deterministic=True)
+        # A process that is killed loses nothing with a write-ahead log; only a machine that crashes does.
+        for pragma in ("journal_mode = WAL", "synchronous = OFF", "case_sensitive_like = OFF"):
+            self.db.execute(f"PRAGMA {pragma}")
         self._memo: dict[tuple[str, Any], Row] = {}
         self._counts: dict[tuple[str, tuple[Any, ...]], int] = {}
         self._counted_at = -1
-        _fill(self.db, layout)
 
     def all(self, sql: str, *values: Any) -> list[Row]:
         """Every row of a query."""

@@ -320,3 +320,27 @@ def test_the_page_shows_the_lists_and_escapes_them(logrhythm: SandboxLogRhythm) 
     assert "<code>&lt;script&gt;</code>" in page
     assert "ThreatQ Sync" in page
     assert "http://" not in page
+
+
+def test_buttons_of_the_page_switch_faults_on_and_off(logrhythm: SandboxLogRhythm) -> None:
+    def pull(lever: str, **form: str) -> str:
+        return requests.post(f"{logrhythm.url}/panel/{lever}", data=form, timeout=5).text
+
+    shown = pull("fault", usual="429 for 10 calls")
+    faults = requests.get(f"{logrhythm.url}/sandbox/faults", timeout=5).json()
+    after = pull("faults-off")
+
+    assert "too many" in shown
+    assert (faults["too_many"], faults["retry_after"]) == (10, 2.0)
+    assert "Everything works as it should" in after
+
+
+def test_a_form_of_another_site_switches_no_fault_on(logrhythm: SandboxLogRhythm) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site"}
+
+    answer = requests.post(
+        f"{logrhythm.url}/panel/fault", data={"usual": "Outage"}, headers=headers, timeout=5
+    )
+
+    assert answer.status_code == 403
+    assert requests.get(f"{logrhythm.url}/sandbox/faults", timeout=5).json()["drop_before"] == 0
