@@ -18,7 +18,7 @@ from workers.core.text import age, moment, size
 from workers.ledger.breakers import SERVICES, slowed_senders
 from workers.ledger.ingest import Waiting, ingest_redis, is_elsewhere, waiting_for_bridge
 from workers.ledger.status import overview
-from workers.ledger.sync_runs import history, pending_count, waiting_runs
+from workers.ledger.sync_runs import abandoned_lists, history, pending_count, waiting_runs
 
 #: Runs of the list sync that are looked through for the last one of each collection.
 RUNS = 200
@@ -51,6 +51,9 @@ def run(shell: Shell, options: Namespace) -> int:
         {**to_builtins(waiting), "said": waiting.said} for waiting in waiting_runs(shell.admin.redis)
     ]
     value["held"] = pending_count(shell.admin.redis)
+    value["abandoned"] = [
+        {**to_builtins(item), "said": item.sentence} for item in abandoned_lists(shell.admin.redis)
+    ]
     value["workers"] = None if options.no_workers else queues_by_worker(shell.settings.redis_url)
     shell.show(value, _words)
     return 0
@@ -128,6 +131,7 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
         yield Grid("List sync", columns, [_sync(run) for run in value["syncs"]])
     if value["held"]:
         yield f"deletes pending approval: {value['held']} (tqctl sync held)"
+    yield from (item["said"] for item in value["abandoned"])
     if value["workers"] is not None:
         rows = [[name, ", ".join(queues)] for name, queues in value["workers"].items()]
         yield Grid("Workers", ("worker", "queues"), rows, "none answers; is one running?")

@@ -118,6 +118,21 @@ class ListResult(Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
+class AbandonedList(Struct, frozen=True):
+    """A list of ours that no data collection feeds any more, and how many entries it has."""
+
+    name: str
+    entries: int
+
+    @property
+    def sentence(self) -> str:
+        """The same as a sentence, with what to do."""
+        return (
+            f"{self.name} is abandoned: no data collection feeds it any more, and LogRhythm goes on alarming on its "
+            f"{self.entries:,} entries; tqctl lists retire --abandoned"
+        )
+
+
 class RunResult(Struct, frozen=True, kw_only=True):
     """What became of a run. `status`: done, errors (some lists failed), planned (a dry run).
 
@@ -137,6 +152,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     lists: tuple[ListResult, ...] = ()
     notes: tuple[str, ...] = ()
     settings: dict[str, Any] = {}
+    abandoned: tuple[AbandonedList, ...] = ()
 
     @property
     def adds(self) -> int:

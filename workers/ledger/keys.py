@@ -57,6 +57,15 @@ def sync_lock(collection: str) -> str:
     return f"{PREFIX}sync:lock:{collection}"
 
 
+#: Text: the lists that no data collection feeds any more, as the last run found them (JSON).
+SYNC_ABANDONED = PREFIX + "sync:abandoned"
+
+
+def sync_lists(host: str) -> str:
+    """Hash: the lists of one LogRhythm that we wrote into, by guid (JSON)."""
+    return f"{PREFIX}sync:lists:{host}"
+
+
 def sync_turn(host: str) -> str:
     """Text: who is writing to a LogRhythm now. Expires."""
     return f"{PREFIX}sync:turn:{host}"

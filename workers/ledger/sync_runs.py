@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 
 import msgspec
 from msgspec import Struct
 
-from workers.core.results import RunResult
+from workers.core.results import AbandonedList, RunResult
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.client import RedisClient
@@ -67,6 +67,17 @@ def history(redis: RedisClient, *, most: int = 50) -> list[RunResult]:
     """Return the last runs, newest first."""
     entries = redis.xrevrange(keys.SYNC_HISTORY, count=most)
     return [msgspec.json.decode(fields[b"run"], type=RunResult) for _, fields in entries]
+
+
+def abandoned_lists(redis: RedisClient) -> list[AbandonedList]:
+    """Return the lists of ours that no data collection feeds any more, as the last run found them."""
+    text = redis.get(keys.SYNC_ABANDONED)
+    return msgspec.json.decode(text, type=list[AbandonedList]) if text else []
+
+
+def keep_abandoned(redis: RedisClient, abandoned: Collection[AbandonedList]) -> None:
+    """Remember which lists are abandoned; none forgets those of before."""
+    redis.set(keys.SYNC_ABANDONED, msgspec.json.encode(abandoned))
 
 
 def pending_count(redis: RedisClient) -> int:

@@ -143,6 +143,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         "Percent of a list up to which deletes never wait for approval."), Meta(ge=0, le=100)] = 20.0
     sync_foreign_entries: Annotated[Literal["keep", "delete"], Doc(
         "What a full sync does with entries of our lists that came from elsewhere.")] = "keep"
+    sync_abandoned: Annotated[Literal["report", "retire"], Doc(
+        "What becomes of lists that no data collection feeds any more; retire: emptied and retired once approved."
+    )] = "report"
     sync_types: Annotated[str, Doc("YAML text: changes to the table of indicator types and LogRhythm list types.")] = ""
     sync_score_bands: Annotated[str, Doc("Lowest scores of Very High, High, Medium and Low.")] = "10, 9, 7, 5"
     sync_score_zero: Annotated[Literal["Not Scored", "Very Low"], Doc(

@@ -15,7 +15,7 @@ from workers.ledger.client import RedisClient
 from workers.ledger.ingest import waiting_for_bridge
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.status import Overview, memory, overview
-from workers.ledger.sync_runs import WaitingRun, history, pending_count, waiting_runs
+from workers.ledger.sync_runs import WaitingRun, abandoned_lists, history, pending_count, waiting_runs
 from workers.telemetry import metrics
 
 #: One value and its labels, in the order in which they are declared.
@@ -62,6 +62,7 @@ class LedgerCollector(Collector):
         if most:
             yield metrics.MEMORY, (), used / most
         yield metrics.SYNC_HELD, (), pending_count(self.admin.redis)
+        yield metrics.SYNC_ABANDONED, (), len(abandoned_lists(self.admin.redis))
         yield from _of_waiting(waiting_runs(self.admin.redis), state.at_ms)
         yield from of_runs(history(self.admin.redis, most=RUNS), state.at_ms)
 

@@ -178,6 +178,12 @@ LEDGER = (
         "Deletes that wait until they are approved.",
         do="tqctl sync held shows them; tqctl sync approve, or correct the collection.",
     ),
+    SYNC_ABANDONED := Declared(
+        "tq_sync_abandoned_lists",
+        "gauge",
+        "Lists of ours in LogRhythm that no data collection feeds any more and that go on alarming.",
+        do="tqctl lists show names them; tqctl lists retire --abandoned empties and retires them.",
+    ),
 )
 
 #: Measured by each worker of its own work.

@@ -19,7 +19,7 @@ from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.status import Minute, Overview, last_minutes, overview
 from workers.ledger.sync_approvals import PendingDeletes
-from workers.ledger.sync_runs import history, waiting_runs
+from workers.ledger.sync_runs import abandoned_lists, history, waiting_runs
 
 #: Jobs and items of each kind on the first page; the lists show more.
 SHOWN = 8
@@ -195,6 +195,7 @@ def listing(page_request: PageRequest) -> Response:
         "syncs.html",
         waits=waiting_runs(redis),
         pending=PendingDeletes(redis).every(),
+        abandoned=abandoned_lists(redis),
         runs=history(redis, most=RUNS_SHOWN),
     )
 

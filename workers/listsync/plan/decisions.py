@@ -19,6 +19,7 @@ GUARDING = (
     "sync_delete_max_count",
     "sync_delete_max_percent",
     "sync_foreign_entries",
+    "sync_abandoned",
 )
 
 
@@ -36,6 +37,7 @@ class Decisions(Struct, frozen=True, kw_only=True):
     sync_delete_max_count: int
     sync_delete_max_percent: float
     sync_foreign_entries: Literal["keep", "delete"]
+    sync_abandoned: Literal["report", "retire"] = "report"
     sync_types: str
     sync_score_bands: str
     sync_score_zero: Literal["Not Scored", "Very Low"]

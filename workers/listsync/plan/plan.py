@@ -176,6 +176,28 @@ def plan_list(
     )
 
 
+def plan_emptying(target: ListTarget, *, manifest: Manifest | None, folder: Path) -> ListPlan:
+    """Decide what happens to a list that no collection feeds any more: what is ours goes, once that is approved."""
+    nothing = Spill(folder / "nothing")
+    changes = diff(nothing, target.present, manifest or {}, folder)
+    count = changes.gone.count
+    pending = (
+        Withheld(count, "no data collection feeds this list any more", approvable=True) if count else None
+    )
+    return ListPlan(
+        id=_id(target.name, "empty", changes.gone.digest),
+        name=target.name,
+        type=target.key.type,
+        bucket=target.key.bucket,
+        exists=target.exists,
+        now=target.listing.read,
+        wanted=0,
+        deletes=changes.gone,
+        pending=pending,
+        foreign=changes.foreign,
+    )
+
+
 def approve(plan: ListPlan, approval: Approval, path: Path, *, caseless: bool) -> ListPlan:
     """Return a plan that also deletes what was pending in an earlier plan of the same list and then approved.
 

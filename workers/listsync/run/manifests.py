@@ -1,8 +1,11 @@
-"""The manifests in Redis: what we put into each list, 16 bytes an entry."""
+"""The manifests in Redis: which lists we wrote into, and what we put into each, 16 bytes an entry."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+from msgspec import Struct
 
 from workers.core.text import short
 from workers.ledger import keys
@@ -15,6 +18,20 @@ AT_ONCE = 8
 
 #: The field that holds the list's name and makes a manifest of nothing exist.
 NAME = "list"
+
+
+#: Stands among the lists that we wrote into once older ones have been looked for.
+LOOKED_FOR = b"-"
+
+#: Keys that Redis looks through in one call, where the lists that we wrote into are looked for.
+SCANNED_AT_ONCE = 10_000
+
+
+class WrittenList(Struct, frozen=True):
+    """A list that we wrote into: its name then, and whether entries in capitals are the same entries."""
+
+    name: str
+    caseless: bool = False
 
 
 class StoredManifest(Mapping[int, bytes]):
@@ -47,8 +64,31 @@ class Manifests:
         key = keys.sync_manifest(self._host, guid)
         return StoredManifest(self._redis, key) if self._redis.exists(key) else None
 
-    def added(self, guid: str, name: str, digests: Manifest) -> None:
-        """Note entries as ours; to be done before they are put into the list."""
+    def written(self) -> dict[str, WrittenList]:
+        """Return every list that we wrote into, by guid."""
+        index = keys.sync_lists(self._host)
+        stored = self._redis.hgetall(index) or self._find_written(index)
+        return {
+            guid.decode(): msgspec.json.decode(text, type=WrittenList)
+            for guid, text in stored.items()
+            if guid != LOOKED_FOR
+        }
+
+    def _find_written(self, index: str) -> dict[bytes, bytes]:
+        """Note the lists that were written before there was such a note; looks through all of Redis, once."""
+        self._redis.hset(index, LOOKED_FOR.decode(), "")
+        for key in list(self._redis.scan_iter(keys.sync_manifest(self._host, "*"), SCANNED_AT_ONCE)):
+            name = self._redis.hget(key.decode(), NAME) or b""
+            self.note(key.decode().rpartition(":")[2], WrittenList(name.decode()))
+        return self._redis.hgetall(index)
+
+    def note(self, guid: str, written: WrittenList) -> None:
+        """Note that we write into a list."""
+        self._redis.hset(keys.sync_lists(self._host), guid, msgspec.json.encode(written))
+
+    def added(self, guid: str, name: str, digests: Manifest, *, caseless: bool = False) -> None:
+        """Note entries as ours, and the list as one of ours; to be done before they are put into it."""
+        self.note(guid, WrittenList(name, caseless))
         self._change(guid, name, digests, with_added)
 
     def removed(self, guid: str, name: str, digests: Manifest) -> None:
@@ -58,6 +98,7 @@ class Manifests:
     def forget(self, guid: str) -> None:
         """Forget a list."""
         self._redis.delete(keys.sync_manifest(self._host, guid))
+        self._redis.hdel(keys.sync_lists(self._host), guid)
 
     def _change(
         self, guid: str, name: str, digests: Manifest, change: Callable[[bytes, bytes], bytes]

@@ -7,7 +7,7 @@ import structlog
 from workers.core.results import ListResult, RunResult
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import now_ms
-from workers.ledger.sync_runs import keep_result
+from workers.ledger.sync_runs import keep_abandoned, keep_result
 from workers.listsync.plan import render
 from workers.listsync.plan.plan import SyncPlan
 from workers.listsync.run.recorded import shown
@@ -26,6 +26,7 @@ def conclude(redis: RedisClient, run: Run, job_id: str) -> RunResult:
     if not run.state.dry_run:
         _keep_pending(run, now)
         keep_result(redis, result)
+        keep_abandoned(redis, result.abandoned)
     log.info(
         "sync ends",
         job=job_id,
@@ -53,8 +54,15 @@ def _result(run: Run, plan: SyncPlan, job_id: str, *, now_ms: int) -> RunResult:
         read=plan.source.listing.read,
         unsupported=plan.source.unsupported,
         lists=tuple(map(_list_result, run.lists)),
-        notes=(state.decisions.sentence(), *state.deviations, *render.notes(plan), *_mismatches(run)),
+        notes=(
+            state.decisions.sentence(),
+            *state.deviations,
+            *render.notes(plan),
+            *_mismatches(run),
+            *(item.sentence for item in state.abandoned),
+        ),
         settings=shown(state.decisions),
+        abandoned=tuple(state.abandoned),
     )
 
 

@@ -11,7 +11,7 @@ from workers.core.errors import Rejected
 from workers.listsync.plan.guard import Listing
 from workers.listsync.plan.manifest import digests_of
 from workers.listsync.plan.naming import ListKey
-from workers.listsync.plan.plan import ListPlan, ListTarget, approve, plan_list
+from workers.listsync.plan.plan import ListPlan, ListTarget, approve, plan_emptying, plan_list
 from workers.listsync.plan.spill import Spill
 from workers.listsync.run.faulty import ListFault
 from workers.listsync.run.list_folder import ListFolder, PlannedList, ReadList
@@ -110,14 +110,18 @@ def _decide(run: Run, item: ListState, read: ReadList, existing: ListSummary | N
         listing=Listing(read.count, read.count),
         exists=existing is not None,
     )
-    plan = plan_list(
-        target,
-        run.gathering().wanted.get(item.name) or Spill(path / "nothing", caseless=caseless),
-        run.state.source,
-        manifest=run.tools.manifests.of(existing.guid) if existing else None,
-        rules=run.options.rules,
-        folder=path,
-    )
+    manifest = run.tools.manifests.of(existing.guid) if existing else None
+    if item.is_abandoned:
+        plan = plan_emptying(target, manifest=manifest, folder=path)
+    else:
+        plan = plan_list(
+            target,
+            run.gathering().wanted.get(item.name) or Spill(path / "nothing", caseless=caseless),
+            run.state.source,
+            manifest=manifest,
+            rules=run.options.rules,
+            folder=path,
+        )
     approval = run.tools.approvals.approval(item.name)
     if approval:
         plan = approve(plan, approval, path / "approved", caseless=caseless)

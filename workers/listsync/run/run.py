@@ -27,7 +27,7 @@ from workers.threatq.client import Caller
 from workers.threatq.score_bands import ScoreBands, bands_of
 
 #: Changes whenever what is kept in a run's folder does: a run from before an upgrade starts anew.
-FORMAT = 4
+FORMAT = 5
 
 #: The folder, in that of the run, with the entries that the lists shall have.
 WANTED = "wanted"
@@ -95,7 +95,7 @@ class Run:
 
     def caseless(self, item: ListState) -> bool:
         """Tell whether entries of this list in capitals are the same entries."""
-        return self.options.types[item.type].caseless
+        return item.caseless if item.is_abandoned else self.options.types[item.type].caseless
 
     def gathering(self) -> Gathering:
         """Return the gathering of the collection as far as it is."""

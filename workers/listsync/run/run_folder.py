@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from workers.core.errors import ConfigError
 from workers.core.files import write_whole
+from workers.core.results import AbandonedList
 from workers.core.text import short
 from workers.listsync.plan.decisions import Decisions
 from workers.listsync.plan.gather import Gathered
@@ -38,7 +39,8 @@ class ListState(Struct, kw_only=True):
     """One list in a run; `found` is how LogRhythm described it, None where it has to be made.
 
     `times_planned` counts the plans that came to nothing, because the list or the worker that planned it went away;
-    `faults` the times that LogRhythm failed on this list while it answered for others.
+    `faults` the times that LogRhythm failed on this list while it answered for others. `is_abandoned`: no data
+    collection feeds it any more, and it is to be emptied and retired.
     """
 
     name: str
@@ -51,6 +53,8 @@ class ListState(Struct, kw_only=True):
     error: str = ""
     times_planned: int = 0
     faults: int = 0
+    is_abandoned: bool = False
+    caseless: bool = False
 
     def plan_anew(self) -> None:
         """Forget the plan; the next one gets another folder."""
@@ -62,7 +66,7 @@ class RunState(Struct, kw_only=True):
     """A run: the lists are looked up, everything is gathered, then each list is planned and written.
 
     `lists` are those that exist, and those to be made as soon as everything is gathered; `deviations` say which workers
-    had other settings than the run's `decisions`.
+    had other settings than the run's `decisions`; `abandoned` are lists that no collection feeds any more.
     """
 
     collection: ListFamily
@@ -78,6 +82,7 @@ class RunState(Struct, kw_only=True):
     doubts: list[str] = []
     deviations: list[str] = []
     lists: list[ListState] | None = None
+    abandoned: list[AbandonedList] = []
 
     @property
     def is_gathered(self) -> bool:

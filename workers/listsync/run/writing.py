@@ -110,11 +110,21 @@ def _write(run: Run, item: ListState) -> Generator[None, None, None]:
     if plan.calls:
         yield from _change(run, item, plan)
     elif item.found and plan.adopted.count:
-        run.tools.manifests.added(item.found.guid, item.name, run.folder_of(item).digests["adopted"])
+        _note_as_ours(run, item, item.found, "adopted")
+    if item.is_abandoned and plan.pending is None and (plan.released.count or not plan.now):
+        _retire(run, item)
     # Shown before it is saved: a worker that is killed in between shows it once more, and no display waits for it.
     run.progress.tell(item.name, "done", plan.calls, plan.calls)
     item.is_written = True
     run.save()
+
+
+def _retire(run: Run, item: ListState) -> None:
+    """Retire an abandoned list that has been emptied of our entries."""
+    if item.found:
+        run.tools.logrhythm.retire_list(item.found)
+        run.tools.manifests.forget(item.found.guid)
+        run.state.abandoned = [other for other in run.state.abandoned if other.name != item.name]
 
 
 def _change(run: Run, item: ListState, plan: ListPlan) -> Generator[None, None, None]:
@@ -139,10 +149,14 @@ def _ready(run: Run, item: ListState, plan: ListPlan, *, is_new: bool) -> ListSu
         item.found = run.tools.logrhythm.ensure_list(item.name, ListKind(rule.list_type, rule.use_context))
         run.save()
     if is_new:
-        digests = run.folder_of(item).digests
-        for kind in ("adopted", "adds"):
-            run.tools.manifests.added(item.found.guid, item.name, digests.get(kind, {}))
+        _note_as_ours(run, item, item.found, "adopted", "adds")
     return item.found
+
+
+def _note_as_ours(run: Run, item: ListState, target: ListSummary, *kinds: str) -> None:
+    digests = run.folder_of(item).digests
+    for kind in kinds:
+        run.tools.manifests.added(target.guid, item.name, digests.get(kind, {}), caseless=run.caseless(item))
 
 
 def in_order(plan: ListPlan, capacity: int) -> Iterator[tuple[bool, list[str]]]:
