@@ -108,6 +108,7 @@ def serve(settings: Settings, stopping: threading.Event, ready_file: Path | None
     # No other bridge takes over from one that leaves, so it must have nothing any more.
     for source in running:
         source.result()
+    deferred.give_back()
     presence.leave()
 
 

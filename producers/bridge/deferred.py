@@ -12,7 +12,7 @@ from workers.ledger.connection import now_ms, run, send
 from workers.ledger.scripts import Script
 
 #: A message only changes its place, so a full Redis takes part.
-DEFER = Script("defer", when_full=True)
+DEFER, GIVE_BACK = Script("defer", when_full=True), Script("give_back", when_full=True)
 
 #: Messages that are taken at a time; each may be large.
 MOST_MESSAGES = 32
@@ -56,4 +56,9 @@ class DeferredSource:
             self.redis.zrem(self.name, *waited)
 
     def close(self) -> None:
-        """Give nothing back; it is all there."""
+        """Give nothing back: the other sources still put something in."""
+
+    def give_back(self) -> None:
+        """Put all back into a list, where a bridge of an older version looks too; the next one lets it wait again."""
+        while run(self.redis, GIVE_BACK, [self.name, keys.INGEST_RPUSH], [MOST_MESSAGES]) == MOST_MESSAGES:
+            pass

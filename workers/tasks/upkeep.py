@@ -11,6 +11,7 @@ from celery import shared_task
 from workers.core.errors import ConfigError
 from workers.core.jobs import QUEUES
 from workers.ledger.connection import now_ms
+from workers.ledger.orphans import Sweeper
 from workers.ledger.packing import Packer
 from workers.ledger.quarantine import Quarantine, limits_of
 from workers.ledger.spool import Spool
@@ -44,6 +45,7 @@ def work() -> None:
     except ConfigError as error:
         _say_once(str(error))
     _packer().step(now_ms(ledger.redis))
+    _sweeper().step()
     note_fills(ledger.redis)
     if notifier := _notifier():
         notifier.step()
@@ -65,6 +67,11 @@ def _flush_spool(settings: Settings) -> None:
 def _say_refused(file: str, reason: str, item: str) -> None:
     """Log once what of the spool is refused: a file that cannot go to the quarantine is met each second."""
     log.warning("refused from the spool", file=file, reason=reason, quarantined=item)
+
+
+@cache
+def _sweeper() -> Sweeper:
+    return Sweeper(runtime().ledger.redis)
 
 
 @cache

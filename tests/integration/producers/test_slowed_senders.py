@@ -141,15 +141,16 @@ def test_a_message_whose_sender_is_still_slowed_down_waits_again(
     assert len(times) == 1
 
 
-def test_what_waits_for_its_sender_outlives_the_bridge(
+def test_a_bridge_that_stops_puts_what_waits_for_its_sender_back_into_a_list_that_each_version_reads(
     slow_down: Callable[[str], None], admin: LedgerAdmin, redis: Redis, redis_url: str
 ) -> None:
     slow_down("redis")
     with bridge(redis_url):
         push(redis, "lpush", payload("careless", 1))
         until(lambda: redis.zcard(keys.INGEST_DEFERRED) == 1)
+    assert redis.lrange(KEYS["rpush"], 0, -1) == [payload("careless", 1)]
+    assert not redis.exists(keys.INGEST_DEFERRED)
     let_time_pass(redis)
-    let_messages_be_due(redis)
     with bridge(redis_url):
         until(lambda: admin.open_jobs()["events"])
     assert titles(admin) == {"careless 1"}
