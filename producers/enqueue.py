@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from workers.core.errors import InputError, ServiceAway
 from workers.core.jobs import Job
 from workers.ledger.accept import Accepted
+from workers.ledger.audit import Audit
 from workers.ledger.connection import connect
 from workers.ledger.ledger import Ledger, open_ledger
 from workers.ledger.quarantine import Quarantine
@@ -99,12 +100,18 @@ def _handed(job: Job, answer: Accepted) -> Handed:
 
 
 def release(
-    item_id: str, *, quarantine: Quarantine, ledger: Ledger, intake: Intake, repaired: bytes | None = None
+    item_id: str,
+    *,
+    quarantine: Quarantine,
+    ledger: Ledger,
+    intake: Intake,
+    audit: Audit,
+    repaired: bytes | None = None,
 ) -> list[Accepted]:
     """Accept what is in a quarantined item, or `repaired` in its place, and drop the item.
 
-    The jobs keep the producer that the item came through. Raises InputError, and keeps the item, while a part of it
-    cannot be read or is not accepted.
+    The jobs keep the producer and the sender that the item came through. Raises InputError, and keeps the item, while
+    a part of it cannot be read or is not accepted.
     """
     item = quarantine.item(item_id)
     if item is None:
@@ -112,11 +119,17 @@ def release(
     parts = replace(intake, producer=item.producer).jobs(item.raw if repaired is None else repaired)
     if refused := refused_only(parts):
         raise InputError(f"item {item_id} is still refused: {refused[0].detail}")
-    answers = ledger.accept(accepted_only(parts))
+    jobs = accepted_only(parts)
+    if item.producer == "http":
+        for job in jobs:
+            # The name of the token.
+            job.sender = item.source
+    answers = ledger.accept(jobs)
     if conflict := next((answer for answer in answers if answer.conflict), None):
         raise InputError(
             f"item {item_id} is still refused: job {conflict.id} has its CloudEvents source and id and another "
             "payload; correct the id, or drop the item"
         )
-    quarantine.drop([item_id])
+    corrected = repaired not in (None, item.raw)
+    quarantine.released(item_id, audit, jobs=[answer.id for answer in answers], corrected=corrected)
     return answers

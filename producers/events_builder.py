@@ -13,7 +13,7 @@ from msgspec import structs, to_builtins
 
 from producers.cli.console import AWAY, DONE, WRONG_INPUT, guarded, note
 from producers.cli.dry_run import calls, explain, explain_calls
-from producers.cli.first_run import CONFIGURED, FirstRun, check, is_configured, register
+from producers.cli.first_run import CONFIGURED, FirstRun, check, is_configured, record, register
 from producers.cli.payload_argument import read_argument
 from producers.cli.report import PayloadReport, Wait, outcome_of, report_spool, words
 from producers.enqueue import hand_over, ledger_of, spool_of
@@ -21,6 +21,7 @@ from workers.core.errors import InputError
 from workers.core.jobs import Job
 from workers.core.text import printable, seconds
 from workers.core.trace import trace_of
+from workers.core.user import sent_by, user_at_host
 from workers.ledger.admin import LedgerAdmin
 from workers.payload.intake import RejectedPayload, from_settings, plan_now
 from workers.payload.options import from_settings as dialect_from
@@ -157,7 +158,7 @@ def _load(options: Namespace) -> Loaded:
 def set_up(loaded: Loaded) -> Loaded:
     """Make the connector known to ThreatQ, after asking for what is not configured yet."""
     if not is_configured(loaded):
-        return FirstRun(check=check, register=_register).run(loaded)
+        return FirstRun(check=check, register=_register, record=record).run(loaded)
     check(loaded.settings)
     if loaded.settings.settings_from == "threatq":
         _register(loaded.settings)
@@ -176,9 +177,12 @@ def _read(argument: str | None, loaded: Loaded, options: Namespace) -> list[Job 
         raise InputError("nothing to explain; give JSON, @FILE or - with -p", field="payload")
     intake = from_settings(loaded.settings, "cli", lenient=True, source=options.name)
     results = intake.jobs(read_argument(argument), trace=trace_of(os.environ))
+    user = user_at_host()
     for result in results:
         if isinstance(result, RejectedPayload):
             note(f"error: payload {result.position}: {printable(result.detail)}")
+        else:
+            result.sender = sent_by(result.sender, user)
     return results
 
 

@@ -17,7 +17,7 @@ from msgspec import structs
 
 from producers.cli import remembered
 from producers.cli.console import DONE, WRONG_INPUT, guarded, note
-from producers.cli.first_run import CONFIGURED, FirstRun, check, is_configured, register
+from producers.cli.first_run import CONFIGURED, FirstRun, check, is_configured, record, register
 from producers.cli.follow import End, Follow
 from producers.cli.sync_report import ALL, as_json, code_of, show
 from producers.enqueue import ledger_of
@@ -26,6 +26,7 @@ from workers.core.errors import InputError, ServiceAway
 from workers.core.jobs import Job
 from workers.core.results import SyncHandedOut, SyncOverlap
 from workers.core.trace import trace_of
+from workers.core.user import user_at_host
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.listsync.plan.decisions import Decisions
@@ -63,7 +64,7 @@ def _run(options: Namespace) -> int:
     logs.set_up(logs.LEVELS[options.verbosity], location=options.loglocation, name="tq-conn-logrhythm")
     loaded = _load(options)
     if not is_configured(loaded):
-        _remember(options, FirstRun(check=check, register=_register).run(loaded))
+        _remember(options, FirstRun(check=check, register=_register, record=record).run(loaded))
         return DONE
     names, decisions = _wanted(loaded.settings, options.collection)
     if not names:
@@ -225,6 +226,7 @@ def _accept(ledger: Ledger, arguments: dict[str, Any]) -> str:
         "lists.sync",
         arguments,
         producer="cli",
+        sender=user_at_host(),
         title=f"sync {name or ALL}",
         trace=trace_of(os.environ),
         key=f"cli:{os.urandom(8).hex()}",

@@ -43,7 +43,7 @@ def show(shell: Shell, _options: Namespace) -> int:
 def close(shell: Shell, options: Namespace) -> int:
     """Close a breaker, and wake the queues that waited behind it."""
     name: str = options.service
-    ready = close_breaker(shell.admin.redis, name)
+    ready = close_breaker(shell.admin.redis, name, shell.audit)
     for queue in queues_behind(name):
         shell.ledger.wake(queue)
     value = {"service": name, "was_open": ready is not None, "ready": ready or 0}

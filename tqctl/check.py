@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from producers.cli.tables import Grid, Shown
+from tqctl.checks.audit import check_audit
 from tqctl.checks.here import check_here
 from tqctl.checks.ingest import check_ingest
 from tqctl.checks.line import CheckLine, failed, failed_with
@@ -37,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(run=run)
     parser.add_argument(
         "--only",
-        choices=("here", "redis", "workers", "threatq", "logrhythm", "notices"),
+        choices=("here", "redis", "workers", "threatq", "logrhythm", "notices", "audit"),
         help="look at one area alone",
     )
 
@@ -63,6 +64,7 @@ def check(shell: Shell, *, only: str = "", within_s: float = WITHIN_S) -> list[C
         "threatq": partial(check_threatq, loaded),
         "logrhythm": partial(check_logrhythm, loaded),
         "notices": partial(check_notices, admin, settings),
+        "audit": partial(check_audit, admin.redis, settings),
     }
     return side_by_side({name: look for name, look in areas.items() if only in ("", name)}, within_s)
 

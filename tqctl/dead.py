@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import sys
-import time
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import islice
 
 from producers.cli.console import note
@@ -16,7 +13,7 @@ from tqctl.job_text import grid, summaries
 from tqctl.jobs import known, show_job
 from tqctl.quarantine import QuarantineAdmin
 from tqctl.quarantine import grid as quarantine_grid
-from tqctl.shell import Shell, above_zero, options_of_all
+from tqctl.shell import Shell, above_zero, options_of_all, point
 from workers.core.errors import InputError
 from workers.core.jobs import KINDS
 from workers.ledger.admin import LedgerAdmin
@@ -27,10 +24,6 @@ MOST_QUARANTINED = 1_000
 
 #: Jobs that are replayed or dropped in one step.
 STEP = 200
-
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
-
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -106,9 +99,8 @@ def replay(shell: Shell, options: Namespace) -> int:
     ids, items = _named(shell, options)
     quarantine = QuarantineAdmin(shell)
     released = [job_id for item_id in items for job_id in quarantine.release(item_id)]
-    opened = [
-        job_id for step in _steps(ids) for job_id in shell.admin.replay(step, note=edit.note_of("replayed"))
-    ]
+    note_ = edit.note_of(shell, "replayed")
+    opened = [job_id for step in _steps(ids) for job_id in shell.admin.replay(step, note=note_)]
     for queue in {record.queue for record in shell.admin.records(opened[:STEP])}:
         shell.ledger.wake(queue)
     value = {"replayed": opened, "released": released}
@@ -172,18 +164,6 @@ def chosen(admin: LedgerAdmin, options: Namespace) -> Iterator[Record]:
     for record in admin.dead_records(since_ms=options.since, until_ms=options.until):
         if _fits(record, options):
             yield record
-
-
-def point(text: str) -> float:
-    """Read a point in time: how long ago, or a date; returns ms. Raises ArgumentTypeError."""
-    span = _SPAN.fullmatch(text.strip().lower())
-    if span:
-        return (time.time() - float(span[1]) * _SECONDS[span[2]]) * 1000
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no time; write 30m, 2h, 7d or 2026-03-01T12:00") from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
 
 
 def _fits(record: Record, options: Namespace) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from tqctl.jobs import known
 from tqctl.quarantine import QuarantineAdmin
-from tqctl.shell import Shell, operator
+from tqctl.shell import Shell
 from workers.core.errors import InputError
 from workers.core.jobs import compact
 from workers.events import PLANNERS
@@ -57,7 +57,7 @@ def run(shell: Shell, options: Namespace) -> int:
     if not options.force:
         _check(record, after, shell)
     body = zlib.compress(compact(after), COMPRESSION)
-    opened = shell.admin.replay([record.id], note=note_of("edited and replayed"), body=body)
+    opened = shell.admin.replay([record.id], note=note_of(shell, "edited and replayed"), body=body)
     shell.ledger.wake(record.queue)
     shell.show({"replayed": opened, "arguments": after}, lambda _: [f"{record.id} is corrected and replayed"])
     return 0 if opened else 1
@@ -76,9 +76,9 @@ def _edit_quarantined(
     return 0
 
 
-def note_of(what: str) -> dict[str, str]:
+def note_of(shell: Shell, what: str) -> dict[str, str]:
     """Return what the history says about a replay: what was done, by whom."""
-    return {"reason": f"{what} by {operator()}"}
+    return {"reason": f"{what} by {shell.audit.actor.name}"}
 
 
 def with_value(arguments: dict[str, Any], assignment: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from msgspec import to_builtins
 
-from tqctl.shell import Shell, sync_settings
+from tqctl.lists import sync_settings
+from tqctl.shell import Shell
 from workers.core.text import moment
 from workers.listsync.plan.settings import collections_of
 from workers.listsync.run.explain import Explainer, Explanation, Place

@@ -63,7 +63,7 @@ def words(value: dict[str, Any]) -> Iterator[Shown]:
     """Yield all that is known of a job, for a person."""
     yield f"{value['id']}  {value['kind']}  {value['title']}"
     yield f"  state     {value['state']}" + _due(value)
-    yield f"  producer  {value['door']}"
+    yield f"  producer  {value['door']}" + (f", sender {value['sender']}" if value["sender"] else "")
     yield f"  accepted  {moment(value['accepted_ms'])} UTC"
     if value["trace"]:
         yield f"  trace     {value['trace']}"

@@ -11,10 +11,11 @@ from msgspec import Struct
 
 from producers.cli.console import note
 from producers.cli.tables import Grid
-from tqctl.shell import Shell, lists_of, options_of_all, sync_settings
-from workers.core.errors import InputError
+from tqctl.shell import Shell, lists_of, options_of_all
+from workers.core.errors import ConfigError, InputError
+from workers.ledger.acts import Auditor
 from workers.ledger.sync_runs import keep_abandoned
-from workers.listsync.plan.settings import collections_of, types_of
+from workers.listsync.plan.settings import collections_of, require_sync, types_of
 from workers.listsync.run.abandoned import as_abandoned, empty_and_retire, find_abandoned
 from workers.listsync.run.run import Tools
 from workers.logrhythm.model import ListSummary
@@ -73,7 +74,7 @@ def retire(shell: Shell, options: Namespace) -> int:
     ours = [item for item in _ours(settings, tools) if item.abandoned or not options.abandoned]
     wanted = [item for item in _named(ours, options.name) if not item.summary.is_retired]
     if options.yes:
-        wanted = [_retired(tools, item) for item in wanted]
+        wanted = [_retired(tools, item, shell.audit) for item in wanted]
         keep_abandoned(runtime.redis, [as_abandoned(item) for item in _abandoned(settings, tools)])
     shell.show([_as_json(item) for item in wanted], lambda _: [_grid(wanted)])
     if not options.yes and wanted:
@@ -87,14 +88,24 @@ def _what(options: Namespace) -> str:
     return "retires these. Stop beat first, or the next sync brings them back"
 
 
-def _retired(tools: Tools, item: OurList) -> OurList:
+def _retired(tools: Tools, item: OurList, audit: Auditor) -> OurList:
     """Retire a list; one that is abandoned is emptied of our entries first."""
     if not item.abandoned:
-        retired = tools.logrhythm.retire_list(item.summary)
-        tools.manifests.forget(retired.guid)
-        return OurList(retired)
+        return OurList(tools.retire(item.summary, audit))
     with TemporaryDirectory(prefix="tq-retire-") as folder:
-        return OurList(empty_and_retire(tools, item.summary, Path(folder)))
+        return OurList(empty_and_retire(tools, item.summary, Path(folder), audit))
+
+
+def sync_settings(runtime: Runtime) -> Settings:
+    """Return the settings with those of LogRhythm's page; raises ConfigError while it is disabled or incomplete."""
+    settings = runtime.sync_settings()
+    if settings is None:
+        raise ConfigError(
+            f"{runtime.settings.logrhythm_connector_name} is not enabled in ThreatQ; enable it on its page",
+            field="connector",
+        )
+    require_sync(settings)
+    return settings
 
 
 def _named(ours: list[OurList], names: list[str]) -> list[OurList]:

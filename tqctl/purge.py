@@ -6,12 +6,10 @@ import sys
 from argparse import ArgumentParser, Namespace
 
 from producers.cli.console import note
-from tqctl.dead import point
-from tqctl.shell import Shell
+from tqctl.shell import Shell, point
 from workers.core.errors import InputError
 from workers.core.text import counted
 from workers.ledger.connection import now_ms
-from workers.ledger.retention import JOBS_A_CALL, Retention
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -45,7 +43,7 @@ def run(shell: Shell, options: Namespace) -> int:
     if not options.dry_run and (jobs or markers):
         if not options.yes and not _agreed(jobs, markers):
             raise InputError("nothing was forgotten; say --yes to go on, or --dry-run to see what would be")
-        jobs, markers = _retire(retention, done_before), retention.forget_markers(markers_before)
+        jobs, markers = retention.purge(done_before, markers_before, shell.audit)
     value = {"dry_run": options.dry_run, "jobs": jobs, "markers": markers}
     shell.show(value, lambda _: [_sentence(options.dry_run, jobs, markers)])
     return 0
@@ -53,15 +51,6 @@ def run(shell: Shell, options: Namespace) -> int:
 
 def _before(asked: float | None, kept: int) -> int:
     return kept if asked is None else int(asked)
-
-
-def _retire(retention: Retention, before_ms: int) -> int:
-    retired = 0
-    while step := retention.retire(before_ms):
-        retired += step
-        if step < JOBS_A_CALL:
-            break
-    return retired
 
 
 def _sentence(is_dry: bool, jobs: int, markers: int) -> str:

@@ -41,13 +41,14 @@ class QuarantineAdmin:
             quarantine=self._quarantine,
             ledger=self._shell.ledger,
             intake=intake,
+            audit=self._shell.audit,
             repaired=repaired,
         )
         return [answer.id for answer in answers]
 
     def drop(self, item_ids: Sequence[str]) -> int:
         """Forget items for good; return how many there were."""
-        return self._quarantine.drop(item_ids)
+        return self._quarantine.drop(item_ids, self._shell.audit)
 
     def show(self, item: QuarantinedItem) -> int:
         """Show an item with its bytes."""

@@ -10,7 +10,7 @@ from celery import Celery
 from celery.app.control import Control
 from celery.exceptions import OperationalError
 
-from tqctl.shell import Shell, operator
+from tqctl.shell import Shell
 from workers.core.errors import ServiceAway
 from workers.core.jobs import PAUSABLE
 from workers.ledger import celery_transport
@@ -90,11 +90,10 @@ def pause_arguments(parser: ArgumentParser) -> None:
 def run_pause(shell: Shell, options: Namespace) -> int:
     """Pause a queue: in the ledger, which all workers obey at once, and then at the workers themselves."""
     queue: str = options.queue
-    why = {"reason": options.reason, "by": operator()}
-    shell.admin.pause(queue, **why)
+    shell.admin.pause(queue, reason=options.reason)
     workers = [name for name, queues in queues_by_worker(shell.settings.redis_url).items() if queue in queues]
     if workers:
-        shell.admin.pause(queue, workers=workers, **why)
+        shell.admin.pause(queue, reason=options.reason, workers=workers)
         stop_consuming(shell.settings.redis_url, queue, workers)
     jobs = shell.admin.open_jobs()[queue]
     shell.show(

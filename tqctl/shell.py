@@ -1,15 +1,16 @@
 """What every command of `tqctl` shares: -c and --json, the settings, the ledger, and how results are shown.
 
-For commands about lists: the settings of the list sync, as the connectors' pages in ThreatQ have them now.
+For commands about lists: ours among LogRhythm's, and the settings as the connectors' pages in ThreatQ have them now.
 """
 
 from __future__ import annotations
 
-import getpass
 import json
-import socket
+import re
+import time
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -17,15 +18,16 @@ from msgspec import structs
 
 from producers.cli.console import note
 from producers.cli.tables import Shown, show_all
-from workers.core.errors import ConfigError
+from workers.core.user import user_at_host
+from workers.ledger.acts import Actor
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.audit import Audit
 from workers.ledger.connection import connect
 from workers.ledger.ledger import Ledger, open_ledger
 from workers.listsync.plan.naming import family
-from workers.listsync.plan.settings import collections_of, require_sync, types_of
+from workers.listsync.plan.settings import collections_of, types_of
 from workers.logrhythm.lists import Lists
 from workers.logrhythm.model import ListSummary
-from workers.runtime import Runtime
 from workers.settings.loading import Loaded, load
 from workers.settings.model import Settings, missing, threatq_needs
 from workers.settings.pages import EVENTS_BUILDER, LOGRHYTHM, PageField, with_logrhythm_page, with_page
@@ -43,18 +45,13 @@ _PART_OF = {"logrhythm_host": "logrhythm_url", "logrhythm_port": "logrhythm_url"
 #: Lays what a page says over settings.
 Overlay = Callable[[Settings, Mapping[str, str]], Settings]
 
+#: A span of time as it is typed, and the seconds of its units.
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
 #: Seconds to connect to a service, and to wait for one answer.
 CONNECT_S, ANSWER_S = 2.0, 4.0
-
-
-def operator() -> str:
-    """Return who types the commands, as user@host."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # A container's user is often a number without a name.
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"
 
 
 def above_zero(text: str) -> int:
@@ -62,6 +59,18 @@ def above_zero(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"{text!r} is no number above 0")
     return int(text)
+
+
+def point(text: str) -> float:
+    """Read a point in time: how long ago, or a date; returns ms. Raises ArgumentTypeError."""
+    span = _SPAN.fullmatch(text.strip().lower())
+    if span:
+        return (time.time() - float(span[1]) * _SECONDS[span[2]]) * 1000
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no time; write 30m, 2h, 7d or 2026-03-01T12:00") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
 
 
 def options_of_all(*, top: bool = False) -> ArgumentParser:
@@ -109,7 +118,13 @@ class Shell:
     @cached_property
     def admin(self) -> LedgerAdmin:
         """The operator's side of the ledger, with a person's patience."""
-        return LedgerAdmin(connect(self.settings.redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0))
+        return LedgerAdmin(self.audit.redis, self.audit)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The audit trail, for what the user of this command does."""
+        redis = connect(self.settings.redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0)
+        return Audit.of(redis, self.settings, Actor(user_at_host(), "tqctl"))
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -127,18 +142,6 @@ class Shell:
 def columns_of(value: dict[str, Any], *names: str) -> list[str]:
     """Return the values of `names` as texts; what is None or absent is empty."""
     return ["" if value.get(name) is None else str(value[name]) for name in names]
-
-
-def sync_settings(runtime: Runtime) -> Settings:
-    """Return the settings with those of LogRhythm's page; raises ConfigError while it is disabled or incomplete."""
-    settings = runtime.sync_settings()
-    if settings is None:
-        raise ConfigError(
-            f"{runtime.settings.logrhythm_connector_name} is not enabled in ThreatQ; enable it on its page",
-            field="connector",
-        )
-    require_sync(settings)
-    return settings
 
 
 def lists_of(settings: Settings, lists: Lists) -> list[ListSummary]:

@@ -11,7 +11,7 @@ from msgspec import to_builtins
 
 from producers.cli.tables import Grid
 from producers.logrhythm import main as sync_now
-from tqctl.shell import Shell, above_zero, operator, options_of_all
+from tqctl.shell import Shell, above_zero, options_of_all
 from workers.core.jobs import Job
 from workers.core.results import RunResult
 from workers.core.text import age, moment
@@ -78,7 +78,7 @@ def show_pending(shell: Shell, _options: Namespace) -> int:
 def approve(shell: Shell, options: Namespace) -> int:
     """Approve pending deletes."""
     redis = shell.admin.redis
-    pending = PendingDeletes(redis).approve(options.id, by=operator(), now_ms=now_ms(redis))
+    pending = PendingDeletes(redis).approve(options.id, shell.audit, now_ms=now_ms(redis))
     job_id = "" if options.later else _start(shell, pending)
     what_next = f"job {job_id} carries them out" if job_id else "the next run carries them out"
     shell.show(
@@ -108,6 +108,7 @@ def _start(shell: Shell, pending: PendingDelete) -> str:
         "lists.sync",
         {"collection": pending.collection, "dry_run": False, "settings": pending.settings},
         producer="tqctl",
+        sender=shell.audit.actor.name,
         title=f"sync {pending.collection}",
         trace=trace_of(os.environ),
         key=f"approve:{pending.id}:{pending.since_ms}",

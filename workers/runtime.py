@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from functools import cached_property, lru_cache, partial
 
+from workers.core.user import user_at_host
 from workers.leases import Leases
+from workers.ledger.acts import Actor
+from workers.ledger.audit import Audit
 from workers.ledger.connection import connect
 from workers.ledger.ledger import open_ledger
 from workers.ledger.locks import turn
@@ -36,6 +39,7 @@ class Runtime:
         self.redis = connect(settings.redis_url)
         self.ledger = open_ledger(self.redis, settings)
         self.leases = Leases(self.ledger)
+        self.audit = Audit.of(self.redis, settings, Actor(user_at_host(), "worker"))
         self.telemetry = Telemetry()
         self.job_log = JobLog(lines_a_minute=EVERY_JOB if settings.log_verbosity == 3 else LINES_A_MINUTE)
         #: Held by the thread that helps with syncs of other workers: more would only share its processor time.

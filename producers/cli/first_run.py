@@ -5,12 +5,17 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct, structs
 
-from workers.core.errors import BadCredentials, ConfigError, Rejected
+from producers.cli.console import note
+from workers.core.errors import BadCredentials, ConfigError, Rejected, ServiceAway
+from workers.core.user import user_at_host
+from workers.ledger.acts import Actor, named
+from workers.ledger.audit import Audit
+from workers.ledger.connection import connect
 from workers.settings import file as settings_file
 from workers.settings.loading import Loaded, load
 from workers.settings.model import Secret, Settings, fields, missing, require, threatq_needs
@@ -70,7 +75,8 @@ class FirstRun:
     """One connector's first run.
 
     `check` logs in to ThreatQ with the settings (raises BadCredentials, ConfigError or ServiceAway);
-    `register` makes the connector known there and may be repeated.
+    `register` makes the connector known there and may be repeated; `record` tells the audit trail which settings were
+    written to which file.
     """
 
     def __init__(
@@ -78,11 +84,13 @@ class FirstRun:
         *,
         check: Callable[[Settings], None],
         register: Callable[[Settings], None],
+        record: Callable[[Settings, Path, Collection[str]], None],
         terminal: Terminal | None = None,
         questions: tuple[Question, ...] = QUESTIONS,
     ) -> None:
         self.check = check
         self.register = register
+        self.record = record
         self.terminal = terminal or Terminal()
         self.questions = questions
 
@@ -103,7 +111,9 @@ class FirstRun:
         copy = settings_file.write(loaded.path, {**_in_file(loaded.path), **answers})
         self.terminal.say(f"Written: {loaded.path}" + (f" (the earlier file: {copy})" if copy else ""))
         self.terminal.say(refusal or CONFIGURED)
-        return load(loaded.path, environ)
+        written = load(loaded.path, environ)
+        self.record(written.settings, loaded.path, answers)
+        return written
 
     def _register(self, loaded: Loaded, answers: dict[str, str]) -> str:
         """Register the connector; where ThreatQ has no place for it, let its settings be local and say so."""
@@ -212,3 +222,12 @@ def register(settings: Settings, name: str, fields: Sequence[PageField]) -> None
         Connector(client, name).register(fields)
     finally:
         client.close()
+
+
+def record(settings: Settings, path: Path, answered: Collection[str]) -> None:
+    """Record who has written which settings to `path`, without what they are; without Redis, only say so."""
+    audit = Audit.of(connect(settings.redis_url, retries=0), settings, Actor(user_at_host(), "setup"))
+    try:
+        audit.record("setup", str(path.absolute()), settings=named(answered))
+    except ServiceAway as error:
+        note(f"note: that this was set up is not in the audit trail: {error}")

@@ -33,7 +33,7 @@ from producers.http.problems import Problem, come_later, from_away
 from producers.http.request import header
 from producers.http.schemas import Health
 from producers.http.tokens import TokenHolder
-from producers.http.ui import home, jobs, quarantine, render
+from producers.http.ui import audit, home, jobs, quarantine, render
 from producers.http.ui.session import action, view
 from producers.http.ui.sign_in import get_sign_in, post_sign_in, sign_out
 from workers.core.errors import BatchTooLarge, ServiceAway
@@ -158,10 +158,12 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    watching = asyncio.create_task(context.token_files.watch()) if context.token_files else None
+    watching = [asyncio.create_task(context.token_uses.watch())]
+    if context.token_files:
+        watching.append(asyncio.create_task(context.token_files.watch()))
     yield
-    if watching:
-        watching.cancel()
+    for task in watching:
+        task.cancel()
     await context.ledger.close()
 
 
@@ -262,6 +264,7 @@ def page_routes() -> list[Route]:
         Route("/quarantine/{id}", view(quarantine.show), methods=["GET"]),
         Route("/quarantine/{id}/retry", action(quarantine.retry), methods=["POST"]),
         Route("/quarantine/{id}/drop", action(quarantine.drop), methods=["POST"]),
+        Route("/audit", view(audit.listing, scope="audit"), methods=["GET"]),
         Route("/static/{name}", _static, methods=["GET"]),
     ]
 

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import Response
 
+from producers.http.audit import Refusals, TokenUses
 from producers.http.auth import Attempts, Buckets
 from producers.http.connections import CONNECTION, Connections
 from producers.http.pools import Forms, PageThreads, Turns
@@ -25,8 +26,10 @@ from producers.http.tokens import ApiTokens, TokenHolder, permitted
 from workers.core.errors import ServiceAway
 from workers.core.trace import read_traceparent
 from workers.ledger.accept import Accepted, Replicas
+from workers.ledger.acts import Actor
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.async_ledger import AsyncLedger
+from workers.ledger.audit import Audit
 from workers.ledger.connection import connect, connect_async
 from workers.ledger.ingest import ingest_redis
 from workers.ledger.known_jobs import KnownJob
@@ -75,6 +78,8 @@ class HttpContext:
         )
         reading = connect(settings.redis_url, answer_timeout_s=REDIS_WITHIN_S)
         self.admin = LedgerAdmin(reading)
+        self.audit = Audit.of(reading, settings, Actor("tq-http-shim", "http"))
+        self.token_uses, self.refusals = TokenUses(self.audit), Refusals(self.audit)
         ingest = ingest_redis(settings, reading, answer_timeout_s=REDIS_WITHIN_S)
         self.metrics_ = HttpMetrics(LedgerCollector(self.admin, Quarantine(reading), ingest))
         self.connections = Connections(settings, self.metrics_.registry, most=most_connections)
@@ -137,6 +142,7 @@ def only_for(scope: str, handle: Handle) -> Callable[[Request], Awaitable[Respon
             text = f"the token {caller.name} is used too often (TQ_HTTP_REQUESTS_PER_S); send this again"
             raise come_later("too_fast", text, wait_s, status=context.settings.http_busy_status)
         prove(request)
+        context.token_uses.note(caller.name, peer(request))
         context.enter()
         try:
             return await handle(context, request, caller)

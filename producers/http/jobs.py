@@ -71,6 +71,7 @@ def _status(record: Record) -> JobStatus:
         state=record.state,
         title=record.title,
         door=record.producer,
+        sender=record.sender,
         attempts=record.attempts,
         accepted_at=_time(record.accepted_ms),
         status=FAILED.get(record.state, 0),

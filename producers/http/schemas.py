@@ -111,7 +111,7 @@ class Validation(Struct):
 
 class JobStatus(Struct, omit_defaults=True):
     """A job and what became of it. `result` is what its last step noted; `status` what a sender that waits is answered
-    of one that is refused (422) or dead (424), else absent.
+    of one that is refused (422) or dead (424), else absent; `sender` is the token, or the user, that it came from.
 
     Of a job whose content is no longer kept only id, state and, in the result, the event's id are known: see `note`.
     """
@@ -125,6 +125,7 @@ class JobStatus(Struct, omit_defaults=True):
     accepted_at: str
     next_try_at: str = ""
     status: int = 0
+    sender: str = ""
     result: dict[str, Any] = filled(default_factory=dict)
     note: str = ""
 

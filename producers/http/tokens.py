@@ -17,14 +17,14 @@ from workers.core.errors import ConfigError
 from workers.settings.model import Secret
 
 #: What a token may be allowed: send payloads, request actions, read the state of jobs, correct and replay them, scrape
-#: metrics.
-SCOPES = frozenset({"events", "actions", "read", "operate", "metrics"})
+#: metrics, read the audit trail.
+SCOPES = frozenset({"events", "actions", "read", "operate", "metrics", "audit"})
 
 #: What a token may do whose entry names no scopes.
 USUAL_SCOPES = frozenset({"events", "actions", "read"})
 
-#: Scopes that include another one: who reads jobs may count them.
-_INCLUDED = {"metrics": "read"}
+#: Scopes that are included in another one: who reads jobs may count them, and operators may see what was done.
+_INCLUDED = {"metrics": "read", "audit": "operate"}
 
 #: Characters that a token needs, and how many different ones, so that it cannot be guessed.
 LEAST_CHARACTERS, LEAST_DIFFERENT = 16, 8

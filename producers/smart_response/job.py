@@ -18,9 +18,10 @@ from producers.smart_response.commands import ACTIONS, TQ_JOB
 from producers.smart_response.settings import read_settings
 from workers.core.errors import InputError
 from workers.core.text import seconds
-from workers.ledger.admin import ENDED, LedgerAdmin
+from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
 from workers.ledger.markers import Marker
+from workers.ledger.reader import ENDED
 from workers.ledger.records import Record
 
 if TYPE_CHECKING:

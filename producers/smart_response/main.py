@@ -17,6 +17,7 @@ from workers.core import output
 from workers.core.errors import ConfigError, InputError, ServiceAway, TqError
 from workers.core.text import seconds
 from workers.core.trace import trace_of
+from workers.core.user import user_at_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class ActionRun:
                 print(f"warning: {warning}", file=sys.stderr)
             wait_s = self._wait_s(settings)
             job = self.action.job(self.words, self.values, trace=trace_of(os.environ))
+            job.sender = user_at_host()
             return self._send(job, settings, wait_s)
         except ConfigError as error:
             return self._not_done(error, str(error))

@@ -16,6 +16,7 @@ from tests.support.waiting import until
 from workers.core.jobs import Job
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.audit import Audit
 from workers.ledger.breakers import close_breaker
 from workers.ledger.connection import RedisClient
 from workers.ledger.ledger import Ledger
@@ -38,7 +39,7 @@ def most_memory(pid: int) -> int:
 
 def went_on(redis: RedisClient, hostile: Mutating, enough: int) -> bool:
     """Tell whether enough answers were changed or no job is open; an operator closes the breaker meanwhile."""
-    close_breaker(redis, "threatq")
+    close_breaker(redis, "threatq", Audit(redis))
     return hostile.mutated >= enough or not redis.zcard(keys.due("events"))
 
 
@@ -75,7 +76,7 @@ def test_a_worker_lives_through_every_answer_of_threatq_and_loses_no_job(
             until(partial(went_on, redis, hostile, hostile.mutated + 5), within_s=90, every_s=0.1)
         # And ThreatQ is well again, and what it seemed to refuse is replayed
         hostile.share = 0.0
-        close_breaker(redis, "threatq")
+        close_breaker(redis, "threatq", Audit(redis))
         until(lambda: not redis.zcard(keys.due("events")), within_s=90)
         dead = [record.id for record in admin.dead_records()]
         admin.replay(dead, note={})

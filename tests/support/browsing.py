@@ -8,12 +8,14 @@ import requests
 
 
 class Forms(HTMLParser):
-    """Finds every form of a page: its address and its hidden fields."""
+    """Finds every form of a page (its address and its hidden fields) and every link by its text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.found: dict[str, dict[str, str]] = {}
+        self.links: dict[str, str] = {}
         self._fields: dict[str, str] = {}
+        self._link = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -23,6 +25,12 @@ class Forms(HTMLParser):
             self._fields = self.found.setdefault(given.get("action", ""), {})
         elif tag == "input" and given.get("type") == "hidden":
             self._fields[given["name"]] = given["value"]
+        self._link = given.get("href", "") if tag == "a" else ""
+
+    def handle_data(self, data: str) -> None:
+        """Note the text of a link."""
+        if self._link and data.strip():
+            self.links[data.strip()] = self._link
 
 
 class Visitor:

@@ -14,6 +14,8 @@ from workers.indicators.addresses import PrivateRanges
 from workers.indicators.model import Attribute
 from workers.indicators.types import match_type
 from workers.leases import Attempt
+from workers.ledger.acts import Actor
+from workers.ledger.audit import Audit
 from workers.ledger.records import Settlement, done
 from workers.payload.json_text import escape_all
 from workers.threatq.client import Json, row_id
@@ -133,9 +135,15 @@ def _asked(request: Request) -> str:
     return f"{request.indicator.type} {request.indicator.value}"
 
 
-def carry_out(attempt: Attempt, threatq: ThreatQ, private: PrivateRanges) -> list[Settlement]:
+def carry_out(attempt: Attempt, threatq: ThreatQ, private: PrivateRanges, audit: Audit) -> list[Settlement]:
     """Carry out each action and settle it as done; raises what `act` raises."""
     attempt.ask(attempt.claims)
-    return [
-        done(claim, act(claim.kind, claim.known_arguments(), threatq, private)) for claim in attempt.claims
-    ]
+    settlements = []
+    for claim in attempt.claims:
+        result = act(claim.kind, claim.known_arguments(), threatq, private)
+        if claim.kind == "indicators.whitelist":
+            # It takes an indicator out of detection; the other actions only add to what is known of one.
+            asker = Actor(claim.sender or "unknown", claim.producer)
+            audit.by(asker).record("whitelist", result.asked, outcome=result.said, job=claim.id)
+        settlements.append(done(claim, result))
+    return settlements

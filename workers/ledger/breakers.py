@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workers.ledger import keys
+from workers.ledger.acts import Auditor
 from workers.ledger.breaker_records import Away, QueueWait, read_breaker, read_queue_wait
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import now_ms, run
@@ -48,13 +49,14 @@ def queues_behind(name: str) -> list[str]:
     return [queue for queue, needs in NEEDS.items() if name in (queue, *needs)]
 
 
-def close_breaker(redis: RedisClient, name: str) -> int | None:
+def close_breaker(redis: RedisClient, name: str, audit: Auditor) -> int | None:
     """Let workers call a service again, or try the jobs of a queue, and what waits for that be tried now.
 
     Returns how many jobs were made ready, None where the breaker was closed already; raises ServiceAway("redis").
     """
     if not redis.delete(keys.away(name)):
         return None
+    audit.record("breaker close", name)
     return sum(_hasten(redis, queue, name) for queue in queues_behind(name))
 
 

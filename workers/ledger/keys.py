@@ -228,6 +228,23 @@ def minute(number: int) -> str:
     return f"{PREFIX}minute:{number}"
 
 
+#: Stream: the audit trail, an entry (`entry` as JSON) for each act; bounded by the setting audit_entries.
+AUDIT = PREFIX + "audit"
+
+#: Hash, user@host -> `<ms> <reason>`: where the trail could not be copied to a file or syslog. Expires after a day.
+AUDIT_FAILING = PREFIX + "audit:failing"
+
+
+def audit_tokens(day: int) -> str:
+    """Hash, token's name and address -> when it was first used there on a day (days since 1970). Expires."""
+    return f"{PREFIX}audit:tokens:{day}"
+
+
+def audit_settings(name: str) -> str:
+    """Text: the settings with which a program started last, as JSON, secrets as digests. Expires."""
+    return f"{PREFIX}audit:settings:{name}"
+
+
 def session(digest: str) -> str:
     """Hash: token, csrf, said. A session of the status page, by the digest of its cookie or user. Expires."""
     return f"{PREFIX}session:{digest}"

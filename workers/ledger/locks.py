@@ -10,9 +10,9 @@ from redis.exceptions import LockError, LockNotOwnedError
 from workers.core.errors import ServiceAway
 from workers.core.text import short
 from workers.ledger import keys
-from workers.ledger.admin import LedgerAdmin
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import run
+from workers.ledger.reader import LedgerReader
 from workers.ledger.scripts import Script
 
 LOCK, UNLOCK = Script("lock"), Script("unlock")
@@ -71,5 +71,5 @@ def turn(redis: RedisClient, host: str, lease_s: float) -> Iterator[None]:
 
 def is_open(redis: RedisClient, job_id: str) -> bool:
     """Tell whether a job is still to be done."""
-    record = LedgerAdmin(redis).record(job_id)
+    record = LedgerReader(redis).record(job_id)
     return record is not None and record.state not in ("done", "dead")

@@ -12,6 +12,7 @@ from msgspec import Struct
 from workers.core.errors import Busy, MemoryFull
 from workers.ledger import keys
 from workers.ledger.accept import COME_AGAIN_S, MOST_MEMORY_PERCENT, script_flow
+from workers.ledger.acts import Auditor, named
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import follow, run
 from workers.ledger.fullness import explained, full
@@ -146,8 +147,19 @@ class Quarantine:
             times=int(fields[b"times"]),
         )
 
-    def drop(self, item_ids: Sequence[str]) -> int:
+    def drop(self, item_ids: Sequence[str], audit: Auditor) -> int:
         """Forget items for good; return how many there were."""
+        count = self._forget(item_ids)
+        if count:
+            audit.record("quarantine drop", named(item_ids), items=count)
+        return count
+
+    def released(self, item_id: str, audit: Auditor, *, jobs: Sequence[str], corrected: bool) -> None:
+        """Forget an item of which jobs were made, as it was or corrected."""
+        self._forget([item_id])
+        audit.record("release", item_id, jobs=named(jobs), corrected="yes" if corrected else "")
+
+    def _forget(self, item_ids: Sequence[str]) -> int:
         if not item_ids:
             return 0
         names = [keys.QUARANTINE, keys.QUARANTINE_BYTES]

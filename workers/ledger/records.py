@@ -230,6 +230,8 @@ class Record(Struct, frozen=True):
     due_ms: int | None
     since_ms: int | None
     history: list[Entry]
+    #: Who sent it: a token's name, or user@host; "" where the producer does not know.
+    sender: str = ""
     #: Why no job of its queue, or of its kind, is done as things are set; "" where that is not so, or it has ended.
     queue_waits: str = ""
     #: Since when its queue is paused, why and by whom; "" where it is not, or the job has ended.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 from workers.ledger import keys
+from workers.ledger.acts import Auditor
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import run
 from workers.ledger.markers import DAY_MS, TEXTS
@@ -54,6 +55,17 @@ class Retention:
         """Forget the markers of the days before the one of a time; return how many there were."""
         firsts = range(0, TEXTS, TEXTS_A_CALL)
         return sum(self._forget(before_ms, first, only_count=only_count) for first in firsts)
+
+    def purge(self, done_before_ms: int, markers_before_ms: int, audit: Auditor) -> tuple[int, int]:
+        """Forget at once what was done before a time and the markers before another; return how many of each."""
+        jobs = 0
+        while step := self.retire(done_before_ms):
+            jobs += step
+            if step < JOBS_A_CALL:
+                break
+        markers = self.forget_markers(markers_before_ms)
+        audit.record("purge", jobs=jobs, markers=markers)
+        return jobs, markers
 
     def _forget(self, before_ms: int, first: int, *, only_count: bool = False) -> int:
         arguments = [keys.PREFIX, first, TEXTS_A_CALL, before_ms // DAY_MS, int(only_count)]

@@ -13,9 +13,9 @@ from msgspec import Struct
 from workers.core.jobs import QUEUES
 from workers.indicators.refang import refang
 from workers.ledger import keys
-from workers.ledger.admin import PAGE
 from workers.ledger.client import RedisClient
 from workers.ledger.dictionaries import Dictionaries
+from workers.ledger.reader import PAGE
 from workers.ledger.records import Head
 
 #: Jobs that one search reads at most: a few seconds of work.

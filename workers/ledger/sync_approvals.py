@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from workers.core.errors import InputError
 from workers.ledger import keys
+from workers.ledger.acts import Auditor
 from workers.ledger.client import RedisClient
 
 
@@ -45,7 +46,7 @@ class PendingDeletes:
         deletes = [msgspec.json.decode(text, type=PendingDelete) for text in stored.values()]
         return sorted(deletes, key=lambda pending: pending.since_ms)
 
-    def approve(self, pending_id: str, *, by: str, now_ms: int) -> PendingDelete:
+    def approve(self, pending_id: str, audit: Auditor, *, now_ms: int) -> PendingDelete:
         """Let the next run carry out pending deletes; raises InputError when there are none of this id to approve."""
         pending = next((pending for pending in self.every() if pending.id == pending_id), None)
         if pending is None:
@@ -55,6 +56,7 @@ class PendingDeletes:
             )
         if pending.doubt:
             raise InputError(f"these deletes may not be approved now: {pending.doubt}", field=pending_id)
-        approved = msgspec.structs.replace(pending, approved_ms=now_ms, approved_by=by)
+        approved = msgspec.structs.replace(pending, approved_ms=now_ms, approved_by=audit.actor.name)
         self._redis.hset(keys.SYNC_HELD, pending_id, msgspec.json.encode(approved))
+        audit.record("approve", pending_id, list=pending.list, deletes=pending.count)
         return approved

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from workers.core.results import AbandonedList, RunResult
 from workers.ledger import keys
-from workers.ledger.admin import LedgerAdmin
 from workers.ledger.client import RedisClient
+from workers.ledger.reader import LedgerReader
 
 #: Runs that are remembered, and seconds for which a run's progress is.
 KEEP_RUNS, KEEP_S = 1_000, 7 * 86_400
@@ -115,10 +115,10 @@ class WaitingRun(Struct, frozen=True):
 
 def waiting_runs(redis: RedisClient) -> list[WaitingRun]:
     """Return the runs that wait, the longest first; raises ServiceAway("redis")."""
-    return sorted(_waiting(LedgerAdmin(redis)), key=lambda run: run.since_ms)
+    return sorted(_waiting(LedgerReader(redis)), key=lambda run: run.since_ms)
 
 
-def _waiting(admin: LedgerAdmin) -> Iterator[WaitingRun]:
+def _waiting(admin: LedgerReader) -> Iterator[WaitingRun]:
     for record in admin.records(admin.ids("accepted", most=LOOKED_AT, queue="sync")):
         # One that is being tried again waits until it comes further.
         arguments = admin.arguments(record.id) if record.since_ms else None

@@ -105,6 +105,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         "Port on which a worker serves its metrics, or the next free one of the twenty from it; "
         "0: any free one, which its log names; -1: none.")] = -1
 
+    audit_entries: Annotated[PositiveInt, Doc(
+        "Entries of the audit trail (who did what) that are kept in Redis, the newest; about 300 bytes each.")] = 20_000
+    audit_file: Annotated[str, Doc(
+        "File to which each process also appends its entries of the audit trail, as JSON lines; empty: none.")] = ""
+    audit_syslog: Annotated[str, Doc(
+        "Syslog that also gets them: a socket (`/dev/log`), or `host:port` over UDP; empty: none.")] = ""
+
     job_events: Annotated[Literal["all", "sampled", "failures", "off"], Doc(
         "Which jobs workers tell Celery's event readers (Flower) of; sampled: one in 20 and every dead one.")] = "all"
     flower_basic_auth: Annotated[Secret, Doc(

@@ -14,6 +14,7 @@ from celery import Task, shared_task
 
 from workers.core.errors import InputError, ServiceAway, SlowedDown
 from workers.core.jobs import Job
+from workers.core.user import sent_by
 from workers.ledger.accept import Accepted
 from workers.ledger.ledger import Ledger, open_ledger
 from workers.ledger.quarantine import Quarantine, Unreadable, limits_of
@@ -49,6 +50,7 @@ def accept(self: Task, *positional: Any, **call: Any) -> list[str]:
                 process.redis, msgspec.structs.replace(process.settings, max_open_jobs=_NO_LIMIT)
             ),
             quarantine=Quarantine(process.redis, limits_of(process.settings)),
+            origin=str(self.request.origin or ""),
         )
     except ServiceAway as error:
         raise self.retry(exc=error, countdown=max(_AGAIN_S, slowed_s(error))) from error
@@ -59,8 +61,10 @@ def slowed_s(error: ServiceAway) -> float:
     return error.after or 0.0 if isinstance(error, SlowedDown) else 0.0
 
 
-def accept_call(call: dict[str, Any], *, intake: Intake, ledger: Ledger, quarantine: Quarantine) -> list[str]:
-    """Accept `{"job": kind, "arguments": {…}, "key": …}`; return the ids of the jobs.
+def accept_call(
+    call: dict[str, Any], *, intake: Intake, ledger: Ledger, quarantine: Quarantine, origin: str = ""
+) -> list[str]:
+    """Accept `{"job": kind, "arguments": {…}, "key": …}` from `origin`, a process@host; return the ids of the jobs.
 
     What cannot be accepted goes to the quarantine, since no sender waits for an answer. Repeating it does no harm.
     """
@@ -68,6 +72,9 @@ def accept_call(call: dict[str, Any], *, intake: Intake, ledger: Ledger, quarant
         jobs, bad = _read(call, intake)
     except InputError as error:
         jobs, bad = [], [_unreadable("invalid_call", str(error), _text(call))]
+    for job in jobs:
+        # The host alone: each process there would be a sender of its own.
+        job.sender = sent_by(job.sender, escape_unfit(origin).rpartition("@")[2])
     ids: list[str] = []
     repeats: list[Accepted] = []
     for answer in ledger.accept(jobs):
@@ -76,8 +83,8 @@ def accept_call(call: dict[str, Any], *, intake: Intake, ledger: Ledger, quarant
         else:
             ids.append(answer.id)
             repeats += [] if answer.created else [answer]
-    for answer, job in zip(repeats, ledger.known(repeats), strict=True):
-        log.info("known already", job=answer.id, **job.fields())
+    for answer, known in zip(repeats, ledger.known(repeats), strict=True):
+        log.info("known already", job=answer.id, **known.fields())
     quarantine.keep(bad)
     return ids
 

@@ -15,7 +15,7 @@ def handle(attempt: Attempt) -> list[Settlement]:
     process = runtime()
     with needed_by_all():
         threatq, private = process.threatq, process.dialect().private
-    return carry_out(attempt, threatq, private)
+    return carry_out(attempt, threatq, private, process.audit)
 
 
 #: One action at a time, so that waiting analysts are served by all threads side by side.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import structlog
 from msgspec import Struct
 from starlette.responses import Response
 
@@ -35,8 +34,6 @@ WIDTH, HEIGHT = 720, 150
 
 #: Units between two bars.
 _GAP = 2
-
-log = structlog.get_logger("tq.http.page")
 
 #: Runs on the page.
 RUNS_SHOWN = 50
@@ -101,14 +98,13 @@ def _service(now: Overview, service: str, name: str) -> Service:
 def pause(page_request: PageRequest) -> Response:
     """Stop the claiming from a queue."""
     queue = _queue(page_request)
-    reason, caller = page_request.field("reason").strip(), page_request.session.caller.name
-    page_request.context.admin.pause(queue, reason=reason, by=caller)
+    page_request.admin.pause(queue, reason=page_request.field("reason").strip())
     return page_request.done(f"The queue {queue} is paused: jobs are accepted and wait.", "/")
 
 
 def resume(page_request: PageRequest) -> Response:
     """Let workers claim from a queue again."""
-    queue, admin = _queue(page_request), page_request.context.admin
+    queue, admin = _queue(page_request), page_request.admin
     if admin.stopped_workers(queue):
         # `tqctl pause` made these workers stop consuming; only `tqctl resume` makes them start again.
         raise Problem(
@@ -202,17 +198,8 @@ def listing(page_request: PageRequest) -> Response:
 
 def approve(page_request: PageRequest) -> Response:
     """Let the next run carry out pending deletes; raises InputError when they are no longer pending."""
-    redis, caller = page_request.context.admin.redis, page_request.session.caller.name
-    pending = PendingDeletes(redis).approve(
-        page_request.request.path_params["id"], by=caller, now_ms=now_ms(redis)
-    )
-    log.info(
-        "approved pending deletes",
-        caller=caller,
-        pending=pending.id,
-        list=pending.list,
-        count=pending.count,
-    )
+    redis, pending_id = page_request.context.admin.redis, page_request.request.path_params["id"]
+    pending = PendingDeletes(redis).approve(pending_id, page_request.audit, now_ms=now_ms(redis))
     sentence = (
         f"{counted(pending.count, 'delete')} of {pending.list} approved; the next run carries them out."
     )

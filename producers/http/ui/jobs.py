@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import structlog
 from starlette.responses import Response
 
 from producers.http.problems import Problem
@@ -17,8 +16,6 @@ from workers.core.text import counted
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Record, State
 from workers.ledger.search import search
-
-log = structlog.get_logger("tq.http.page")
 
 #: Jobs on one page of a list.
 SHOWN = 100
@@ -101,15 +98,12 @@ def show(page_request: PageRequest) -> Response:
 
 def replay(page_request: PageRequest) -> Response:
     """Open the ticked dead letters again, or all of them."""
-    admin = page_request.context.admin
+    admin, caller = page_request.admin, page_request.session.caller.name
     skip = (_page(page_request.field("page")) - 1) * SHOWN
     ids = admin.ids("dead", most=SHOWN, skip=skip) if page_request.field("all") else page_request.fields("id")
-    opened = (
-        admin.replay(ids, note={"reason": f"replayed by {page_request.session.caller.name}"}) if ids else []
-    )
+    opened = admin.replay(ids, note={"reason": f"replayed by {caller}"}) if ids else []
     for queue in {record.queue for record in admin.records(opened)}:
         Ledger(admin.redis).wake(queue)
-    log.info("replayed", caller=page_request.session.caller.name, jobs=opened)
     sentence = (
         f"{counted(len(opened), 'job')} will be tried again."
         if opened

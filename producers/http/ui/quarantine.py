@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import structlog
 from msgspec.structs import replace
 from starlette.responses import Response
 
@@ -13,8 +12,6 @@ from workers.core.errors import InputError
 from workers.core.text import counted
 from workers.ledger.ledger import open_ledger
 from workers.ledger.quarantine import Quarantine, QuarantinedItem
-
-log = structlog.get_logger("tq.http.page")
 
 #: Items on the page.
 SHOWN = 100
@@ -48,11 +45,11 @@ def retry(page_request: PageRequest) -> Response:
             quarantine=Quarantine(redis),
             ledger=open_ledger(redis, context.settings),
             intake=context.intake,
+            audit=page_request.audit,
             repaired=raw,
         )
     except InputError as error:
         return _page(page_request, replace(item, raw=raw), problem=str(error))
-    log.info("taken out of the quarantine", caller=page_request.session.caller.name, item=item.id)
     if len(accepted) == 1:
         return page_request.done("It was read and accepted.", f"/jobs/{accepted[0].id}")
     return page_request.done(f"{counted(len(accepted), 'job')} accepted.", "/quarantine")
@@ -61,8 +58,7 @@ def retry(page_request: PageRequest) -> Response:
 def drop(page_request: PageRequest) -> Response:
     """Forget an item for good."""
     item = _item(page_request)
-    Quarantine(page_request.context.admin.redis).drop([item.id])
-    log.info("dropped from the quarantine", caller=page_request.session.caller.name, item=item.id)
+    Quarantine(page_request.context.admin.redis).drop([item.id], page_request.audit)
     return page_request.done("The item is forgotten.", "/quarantine")
 
 

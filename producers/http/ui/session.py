@@ -25,6 +25,9 @@ from producers.http.tokens import ApiTokens, TokenHolder
 from producers.http.ui import render
 from workers.core.errors import InputError, ServiceAway
 from workers.ledger import keys
+from workers.ledger.acts import Actor
+from workers.ledger.admin import LedgerAdmin
+from workers.ledger.audit import Audit
 from workers.ledger.client import RedisClient
 
 #: Seconds after which a session ends: a working day.
@@ -61,7 +64,7 @@ class Sessions:
         self.redis = redis
         self.tokens = tokens
 
-    def open(self, token: str) -> str:
+    def open(self, token: str, audit: Audit) -> str:
         """Open a session for a token that was found good; return the text of its cookie."""
         cookie = secrets.token_urlsafe(32)
         key = keys.session(_digest(cookie))
@@ -69,6 +72,7 @@ class Sessions:
         pipe.hset(key, mapping={"token": _digest(token), "csrf": secrets.token_urlsafe(32)})
         pipe.expire(key, SESSION_S)
         pipe.execute()
+        audit.record("sign-in")
         return cookie
 
     def find(self, cookie: str) -> Session | None:
@@ -80,21 +84,24 @@ class Sessions:
         caller = self.tokens.holder(token.decode())
         return Session(session_id, caller, csrf.decode()) if caller and caller.may("read") else None
 
-    def of_user(self, user: TokenHolder) -> Session:
+    def of_user(self, user: TokenHolder, audit: Audit) -> Session:
         """Return the session of a user whom a proxy signed in; each has one, which lasts while it is used."""
         # No cookie has a colon, so none leads here.
         session_id = _digest(f"user:{user.name}")
         key = keys.session(session_id)
         pipe = self.redis.pipeline()
-        pipe.hsetnx(key, "csrf", secrets.token_urlsafe(32))
+        is_new = pipe.hsetnx(key, "csrf", secrets.token_urlsafe(32))
         csrf = pipe.hget(key, "csrf")
         pipe.expire(key, SESSION_S)
         pipe.execute()
+        if is_new.value:
+            audit.record("sign-in")
         return Session(session_id, user, (csrf.value or b"").decode())
 
-    def close(self, session: Session) -> None:
+    def close(self, session: Session, audit: Audit) -> None:
         """Forget a session."""
         self.redis.delete(keys.session(session.id))
+        audit.record("sign-out")
 
     def say(self, session: Session, text: str) -> None:
         """Leave a sentence for the next page that this person sees."""
@@ -129,6 +136,16 @@ class PageRequest(Struct, frozen=True):
     request: Request
     form: list[tuple[str, str]]
 
+    @property
+    def audit(self) -> Audit:
+        """The audit trail, for what this person does."""
+        return audit_of(self.context, self.session.caller, self.request)
+
+    @property
+    def admin(self) -> LedgerAdmin:
+        """The operator's side of the ledger, for what this person does."""
+        return LedgerAdmin(self.context.admin.redis, self.audit)
+
     def field(self, name: str) -> str:
         """Return a field of the form, or ""."""
         return next((value for key, value in self.form if key == name), "")
@@ -146,6 +163,7 @@ class PageRequest(Struct, frozen=True):
         frame = {
             "session": self.session,
             "may_operate": self.session.may("operate"),
+            "may_audit": self.session.may("audit"),
             "said": self.sessions.said(self.session),
             "path": self.request.url.path,
             "query": "",
@@ -158,12 +176,18 @@ class PageRequest(Struct, frozen=True):
         return render.go_to(path)
 
 
+def audit_of(context: HttpContext, caller: TokenHolder, request: Request) -> Audit:
+    """Return the audit trail, for what a caller does on the page."""
+    via = "single sign-on" if caller.is_user else "page"
+    return context.audit.by(Actor(caller.name, via, peer(request)))
+
+
 Handle = Callable[[PageRequest], Response]
 
 
-def view(handle: Handle) -> Endpoint:
-    """Return an endpoint that needs a session."""
-    return _endpoint(handle, scope="read")
+def view(handle: Handle, *, scope: str = "read") -> Endpoint:
+    """Return an endpoint that needs a session, and its token a scope."""
+    return _endpoint(handle, scope=scope)
 
 
 def action(handle: Handle) -> Endpoint:
@@ -200,7 +224,7 @@ async def _answer(context: HttpContext, request: Request, handle: Handle, scope:
 async def _session(context: HttpContext, request: Request, sessions: Sessions) -> Session | None:
     """Return the session of the user whom a proxy signed in, else the cookie's; raises Problem."""
     if user := context.single_sign_on.user(request):
-        return await context.pages.run(sessions.of_user, user)
+        return await context.pages.run(sessions.of_user, user, audit_of(context, user, request))
     cookie = request.cookies.get(cookie_name(context, request), "")
     return await context.pages.run(sessions.find, cookie) if _COOKIE.fullmatch(cookie) else None
 

@@ -17,6 +17,7 @@ from producers.http.ui.session import (
     SESSION_S,
     PageRequest,
     Sessions,
+    audit_of,
     cookie_name,
     is_secure,
     read_form,
@@ -74,8 +75,9 @@ async def post_sign_in(request: Request) -> Response:
 async def _signed_in(context: HttpContext, request: Request, form: dict[str, str]) -> Response:
     address = peer(request)
     token = form.get("token", "").strip()
-    caller = context.tokens.find(f"Bearer {token}")
-    if caller is None and (wait_s := context.attempts.wrong(address)):
+    shown = context.tokens.find(f"Bearer {token}")
+    if shown is None and (wait_s := context.attempts.wrong(address)):
+        context.refusals.count()
         raise Problem(
             429,
             "too_many",
@@ -83,13 +85,14 @@ async def _signed_in(context: HttpContext, request: Request, form: dict[str, str
             headers={"Retry-After": str(round(wait_s) + 1)},
         )
     try:
-        caller = permitted(caller, "read")
+        caller = permitted(shown, "read")
     except Problem as problem:
         log.warning("sign-in refused", address=address, code=problem.code)
+        await context.pages.run(context.refusals.note, shown.name if shown else "", address, problem.code)
         raise _in_words(problem) from problem
     prove(request)
-    cookie = await context.pages.run(Sessions(context.admin.redis, context.tokens).open, token)
-    log.info("signed in", caller=caller.name, address=address)
+    audit = audit_of(context, caller, request)
+    cookie = await context.pages.run(Sessions(context.admin.redis, context.tokens).open, token, audit)
     response = render.go_to(place(form.get("next", "/")))
     secure = is_secure(context, request)
     response.set_cookie(
@@ -101,8 +104,7 @@ async def _signed_in(context: HttpContext, request: Request, form: dict[str, str
 
 def sign_out(page_request: PageRequest) -> Response:
     """End the session, and let the proxy end its own where it signed the user in."""
-    page_request.sessions.close(page_request.session)
-    log.info("signed out", caller=page_request.session.caller.name)
+    page_request.sessions.close(page_request.session, page_request.audit)
     if page_request.session.caller.is_user:
         # The page leads there, since a form of ours may not be sent on to another site.
         return render.html("again.html", {"target": page_request.context.single_sign_on.sign_out})

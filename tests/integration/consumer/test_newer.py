@@ -22,6 +22,7 @@ from workers.indicators.addresses import parse_private_ips
 from workers.leases import Attempt, Leases
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.audit import Audit
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.records import RECORD_VERSION, Claim, Settlement, dead, done, needs_newer
@@ -162,7 +163,9 @@ def test_an_action_with_a_field_of_a_newer_version_waits_and_is_not_carried_out_
     redis.zadd(keys.due("enrichment"), {newer: 1})
     # When an older worker takes it
     threatq, private = cast("ThreatQ", None), parse_private_ips("")
-    handler = QueueHandler("enrichment", lambda attempt: carry_out(attempt, threatq, private), 1)
+    handler = QueueHandler(
+        "enrichment", lambda attempt: carry_out(attempt, threatq, private, Audit(redis)), 1
+    )
     consume(handler, ledger, Leases(ledger))
     # Then it waits
     record = admin.record(newer)

@@ -16,6 +16,7 @@ from workers.core.errors import Busy, MemoryFull
 from workers.core.jobs import Job
 from workers.core.results import EventResult
 from workers.ledger import keys
+from workers.ledger.audit import Audit
 from workers.ledger.connection import connect, now_ms
 from workers.ledger.ingest import waiting_for_bridge
 from workers.ledger.ledger import Ledger
@@ -60,7 +61,7 @@ def test_the_quarantine_is_bounded_in_bytes_and_dropping_makes_room(redis: Redis
             quarantine.keep([third])
         assert set(quarantine.ids()) == {first, second}
         # then one that is dropped makes room for it
-        assert quarantine.drop([first, first, "unknown"]) == 1
+        assert quarantine.drop([first, first, "unknown"], Audit(client)) == 1
         quarantine.keep([third])
         assert 200_000 <= quarantine.size() <= 201_000
 
@@ -210,6 +211,6 @@ def test_what_is_said_to_free_memory_frees_it(redis: Redis, ledger: Ledger) -> N
     assert min(before["done jobs"], before["quarantined items"]) > 100_000
     ledger.retention.retire(now_ms(ledger.redis) + 1, MANY)
     quarantine = Quarantine(ledger.redis)
-    quarantine.drop(quarantine.ids())
+    quarantine.drop(quarantine.ids(), Audit(ledger.redis))
     after = {usage.kind for usage in usages(ledger.redis)}
     assert after.isdisjoint({"done jobs", "quarantined items"})

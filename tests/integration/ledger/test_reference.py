@@ -28,9 +28,10 @@ from tests.support.ledger_reference import ENDS, KEY_WINDOW, LEASE, REST, WARY, 
 from workers.core.errors import Busy
 from workers.core.jobs import Job
 from workers.ledger import keys
-from workers.ledger.admin import ENDED, LedgerAdmin
+from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import now_ms
 from workers.ledger.ledger import MOST_LOST, Ledger
+from workers.ledger.reader import ENDED
 from workers.ledger.records import Claim, Settlement
 
 pytestmark = pytest.mark.integration

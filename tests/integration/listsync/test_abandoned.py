@@ -11,6 +11,7 @@ import pytest
 from tests.support.sync_stage import MAPPING, Stage, write_config
 from tqctl.main import main as tqctl
 from workers.core.results import AbandonedList
+from workers.ledger.audit import Audit
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.sync_approvals import PendingDeletes
 from workers.ledger.sync_runs import abandoned_lists
@@ -149,7 +150,7 @@ def test_the_sync_retires_them_by_itself_once_it_is_approved(stage: Stage) -> No
     assert fqdn.reason == "no data collection feeds this list any more"
 
     # when one of them is approved
-    deletes.approve(fqdn.id, by="analyst", now_ms=1)
+    deletes.approve(fqdn.id, Audit(stage.redis), now_ms=1)
     again = stage.sync()
 
     # then that one is empty and retired, and the other goes on waiting

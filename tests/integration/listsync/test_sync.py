@@ -11,6 +11,7 @@ from sandbox.threatq.control import value_of
 from tests.support.sync_stage import COLLECTION, MAPPING, Stage
 from workers.core.errors import InputError
 from workers.ledger import keys
+from workers.ledger.audit import Audit
 from workers.ledger.sync_runs import pending_count
 from workers.listsync.run.approvals import Approvals
 
@@ -141,7 +142,7 @@ def test_a_mass_delete_waits_until_an_operator_approves_exactly_it(stage: Stage)
     assert [approval.id for approval in Approvals(stage.redis).every()] == [pending.id]
 
     # when it is approved, and more is gone by then, just what was approved goes
-    Approvals(stage.redis).approve(pending.id, by="test", now_ms=1)
+    Approvals(stage.redis).approve(pending.id, Audit(stage.redis), now_ms=1)
     stage.expire(every=3)
     result = stage.sync()
     assert result["deletes"] == 100
@@ -165,13 +166,13 @@ def test_what_is_pending_cannot_be_approved_while_the_source_is_in_doubt(stage: 
     (doubted,) = Approvals(stage.redis).every()
     assert (doubted.id, pending_count(stage.redis)) == (before.id, 0)
     with pytest.raises(InputError, match="may not be approved now: ThreatQ's listing is not complete"):
-        Approvals(stage.redis).approve(doubted.id, by="test", now_ms=1)
+        Approvals(stage.redis).approve(doubted.id, Audit(stage.redis), now_ms=1)
 
     # and when it is whole again they are as before, however long ago their digests were written
     stage.redis.delete(keys.sync_held(before.id))
     stage.sync()
     assert Approvals(stage.redis).every() == [before]
-    Approvals(stage.redis).approve(before.id, by="test", now_ms=1)
+    Approvals(stage.redis).approve(before.id, Audit(stage.redis), now_ms=1)
     assert stage.sync()["deletes"] == 100
 
 

@@ -11,6 +11,7 @@ from producers.enqueue import release
 from workers.core.errors import Busy, InputError
 from workers.core.jobs import Job
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.audit import Audit
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, QuarantineLimits, Unreadable
 from workers.payload.intake import Intake
@@ -43,13 +44,18 @@ def test_a_repaired_item_becomes_a_job_of_the_producer_that_it_came_through(
     redis: Redis, admin: LedgerAdmin
 ) -> None:
     item_id = keep(redis, b"{}")
-    parts = {"quarantine": Quarantine(redis), "ledger": Ledger(redis), "intake": INTAKE}
+    parts = {
+        "quarantine": Quarantine(redis),
+        "ledger": Ledger(redis),
+        "intake": INTAKE,
+        "audit": Audit(redis),
+    }
     with pytest.raises(InputError, match="event_name"):
         release(item_id, **parts)
     (accepted,) = release(item_id, **parts, repaired=json.dumps(EVENT).encode())
     record = admin.record(accepted.id)
     assert record is not None
-    assert record.producer == "http"
+    assert (record.producer, record.sender) == ("http", "nifi")
     assert Quarantine(redis).count() == 0
     with pytest.raises(InputError, match="no item"):
         release(item_id, **parts)
@@ -62,7 +68,12 @@ def test_an_item_stays_whose_cloud_event_was_accepted_with_another_payload(
         envelope = {"specversion": "1.0", "type": "detection", "source": "/siem", "id": "7"}
         return json.dumps({**envelope, "data": {**EVENT, "event_name": name}}).encode()
 
-    parts = {"quarantine": Quarantine(redis), "ledger": Ledger(redis), "intake": INTAKE}
+    parts = {
+        "quarantine": Quarantine(redis),
+        "ledger": Ledger(redis),
+        "intake": INTAKE,
+        "audit": Audit(redis),
+    }
     (first,) = release(keep(redis, cloud_event("a")), **parts)
     item_id = keep(redis, cloud_event("b"))
     with pytest.raises(InputError, match=first.id):
@@ -76,7 +87,7 @@ def test_an_item_stays_while_the_ledger_is_full(redis: Redis) -> None:
     full = Ledger(redis, most_open=1)
     full.accept([Job("events.create", {"payload": {}}, producer="cli")])
     with pytest.raises(Busy):
-        release(item_id, quarantine=Quarantine(redis), ledger=full, intake=INTAKE)
+        release(item_id, quarantine=Quarantine(redis), ledger=full, intake=INTAKE, audit=Audit(redis))
     assert Quarantine(redis).ids() == [item_id]
 
 
@@ -90,5 +101,5 @@ def test_a_full_quarantine_keeps_nothing_of_what_does_not_fit(redis: Redis) -> N
 
 def test_dropped_items_are_gone(redis: Redis) -> None:
     item_id = keep(redis, b"{}")
-    assert Quarantine(redis).drop([item_id, "unknown"]) == 1
+    assert Quarantine(redis).drop([item_id, "unknown"], Audit(redis)) == 1
     assert Quarantine(redis).item(item_id) is None

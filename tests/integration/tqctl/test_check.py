@@ -103,6 +103,19 @@ def test_a_redis_that_forgets_or_evicts_fails(operator: Operator, redis: Redis) 
     assert "appendonly yes" in found["persistence"]["remedy"]
 
 
+def test_copies_of_the_audit_trail_that_fail_are_told_here_and_elsewhere(
+    operator: Operator, redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TQ_AUDIT_FILE", str(tmp_path / "audit.jsonl"))
+    assert lines(operator, "audit")["copies"]["state"] == "ok"
+    monkeypatch.setenv("TQ_AUDIT_FILE", str(tmp_path / "absent" / "audit.jsonl"))
+    assert "No such file" in lines(operator, "audit", code=1)["copies"]["found"]
+    monkeypatch.delenv("TQ_AUDIT_FILE")
+    redis.hset(keys.AUDIT_FAILING, "shim@elsewhere", "1700000000000 /var/log/a: No space left on device")
+    line = next(line for line in operator.asks("check", "--only", "audit") if line["state"] == "warning")
+    assert (line["state"], "shim@elsewhere: /var/log/a: No space" in line["found"]) == ("warning", True)
+
+
 def test_a_redis_that_is_nearly_full_fails(operator: Operator, redis: Redis) -> None:
     redis.config_set("maxmemory", redis.info("memory")["used_memory"] + 200_000)
     try:

@@ -12,9 +12,10 @@ from redis import Redis
 from tests.support.operator import Operator
 from workers.core.jobs import Job
 from workers.ledger import keys
-from workers.ledger.admin import PAGE, LedgerAdmin
+from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
+from workers.ledger.reader import PAGE
 from workers.ledger.records import dead, done
 
 pytestmark = pytest.mark.integration

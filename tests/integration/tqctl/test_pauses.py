@@ -21,6 +21,7 @@ from producers.smart_response.main import run
 from tests.support.browsing import Visitor
 from tests.support.operator import Operator
 from tests.support.producers import OPERATOR, READER, Shim
+from tests.support.trail import as_
 from workers.core.jobs import Job
 from workers.core.results import Failure
 from workers.ledger import keys
@@ -41,7 +42,7 @@ LOOKUP = {"type": "FQDN", "value": "bad.example"}
 @pytest.fixture
 def paused(admin: LedgerAdmin) -> LedgerAdmin:
     """A queue that an operator has paused, and said why."""
-    admin.pause("enrichment", reason=REASON, by="anna@soc-1")
+    as_(admin, "anna@soc-1").pause("enrichment", reason=REASON)
     return admin
 
 
@@ -67,7 +68,7 @@ def test_the_operator_who_pauses_is_named_with_the_reason(operator: Operator) ->
 
 def test_a_pause_that_is_repeated_keeps_since_when(paused: LedgerAdmin, redis: Redis) -> None:
     (first,) = overview(redis).pauses
-    paused.pause("enrichment", reason="still", by="ben")
+    as_(paused, "ben").pause("enrichment", reason="still")
     (second,) = overview(redis).pauses
     assert (second.since_ms, second.reason, second.by) == (first.since_ms, "still", "ben")
 
@@ -106,7 +107,7 @@ def test_tq_job_tells_it_of_a_job_that_waits(
 
 
 def test_a_command_that_waits_for_its_payload_is_told_at_once(admin: LedgerAdmin, ledger: Ledger) -> None:
-    admin.pause("events", reason=REASON, by="anna")
+    as_(admin, "anna").pause("events", reason=REASON)
     job = Job("events.create", {"payload": {"n": 1}}, producer="cli")
     ledger.accept([job])
     began = time.monotonic()
@@ -117,7 +118,7 @@ def test_a_command_that_waits_for_its_payload_is_told_at_once(admin: LedgerAdmin
 
 
 def test_a_sync_that_waits_for_its_queue_is_not_followed_for_long(admin: LedgerAdmin, ledger: Ledger) -> None:
-    admin.pause("sync", reason=REASON, by="anna")
+    as_(admin, "anna").pause("sync", reason=REASON)
     (accepted,) = ledger.accept([Job("lists.sync", {"collection": "Very High"}, producer="cli")])
     (end,) = Follow(admin, {"Very High": accepted.id}, quiet=True).to_the_end()
     assert end.state == "waiting"

@@ -51,10 +51,11 @@ def test_pending_deletes_are_shown_and_approved_by_their_id(stage: Stage, ctl: C
 def test_deletes_can_be_approved_by_a_user_without_a_name_as_in_a_container(
     stage: Stage, ctl: Ctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_user_name() -> str:
-        raise KeyError("getpwuid(): uid not found: 10001")
+    def no_user_name(uid: int) -> str:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
 
-    monkeypatch.setattr("getpass.getuser", no_user_name)
+    monkeypatch.setattr("pwd.getpwuid", no_user_name)
+    monkeypatch.delenv("USER", raising=False)
     stage.set(sync_delete_max_count=1)
     stage.seed(50, types=["FQDN"])
     stage.sync()

@@ -13,9 +13,9 @@ from workers.core.jobs import Job
 from workers.core.results import ListResult, RunResult
 from workers.core.text import moment
 from workers.ledger import keys
-from workers.ledger.admin import PAGE
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
+from workers.ledger.reader import PAGE
 from workers.ledger.records import dead, done, waiting
 from workers.ledger.search import search
 from workers.ledger.status import last_minutes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ class FakeThreatQ:
         self.password = password
         self.checked: list[Settings] = []
         self.registered: list[str] = []
+        self.recorded: list[tuple[Path, list[str]]] = []
 
     def check(self, settings: Settings) -> None:
         self.checked.append(settings)
@@ -52,9 +54,12 @@ class FakeThreatQ:
     def register(self, settings: Settings) -> None:
         self.registered.append(settings.connector_name)
 
+    def record(self, settings: Settings, path: Path, answered: Collection[str]) -> None:
+        self.recorded.append((path, sorted(answered)))
+
 
 def first_run(threatq: FakeThreatQ, terminal: Terminal) -> FirstRun:
-    return FirstRun(check=threatq.check, register=threatq.register, terminal=terminal)
+    return FirstRun(check=threatq.check, register=threatq.register, record=threatq.record, terminal=terminal)
 
 
 def test_it_asks_as_the_guide_does_and_writes_what_is_answered(tmp_path: Path) -> None:
@@ -79,6 +84,9 @@ def test_it_asks_as_the_guide_does_and_writes_what_is_answered(tmp_path: Path) -
     assert loaded.settings.threatq_status == "Review"
     assert loaded.settings.redis_url == "redis://127.0.0.1:6379/0"
     assert threatq.registered == ["Events Builder"]
+    ((path, answered),) = threatq.recorded
+    assert path == tmp_path / "tq.yaml"
+    assert "threatq_password" in answered
     assert stat.S_IMODE((tmp_path / "tq.yaml").stat().st_mode) == 0o600
 
 
@@ -145,7 +153,7 @@ def test_a_status_that_threatq_does_not_know_is_asked_for_again(tmp_path: Path) 
             raise ConfigError("ThreatQ has no such status; it has Active", field="threatq_status")
 
     person = Scripted([*ANSWERS[:4], "Activ", "", "Active"])
-    run = FirstRun(check=check, register=FakeThreatQ().register, terminal=person)
+    run = FirstRun(check=check, register=FakeThreatQ().register, record=FakeThreatQ().record, terminal=person)
 
     loaded = run.run(load(tmp_path, {}), {})
 
@@ -168,9 +176,9 @@ def test_a_threatq_that_is_away_ends_it_and_nothing_is_written(tmp_path: Path) -
         raise ServiceAway("threatq", "ThreatQ cannot be reached")
 
     with pytest.raises(ServiceAway):
-        FirstRun(check=away, register=threatq.register, terminal=Scripted(ANSWERS)).run(
-            load(tmp_path, {}), {}
-        )
+        FirstRun(
+            check=away, register=threatq.register, record=threatq.record, terminal=Scripted(ANSWERS)
+        ).run(load(tmp_path, {}), {})
 
     assert list(tmp_path.iterdir()) == []
 
@@ -180,7 +188,7 @@ def test_where_threatq_has_no_page_for_connectors_the_settings_are_local(tmp_pat
         raise Rejected("404")
 
     person = Scripted(ANSWERS)
-    run = FirstRun(check=FakeThreatQ().check, register=refused, terminal=person)
+    run = FirstRun(check=FakeThreatQ().check, register=refused, record=FakeThreatQ().record, terminal=person)
 
     loaded = run.run(load(tmp_path, {}), {})
 

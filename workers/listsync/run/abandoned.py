@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from workers.core.results import AbandonedList
+from workers.ledger.acts import Auditor
 from workers.listsync.plan.guard import Listing
 from workers.listsync.plan.mapping import ListFamily
 from workers.listsync.plan.naming import ListKey, family, same_name
@@ -38,7 +39,7 @@ def as_abandoned(item: ListSummary) -> AbandonedList:
     return AbandonedList(item.name, item.entry_count)
 
 
-def empty_and_retire(tools: Tools, target: ListSummary, folder: Path) -> ListSummary:
+def empty_and_retire(tools: Tools, target: ListSummary, folder: Path, audit: Auditor) -> ListSummary:
     """Take our entries out of a list and retire it; return it as it is then: with the entries of others."""
     present = Spill(folder / "present", caseless=is_caseless(tools, target))
     for values in tools.logrhythm.entries.read_blocks(target, at_most=target.entry_count):
@@ -51,9 +52,7 @@ def empty_and_retire(tools: Tools, target: ListSummary, folder: Path) -> ListSum
     with tools.logrhythm.entries.writing() as writer:
         for values in plan.deletes.read():
             writer.remove(target, values)
-    retired = tools.logrhythm.retire_list(target)
-    tools.manifests.forget(target.guid)
-    return retired
+    return tools.retire(target, audit)
 
 
 def is_caseless(tools: Tools, target: ListSummary) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
+from workers.ledger.audit import Audit
 from workers.ledger.client import RedisClient
 from workers.ledger.ledger import Ledger
 from workers.logrhythm.client import LogRhythm
@@ -17,6 +18,7 @@ class SyncContext(Protocol):
 
     settings: Settings
     redis: RedisClient
+    audit: Audit
     ledger: Ledger
     #: Held by the thread that helps with syncs of other workers: more would only share its processor time.
     sync_helper: threading.Lock

@@ -62,6 +62,8 @@ def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Se
         decisions=decisions,
         began_ms=now_ms(context.redis),
         dry_run=bool(arguments.get("dry_run")),
+        asked_by=claim.sender,
+        via=claim.producer,
     )
     return _go_on(claim, context, own, new, time_slice)
 
@@ -80,6 +82,7 @@ def _hand_out(claim: Claim, context: SyncContext, decisions: Decisions, names: l
             "lists.sync",
             {**claim.arguments, "collection": name, "settings": settings},
             producer=claim.producer,
+            sender=claim.sender,
             title=f"sync {name}",
             trace=claim.trace,
             key=f"{claim.id}:{name}",

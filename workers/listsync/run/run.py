@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from workers.core.text import short
+from workers.ledger.acts import Actor, Auditor
+from workers.ledger.audit import Audit
 from workers.ledger.sync_runs import Progress
 from workers.listsync.plan.decisions import Decisions
 from workers.listsync.plan.gather import Gathering
@@ -22,6 +24,7 @@ from workers.listsync.run.manifests import Manifests
 from workers.listsync.run.run_folder import ListState, RunFolder, RunState
 from workers.listsync.run.time_slice import TimeSlice
 from workers.logrhythm.client import LogRhythm
+from workers.logrhythm.model import ListSummary
 from workers.settings.model import Settings
 from workers.threatq.client import Caller
 from workers.threatq.score_bands import ScoreBands, bands_of
@@ -67,6 +70,13 @@ class Tools(Struct, frozen=True):
         manifests = Manifests(context.redis, logrhythm.transport.url)
         return cls(context.threatq.caller, logrhythm, manifests, Approvals(context.redis))
 
+    def retire(self, item: ListSummary, audit: Auditor) -> ListSummary:
+        """Retire a list in LogRhythm and forget what we put there; return it as it is then."""
+        retired = self.logrhythm.retire_list(item)
+        self.manifests.forget(item.guid)
+        audit.record("retire", item.name, entries=item.entry_count)
+        return retired
+
 
 class Run:
     """A run of one collection; raises ConfigError for settings that do not allow one."""
@@ -83,6 +93,11 @@ class Run:
         self.options, self.tools = Options.of(settings), Tools.of(context, settings)
         self.progress = Progress(context.redis, folder.path.name)
         self._context = context
+
+    @property
+    def audit(self) -> Audit:
+        """The audit trail, for what is done for the one who started the run."""
+        return self._context.audit.by(Actor(self.state.asked_by or "the schedule", self.state.via))
 
     @property
     def lists(self) -> list[ListState]:

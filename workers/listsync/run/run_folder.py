@@ -66,7 +66,8 @@ class RunState(Struct, kw_only=True):
     """A run: the lists are looked up, everything is gathered, then each list is planned and written.
 
     `lists` are those that exist, and those to be made as soon as everything is gathered; `deviations` say which workers
-    had other settings than the run's `decisions`; `abandoned` are lists that no collection feeds any more.
+    had other settings than the run's `decisions`; `abandoned` are lists that no collection feeds any more; `asked_by`
+    is who started the run, "" for the schedule, and `via` the producer that it came through.
     """
 
     collection: ListFamily
@@ -74,6 +75,8 @@ class RunState(Struct, kw_only=True):
     decisions: Decisions
     began_ms: int
     dry_run: bool = False
+    asked_by: str = ""
+    via: str = ""
     position: Position | None = START
     taken: Gathered = Gathered()
     declared: int | None = None

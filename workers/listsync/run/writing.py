@@ -109,8 +109,8 @@ def _write(run: Run, item: ListState) -> Generator[None, None, None]:
         return
     if plan.calls:
         yield from _change(run, item, plan)
-    elif item.found and plan.adopted.count:
-        _note_as_ours(run, item, item.found, "adopted")
+    elif item.found:
+        _take_over(run, item, plan, item.found)
     if item.is_abandoned and plan.pending is None and (plan.released.count or not plan.now):
         _retire(run, item)
     # Shown before it is saved: a worker that is killed in between shows it once more, and no display waits for it.
@@ -122,8 +122,7 @@ def _write(run: Run, item: ListState) -> Generator[None, None, None]:
 def _retire(run: Run, item: ListState) -> None:
     """Retire an abandoned list that has been emptied of our entries."""
     if item.found:
-        run.tools.logrhythm.retire_list(item.found)
-        run.tools.manifests.forget(item.found.guid)
+        run.tools.retire(item.found, run.audit)
         run.state.abandoned = [other for other in run.state.abandoned if other.name != item.name]
 
 
@@ -149,14 +148,21 @@ def _ready(run: Run, item: ListState, plan: ListPlan, *, is_new: bool) -> ListSu
         item.found = run.tools.logrhythm.ensure_list(item.name, ListKind(rule.list_type, rule.use_context))
         run.save()
     if is_new:
-        _note_as_ours(run, item, item.found, "adopted", "adds")
+        _take_over(run, item, plan, item.found)
+        _note_as_ours(run, item, item.found, "adds")
     return item.found
 
 
-def _note_as_ours(run: Run, item: ListState, target: ListSummary, *kinds: str) -> None:
-    digests = run.folder_of(item).digests
-    for kind in kinds:
-        run.tools.manifests.added(target.guid, item.name, digests.get(kind, {}), caseless=run.caseless(item))
+def _take_over(run: Run, item: ListState, plan: ListPlan, target: ListSummary) -> None:
+    """Note entries as ours that were in the list before we ever wrote to it: a later run may delete them."""
+    if plan.adopted.count:
+        _note_as_ours(run, item, target, "adopted")
+        run.audit.record("take over", item.name, entries=plan.adopted.count)
+
+
+def _note_as_ours(run: Run, item: ListState, target: ListSummary, kind: str) -> None:
+    digests = run.folder_of(item).digests.get(kind, {})
+    run.tools.manifests.added(target.guid, item.name, digests, caseless=run.caseless(item))
 
 
 def in_order(plan: ListPlan, capacity: int) -> Iterator[tuple[bool, list[str]]]:
