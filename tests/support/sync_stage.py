@@ -70,12 +70,13 @@ class Stage:
         """Save a data collection and share it."""
         self.threatq.control("collections", {"name": name, "query": query})
 
-    def start(self, collection: str = COLLECTION, **arguments: Any) -> str:
+    def start(self, collection: str = COLLECTION, *, sender: str = "", **arguments: Any) -> str:
         """Accept a job; returns its id."""
         job = Job(
             "lists.sync",
             {"collection": collection, "dry_run": False, **arguments},
             producer="test",
+            sender=sender,
             key=str(time.monotonic()),
         )
         return self.runtime.ledger.accept([job])[0].id

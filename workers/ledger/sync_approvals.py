@@ -17,7 +17,8 @@ class PendingDelete(Struct, frozen=True):
     """Pending deletes of one list; `approved_ms` is 0 until they are approved.
 
     `doubt` says why they may not be approved now, "" when they may; `settings` are those of the run that found them,
-    as far as the delete guard looks at them, by name.
+    as far as the delete guard looks at them, by name. `asked_by` is who started the first run by hand that found them,
+    "" where only the schedule has; with `four_eyes` that one may not approve them.
     """
 
     id: str
@@ -32,6 +33,16 @@ class PendingDelete(Struct, frozen=True):
     approved_by: str = ""
     doubt: str = ""
     settings: dict[str, Any] = {}
+    asked_by: str = ""
+    four_eyes: bool = False
+
+    def why_not(self, name: str) -> str:
+        """Return why the operator of this name may not approve them now, "" where that one may."""
+        if self.doubt:
+            return f"these deletes may not be approved now: {self.doubt}"
+        if self.four_eyes and self.asked_by.casefold() == name.casefold():
+            return f"{name} started the run that found these; another operator approves them (sync_four_eyes)"
+        return ""
 
 
 class PendingDeletes:
@@ -54,8 +65,8 @@ class PendingDeletes:
                 f"no deletes wait under the id {pending_id} (any more); `tqctl sync held` shows which do",
                 field="id",
             )
-        if pending.doubt:
-            raise InputError(f"these deletes may not be approved now: {pending.doubt}", field=pending_id)
+        if why := pending.why_not(audit.actor.name):
+            raise InputError(why, field=pending_id)
         approved = msgspec.structs.replace(pending, approved_ms=now_ms, approved_by=audit.actor.name)
         self._redis.hset(keys.SYNC_HELD, pending_id, msgspec.json.encode(approved))
         audit.record("approve", pending_id, list=pending.list, deletes=pending.count)

@@ -148,6 +148,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         "Deletes above this count and above sync_delete_max_percent of a list wait for approval.")] = 1_000
     sync_delete_max_percent: Annotated[float, Doc(
         "Percent of a list up to which deletes never wait for approval."), Meta(ge=0, le=100)] = 20.0
+    sync_four_eyes: Annotated[bool, Doc(
+        "Pending deletes are approved by another operator than the one who started the run that found them.")] = False
     sync_foreign_entries: Annotated[Literal["keep", "delete"], Doc(
         "What a full sync does with entries of our lists that came from elsewhere.")] = "keep"
     sync_abandoned: Annotated[Literal["report", "retire"], Doc(

@@ -106,3 +106,17 @@ def test_an_item_of_the_quarantine_is_forgotten(ui_operator: Visitor, redis: Red
     ui_operator.post(f"/quarantine/{item}/drop", **csrf)
     assert quarantine.count() == 0
     assert ui_operator.get(f"/quarantine/{item}").status_code == 404
+
+
+def test_who_started_the_run_gets_no_button_to_approve_what_it_found(
+    ui_operator: Visitor, redis: Redis
+) -> None:
+    pending = PendingDelete(
+        "aa11", "c", "a list", 2, 5, "a reason", ("bad.example",), 1, asked_by="operator", four_eyes=True
+    )
+    redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
+    page = ui_operator.get("/syncs").text
+    assert "/syncs/aa11/approve" not in page
+    assert "another operator approves them" in page
+    csrf = Forms(page).found["/sign-out"]
+    assert ui_operator.post("/syncs/aa11/approve", **csrf).status_code == 409

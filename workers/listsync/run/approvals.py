@@ -28,11 +28,19 @@ class Approvals(PendingDeletes):
         return Approval(name, {int(part): digests for part, digests in packed.items()})
 
     def keep(
-        self, collection: str, plan: ListPlan, settings: dict[str, Any], *, caseless: bool, now_ms: int
+        self,
+        collection: str,
+        plan: ListPlan,
+        settings: dict[str, Any],
+        *,
+        caseless: bool,
+        now_ms: int,
+        asked_by: str = "",
+        four_eyes: bool = False,
     ) -> None:
         """Remember the deletes of `plan` that wait; those of an earlier plan that were not approved are forgotten.
 
-        The same deletes keep their id, their age and their approval.
+        The same deletes keep their id, their age, their approval and who asked first.
         """
         self.drop(plan.name, but=plan.pending_id)
         if plan.pending is None:
@@ -40,7 +48,13 @@ class Approvals(PendingDeletes):
         before = next((pending for pending in self.every() if pending.id == plan.pending_id), None)
         self._keep_digests(plan, caseless)
         pending = before or _pending_delete(collection, plan, plan.pending, now_ms)
-        current = msgspec.structs.replace(pending, doubt="", settings=settings)
+        current = msgspec.structs.replace(
+            pending,
+            doubt="",
+            settings=settings,
+            asked_by=pending.asked_by or asked_by,
+            four_eyes=four_eyes,
+        )
         if current != before:
             self._put(current)
 

@@ -106,6 +106,14 @@ def _keep_pending(run: Run, now_ms: int) -> None:
         if plan.pending is None:
             approvals.drop(item.name)
         elif plan.pending.approvable:
-            approvals.keep(collection, plan, guarding, caseless=run.caseless(item), now_ms=now_ms)
+            approvals.keep(
+                collection,
+                plan,
+                guarding,
+                caseless=run.caseless(item),
+                now_ms=now_ms,
+                asked_by=run.state.asked_by,
+                four_eyes=run.four_eyes,
+            )
         else:
             approvals.doubt(collection, plan, plan.pending, now_ms=now_ms)

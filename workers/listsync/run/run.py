@@ -100,6 +100,11 @@ class Run:
         return self._context.audit.by(Actor(self.state.asked_by or "the schedule", self.state.via))
 
     @property
+    def four_eyes(self) -> bool:
+        """Whether who started the run may not approve the deletes that it finds."""
+        return self._context.settings.sync_four_eyes
+
+    @property
     def lists(self) -> list[ListState]:
         """The lists of the run, as far as they are known."""
         return self.state.lists or []
