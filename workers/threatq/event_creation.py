@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from workers.core.errors import ServiceAway
 from workers.threatq.bulk import Fate, Sender, post, send_all
 from workers.threatq.client import Json, row_id, rows
+from workers.threatq.earlier_events import find_ours
 from workers.threatq.errors import ServerFault, ServiceRefusal
 from workers.threatq.event_draft import (
     JOB_ATTRIBUTE,
@@ -19,7 +20,6 @@ from workers.threatq.event_draft import (
     EventRequest,
     Outcome,
     RejectedEvent,
-    find_ours,
     identity,
     withholding,
 )
@@ -95,7 +95,7 @@ def _in_bulk(threatq: ThreatQ, wave: Sequence[Draft], make: Sender) -> list[Fate
         except (ServiceRefusal, ServerFault) as error:
             clean = checked or (isinstance(error, ServiceRefusal) and error.is_absent)
             checked = True
-            if not clean and find_ours(threatq.caller, {wave[0].request, wave[-1].request}):
+            if not clean and find_ours(threatq, {wave[0].request, wave[-1].request}):
                 raise _AppliedInPart from error
             raise
 
@@ -104,7 +104,7 @@ def _in_bulk(threatq: ThreatQ, wave: Sequence[Draft], make: Sender) -> list[Fate
 
 def _again(threatq: ThreatQ, wave: Sequence[Draft], make: Sender, drafts: Sequence[Draft]) -> None:
     """Find what is there and make the rest, each by a call of its own."""
-    events = find_ours(threatq.caller, [draft.request for draft in wave])
+    events = find_ours(threatq, [draft.request for draft in wave])
     for draft in wave:
         if row := events.get(draft.request.job_id):
             draft.adopt(row)
@@ -126,7 +126,7 @@ def _settle(threatq: ThreatQ, wave: Sequence[Draft], fates: Sequence[Fate], draf
 
 def _look_up(threatq: ThreatQ, draft: Draft) -> None:
     """Find an event that the answer leaves out; the next attempt looks again, so it is not made twice."""
-    row = find_ours(threatq.caller, [draft.request]).get(draft.request.job_id)
+    row = find_ours(threatq, [draft.request]).get(draft.request.job_id)
     if row is None:
         raise ServiceAway("threatq", "ThreatQ's answer leaves out an event that it was asked to make")
     draft.adopt(row)
@@ -187,7 +187,7 @@ def _check_types(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
 def _adopt_earlier(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
     """Find the events of earlier attempts, whose answer may have been lost."""
     again = [draft for draft in drafts if draft.is_open and not draft.request.first_attempt]
-    events = find_ours(threatq.caller, [draft.request for draft in again])
+    events = find_ours(threatq, [draft.request for draft in again])
     for draft in again:
         if row := events.get(draft.request.job_id):
             draft.adopt(row)

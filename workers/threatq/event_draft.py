@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -12,24 +12,15 @@ from msgspec import Struct
 from workers.core.errors import MissingRights
 from workers.indicators.model import Attribute
 from workers.payload.plan import EventPlan
-from workers.threatq.client import Caller, Json, row_id
+from workers.threatq.client import Json, row_id
 from workers.threatq.errors import ServiceRefusal
-from workers.threatq.objects import Made, attribute_items, attributes_in, attributes_of, existing
-from workers.threatq.search import find_pages
+from workers.threatq.objects import Made, attribute_items, attributes_in, existing
 
 #: ThreatQ's words for the parts of a plan, where they differ.
 FIELDS = {"type_id": "type", "name": "title"}
 
 #: The attribute that tells which job made an event; one payload is one event because it is looked for.
 JOB_ATTRIBUTE = "TQ Job ID"
-
-#: How far ThreatQ's clock may be behind a detection's before an earlier attempt's event is overlooked.
-CLOCK_SKEW = dt.timedelta(days=1)
-
-#: How long before its acceptance a job's event can have been made: by an acceptance that Redis forgot in a crash.
-ACCEPTED_AGAIN = dt.timedelta(hours=1)
-
-_TIME = "%Y-%m-%d %H:%M:%S"
 
 
 @dataclass(slots=True)
@@ -176,63 +167,3 @@ def withholding(drafts: Iterable[Draft]) -> Iterator[None]:
 def identity(plan: EventPlan) -> tuple[str, str, str]:
     """Return what ThreatQ may take for one and the same event (a guess of ours: title, type and time)."""
     return plan.title, plan.type.casefold(), plan.happened_at
-
-
-def find_ours(caller: Caller, requests: Iterable[EventRequest]) -> dict[str, Json]:
-    """Return, by job id, the events that earlier attempts made; one walk for each title.
-
-    Only a title can be searched for (SPL2), so the rows are read newest first until all are found, or
-    until they are older than what is looked for. Index-backed searches lag behind and are not used.
-    """
-    by_title: dict[str, list[EventRequest]] = {}
-    for request in requests:
-        by_title.setdefault(request.plan.title, []).append(request)
-    events: dict[str, Json] = {}
-    for title, wanted in by_title.items():
-        events.update(_walk(caller, title, wanted))
-    return events
-
-
-def _walk(caller: Caller, title: str, wanted: Sequence[EventRequest]) -> dict[str, Json]:
-    jobs = {request.job_id: request.plan.happened_at for request in wanted}
-    oldest = _created_after(wanted)
-    events: dict[str, Json] = {}
-    for page in find_pages(caller, "events", "title", title, {"with": "attributes", "sort": "-created_at"}):
-        for row in page:
-            if _time(row) in jobs.values():
-                events.update(dict.fromkeys(_jobs_of(caller, row) & jobs.keys(), row))
-        if len(events) == len(jobs) or (page and all(str(row.get("created_at")) < oldest for row in page)):
-            break
-    return events
-
-
-def _created_after(requests: Iterable[EventRequest]) -> str:
-    """Return the earliest time at which these events can have been created, "" where no such time is sure.
-
-    An event may be said to happen later than it is created, but none is created long before its job was accepted.
-    """
-    try:
-        moments = [_earliest(request) for request in requests]
-    except ValueError:
-        return ""
-    return (max(min(moments), dt.datetime(2, 1, 1, tzinfo=dt.UTC)) - CLOCK_SKEW).strftime(_TIME)
-
-
-def _earliest(request: EventRequest) -> dt.datetime:
-    """Return when the event of `request` can have been created; raises ValueError where it cannot be told."""
-    happened = dt.datetime.strptime(request.plan.happened_at, _TIME).replace(tzinfo=dt.UTC)
-    if request.accepted_at is not None:
-        return min(happened, request.accepted_at - ACCEPTED_AGAIN)
-    if happened > dt.datetime.now(dt.UTC):
-        raise ValueError(happened)
-    return happened
-
-
-def _time(row: Json) -> str:
-    return str(row.get("happened_at", ""))[:19].replace("T", " ")
-
-
-def _jobs_of(caller: Caller, row: Json) -> set[str]:
-    """Return the ids of the jobs that an event names."""
-    pairs = attributes_in(row) if "attributes" in row else attributes_of(caller, row_id(row))
-    return {value for name, value in pairs if name == JOB_ATTRIBUTE}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from workers.threatq.client import Caller, Json, Params, pages
 
@@ -24,20 +24,25 @@ def search_term(text: str) -> str:
     return plain if plain == text else plain + "%"
 
 
+def is_whole(text: str) -> bool:
+    """Tell whether a search for `text` finds nothing else, so that it may stand beside others in one search."""
+    return bool(text.strip()) and search_term(text) == text
+
+
 def find_pages(
-    caller: Caller, collection: str, field: str, text: str, params: Params
+    caller: Caller, collection: str, field: str, texts: Sequence[str], params: Params
 ) -> Iterator[list[Json]]:
-    """Yield pages of the rows whose `field` is exactly `text`; a page may be empty."""
-    query = {field: search_term(text), **params}
+    """Yield pages of the rows whose `field` is exactly one of `texts`; a page may be empty."""
+    query = {field: ",".join(map(search_term, texts)), **params}
     for page in pages(caller, f"/api/{collection}", query, size=PAGE_SIZE):
-        yield [row for row in page if _same(row.get(field), text)]
+        yield [row for row in page if any(_same(row.get(field), text) for text in texts)]
 
 
 def find_exact(
     caller: Caller, collection: str, field: str, text: str, params: Params | None = None
 ) -> Iterator[Json]:
     """Yield the rows whose `field` is exactly `text`, apart from blanks around it."""
-    for page in find_pages(caller, collection, field, text, params or {}):
+    for page in find_pages(caller, collection, field, [text], params or {}):
         yield from page
 
 

@@ -33,7 +33,8 @@ class ThreatQ:
     """Shared by all threads of a process.
 
     `inline` remembers, for each kind of relation, whether ThreatQ takes it inside a new event;
-    `consumes_events` whether it has the bulk call for events at all. Both are found out by use.
+    `consumes_events` whether it has the bulk call for events at all; `joins_titles` whether one search finds the
+    events of several titles, None while that is not known. All are found out by use.
     """
 
     def __init__(self, caller: Caller, settings: Settings, lookups: Lookups | None = None) -> None:
@@ -43,6 +44,7 @@ class ThreatQ:
         self.creates_event_types = settings.unknown_event_type == "create"
         self.inline: dict[str, bool] = {}
         self.consumes_events = True
+        self.joins_titles: bool | None = None
         self._settings = settings
 
     @cached_property

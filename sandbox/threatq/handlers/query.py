@@ -158,7 +158,7 @@ def _unknown(message: str) -> Refused:
 def find(call: Call) -> tuple[list[Row], int]:
     """The rows of one page and the total."""
     kind, store = call.kind, call.threatq.store
-    where, values = _where(kind, call.query)
+    where, values = _where(kind, call.query, comma_is_or=call.threatq.behaviour.comma_is_or)
     total = store.count(f"SELECT COUNT(*) FROM {kind.collection} {where}", *values)
     page = f"SELECT * FROM {kind.collection} {where} ORDER BY {order_by(kind, call.query)} LIMIT ? OFFSET ?"
     return store.all(page, *values, call.number("limit", FIND_LIMIT), call.number("offset", 0)), total
@@ -176,13 +176,13 @@ def order_by(kind: Kind, query: dict[str, str]) -> str:
     return ", ".join([*terms, "id ASC"])
 
 
-def _where(kind: Kind, query: dict[str, str]) -> tuple[str, list[Any]]:
+def _where(kind: Kind, query: dict[str, str], *, comma_is_or: bool) -> tuple[str, list[Any]]:
     terms, values = [], []
     for name, given in query.items():
         column = "key" if name == kind.key else name
         if column != "key" and column not in _COLUMNS:
             continue
-        wanted = [value for value in given.split(",") if value]
+        wanted = [value for value in (given.split(",") if comma_is_or else [given]) if value]
         terms.append("(" + " OR ".join(_match(column, value) for value in wanted) + ")" if wanted else "0")
         values += wanted
     return ("WHERE " + " AND ".join(terms) if terms else ""), values

@@ -54,6 +54,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     relation_cap: relations that one object takes; further ones are dropped.
     expires_in: life of an access token in seconds.
     new_score: the generated score of a new indicator; null leaves it without one.
+    comma_is_or: a comma in the value of a plain search stands for "or"; else it is a part of the text.
     search_json: saved searches carry their query as an object or as a string.
     """
 
@@ -71,6 +72,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires_in: float = 3600
     new_score: float | None = 0
     search_json: Literal["object", "string"] = "object"
+    comma_is_or: bool = True
 
 
 def changed(behaviour: Behaviour, changes: object) -> Behaviour:
