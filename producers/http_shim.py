@@ -29,6 +29,9 @@ from producers.http.tls import tls_options
 from producers.http.tokens import MAKE_ONE, ApiTokens, read_tokens
 from workers.core.errors import ConfigError
 from workers.core.urls import is_loopback
+from workers.core.user import user_at_host
+from workers.ledger.acts import Actor
+from workers.ledger.audit_settings import SettingsTrail, values_of
 from workers.settings.loading import load
 from workers.settings.model import Settings
 from workers.telemetry import logs
@@ -67,8 +70,13 @@ def _run(options: argparse.Namespace) -> int:
         settings, tokens, most_connections=room_for_connections(settings.http_max_connections)
     )
     if not tokens.open_to_all:
-        context.token_files = TokenFiles(tokens, loaded, partial(load, options.config), os.environ)
+        context.token_files = TokenFiles(
+            tokens, loaded, partial(load, options.config), os.environ, context.audit
+        )
     tell_expiries(settings, tokens, time.time())
+    starter = context.audit.by(Actor(user_at_host(), "start"))
+    source = f"tq-http-shim on {socket.gethostname()}, {loaded.path}"
+    SettingsTrail(starter).note(source, values_of(loaded))
     tls = tls_options(settings)
     _warn(settings, tls)
     server = _server(context, tls)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 import time
 from typing import Any
@@ -22,6 +23,7 @@ from celery.signals import (
 
 from workers.core.errors import ConfigError, ServiceAway, end_with
 from workers.core.files import show_life
+from workers.ledger.audit_settings import SettingsTrail, values_of
 from workers.runtime import runtime, stopping
 from workers.settings.loading import load
 from workers.telemetry import logs
@@ -92,6 +94,8 @@ def _set_up_logging(name: str) -> None:
 def _tell_metrics(**_: Any) -> None:
     process = runtime()
     process.telemetry.serve(process.settings)
+    loaded = load()
+    SettingsTrail(process.audit).note(f"worker on {socket.gethostname()}, {loaded.path}", values_of(loaded))
 
 
 # A worker sends its heartbeat from the loop that takes wake-ups, beat publishes its tick each second: where either

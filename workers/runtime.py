@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from functools import cached_property, lru_cache, partial
 
 from workers.core.user import user_at_host
 from workers.leases import Leases
 from workers.ledger.acts import Actor
 from workers.ledger.audit import Audit
+from workers.ledger.audit_settings import SettingsTrail
 from workers.ledger.connection import connect
 from workers.ledger.ledger import open_ledger
 from workers.ledger.locks import turn
@@ -16,8 +18,8 @@ from workers.logrhythm.client import LogRhythm
 from workers.payload.options import DialectOptions
 from workers.payload.options import from_settings as dialect_from
 from workers.settings.loading import load
-from workers.settings.model import Settings, fields, require, threatq_needs
-from workers.settings.pages import with_logrhythm_page, with_page
+from workers.settings.model import Secret, Settings, fields, require, threatq_needs
+from workers.settings.pages import EVENTS_BUILDER, LOGRHYTHM, PageField, with_logrhythm_page, with_page
 from workers.telemetry.exporter import Telemetry
 from workers.telemetry.job_log import EVERY_JOB, LINES_A_MINUTE, JobLog
 from workers.threatq.connector import Connector, ConnectorPage
@@ -40,6 +42,7 @@ class Runtime:
         self.ledger = open_ledger(self.redis, settings)
         self.leases = Leases(self.ledger)
         self.audit = Audit.of(self.redis, settings, Actor(user_at_host(), "worker"))
+        self.page_changes = SettingsTrail(self.audit.by(Actor("an administrator", "ThreatQ")))
         self.telemetry = Telemetry()
         self.job_log = JobLog(lines_a_minute=EVERY_JOB if settings.log_verbosity == 3 else LINES_A_MINUTE)
         #: Held by the thread that helps with syncs of other workers: more would only share its processor time.
@@ -69,7 +72,9 @@ class Runtime:
         name = self.settings.connector_name
         if self.settings.settings_from == "local":
             return ConnectorPage(0, name, True, {})
-        return self.events_connector.find() or ConnectorPage(0, name, False, {})
+        page = self.events_connector.find() or ConnectorPage(0, name, False, {})
+        self._note(page, EVENTS_BUILDER)
+        return page
 
     def dialect(self, page: ConnectorPage | None = None) -> DialectOptions:
         """Return how payloads, alarms and values are read, private addresses above all, as `page` says or that of now.
@@ -85,7 +90,16 @@ class Runtime:
             return self.settings
         # Read anew each time: an administrator who enables the connector and starts a sync expects it to run.
         page = Connector(self.threatq.caller, self.settings.logrhythm_connector_name).find()
+        if page:
+            self._note(page, LOGRHYTHM)
         return with_logrhythm_page(self.settings, page.fields) if page and page.is_enabled else None
+
+    def _note(self, page: ConnectorPage, shown: Sequence[PageField]) -> None:
+        """Let the audit trail know what a page in ThreatQ says, where that has changed."""
+        values = {field.name: page.fields.get(field.name, "") for field in shown}
+        secrets = {field.name: Secret(values[field.name]) for field in shown if field.kind == "password"}
+        enabled = str(page.is_enabled).lower()
+        self.page_changes.note(f"page {page.name}", {"enabled": enabled, **values, **secrets})
 
     def logrhythm(self, settings: Settings) -> LogRhythm:
         """Return the LogRhythm that `settings` name: the one that was used last, unless they have changed."""

@@ -12,7 +12,8 @@ import structlog
 from anyio.to_thread import run_sync
 
 from producers.http.tokens import ApiTokens, read_tokens
-from workers.core.errors import ConfigError
+from workers.core.errors import ConfigError, ServiceAway
+from workers.ledger.acts import Auditor, named
 from workers.settings.loading import Loaded
 
 log = structlog.get_logger("tq.http")
@@ -31,12 +32,18 @@ class TokenFiles:
     """Puts the tokens of changed settings into `tokens`; wrong ones are logged, and the earlier ones stay."""
 
     def __init__(
-        self, tokens: ApiTokens, loaded: Loaded, read: Callable[[], Loaded], environ: Mapping[str, str]
+        self,
+        tokens: ApiTokens,
+        loaded: Loaded,
+        read: Callable[[], Loaded],
+        environ: Mapping[str, str],
+        audit: Auditor,
     ) -> None:
         self._tokens = tokens
+        self._audit = audit
         self._read = read
-        named = environ.get("TQ_HTTP_TOKENS_FILE")
-        self._paths = [loaded.path, *([Path(named)] if named else [])]
+        file = environ.get("TQ_HTTP_TOKENS_FILE")
+        self._paths = [loaded.path, *([Path(file)] if file else [])]
         self._seen = self._counted = self._stamps()
         warn_of_endings(tokens)
 
@@ -65,7 +72,12 @@ class TokenFiles:
         if changed.known == self._tokens.known:
             return
         self._tokens.known = changed.known
-        log.info("tokens have changed", names=sorted({holder.name for holder in changed.known.values()}))
+        names = sorted({holder.name for holder in changed.known.values()})
+        log.info("tokens have changed", names=names)
+        try:
+            self._audit.record("settings", "http_tokens", tokens=named(names))
+        except ServiceAway as error:
+            log.warning("that tokens have changed is not in the audit trail", reason=str(error))
         warn_of_endings(self._tokens)
 
     def _stamps(self) -> list[_Stamp]:

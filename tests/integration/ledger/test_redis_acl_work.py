@@ -104,7 +104,15 @@ def test_the_status_page_does_all_that_it_shows(deployment: Deployment, writer: 
     # When an operator signs in, looks everywhere and presses every button
     visitor = Visitor(deployment.producer)
     assert visitor.sign_in(TOKEN).url.endswith("/")
-    for page in ("/", "/jobs?q=poisoned", f"/jobs/{job_id}", "/jobs?list=done", "/syncs", "/quarantine"):
+    for page in (
+        "/",
+        "/jobs?q=poisoned",
+        f"/jobs/{job_id}",
+        "/jobs?list=done",
+        "/syncs",
+        "/quarantine",
+        "/audit",
+    ):
         assert visitor.get(page).status_code == 200, page
     assert visitor.send("/", "/queues/sync/pause").ok
     assert visitor.send("/", "/queues/sync/resume").ok
@@ -146,7 +154,7 @@ def test_tqctl_does_all_it_can_as_the_operator(deployment: Deployment, writer: R
         "dead list", f"dead show {first}", f"dead show {kept[0]}", f"dead replay {first}", f"dead drop {second} --yes",
         "dead drop --quarantined --yes", "pause events", "resume events", "pause sync", "resume sync", "sync plan",
         "sync held", "sync approve bb22", "sync history --lists", "lists show", "lists retire --yes",
-        "support-bundle --out bundle.tar.gz",
+        "support-bundle --out bundle.tar.gz", "audit",
     ):  # fmt: skip
         deployment.call("operator", tqctl, *words.split())
     # What warns or finds nothing ends with another code; what counts is that Redis refuses nothing
