@@ -60,7 +60,7 @@ def check(shell: Shell, *, only: str = "", within_s: float = WITHIN_S) -> list[C
     areas: dict[str, Check] = {
         "here": partial(check_here, loaded),
         "redis": lambda: chain(check_redis(admin, settings), check_ingest(admin, settings)),
-        "workers": partial(check_workers, admin, settings.redis_url),
+        "workers": partial(check_workers, admin, settings),
         "threatq": partial(check_threatq, loaded),
         "logrhythm": partial(check_logrhythm, loaded),
         "notices": partial(check_notices, admin, settings),

@@ -17,6 +17,8 @@ from tqctl.shell import Shell, above_zero, options_of_all, point
 from workers.core.errors import InputError
 from workers.core.jobs import KINDS
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import now_ms
+from workers.ledger.dead_retention import DeadRetention
 from workers.ledger.records import Record
 
 #: Quarantined items that --quarantined takes in one go.
@@ -62,12 +64,14 @@ def list_dead(shell: Shell, options: Namespace) -> int:
     """List the dead letters that the filter lets through."""
     jobs = summaries(_page(shell.admin, options))
     total = shell.admin.dead_count()
+    soon = DeadRetention(shell.admin.redis, shell.settings).warning(now_ms(shell.admin.redis))
     items = QuarantineAdmin(shell).listed(options.limit)
     shell.show(
         {"jobs": jobs, "total": total, "quarantined": items},
         lambda _: [
             grid("", jobs, "no such dead letter"),
             f"{total} dead in all",
+            *filter(None, [soon]),
             *([quarantine_grid(items)] if items else []),
         ],
     )

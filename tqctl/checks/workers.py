@@ -8,7 +8,9 @@ from tqctl.checks.line import CheckLine, failed, ok, warning
 from tqctl.queues import queues_by_worker
 from workers.core.text import age
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.dead_retention import DeadRetention
 from workers.ledger.status import Overview, overview
+from workers.settings.model import Settings
 
 AREA = "workers"
 
@@ -18,11 +20,13 @@ SILENT_S = 15.0
 _START = "celery -A workers.app worker -P threads -Q {queue}"
 
 
-def check_workers(admin: LedgerAdmin, redis_url: str) -> Iterator[CheckLine]:
+def check_workers(admin: LedgerAdmin, settings: Settings) -> Iterator[CheckLine]:
     """Ask who works; raises ServiceAway("redis")."""
     state = overview(admin.redis)
-    workers = queues_by_worker(redis_url)
+    workers = queues_by_worker(settings.redis_url)
     yield from judge(state, workers)
+    if soon := DeadRetention(admin.redis, settings).warning(state.at_ms):
+        yield warning(AREA, "retention", soon, "tqctl dead list; replay what is still wanted")
 
 
 def judge(state: Overview, workers: Mapping[str, Sequence[str]]) -> Iterator[CheckLine]:

@@ -76,6 +76,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         "Days for which done jobs are kept with their content; then a marker of each is left.")] = 2.0
     keep_markers_days: Annotated[Positive, Doc(
         "Days for which a repeat of a done job is known as one and makes no second event.")] = 90.0
+    keep_dead_days: Annotated[NotNegative, Doc(
+        "Days after which dead letters and quarantined items are forgotten; 0: kept until an operator acts.")] = 0.0
     max_open_jobs: Annotated[PositiveInt, Doc("Open jobs in one queue above which producers refuse.")] = 100_000
     memory_percent: Annotated[float, Doc(
         "Percent of Redis' maxmemory in use above which producers refuse."), Meta(gt=0, le=100)] = 70.0

@@ -11,6 +11,7 @@ from celery import shared_task
 from workers.core.errors import ConfigError
 from workers.core.jobs import QUEUES
 from workers.ledger.connection import now_ms
+from workers.ledger.dead_retention import DeadRetention
 from workers.ledger.orphans import Sweeper
 from workers.ledger.packing import Packer
 from workers.ledger.quarantine import Quarantine, limits_of
@@ -31,7 +32,7 @@ SPOOLED = 1_000
 # Silent, or its ticks would drown the jobs in Flower.
 @shared_task(name="upkeep.work", send_events=False)
 def work() -> None:
-    """Wake every queue that has ready jobs, forget and pack done jobs, measure what fills Redis.
+    """Wake every queue that has ready jobs, forget and pack what has ended, measure what fills Redis.
 
     Then it sees to notices, and to what producers of this machine kept.
     """
@@ -46,6 +47,7 @@ def work() -> None:
         _say_once(str(error))
     _packer().step(now_ms(ledger.redis))
     _sweeper().step()
+    _dead_retention().step(now_ms(ledger.redis))
     note_fills(ledger.redis)
     if notifier := _notifier():
         notifier.step()
@@ -72,6 +74,11 @@ def _say_refused(file: str, reason: str, item: str) -> None:
 @cache
 def _sweeper() -> Sweeper:
     return Sweeper(runtime().ledger.redis)
+
+
+@cache
+def _dead_retention() -> DeadRetention:
+    return DeadRetention(runtime().ledger.redis, runtime().settings)
 
 
 @cache

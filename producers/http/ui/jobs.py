@@ -13,6 +13,8 @@ from producers.http.ui import render
 from producers.http.ui.session import PageRequest
 from workers.core.results import ActionResult, EventResult
 from workers.core.text import counted
+from workers.ledger.connection import now_ms
+from workers.ledger.dead_retention import DeadRetention
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Record, State
 from workers.ledger.search import search
@@ -48,10 +50,16 @@ def find(page_request: PageRequest) -> Response:
         title=title,
         name=name if name in LISTS else "open",
         jobs=list(admin.records(admin.ids(state, most=SHOWN, skip=(page - 1) * SHOWN))),
-        note="",
+        note=_soon_forgotten(page_request) if name == "dead" else "",
         shown=SHOWN,
         page=page,
     )
+
+
+def _soon_forgotten(page_request: PageRequest) -> str:
+    """Return what is forgotten soon of the dead letters, "" for nothing."""
+    context = page_request.context
+    return DeadRetention(context.admin.redis, context.settings).warning(now_ms(context.admin.redis))
 
 
 def _page(text: str) -> int:
