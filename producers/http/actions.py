@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,11 +17,14 @@ from producers.http.problems import Problem, from_away
 from producers.http.request import READ_ASIDE, read_body
 from producers.http.schemas import Outcome
 from producers.http.tokens import TokenHolder
+from workers.actions.check import check_action
 from workers.core.errors import InputError, SlowedDown
 from workers.core.jobs import Job
 from workers.ledger.accept import Accepted
 from workers.ledger.known_jobs import KnownJob
+from workers.ledger.known_names import KnownNames
 from workers.payload.actions import fields_of, read_action, title
+from workers.payload.options import DialectOptions
 
 #: The last part of the path and the kind of job that it asks for.
 ACTIONS = {
@@ -47,7 +51,7 @@ async def post_action(context: HttpContext, request: Request, caller: TokenHolde
     if kind is None:
         raise Problem(404, "not_found", f"there is no such action; there are {', '.join(ACTIONS)}")
     wait_s = _wait(request)
-    job = await _job(kind, request, caller)
+    job = await _job(context, kind, request, caller)
     accepted = await _accept(context, job)
     known = (await known_jobs(context, [accepted])).get(accepted.id, KnownJob())
     if known.status == "queued" and wait_s:
@@ -85,16 +89,14 @@ async def _accept(context: HttpContext, job: Job) -> Accepted:
     return accepted
 
 
-async def _job(kind: str, request: Request, caller: TokenHolder) -> Job:
+async def _job(context: HttpContext, kind: str, request: Request, caller: TokenHolder) -> Job:
     data = await read_body(request, most_bytes=_MOST_BYTES)
     if not data.strip():
         raise Problem(
             400, "empty", f"the body is empty; send a JSON object with {', '.join(fields_of(kind))}"
         )
-    if len(data) > READ_ASIDE:
-        arguments = await run_in_threadpool(_arguments, kind, data)
-    else:
-        arguments = _arguments(kind, data)
+    read = partial(_arguments, kind, data, await context.names("enrichment"), context.dialect)
+    arguments = await run_in_threadpool(read) if len(data) > READ_ASIDE else read()
     return Job(
         kind,
         arguments,
@@ -106,9 +108,11 @@ async def _job(kind: str, request: Request, caller: TokenHolder) -> Job:
     )
 
 
-def _arguments(kind: str, data: bytes) -> dict[str, Any]:
+def _arguments(kind: str, data: bytes, names: KnownNames, dialect: DialectOptions) -> dict[str, Any]:
     try:
-        return read_action(kind, _decoded(data))
+        arguments = read_action(kind, _decoded(data))
+        check_action(kind, arguments, names, dialect)
+        return arguments
     except (ValueError, RecursionError) as error:
         raise Problem(400, "not_json", f"the body is not JSON: {error}") from error
     except InputError as error:

@@ -30,9 +30,10 @@ from workers.ledger.acts import Actor
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.async_ledger import AsyncLedger
 from workers.ledger.audit import Audit
-from workers.ledger.connection import connect, connect_async
+from workers.ledger.connection import connect, connect_async, follow_async
 from workers.ledger.ingest import ingest_redis
 from workers.ledger.known_jobs import KnownJob
+from workers.ledger.known_names import UNKNOWN, KnownNames, names_flow
 from workers.ledger.quarantine import Quarantine, limits_of
 from workers.ledger.records import Entry
 from workers.payload.intake import Intake, from_settings
@@ -95,6 +96,13 @@ class HttpContext:
         self.draining = False
         self.in_hand = self.with_token = 0
         self.metrics_.in_hand.set_function(lambda: self.in_hand)
+
+    async def names(self, queue: str) -> KnownNames:
+        """Return what ThreatQ knows by name, as a worker told lately; nothing while Redis does not tell."""
+        try:
+            return await follow_async(self.ledger.redis, names_flow(queue))
+        except ServiceAway:
+            return UNKNOWN
 
     def enter(self) -> None:
         """Take one of http_max_requests places for a request that showed a good token; raises Problem.

@@ -9,6 +9,7 @@ from workers.core.errors import ServiceAway
 from workers.ledger import keys
 from workers.ledger.accept import NO_SCRIPT, Acceptance, Accepted, drive
 from workers.ledger.history import wait_for_outcome
+from workers.ledger.known_names import names_flow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
         def outcome(self, job_id: str, wait_s: float) -> Outcome | None:
             """Wait for what becomes of a job; None: nothing within the time."""
 
+        def names(self, queue: str) -> KnownNames:
+            """Return what ThreatQ knows by name, as a worker told lately."""
+
         def away(self, service: str) -> str:
             """Return why no worker calls a service now; "" while it is well."""
 
@@ -41,8 +45,12 @@ if TYPE_CHECKING:
     from producers.smart_response.settings import StubSettings
     from workers.core.jobs import Job
     from workers.ledger.accept import Word
+    from workers.ledger.known_names import KnownNames
 
 _NOT_WAITED = "the command did not wait for the outcome"
+
+#: The types that are nearly always asked for: they need not even the table of all types, whose import takes a millisecond.
+USUAL_TYPES = ("IP Address", "FQDN", "URL", "MD5", "SHA-1", "SHA-256", "Email Address", "Filename")
 
 #: Seconds after which we look whether waiting makes sense; an idle worker answers sooner.
 FIRST_LOOK_S = 1.0
@@ -67,6 +75,10 @@ class BareLink:
         """Wait for what becomes of a job; a user who may only accept learns nothing."""
         note = wait_for_outcome(self._send, job_id, wait_s)
         return None if note is None else (note.state, json.loads(note.text))
+
+    def names(self, queue: str) -> KnownNames:
+        """Return what ThreatQ knows by name, as a worker told lately."""
+        return drive(names_flow(queue), self._send)
 
     def away(self, service: str) -> str:
         """Return why no worker calls a service now; "" while it is well."""
@@ -126,6 +138,12 @@ class WideLink:
         entry = self._admin.outcome(job_id, wait_s=wait_s)
         return None if entry is None else (entry.state, cast("Note", entry.note))
 
+    def names(self, queue: str) -> KnownNames:
+        """Return what ThreatQ knows by name, as a worker told lately."""
+        from workers.ledger.connection import follow
+
+        return follow(self._ledger.redis, names_flow(queue))
+
     def away(self, service: str) -> str:
         """Return why no worker calls a service now; "" while it is well."""
         return self._admin.away(service).get("reason", "")
@@ -143,6 +161,28 @@ def connect(settings: StubSettings) -> Link:
     """Connect to the ledger; raises ServiceAway("redis"), and ConfigError for a URL that cannot be read."""
     address = read_url(settings.redis_url)
     return WideLink(settings) if address is None else BareLink(Connection(address), settings)
+
+
+def check_type(link: Link, job: Job) -> None:
+    """Raise InputError for an indicator type that ThreatQ has not; asks for its names only where it is not a usual one.
+
+    All else is left to the worker, which needs more than a stub can load.
+    """
+    asked = job.arguments.get("type")
+    if not asked or asked in USUAL_TYPES:
+        return
+    from workers.indicators.types import fold, match_type, unknown_type
+
+    if match_type(asked):
+        return
+    try:
+        types = link.names(job.kind.queue).types
+    except ServiceAway:
+        # Accepting finds that as well, and says it better; a user of an older ACL may not know the names.
+        return
+    if types and fold(asked) not in map(fold, types):
+        link.close()
+        raise unknown_type(asked, types)
 
 
 def outcome(link: Link, accepted: Accepted, queue: str, wait_s: float) -> Outcome:

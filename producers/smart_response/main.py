@@ -10,7 +10,7 @@ import time
 from producers.cli import remembered
 from producers.smart_response import report
 from producers.smart_response.commands import ACTIONS
-from producers.smart_response.link import connect, outcome
+from producers.smart_response.link import check_type, connect, outcome
 from producers.smart_response.report import RunLog
 from producers.smart_response.settings import read_settings
 from workers.core import output
@@ -92,6 +92,7 @@ class ActionRun:
     def _send(self, job: Job, settings: StubSettings, wait_s: float) -> ActionAnswer:
         try:
             link = connect(settings)
+            check_type(link, job)
             (accepted,) = link.accept([job])
         except ServiceAway as error:
             return self._keep(job, settings, error)

@@ -74,6 +74,7 @@ LIGHT = (
     "workers.core.hashing workers.core.errors workers.core.files workers.core.jobs workers.core.output "
     "workers.core.redis_tls workers.core.text workers.core.user "
     "workers.ledger.accept workers.ledger.history workers.ledger.keys "
+    "workers.indicators.types workers.ledger.known_names "
     "workers.ledger.fullness workers.ledger.pauses workers.ledger.scripts workers.ledger.senders "
     "workers.ledger.spool"
 )

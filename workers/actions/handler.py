@@ -7,7 +7,7 @@ from typing import Any
 
 from workers.actions import library
 from workers.actions.library import attribute_name, rows_of
-from workers.actions.request import Request, read_request
+from workers.actions.request import CREATES, Request, read_request, refuse_private
 from workers.core.errors import InputError
 from workers.core.results import ActionResult, IndicatorDetails
 from workers.indicators.addresses import PrivateRanges
@@ -39,13 +39,15 @@ def act(kind: str, arguments: dict[str, Any], threatq: ThreatQ, private: Private
     # Asked for by name first: a type that an administrator has just added is looked for anew.
     threatq.lookups.indicator_type(match_type(asked) or asked)
     request = read_request(arguments, threatq.lookups.indicator_type_names())
-    return _ACTIONS[kind](request, arguments, threatq, private)
+    if kind in CREATES:
+        refuse_private(request, private)
+    return _ACTIONS[kind](request, arguments, threatq)
 
 
-def _add(request: Request, _arguments: Json, threatq: ThreatQ, private: PrivateRanges) -> ActionResult:
+def _add(request: Request, _arguments: Json, threatq: ThreatQ) -> ActionResult:
     row = library.find(threatq, request)
     if row is None:
-        id_ = library.create(threatq, request, private, request.attributes)
+        id_ = library.create(threatq, request, request.attributes)
         return _report(request, f"Created with status {threatq.status}", library.show(threatq, id_))
     id_ = row_id(row)
     outcome = "Was in ThreatQ already"
@@ -56,21 +58,21 @@ def _add(request: Request, _arguments: Json, threatq: ThreatQ, private: PrivateR
     return _report(request, outcome, library.show(threatq, id_))
 
 
-def _look_up(request: Request, _arguments: Json, threatq: ThreatQ, _private: PrivateRanges) -> ActionResult:
+def _look_up(request: Request, _arguments: Json, threatq: ThreatQ) -> ActionResult:
     row = library.find(threatq, request)
     if row is None:
         return ActionResult("Not in ThreatQ", False, _asked(request), notes=request.notes)
     return _report(request, "Found in ThreatQ", library.present(threatq, row))
 
 
-def _mark(request: Request, arguments: Json, threatq: ThreatQ, private: PrivateRanges) -> ActionResult:
+def _mark(request: Request, arguments: Json, threatq: ThreatQ) -> ActionResult:
     name = VERDICTS.get(str(arguments.get("verdict", "")))
     if name is None:
         raise InputError(f"must be {' or '.join(VERDICTS)}", field="verdict")
     verdict = Attribute(name, "Yes")
     row = library.find(threatq, request)
     if row is None:
-        id_ = library.create(threatq, request, private, (*request.indicator.attributes, verdict))
+        id_ = library.create(threatq, request, (*request.indicator.attributes, verdict))
         outcome = f"Created with status {threatq.status} and marked as {name}"
         return _report(request, outcome, library.show(threatq, id_))
     library.add_missing(threatq, row, (verdict,))
@@ -96,7 +98,7 @@ def _withdraw(threatq: ThreatQ, row: Json, name: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _whitelist(request: Request, _arguments: Json, threatq: ThreatQ, _private: PrivateRanges) -> ActionResult:
+def _whitelist(request: Request, _arguments: Json, threatq: ThreatQ) -> ActionResult:
     row = library.find(threatq, request)
     if row is None:
         raise InputError(
@@ -117,7 +119,7 @@ def _whitelist(request: Request, _arguments: Json, threatq: ThreatQ, _private: P
     return _report(request, outcome, library.show(threatq, id_), notes)
 
 
-_ACTIONS: dict[str, Callable[[Request, Json, ThreatQ, PrivateRanges], ActionResult]] = {
+_ACTIONS: dict[str, Callable[[Request, Json, ThreatQ], ActionResult]] = {
     "indicators.add": _add,
     "indicators.lookup": _look_up,
     "indicators.mark": _mark,

@@ -7,7 +7,6 @@ from typing import Any
 from workers.actions.request import Request
 from workers.core.errors import InputError, Rejected, TqError
 from workers.core.results import IndicatorDetails
-from workers.indicators.addresses import PrivateRanges, private_part
 from workers.indicators.model import Attribute
 from workers.threatq.bulk import type_name
 from workers.threatq.client import Json, row_id, rows
@@ -35,17 +34,11 @@ def find(threatq: ThreatQ, request: Request) -> Json | None:
     return None
 
 
-def create(
-    threatq: ThreatQ, request: Request, private: PrivateRanges, attributes: tuple[Attribute, ...]
-) -> int:
+def create(threatq: ThreatQ, request: Request, attributes: tuple[Attribute, ...]) -> int:
     """Create the indicator with the configured status and our source; return its id.
 
-    Raises InputError for a private address, which never becomes an indicator, and for what ThreatQ refuses of it.
+    Raises InputError where ThreatQ refuses its value or its type.
     """
-    if address := private_part(request.indicator, private):
-        raise InputError(
-            f"{address} is a private address (Private IPs) and is not sent to ThreatQ", field="value"
-        )
     threatq.lookups.status(threatq.status)
     item = {
         "value": request.indicator.value,

@@ -8,10 +8,14 @@ from typing import Any
 from msgspec import Struct
 
 from workers.core.errors import InputError
+from workers.indicators.addresses import PrivateRanges, private_part
 from workers.indicators.model import Attribute, Indicator
 from workers.indicators.parse import Misfit, read_indicator, spellings
 from workers.indicators.refang import tidy
-from workers.indicators.types import fold, match_type, require_type
+from workers.indicators.types import fold, match_type, unknown_type
+
+#: The actions that make an indicator where there is none.
+CREATES = ("indicators.add", "indicators.mark")
 
 #: Characters of a value that a message repeats.
 _SHOWN = 120
@@ -47,6 +51,14 @@ def read_request(arguments: dict[str, Any], type_names: Sequence[str]) -> Reques
     )
 
 
+def refuse_private(request: Request, private: PrivateRanges) -> None:
+    """Raise InputError for a private address: it never becomes an indicator."""
+    if address := private_part(request.indicator, private):
+        raise InputError(
+            f"{address} is a private address (Private IPs) and is not sent to ThreatQ", field="value"
+        )
+
+
 def _type(asked: str, names: Sequence[str]) -> str:
     """Return ThreatQ's own name of the type; an administrator may have added types of its own."""
     by_folded = {fold(name): name for name in names}
@@ -57,7 +69,7 @@ def _type(asked: str, names: Sequence[str]) -> str:
         raise InputError(f"this ThreatQ has no {known}; it has {', '.join(names)}", field="type")
     if not asked.strip():
         raise InputError(f"is missing; known types: {', '.join(names)}", field="type")
-    return require_type(asked)
+    raise unknown_type(asked, names)
 
 
 def _indicator(name: str, value: str) -> Indicator:

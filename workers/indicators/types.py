@@ -1,12 +1,17 @@
-"""The indicator types of ThreatQ by name, and how people write those names."""
+"""The indicator types of ThreatQ by name, and how people write those names.
+
+The Smart Response stubs load this file: it needs nothing but the standard library.
+"""
 
 from __future__ import annotations
 
-import difflib
-import re
 from functools import lru_cache
 
 from workers.core.errors import InputError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: ThreatQ's own types; their ids differ from instance to instance, their names do not.
 INDICATOR_TYPES = (
@@ -50,7 +55,7 @@ _OTHER_NAMES = {
     "x509 Subject": "certificatesubject",
 }
 
-_BLANKS = re.compile(r"[\s_\-.]+")
+_DROPPED = str.maketrans("", "", "_-.")
 
 #: Longer text is no type's name.
 _LONGEST_NAME = 40
@@ -58,7 +63,7 @@ _LONGEST_NAME = 40
 
 def fold(name: str) -> str:
     """Return `name` without case, blanks, `_`, `-` and dots: equal for all spellings of one name."""
-    return _BLANKS.sub("", name).casefold()
+    return "".join(name.split()).translate(_DROPPED).casefold()
 
 
 _BY_FOLDED = {fold(name): name for name in INDICATOR_TYPES} | {
@@ -77,15 +82,22 @@ def _match(name: str) -> str | None:
 
 
 def require_type(name: str, *, field: str = "type") -> str:
-    """Return ThreatQ's name of the type that `name` means.
-
-    Raises InputError that lists the known types, with the nearest one first.
-    """
+    """Return ThreatQ's name of the type that `name` means; raises InputError that lists the known types."""
     if canonical := match_type(name):
         return canonical
-    near = difflib.get_close_matches(fold(name[:_LONGEST_NAME]), _BY_FOLDED, n=1)
-    hint = f' Did you mean "{_BY_FOLDED[near[0]]}"?' if near else ""
-    known = ", ".join(INDICATOR_TYPES)
-    raise InputError(
-        f'"{name[:80]}" is not an indicator type of ThreatQ.{hint} Known types: {known}.', field=field
+    raise unknown_type(name, INDICATOR_TYPES, field=field)
+
+
+def unknown_type(name: str, known: Iterable[str], *, field: str = "type") -> InputError:
+    """Return the refusal of a type that is none of those `known` to ThreatQ, with the nearest one first."""
+    # Costs more than all else here, and is needed for a typo alone.
+    from difflib import get_close_matches
+
+    names = {fold(own): own for own in known}
+    spellings = {other: names[fold(own)] for other, own in _BY_FOLDED.items() if fold(own) in names} | names
+    near = get_close_matches(fold(name[:_LONGEST_NAME]), spellings, n=1)
+    hint = f' Did you mean "{spellings[near[0]]}"?' if near else ""
+    return InputError(
+        f'"{name[:80]}" is not an indicator type of ThreatQ.{hint} Known types: {", ".join(names.values())}.',
+        field=field,
     )

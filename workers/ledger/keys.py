@@ -171,6 +171,15 @@ def away(service: str) -> str:
 #: refused, and until when nothing is accepted from them. Expires an hour after the last refusal.
 SENDERS = PREFIX + "away:senders"
 
+
+def names(queue: str) -> str:
+    """Text: the types that ThreatQ has and the jobs of a queue use, as JSON. Told by workers. Expires soon.
+
+    Below `away:`, where the Smart Response commands may read.
+    """
+    return f"{PREFIX}away:names:{queue}"
+
+
 #: Hash, service -> what is not set up of it, as a sentence, "" for nothing. Told by the workers, who have the settings.
 LACKING = PREFIX + "lacking"
 

@@ -7,6 +7,7 @@ from workers.consumer import QueueHandler
 from workers.leases import Attempt
 from workers.ledger.records import Settlement
 from workers.runtime import runtime
+from workers.tasks.names import Teller, indicator_names
 from workers.tasks.queue import needed_by_all, task_for
 
 
@@ -19,4 +20,4 @@ def handle(attempt: Attempt) -> list[Settlement]:
 
 
 #: One action at a time, so that waiting analysts are served by all threads side by side.
-work = task_for(QueueHandler("enrichment", handle, 1))
+work = task_for(QueueHandler("enrichment", handle, 1), afterwards=Teller("enrichment", indicator_names))

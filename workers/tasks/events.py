@@ -7,6 +7,7 @@ from workers.events import make_enabled
 from workers.leases import Attempt
 from workers.ledger.records import Settlement
 from workers.runtime import runtime
+from workers.tasks.names import Teller, event_names
 from workers.tasks.queue import needed_by_all, task_for
 
 #: Payloads in one bulk; ThreatQ's own integrations send up to 500 objects a call, and a payload has a few.
@@ -21,4 +22,4 @@ def handle(attempt: Attempt) -> list[Settlement]:
         return make_enabled(attempt, process.threatq, page, process.dialect(page))
 
 
-work = task_for(QueueHandler("events", handle, BATCH))
+work = task_for(QueueHandler("events", handle, BATCH), afterwards=Teller("events", event_names))

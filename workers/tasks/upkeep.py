@@ -22,6 +22,7 @@ from workers.listsync.run.schedule import start_if_due, tell_setup
 from workers.notices.notifier import Notifier, notifier_of
 from workers.runtime import runtime
 from workers.settings.model import Settings
+from workers.tasks.names import ask_for_names
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,7 @@ def work() -> None:
     for queue in QUEUES:
         ledger.wake(queue)
     ledger.look_after()
+    ask_for_names(ledger)
     tell_setup(ledger.redis, settings)
     try:
         start_if_due(ledger, settings)

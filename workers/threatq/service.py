@@ -87,10 +87,10 @@ class Table:
                 row = self._rows.get(name.casefold())
             return row
 
-    def names(self) -> list[str]:
-        """Return every name, as ThreatQ spells it."""
+    def names(self, *, within_s: float = TTL_S) -> list[str]:
+        """Return every name, as ThreatQ spells it; a table that is older than `within_s` is read again."""
         with self._lock:
-            if self._age() >= TTL_S:
+            if self._age() >= within_s:
                 self._read()
             return sorted(str(row["name"]) for row in self._rows.values())
 
@@ -128,9 +128,9 @@ class Lookups:
         """Return the id of an indicator type, or None if this ThreatQ has none of that name."""
         return _id(self._types.find(name))
 
-    def indicator_type_names(self) -> list[str]:
-        """Return every indicator type of this ThreatQ."""
-        return self._types.names()
+    def indicator_type_names(self, *, within_s: float = TTL_S) -> list[str]:
+        """Return every indicator type of this ThreatQ, as it was `within_s` seconds ago or later."""
+        return self._types.names(within_s=within_s)
 
     def status(self, name: str) -> int:
         """Return the id of an indicator status; raises ConfigError that lists the known ones."""
@@ -145,6 +145,10 @@ class Lookups:
     def event_type(self, name: str) -> int | None:
         """Return the id of an event type, or None."""
         return _id(self._event_types.find(name))
+
+    def event_type_names(self, *, within_s: float = TTL_S) -> list[str]:
+        """Return every event type of this ThreatQ, as it was `within_s` seconds ago or later."""
+        return self._event_types.names(within_s=within_s)
 
     def create_event_type(self, name: str) -> int:
         """Create an event type and return its id (POST /api/event/types, SPL2)."""

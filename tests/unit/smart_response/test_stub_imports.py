@@ -5,6 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from producers.smart_response.link import USUAL_TYPES
+from workers.indicators.types import INDICATOR_TYPES
+
 #: Modules of the standard library that exist on POSIX systems alone.
 POSIX_ONLY = (
     "fcntl",
@@ -63,3 +66,11 @@ def test_nothing_of_ours_that_a_stub_may_need_imports_a_posix_module() -> None:
 def test_the_stubs_import_nothing_large() -> None:
     names = python(f"import sys\nbefore = set(sys.modules)\n{STUBS}\nprint(*(set(sys.modules) - before))")
     assert set(LARGE) & set(names.split()) == set()
+
+
+def test_a_stub_needs_no_table_of_types_for_the_usual_ones() -> None:
+    loaded = python(
+        f"{STUBS}\nimport sys\nprint('workers.indicators.types' in sys.modules, 'difflib' in sys.modules)"
+    )
+    assert loaded == "False False\n"
+    assert set(USUAL_TYPES) <= set(INDICATOR_TYPES)
