@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 _NOT_WAITED = "the command did not wait for the outcome"
 
-#: The types that are nearly always asked for: they need not even the table of all types, whose import takes a millisecond.
+#: The types that are nearly always asked for: the table of all types, whose import takes a millisecond, is not needed.
 USUAL_TYPES = ("IP Address", "FQDN", "URL", "MD5", "SHA-1", "SHA-256", "Email Address", "Filename")
 
 #: Seconds after which we look whether waiting makes sense; an idle worker answers sooner.
