@@ -29,7 +29,8 @@ from tqctl.queues import queues_by_worker
 from tqctl.shell import Shell
 from workers.core.errors import ConfigError, InputError, TqError
 from workers.core.files import write_whole
-from workers.ledger.status import health, overview
+from workers.ledger.overview import overview
+from workers.ledger.status import health
 from workers.settings.model import Secret, fields
 from workers.telemetry.logs import SECRET_NAME, masked
 

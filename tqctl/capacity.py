@@ -12,9 +12,10 @@ from producers.cli.tables import Grid, Shown
 from producers.enqueue import spool_of
 from tqctl.shell import Shell
 from workers.core.text import size
+from workers.ledger.overview import overview
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.spool import MOST_BYTES
-from workers.ledger.status import memory, overview
+from workers.ledger.status import memory
 from workers.ledger.sync_runs import history
 from workers.ledger.usage import STEPS_A_DAY, forecast, pace, usages
 

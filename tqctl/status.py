@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import to_builtins
 
 from producers.cli.tables import Grid, Shown
-from tqctl.queues import queues_by_worker
+from tqctl.overview_text import doubles, queue_grid, standings, worker_grid
 from tqctl.shell import ANSWER_TIMEOUT_S, Shell
 from workers.core.errors import ServiceAway
 from workers.core.jobs import QUEUES
 from workers.core.results import RunResult
-from workers.core.text import age, moment, size
+from workers.core.text import moment, size
 from workers.ledger.breakers import SERVICES, slowed_senders
 from workers.ledger.ingest import Waiting, ingest_redis, is_elsewhere, waiting_for_bridge
-from workers.ledger.status import overview
+from workers.ledger.overview import Overview, overview
+from workers.ledger.signs import Worker
 from workers.ledger.sync_runs import abandoned_lists, history, pending_count, waiting_runs
 
 #: Runs of the list sync that are looked through for the last one of each collection.
@@ -27,9 +28,7 @@ RUNS = 200
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     parser.set_defaults(run=run)
-    parser.add_argument(
-        "--no-workers", action="store_true", help="do not ask the workers, which takes most of a second"
-    )
+    parser.add_argument("--no-workers", action="store_true", help="leave the workers out")
 
 
 def run(shell: Shell, options: Namespace) -> int:
@@ -54,9 +53,13 @@ def run(shell: Shell, options: Namespace) -> int:
     value["abandoned"] = [
         {**to_builtins(item), "said": item.sentence} for item in abandoned_lists(shell.admin.redis)
     ]
-    value["workers"] = None if options.no_workers else queues_by_worker(shell.settings.redis_url)
-    shell.show(value, _words)
+    value["workers"] = None if options.no_workers else _queues_by_worker(state.alive)
+    shell.show(value, lambda shown: _words(state, shown))
     return 0
+
+
+def _queues_by_worker(alive: Sequence[Worker]) -> dict[str, list[str]]:
+    return {worker.sign.name: worker.sign.queues for worker in alive if not worker.is_silent}
 
 
 def _ingest(shell: Shell) -> dict[str, Any]:
@@ -90,10 +93,9 @@ def last_syncs(runs: Sequence[RunResult]) -> list[dict[str, Any]]:
     ]
 
 
-def _words(value: dict[str, Any]) -> Iterator[Shown]:
-    waiting = {wait["queue"] for wait in value["waits"]}
-    rows = [_queue(queue, waiting) for queue in value["queues"]]
-    yield Grid("Queues", ("queue", "open", "ready", "oldest", "state"), rows)
+def _words(state: Overview, value: dict[str, Any]) -> Iterator[Shown]:
+    yield queue_grid(state)
+    yield from standings(state)
     yield (
         f"done: {value['done_last_minute']} in the last minute, {value['done_last_hour']} in the last hour; "
         f"{value['done']} are remembered"
@@ -133,8 +135,8 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
         yield f"deletes pending approval: {value['held']} (tqctl sync held)"
     yield from (item["said"] for item in value["abandoned"])
     if value["workers"] is not None:
-        rows = [[name, ", ".join(queues)] for name, queues in value["workers"].items()]
-        yield Grid("Workers", ("worker", "queues"), rows, "none answers; is one running?")
+        yield worker_grid(state)
+        yield from doubles(state)
 
 
 def _unaccepted(value: dict[str, Any]) -> Iterator[str]:
@@ -157,9 +159,3 @@ def _unaccepted(value: dict[str, Any]) -> Iterator[str]:
 def _sync(run: dict[str, Any]) -> list[str]:
     counts = [str(run["adds"]), str(run["deletes"])]
     return [run["collection"], moment(run["began_ms"]), run["status"], *counts, ", ".join(run["failed"])]
-
-
-def _queue(queue: dict[str, Any], waiting: Collection[str]) -> list[str]:
-    oldest = age(queue["oldest_s"]) if queue["open"] else ""
-    state = "paused" if queue["paused"] else "waits" if queue["name"] in waiting else ""
-    return [queue["name"], str(queue["open"]), str(queue["ready"]), oldest, state]

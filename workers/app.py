@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import structlog
@@ -42,12 +43,12 @@ app.config_from_object("celeryconfig")
 
 
 @worker_shutting_down.connect
-def _stop_claiming(**_: Any) -> None:
+def _stop_claiming(sender: str, **_: Any) -> None:
     stopping.set()
-    threading.Thread(target=_end_in_time, name="stopping", daemon=True).start()
+    threading.Thread(target=_end_in_time, args=[sender], name="stopping", daemon=True).start()
 
 
-def _end_in_time() -> None:
+def _end_in_time(name: str) -> None:
     """Give back what is still running when the time for it is over, and end.
 
     Celery's pool of threads waits for its tasks without a limit, and a worker that is killed in the end would keep its
@@ -61,6 +62,7 @@ def _end_in_time() -> None:
         log.warning("stopped in the middle of work", released=jobs)
     except ServiceAway as error:
         log.warning("stopped in the middle of work, its leases run out", reason=str(error))
+    process.sign_of_life.end(name)
     os._exit(0)
 
 
@@ -91,11 +93,24 @@ def _set_up_logging(name: str) -> None:
 
 
 @worker_ready.connect
-def _tell_metrics(**_: Any) -> None:
+def _tell_metrics(sender: Any, **_: Any) -> None:
     process = runtime()
     process.telemetry.serve(process.settings)
+    _give_sign(sender)
+    heartbeat_sent.connect(partial(_give_sign, sender), weak=False)
     loaded = load()
     SettingsTrail(process.audit).note(f"worker on {socket.gethostname()}, {loaded.path}", values_of(loaded))
+
+
+def _give_sign(consumer: Any, **_: Any) -> None:
+    """Give a sign of life for Celery's consumer of wake-ups, from its own loop; one that hangs gives none."""
+    queues = consumer.app.amqp.queues.consume_from
+    runtime().sign_of_life.give(consumer.hostname, queues, int(consumer.pool.limit or 1))
+
+
+@worker_shutdown.connect
+def _end_signs(sender: Any, **_: Any) -> None:
+    runtime().sign_of_life.end(sender.hostname)
 
 
 # A worker sends its heartbeat from the loop that takes wake-ups, beat publishes its tick each second: where either

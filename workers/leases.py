@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -76,7 +77,8 @@ class Leases:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self._claims: dict[str, Sequence[Claim]] = {}
+        #: By their token, with when each round of work began, by a clock that never jumps.
+        self._claims: dict[str, tuple[float, Sequence[Claim]]] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -85,7 +87,7 @@ class Leases:
         """Renew the leases of `claims`, which share a token, for as long as the block runs."""
         token = claims[0].token
         with self._lock:
-            self._claims[token] = claims
+            self._claims[token] = time.monotonic(), claims
             if self._thread is None:
                 self._thread = threading.Thread(target=self._renew_for_ever, name="leases", daemon=True)
                 self._thread.start()
@@ -108,18 +110,25 @@ class Leases:
     def give_back(self, reason: str, delay_s: float) -> int:
         """Give back all that this process holds, to be claimed by others in `delay_s`; return how many jobs."""
         with self._lock:
-            rounds, self._claims = list(self._claims.values()), {}
+            rounds, self._claims = [claims for _, claims in self._claims.values()], {}
         for claims in rounds:
             self.ledger.settle([interrupted(claim, reason, delay_s) for claim in claims])
         return sum(map(len, rounds))
+
+    def in_hand(self) -> list[tuple[Claim, float]]:
+        """Return each claim that is being worked on, and for how many seconds."""
+        now = time.monotonic()
+        return [(claim, now - began) for began, claims in self._rounds() for claim in claims]
+
+    def _rounds(self) -> list[tuple[float, Sequence[Claim]]]:
+        with self._lock:
+            return list(self._claims.values())
 
     def _renew_for_ever(self) -> None:
         pause_s = self.ledger.lease_ms / 1000 / RENEWALS
         clock = threading.Event()
         while not clock.wait(pause_s):
-            with self._lock:
-                rounds = list(self._claims.values())
-            for claims in rounds:
+            for _, claims in self._rounds():
                 self._renew(claims)
 
     def _renew(self, claims: Sequence[Claim]) -> None:

@@ -22,6 +22,7 @@ from workers.settings.model import Secret, Settings, fields, require, threatq_ne
 from workers.settings.pages import EVENTS_BUILDER, LOGRHYTHM, PageField, with_logrhythm_page, with_page
 from workers.telemetry.exporter import Telemetry
 from workers.telemetry.job_log import EVERY_JOB, LINES_A_MINUTE, JobLog
+from workers.telemetry.sign_of_life import SignOfLife
 from workers.threatq.connector import Connector, ConnectorPage
 from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq
@@ -45,6 +46,7 @@ class Runtime:
         self.page_changes = SettingsTrail(self.audit.by(Actor("an administrator", "ThreatQ")))
         self.telemetry = Telemetry()
         self.job_log = JobLog(lines_a_minute=EVERY_JOB if settings.log_verbosity == 3 else LINES_A_MINUTE)
+        self.sign_of_life = SignOfLife(settings.redis_url, self.leases.in_hand)
         #: Held by the thread that helps with syncs of other workers: more would only share its processor time.
         self.sync_helper = threading.Lock()
         #: The syncs that this process plans or writes now.

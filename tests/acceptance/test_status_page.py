@@ -87,6 +87,37 @@ def test_a_job_is_seen_going_through_without_a_reload(page: Page, producer: Shim
     expect(page.get_by_role("link", name="Open it in ThreatQ")).to_be_visible()
 
 
+def test_a_worker_is_seen_with_its_queues_and_a_queue_that_lost_its_worker_turns_red(
+    page: Page, producer: Shim, working: Processes, redis: Redis
+) -> None:
+    # Given the worker that consumes every queue
+    row = page.locator("#workers tbody tr")
+    expect(row).to_contain_text("enrichment, events, sync, upkeep")
+    expect(row.locator(".state.bad")).to_have_count(0)
+    expect(page.locator("#queues .state.good")).to_have_count(4)
+    # When it has given no sign of life for a minute, as one that was killed
+    member = redis.zrange(keys.WORKERS, 0, 0)[0]
+    sign = redis.get(keys.worker(member.decode()))
+    killed = member.replace(b"worker", b"killed")
+    redis.set(keys.worker(killed.decode()), str(sign, "utf-8").replace("worker@", "killed@"))
+    redis.zadd(keys.WORKERS, {killed: redis.zscore(keys.WORKERS, member) - 60_000})
+    page.reload()
+    # Then it is shown as silent, and the living one beside it
+    expect(page.locator("#workers tr", has_text="killed@").locator(".state.bad")).to_contain_text(
+        "silent for 1"
+    )
+    # And without a living one the queue is red and says what to do
+    working.stop("worker")
+    try:
+        page.reload()
+        queue = page.locator("#queues tr", has_text="events").first
+        expect(queue.locator(".state.bad")).to_have_text("no worker")
+        expect(queue).to_contain_text("celery -A workers.app worker -P threads -Q events")
+        expect(page.locator("#workers")).not_to_contain_text("worker@")
+    finally:
+        working.worker("worker", "events", "enrichment", "sync", "upkeep")
+
+
 def test_a_dead_letter_is_replayed_once_its_cause_is_gone(
     page: Page, producer: Shim, admin: LedgerAdmin, threatq_sandbox: SandboxThreatQ
 ) -> None:

@@ -9,7 +9,7 @@ from tqctl.queues import queues_by_worker
 from workers.core.text import age
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.dead_retention import DeadRetention
-from workers.ledger.status import Overview, overview
+from workers.ledger.overview import Overview, overview
 from workers.settings.model import Settings
 
 AREA = "workers"

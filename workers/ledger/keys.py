@@ -232,6 +232,20 @@ def paused_workers(queue: str) -> str:
     return f"{PREFIX}paused-workers:{queue}"
 
 
+#: Sorted set, `<name> <instance>` of a worker -> when it gave its last sign of life, in ms of Redis' clock. Expires.
+WORKERS = PREFIX + "workers"
+
+
+def member_of_workers(name: str, instance: str) -> str:
+    """Return how a worker is called among WORKERS: two may share a name."""
+    return f"{name} {instance}"
+
+
+def worker(member: str) -> str:
+    """Text: what a worker told of itself last, as JSON (workers/ledger/signs.py). Expires after ten minutes."""
+    return f"{PREFIX}worker:{member}"
+
+
 def minute(number: int) -> str:
     """Hash, state -> jobs settled so in the minute that began `number` minutes after 1970. Lives two hours."""
     return f"{PREFIX}minute:{number}"

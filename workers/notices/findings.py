@@ -10,7 +10,7 @@ from msgspec import Struct
 from workers.core.results import RunResult
 from workers.core.text import age, counted, moment
 from workers.ledger.breakers import SERVICES
-from workers.ledger.status import Overview
+from workers.ledger.overview import Overview
 from workers.ledger.sync_runs import WaitingRun
 
 Cause = Literal[

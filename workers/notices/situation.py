@@ -10,7 +10,8 @@ from workers.core.jobs import QUEUES
 from workers.ledger import keys
 from workers.ledger.client import RedisClient
 from workers.ledger.expiries import expiries
-from workers.ledger.status import memory, overview
+from workers.ledger.overview import overview
+from workers.ledger.status import memory
 from workers.ledger.sync_runs import history, pending_count, waiting_runs
 from workers.logrhythm.token import DISPLAY_NAME, read_token
 from workers.notices.findings import Expiry, Situation

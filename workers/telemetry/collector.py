@@ -13,8 +13,9 @@ from workers.ledger.admin import LedgerAdmin
 from workers.ledger.breakers import SERVICES
 from workers.ledger.client import RedisClient
 from workers.ledger.ingest import waiting_for_bridge
+from workers.ledger.overview import Overview, overview
 from workers.ledger.quarantine import Quarantine
-from workers.ledger.status import Overview, memory, overview
+from workers.ledger.status import memory
 from workers.ledger.sync_runs import WaitingRun, abandoned_lists, history, pending_count, waiting_runs
 from workers.telemetry import metrics
 
@@ -90,6 +91,8 @@ def _of_overview(state: Overview) -> Iterator[Sample]:
         yield metrics.OLDEST_JOB, (queue.name,), queue.oldest_s
         yield metrics.PAUSED, (queue.name,), queue.paused
         yield metrics.NEEDS_NEWER, (queue.name,), bool(queue.needs_newer)
+        yield metrics.WORKERS, (queue.name,), queue.workers
+        yield metrics.STANDS_STILL, (queue.name,), queue.standing.level == "bad"
     waiting = {wait.queue for wait in state.waits}
     for queue in state.queues:
         yield metrics.QUEUE_WAITS, (queue.name,), queue.name in waiting

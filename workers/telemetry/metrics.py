@@ -83,6 +83,21 @@ LEDGER = (
         ("queue",),
         do="tqctl status tells what they do not know: update the workers of the queue; the jobs go on by themselves.",
     ),
+    WORKERS := Declared(
+        "tq_workers",
+        "gauge",
+        "Workers that consume a queue and have given a sign of life in the last 15 seconds.",
+        ("queue",),
+        do="On 0: start one; tqctl status shows which there are and when each was last heard of.",
+    ),
+    STANDS_STILL := Declared(
+        "tq_queue_stands_still",
+        "gauge",
+        "1 while a queue with jobs does nothing (paused, its service away, a setting wrong, jobs that no worker "
+        "takes) or has no worker, else 0.",
+        ("queue",),
+        do="tqctl status tells which of these, and what to do.",
+    ),
     DEAD_JOBS := Declared(
         "tq_dead_jobs",
         "gauge",

@@ -15,10 +15,12 @@ from workers.core.text import counted
 from workers.ledger.breakers import SERVICES
 from workers.ledger.connection import now_ms
 from workers.ledger.ledger import Ledger
+from workers.ledger.overview import Overview, overview
 from workers.ledger.quarantine import Quarantine
-from workers.ledger.status import Minute, Overview, last_minutes, overview
+from workers.ledger.signs import shared_names
 from workers.ledger.sync_approvals import PendingDeletes
 from workers.ledger.sync_runs import abandoned_lists, history, waiting_runs
+from workers.ledger.throughput import Minute, last_minutes
 
 #: Jobs and items of each kind on the first page; the lists show more.
 SHOWN = 8
@@ -57,6 +59,7 @@ def home(page_request: PageRequest) -> Response:
     return page_request.html(
         "home.html",
         now=now,
+        shared_names=shared_names(now.alive),
         services=services(now),
         pausable=PAUSABLE,
         chart=chart(last_minutes(admin.redis)),

@@ -24,9 +24,9 @@ from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.audit import Audit
 from workers.ledger.ledger import Ledger
+from workers.ledger.overview import overview
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.records import RECORD_VERSION, Claim, Settlement, dead, done, needs_newer
-from workers.ledger.status import overview
 from workers.payload.options import DialectOptions
 from workers.telemetry.collector import LedgerCollector
 from workers.telemetry.metrics import NEEDS_NEWER

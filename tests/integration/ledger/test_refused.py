@@ -16,10 +16,10 @@ from workers.core.results import ActionResult
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
+from workers.ledger.overview import overview
 from workers.ledger.records import Claim, Record, done, refused
 from workers.ledger.retention import REFUSED_KEPT_MS
 from workers.ledger.search import search
-from workers.ledger.status import overview
 
 pytestmark = pytest.mark.integration
 

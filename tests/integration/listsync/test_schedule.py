@@ -8,7 +8,7 @@ from tests.support.sync_stage import Stage
 from workers.core.errors import ConfigError
 from workers.ledger.connection import now_ms
 from workers.ledger.ledger import Ledger
-from workers.ledger.status import overview
+from workers.ledger.overview import overview
 from workers.listsync.run.schedule import LAST, start_if_due, tell_setup
 from workers.settings.model import Secret, Settings
 

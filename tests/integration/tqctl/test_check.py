@@ -24,8 +24,8 @@ from tqctl.checks.workers import judge
 from workers.core.jobs import QUEUES, Job
 from workers.ledger import keys
 from workers.ledger.ledger import Ledger
+from workers.ledger.overview import overview
 from workers.ledger.quarantine import Quarantine, Unreadable
-from workers.ledger.status import overview
 from workers.settings.model import Settings
 from workers.settings.pages import EVENTS_BUILDER, LOGRHYTHM
 

@@ -27,8 +27,8 @@ from workers.core.results import Failure
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
+from workers.ledger.overview import overview
 from workers.ledger.records import dead
-from workers.ledger.status import overview
 
 pytestmark = pytest.mark.integration
 

@@ -17,8 +17,8 @@ from workers.core.results import Failure
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
+from workers.ledger.overview import overview
 from workers.ledger.quarantine import Quarantine
-from workers.ledger.status import overview
 from workers.telemetry import metrics
 from workers.telemetry.collector import LedgerCollector
 

@@ -18,8 +18,8 @@ from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.ledger.reader import PAGE
 from workers.ledger.records import dead, done, waiting
 from workers.ledger.search import search
-from workers.ledger.status import last_minutes
 from workers.ledger.sync_runs import keep_result, waiting_runs
+from workers.ledger.throughput import last_minutes
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,8 @@ from producers.http.ui.render import pretty, visible
 from producers.http.ui.sign_in import place
 from workers.core.text import age, counted
 from workers.ledger.breaker_records import Away
-from workers.ledger.status import Minute, Overview
+from workers.ledger.overview import Overview
+from workers.ledger.throughput import Minute
 
 
 @pytest.mark.parametrize(

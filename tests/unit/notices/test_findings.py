@@ -10,7 +10,7 @@ from msgspec import structs
 from workers.core.jobs import QUEUES
 from workers.core.results import ListResult, RunResult
 from workers.ledger.breaker_records import Away
-from workers.ledger.status import Overview, Queue
+from workers.ledger.overview import Overview, Queue
 from workers.ledger.sync_runs import WaitingRun
 from workers.notices.findings import Expiry, Finding, Limits, Situation, findings
 
