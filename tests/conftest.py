@@ -18,6 +18,7 @@ from sandbox.serving import Site, running
 from sandbox.threatq.app import create_app
 from sandbox.threatq.model.state import ThreatQ
 from tests.support.operator import Operator
+from tests.support.otlp import Collector, running_collector
 from tests.support.producers import Shim
 from tests.support.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
 from tests.support.sandbox_threatq import SandboxThreatQ
@@ -183,6 +184,13 @@ def named_logrhythm(logrhythm: SandboxLogRhythm, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TQ_LOGRHYTHM_TOKEN", mint())
     monkeypatch.setenv("TQ_LOGRHYTHM_OWNER", "ThreatQ Sync")
     return logrhythm
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """An OpenTelemetry collector that has been sent nothing yet."""
+    with running_collector() as collector:
+        yield collector
 
 
 @pytest.fixture

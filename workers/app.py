@@ -100,6 +100,8 @@ def _tell_metrics(sender: Any, **_: Any) -> None:
     heartbeat_sent.connect(partial(_give_sign, sender), weak=False)
     loaded = load()
     SettingsTrail(process.audit).note(f"worker on {socket.gethostname()}, {loaded.path}", values_of(loaded))
+    if process.spans:
+        process.spans.start()
 
 
 def _give_sign(consumer: Any, **_: Any) -> None:
@@ -126,5 +128,8 @@ def _show_life(**_: Any) -> None:
 
 @worker_shutdown.connect
 def _say_the_rest(**_: Any) -> None:
-    runtime().job_log.end_minute(now=True)
+    process = runtime()
+    process.job_log.end_minute(now=True)
+    if process.spans:
+        process.spans.close()
     logs.say_repeats(now=True)

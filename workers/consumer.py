@@ -31,6 +31,7 @@ from workers.core.errors import (
 from workers.core.jobs import KINDS
 from workers.core.results import Failure
 from workers.core.retry import RetryPolicy
+from workers.core.spans import recorder, span
 from workers.core.trace import current_trace, read_traceparent
 from workers.leases import Attempt, Blocked, Leases, retry_while_redis_is_away
 from workers.ledger.ledger import FIRST_WAIT_MS, LONGEST_WAIT_MS, MOST_SOLO_FAILURES, Ledger
@@ -70,6 +71,19 @@ class Observer(Protocol):
         """See what became of it, and how many seconds it took."""
 
 
+class RoundTracer(Protocol):
+    """Traces each round of work; what it raises ends the work, so it raises nothing."""
+
+    def begin(self, claims: Sequence[Claim], asked_ns: int) -> None:
+        """Begin to trace what is done for claims that were asked for at a time (ns since 1970)."""
+
+    def handled(self, settlements: Sequence[Settlement]) -> None:
+        """See what becomes of them, before that is settled."""
+
+    def settled(self, settlements: Sequence[Settlement]) -> None:
+        """End the round."""
+
+
 class QueueHandler(Struct, frozen=True):
     """How the claims of a queue are handled, and how many at a time."""
 
@@ -85,25 +99,26 @@ def consume(
     *,
     stopping: Callable[[], bool] = lambda: False,
     observers: Sequence[Observer] = (),
+    tracer: RoundTracer | None = None,
 ) -> int:
     """Work until nothing is ready, the wake-up's time is over or the worker stops; return how many were settled.
 
-    `observers` see each round of work.
+    `observers` see each round of work, and `tracer` what is done in it.
     """
     settled, ends = 0, time.monotonic() + WAKE_UP_S
     while not stopping() and time.monotonic() < ends:
+        asked_ns = time.time_ns()
         claims = ledger.claim(consumer.queue, consumer.batch)
         if not claims:
             return settled
         began = time.monotonic()
         for observer in observers:
             observer.claimed(claims)
-        with leases.renewing(claims), working_on(claims), noting_answers() as answered:
-            settlements = try_known(consumer, ledger, leases, claims)
-            # The work is done but not recorded yet; without the record each job would count as having lost its worker.
-            stale = retry_while_redis_is_away(
-                partial(ledger.settle, settlements, answered=answered), "not settled yet"
-            )
+        if tracer:
+            tracer.begin(claims, asked_ns)
+        settlements, stale = work_on(consumer, ledger, leases, claims, tracer)
+        if tracer:
+            tracer.settled(settlements)
         _tell_stale(stale)
         _tell_newer(ledger, consumer.queue, settlements)
         for observer in observers:
@@ -115,6 +130,26 @@ def consume(
         settled += len(settlements)
     ledger.wake(consumer.queue)
     return settled
+
+
+def work_on(
+    consumer: QueueHandler,
+    ledger: Ledger,
+    leases: Leases,
+    claims: Sequence[Claim],
+    tracer: RoundTracer | None,
+) -> tuple[list[Settlement], list[Settlement]]:
+    """Handle and settle `claims`; return what became of them, and what of that was no longer ours to settle."""
+    with leases.renewing(claims), working_on(claims), noting_answers() as answered:
+        settlements = try_known(consumer, ledger, leases, claims)
+        if tracer:
+            tracer.handled(settlements)
+        # The work is done but not recorded yet; without the record each job would count as having lost its worker.
+        with span("settle"):
+            stale = retry_while_redis_is_away(
+                partial(ledger.settle, settlements, answered=answered), "not settled yet"
+            )
+    return settlements, stale
 
 
 def _tell_stale(stale: Sequence[Settlement]) -> None:
@@ -275,14 +310,21 @@ def wait_s(claim: Claim, pause_s: float) -> float:
 def working_on(claims: Sequence[Claim]) -> Iterator[None]:
     """Let lines and calls inside the block say which jobs they are for.
 
-    A call can carry one trace only: one that serves several jobs carries that of the first that has any.
+    A call can carry one trace only: one that serves several jobs carries that of the round where rounds are traced, and
+    that of the first that has any where not.
     """
-    token = current_trace.set(next(filter(None, (read_traceparent(claim.trace) for claim in claims)), ""))
+    token = current_trace.set(_trace_for(claims))
     try:
         with structlog.contextvars.bound_contextvars(**fields(claims)):
             yield
     finally:
         current_trace.reset(token)
+
+
+def _trace_for(claims: Sequence[Claim]) -> str:
+    if gathering := recorder.get():
+        return gathering.root.traceparent
+    return next(filter(None, (read_traceparent(claim.trace) for claim in claims)), "")
 
 
 def fields(claims: Sequence[Claim]) -> dict[str, str]:

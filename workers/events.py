@@ -11,6 +11,7 @@ from msgspec import Struct
 from workers.core.errors import InputError, NeedsNewerWorker
 from workers.core.jobs import KINDS
 from workers.core.results import EventResult, Failure, IndicatorRef, ObjectRef
+from workers.core.spans import span
 from workers.leases import Attempt
 from workers.ledger.ledger import MOST_SOLO_FAILURES
 from workers.ledger.records import Claim, Settlement, dead, done, misconfigured, needs_newer, refused
@@ -79,12 +80,13 @@ def make_events(
     """
     planned: list[PlannedEvent] = []
     settlements: list[Settlement] = []
-    for claim in attempt.claims if claims is None else claims:
-        step = plan_of(claim, options)
-        if isinstance(step, PlannedEvent):
-            planned.append(step)
-        else:
-            settlements.append(step)
+    with span("plan"):
+        for claim in attempt.claims if claims is None else claims:
+            step = plan_of(claim, options)
+            if isinstance(step, PlannedEvent):
+                planned.append(step)
+            else:
+                settlements.append(step)
     attempt.ask([p.claim for p in planned])
     requests = [request_of(p) for p in planned]
     outcomes = create_events(threatq, requests, attempt.begin) if requests else []

@@ -22,7 +22,9 @@ from workers.settings.model import Secret, Settings, fields, require, threatq_ne
 from workers.settings.pages import EVENTS_BUILDER, LOGRHYTHM, PageField, with_logrhythm_page, with_page
 from workers.telemetry.exporter import Telemetry
 from workers.telemetry.job_log import EVERY_JOB, LINES_A_MINUTE, JobLog
+from workers.telemetry.otlp import exporter_of
 from workers.telemetry.sign_of_life import SignOfLife
+from workers.telemetry.traces import Tracer
 from workers.threatq.connector import Connector, ConnectorPage
 from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq
@@ -47,6 +49,8 @@ class Runtime:
         self.telemetry = Telemetry()
         self.job_log = JobLog(lines_a_minute=EVERY_JOB if settings.log_verbosity == 3 else LINES_A_MINUTE)
         self.sign_of_life = SignOfLife(settings.redis_url, self.leases.in_hand)
+        spans = exporter_of(settings, "worker")
+        self.spans, self.tracer = spans, Tracer(spans) if spans else None
         #: Held by the thread that helps with syncs of other workers: more would only share its processor time.
         self.sync_helper = threading.Lock()
         #: The syncs that this process plans or writes now.

@@ -80,7 +80,7 @@ async def _awaited(context: HttpContext, queue: str, job_id: str, wait_s: float)
 
 async def _accept(context: HttpContext, job: Job) -> Accepted:
     try:
-        (accepted,) = await context.ledger.accept([job])
+        (accepted,) = await context.accept([job])
     except SlowedDown as error:
         # An analyst's tool, unlike NiFi, knows what this status means.
         raise from_away(error, busy_status=429) from error

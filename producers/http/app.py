@@ -165,6 +165,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     for task in watching:
         task.cancel()
     await context.ledger.close()
+    if context.spans:
+        context.spans.close()
 
 
 async def _problem(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache, partial
 from typing import Any
@@ -24,6 +25,7 @@ from producers.http.rotation import TokenFiles
 from producers.http.single_sign_on import SingleSignOn
 from producers.http.tokens import ApiTokens, TokenHolder, permitted
 from workers.core.errors import ServiceAway
+from workers.core.jobs import Job
 from workers.core.trace import read_traceparent
 from workers.ledger.accept import Accepted, Replicas
 from workers.ledger.acts import Actor
@@ -42,6 +44,8 @@ from workers.payload.options import from_settings as dialect_from
 from workers.settings.model import Settings
 from workers.telemetry import metrics
 from workers.telemetry.collector import LedgerCollector
+from workers.telemetry.otlp import exporter_of
+from workers.telemetry.traces import accept_spans
 
 #: Seconds that Redis gets for one answer; NiFi waits 15.
 REDIS_WITHIN_S = 2.0
@@ -93,6 +97,7 @@ class HttpContext:
         per_s = settings.http_requests_per_s
         self.rates = Buckets(per_s=per_s, burst=2 * per_s)
         self.attempts = Attempts()
+        self.spans = exporter_of(settings, "http")
         self.draining = False
         self.in_hand = self.with_token = 0
         self.metrics_.in_hand.set_function(lambda: self.in_hand)
@@ -103,6 +108,14 @@ class HttpContext:
             return await follow_async(self.ledger.redis, names_flow(queue))
         except ServiceAway:
             return UNKNOWN
+
+    async def accept(self, jobs: Sequence[Job], *, whole: bool = False) -> list[Accepted]:
+        """Have the ledger accept jobs, `whole`: all or none, and tell of it where traces are sent."""
+        began_ns = time.time_ns()
+        answers = await (self.ledger.accept_whole(jobs) if whole else self.ledger.accept(jobs))
+        if self.spans:
+            self.spans.add(accept_spans(jobs, answers, began_ns, time.time_ns()))
+        return answers
 
     def enter(self) -> None:
         """Take one of http_max_requests places for a request that showed a good token; raises Problem.

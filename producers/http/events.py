@@ -47,7 +47,7 @@ async def post_events(context: HttpContext, request: Request, caller: TokenHolde
     if len(parts) == 1 and data.lstrip()[:1] != b"[":
         return await _accept_one(context, caller, accepted_only(parts)[0])
     jobs = accepted_only(parts)
-    answers = await (context.ledger.accept_whole(jobs) if atomic else context.ledger.accept(jobs))
+    answers = await context.accept(jobs, whole=atomic)
     if atomic and answers[0].conflict:
         raise reused(jobs, answers[0].id)
     return await _answer_many(context, caller, parts, answers)
@@ -91,7 +91,7 @@ def refusal(refused: Sequence[RejectedPayload], *, alone: bool) -> Problem:
 
 
 async def _accept_one(context: HttpContext, caller: TokenHolder, job: Job) -> Response:
-    (accepted,) = await context.ledger.accept([job])
+    (accepted,) = await context.accept([job])
     if accepted.conflict:
         raise reused([job], accepted.id)
     _count_duplicates(context, caller, [accepted])

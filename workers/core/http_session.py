@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from workers.core import trace
+from workers.core import spans, trace
 from workers.core.errors import ConfigError
 
 #: Told of each call: method, path without parameters, status (0: no answer), seconds until the head of the answer.
@@ -46,14 +47,28 @@ class Adapter(HTTPAdapter):
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
         """Send a request; raises what requests raises."""
         request.headers.update(trace.headers())
-        began, status = time.monotonic(), 0
+        began, began_ns, status = time.monotonic(), time.time_ns(), 0
         try:
             response = super().send(request, *args, **options)
             status = response.status_code
             return response
         finally:
-            path = request.path_url.partition("?")[0]
-            self._tell(str(request.method), path, status, time.monotonic() - began)
+            method, path = str(request.method), request.path_url.partition("?")[0]
+            self._tell(method, path, status, time.monotonic() - began)
+            if gathering := spans.recorder.get():
+                values = spans.attributes(
+                    {"http.request.method": method, "url.path": path, "http.response.status_code": status}
+                )
+                gathering.add(operation(method, path), began_ns, time.time_ns(), values, kind=spans.CLIENT)
+
+
+#: Parts of a path that name one object: numbers, and LogRhythm's GUIDs.
+_IDS = re.compile(r"/(\d+|[0-9A-Fa-f]{8}-[0-9A-Fa-f-]{27})(?=/|$)")
+
+
+def operation(method: str, path: str) -> str:
+    """Return method and path with ids as {id}, so that there are as many operations as kinds of call."""
+    return f"{method} {_IDS.sub('/{id}', path)}"
 
 
 def session_for(

@@ -212,6 +212,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     ingest_channel: Annotated[bool, Doc(
         "The bridge also listens to the pub/sub channel, which loses what is sent while no bridge runs.")] = True
 
+    otlp_endpoint: Annotated[str, Doc(
+        "OpenTelemetry collector that workers and the HTTP entry point send traces to (OTLP over HTTP), such as "
+        "`http://collector:4318`; empty: none.")] = ""
+    otlp_headers: Annotated[Secret, Doc("Headers for the collector, `name=value`, by commas.")] = Secret("")
+    otlp_ca_file: Annotated[str, Doc("CA bundle (PEM) that signs the collector's certificate.")] = ""
+    otlp_dir: Annotated[str, Doc(
+        "Folder in which spans wait to be sent, so that they outlive a killed process; empty: in memory alone.")] = ""
     public_url: Annotated[str, Doc(
         "Address under which operators open the status page, for the links in notices.")] = ""
     notices_webhook_url: Annotated[Secret, Doc(

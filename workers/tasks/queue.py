@@ -44,6 +44,7 @@ def task_for(consumer: QueueHandler, *, afterwards: Callable[[], object] = lambd
             process.leases,
             stopping=stopping.is_set,
             observers=observers(self.app, str(self.request.hostname)),
+            tracer=process.tracer,
         )
         afterwards()
         return settled

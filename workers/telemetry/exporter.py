@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -11,7 +10,7 @@ import structlog
 from prometheus_client import CollectorRegistry, start_http_server
 
 from workers.core.errors import ConfigError
-from workers.core.http_session import Observer
+from workers.core.http_session import Observer, operation
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
 from workers.ledger.ingest import ingest_redis
@@ -25,9 +24,6 @@ log = structlog.get_logger(__name__)
 
 #: Ports that are tried from the one that is set, so that several workers of a machine can share the setting.
 PORTS = 20
-
-#: Parts of a path that name one object: numbers, and LogRhythm's GUIDs.
-_IDS = re.compile(r"/(\d+|[0-9A-Fa-f]{8}-[0-9A-Fa-f-]{27})(?=/|$)")
 
 
 class Telemetry:
@@ -77,8 +73,3 @@ class Telemetry:
         raise ConfigError(
             f"none of the {PORTS} ports from {first} is free on {settings.metrics_host}", field="metrics_port"
         )
-
-
-def operation(method: str, path: str) -> str:
-    """Return method and path with ids as {id}, so that there are as many operations as kinds of call."""
-    return f"{method} {_IDS.sub('/{id}', path)}"
