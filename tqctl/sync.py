@@ -11,6 +11,7 @@ from msgspec import to_builtins
 
 from producers.cli.tables import Grid
 from producers.logrhythm import main as sync_now
+from tqctl import takeover
 from tqctl.shell import Shell, above_zero, options_of_all
 from workers.core.jobs import Job
 from workers.core.results import RunResult
@@ -45,6 +46,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     approving.add_argument("id")
     approving.add_argument("--later", action="store_true", help="leave it to the next scheduled run")
     approving.set_defaults(run=approve)
+
+    taking_over = actions.add_parser(
+        "takeover",
+        help="show what others put into our lists, and make it ours; for ThreatQuotient's connector",
+        parents=[options_of_all()],
+    )
+    takeover.add_arguments(taking_over)
 
     past = actions.add_parser(
         "history", help="adds, deletes and duration of the last runs", parents=[options_of_all()]

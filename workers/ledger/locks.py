@@ -20,6 +20,9 @@ LOCK, UNLOCK = Script("lock"), Script("unlock")
 #: Seconds for which a collection stays with its job; a job that waits is looked at once a minute.
 HOLD_S = 300
 
+#: How the id of a holder begins that is no job: it has the collection until it releases it, or is silent for too long.
+BY_HAND = "by-hand-"
+
 #: Seconds that a writer waits for its turn before the run is put off.
 TURN_WAIT_S = 120.0
 
@@ -34,7 +37,7 @@ def hold(redis: RedisClient, collection: str, job_id: str) -> str:
     """
     names = [keys.sync_lock(short(collection))]
     holder = run(redis, LOCK, names, [job_id, HOLD_S, ""]).decode()
-    if holder == job_id or is_open(redis, holder):
+    if holder == job_id or holder.startswith(BY_HAND) or is_open(redis, holder):
         return str(holder)
     # Of several jobs that find its holder ended, one takes it over.
     return str(run(redis, LOCK, names, [job_id, HOLD_S, holder]).decode())

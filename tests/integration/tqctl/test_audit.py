@@ -79,6 +79,7 @@ ACTING: dict[str, tuple[str, Callable[[Redis], str]]] = {
 #: Those that need more than Redis, and the tests that walk them.
 ELSEWHERE = {
     "lists retire": "test_lists_that_are_retired_are_recorded",
+    "sync takeover": "test_lists_that_are_taken_over_by_hand_are_recorded",
     "setup": "test_what_a_first_run_has_written_is_recorded_without_the_answers",
 }
 
@@ -104,6 +105,17 @@ def leaves(parser: ArgumentParser, *words: str) -> Iterator[str]:
 def test_every_command_is_known_to_change_something_or_to_look() -> None:
     acting = {name.partition(" --")[0] for name in ACTING}
     assert set(leaves(parser_of())) == acting | set(ELSEWHERE) | LOOKING
+
+
+def test_lists_that_are_taken_over_by_hand_are_recorded(stage: Stage, tmp_path: Path) -> None:
+    stage.seed(2, types=["FQDN"])
+    stage.logrhythm.fill("ThreatQ: FQDN", "stale.example", list_type="Host")
+    config = str(write_config(tmp_path, stage.runtime.settings))
+    assert main(["-c", config, "sync", "takeover"]) == 0
+    assert "take over" not in acts(stage.redis)
+    assert main(["-c", config, "sync", "takeover", "--yes"]) == 0
+    entry = last(stage.redis)
+    assert (entry.act, entry.what, entry.detail) == ("take over", "ThreatQ: FQDN", {"entries": 1, "goes": 1})
 
 
 @pytest.mark.parametrize("command", ACTING)

@@ -280,9 +280,10 @@ def shown_plan(tmp_path: Path) -> SyncPlan:
 def test_a_plan_says_what_needs_attention(tmp_path: Path) -> None:
     plan = shown_plan(tmp_path)
 
-    pending, *others = render.notes(plan)
+    pending, foreign, *others = render.notes(plan)
 
     assert pending.endswith(f"tqctl sync approve {plan.lists[0].pending_id}")
+    assert foreign.startswith("T: MD5: 1 entries of others stay, for example theirs")
     assert others == ["No list takes CVE: 7 left out", "Not a valid MD5: 1 left out"]
     assert render.samples(plan.lists[0]) == ["+ new", "- old", "? theirs"]
 

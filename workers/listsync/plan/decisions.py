@@ -64,6 +64,11 @@ class Decisions(Struct, frozen=True, kw_only=True):
         """Return those that the delete guard looks at, by name."""
         return {name: getattr(self, name) for name in GUARDING}
 
+    @property
+    def foreign_stays(self) -> bool:
+        """Whether entries of others stay in the lists."""
+        return self.sync_method == "add" or self.sync_foreign_entries == "keep"
+
     def differences(self, settings: Settings) -> Iterator[str]:
         """Say in which settings a worker differs from its run."""
         for name, value in structs.asdict(self).items():

@@ -6,9 +6,12 @@ import msgspec
 
 from workers.listsync.plan.plan import ListPlan, SyncPlan
 
+#: Entries of others that a note names.
+FOREIGN_SHOWN = 3
 
-def notes(plan: SyncPlan) -> list[str]:
-    """Return in sentences what the numbers of a plan leave open."""
+
+def notes(plan: SyncPlan, *, foreign_stays: bool = True) -> list[str]:
+    """Return in sentences what the numbers of a plan leave open; `foreign_stays`: no entry of others is deleted."""
     doubt = plan.source.listing.doubt()
     lines = [f"Nothing is deleted: ThreatQ's listing is not complete, {doubt}"] if doubt else []
     for item in plan.lists:
@@ -17,6 +20,11 @@ def notes(plan: SyncPlan) -> list[str]:
             advice = f"; tqctl sync approve {item.pending_id}" if item.pending.approvable else ""
             lines.append(
                 f"{item.name}: {item.pending.count:,} deletes are pending: {item.pending.reason}{advice}"
+            )
+        if item.foreign.count and foreign_stays:
+            lines.append(
+                f"{item.name}: {item.foreign.count:,} entries of others stay, for example "
+                f"{', '.join(item.foreign.samples[:FOREIGN_SHOWN])}; tqctl sync takeover makes them ours"
             )
         if item.stays:
             lines.append(f"{item.name}: {item.stays:,} entries left the collection and stay (method add)")

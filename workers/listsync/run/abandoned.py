@@ -41,10 +41,7 @@ def as_abandoned(item: ListSummary) -> AbandonedList:
 
 def empty_and_retire(tools: Tools, target: ListSummary, folder: Path, audit: Auditor) -> ListSummary:
     """Take our entries out of a list and retire it; return it as it is then: with the entries of others."""
-    present = Spill(folder / "present", caseless=is_caseless(tools, target))
-    for values in tools.logrhythm.entries.read_blocks(target, at_most=target.entry_count):
-        present.extend(values)
-    present.close()
+    present = read_whole(tools, target, folder / "present", caseless=is_caseless(tools, target))
     as_it_is = ListTarget(
         target.name, ListKey("", ""), present, Listing(present.count, present.count), exists=True
     )
@@ -53,6 +50,15 @@ def empty_and_retire(tools: Tools, target: ListSummary, folder: Path, audit: Aud
         for values in plan.deletes.read():
             writer.remove(target, values)
     return tools.retire(target, audit)
+
+
+def read_whole(tools: Tools, target: ListSummary, folder: Path, *, caseless: bool) -> Spill:
+    """Bring all entries of a list to disk, however many there are."""
+    present = Spill(folder, caseless=caseless)
+    for values in tools.logrhythm.entries.read_blocks(target, at_most=target.entry_count):
+        present.extend(values)
+    present.close()
+    return present
 
 
 def is_caseless(tools: Tools, target: ListSummary) -> bool:

@@ -83,7 +83,7 @@ def _mismatch(run: Run, target: ListSummary, type_name: str) -> str:
         return ""
     return (
         f"LogRhythm's list of this name belongs to user {target.owner}, not to {logrhythm.owner}, and we never "
-        "wrote to it: rename it there, or change its owner"
+        "wrote to it: rename it there, change its owner, or make it ours with tqctl sync takeover"
     )
 
 

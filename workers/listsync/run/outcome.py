@@ -57,7 +57,7 @@ def _result(run: Run, plan: SyncPlan, job_id: str, *, now_ms: int) -> RunResult:
         notes=(
             state.decisions.sentence(),
             *state.deviations,
-            *render.notes(plan),
+            *render.notes(plan, foreign_stays=state.decisions.foreign_stays),
             *_mismatches(run),
             *(item.sentence for item in state.abandoned),
         ),
