@@ -27,7 +27,7 @@ from redis.exceptions import OutOfMemoryError, RedisError
 from workers.core.errors import ServiceAway
 from workers.core.jobs import QUEUES
 from workers.ledger import keys
-from workers.ledger.celery_messages import why_unreadable
+from workers.ledger.celery_messages import why_no_entry, why_unreadable
 from workers.ledger.quarantine import Quarantine, QuarantineLimits, Unreadable
 from workers.ledger.scripts import WHEN_FULL
 from workers.ledger.small_writes import SMALL_WRITES, words_of
@@ -58,6 +58,25 @@ def set_aside(client: Any, key: str, raw: bytes, why: str, limits: QuarantineLim
         log.error("no Celery message, lost", source=key, size=len(raw), reason=reason, not_kept=str(error))
     else:
         log.warning("no Celery message, quarantined", source=key, item=item.id, reason=reason)
+
+
+class CarefulQoS(kombu_redis.QoS):
+    """Puts back on their queues what killed workers had taken; what is no message goes to the quarantine.
+
+    kombu would raise in the worker's loop, at the same entry again and again, and never come to those behind it.
+    """
+
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
+        """Put back what was taken under `tag`; raises what Redis answers."""
+        with self.channel.conn_or_acquire(client) as redis:
+            raw = redis.hget(self.unacked_key, tag)
+            if raw is None or not (why := why_no_entry(raw)):
+                super().restore_by_tag(tag, redis, leftmost)
+                return
+            key = redis.global_keyprefix + self.unacked_key
+            plain = Redis(connection_pool=redis.connection_pool)
+            set_aside(plain, key, raw, why, redis.quarantine_limits)
+            self._remove_from_indices(tag, redis.pipeline()).execute()
 
 
 class WhenFullPipeline(kombu_redis.PrefixedRedisPipeline):
@@ -117,7 +136,9 @@ class WhenFullRedis(kombu_redis.PrefixedStrictRedis):
 
 
 class WhenFullChannel(kombu_redis.Channel):
-    """A channel over one Redis: with the client above, and kombu's own scripts with the same permission."""
+    """A channel over one Redis: with what is above, and kombu's own scripts with the same permission."""
+
+    QoS = CarefulQoS
 
     #: A transport option: how much the quarantine may hold. What is set aside lay in the same Redis before.
     quarantine_limits: Mapping[str, Any] = MappingProxyType({"memory_percent": None})

@@ -16,6 +16,7 @@ from workers.core.errors import InputError, ServiceAway, SlowedDown
 from workers.core.jobs import Job
 from workers.core.user import sent_by
 from workers.ledger.accept import Accepted
+from workers.ledger.celery_messages import ACCEPT_TASK
 from workers.ledger.ledger import Ledger, open_ledger
 from workers.ledger.quarantine import Quarantine, Unreadable, limits_of
 from workers.payload.actions import read_action, title
@@ -26,7 +27,7 @@ from workers.runtime import runtime
 log = structlog.get_logger(__name__)
 
 #: The name of this producer in the ledger, and of its task.
-PRODUCER, TASK = "celery", "jobs.accept"
+PRODUCER, TASK = "celery", ACCEPT_TASK
 
 #: Open jobs above which this producer would refuse. Its messages lie in Redis as it is; in the ledger they are safe
 #: and take less room.
