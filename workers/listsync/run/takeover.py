@@ -1,4 +1,4 @@
-"""Taking over the lists of another connector: what stands in them becomes ours once, so that a full sync may delete it."""
+"""Taking over the lists of another connector: what stands in them becomes ours, once, and a full sync may delete it."""
 
 from __future__ import annotations
 
