@@ -36,10 +36,16 @@ def standings(state: Overview) -> Iterator[str]:
             yield f"{queue.name}: {queue.standing.why}"
 
 
-def worker_grid(state: Overview) -> Grid:
-    """Return the workers, a row each, those too that fell silent in the last minutes."""
+def worker_grid(state: Overview, *, narrow: bool = False) -> Grid:
+    """Return the workers, a row each, those too that fell silent in the last minutes.
+
+    `narrow` leaves out threads and version.
+    """
     nothing = "none has given a sign of life; is one running?"
-    return Grid("Workers", _WORKER, [_worker(worker) for worker in state.alive], nothing, ("threads",))
+    places = (0, 1, 4, 5) if narrow else range(len(_WORKER))
+    rows = [_worker(worker) for worker in state.alive]
+    picked = [[row[place] for place in places] for row in rows]
+    return Grid("Workers", tuple(_WORKER[place] for place in places), picked, nothing, ("threads",))
 
 
 def _worker(worker: Worker) -> list[str]:

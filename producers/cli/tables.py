@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +23,14 @@ STYLES = {
     "failed": "bold red",
     "dead": "bold red",
     "away": "bold red",
+    "running": "green",
+    "idle": "green",
+    "deferred": "yellow",
+    "waits": "yellow",
+    "needs a newer worker": "yellow",
+    "no worker": "bold red",
+    "service away": "bold red",
+    "stuck": "bold red",
 }
 
 
@@ -50,20 +58,24 @@ def show_all(parts: Iterable[Shown]) -> None:
     for part in parts:
         if on_terminal:
             # A value that is to be copied, or found by grep, must not be broken over two lines.
-            console.print(_rich(part), soft_wrap=isinstance(part, str))
+            console.print(as_renderable(part), soft_wrap=isinstance(part, str))
         else:
             print(_plain(part))
 
 
-def _rich(part: Shown) -> Table | Text:
+def as_renderable(part: Shown, *, one_line: bool = False) -> Table | Text:
+    """Return a part for a terminal; `one_line`: what has no room in its cell or line is cut off."""
     if isinstance(part, str):
-        return Text(printable(part))
+        return Text(printable(part), no_wrap=one_line, overflow="ellipsis" if one_line else None)
     if not part.rows:
         return Text(f"{part.title}: {part.nothing}" if part.title else part.nothing)
     title = Text(printable(part.title)) if part.title else None
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for column in part.columns:
-        table.add_column(column, overflow="fold", justify="right" if column in part.numbers else "left")
+        justify: JustifyMethod = "right" if column in part.numbers else "left"
+        table.add_column(
+            column, overflow="ellipsis" if one_line else "fold", no_wrap=one_line, justify=justify
+        )
     for row in part.rows:
         table.add_row(*(Text(printable(cell), style=STYLES.get(cell, "")) for cell in row))
     return table
