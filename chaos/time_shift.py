@@ -20,8 +20,10 @@ for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
     local sign, stamp, rest = string.match(redis.call('GET', key), '^(%+?)(%d+)(\\n.*)$')
     if stamp then redis.call('SET', key, sign .. shifted(stamp) .. rest, 'KEEPTTL') end
   elseif kind == 'away' then
-    local till = redis.call('HGET', key, 'until')
-    if till then redis.call('HSET', key, 'until', shifted(till)) end
+    for _, field in ipairs({'until', 'passed'}) do
+      local till = redis.call('HGET', key, field)
+      if till then redis.call('HSET', key, field, shifted(till)) end
+    end
   elseif kind == 'life' and redis.call('HGET', key, 'since') ~= '0' then
     redis.call('HSET', key, 'since', shifted(redis.call('HGET', key, 'since')))
   end

@@ -2,7 +2,9 @@
 
 Each step of the real system that another step can come before is a step here, and any may come next. A worker that
 stands still is one whose next step comes late. The end of a lease or of a wait is no step, since it may come at any
-time: a job that is open or running may always be claimed.
+time: a job that is open or running may always be claimed. So a renewal is no step of its own either: it only keeps off
+what the model lets happen anyway. What is renewed just before an event is made counts: that is the proof of the lease.
+A fail-over is a return of Redis with what the replica has.
 
 What the model takes for granted:
 - A call that makes an event reaches ThreatQ before the lease ends that was proved just before it.

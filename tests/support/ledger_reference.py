@@ -1,4 +1,4 @@
-"""What the ledger's scripts promise, as plain Python: one queue of payloads, with time in ticks.
+"""What the ledger's scripts promise, as plain Python: one queue with jobs of two kinds, with time in ticks.
 
 The scripts run beside it step by step (tests/integration/ledger/test_reference.py); wherever they differ, one of the
 two is wrong. How jobs of equal age are ordered is left to Redis: the order of a claim is given.
@@ -7,7 +7,7 @@ two is wrong. How jobs of equal age are ordered is left to Redis: the order of a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Self
@@ -18,14 +18,30 @@ from workers.ledger.ledger import MOST_LOST
 #: event after a restart.
 LEASE, REST, KEY_WINDOW, WARY = 2, 1, 3, 1
 
+#: The wait of a queue before one of its jobs tries again whether the others can be done: less than a tick.
+QUEUE_WAIT = 0.5
+
+#: Wake-ups that accept adds at most, and jobs for which one is enough.
+MOST_WAKE_UPS, JOBS_A_WAKE_UP = 32, 100
+
+#: The breakers: that of the service, and that of the queue itself.
+SERVICE, QUEUE = "threatq", "events"
+
 #: How a worker can settle a job.
-Way = Literal["done", "dead", "refused", "waiting", "suspected", "deferred", "interrupted", "accepted"]
+Way = Literal[
+    "done", "dead", "refused", "waiting", "suspected", "deferred", "interrupted", "accepted", "blocked"
+]
 
 #: The ways that end a job.
-ENDS = ("done", "dead", "refused")
+ENDS: tuple[Literal["done", "dead", "refused"], ...] = ("done", "dead", "refused")
 
 #: The state that each way of settling comes to, where it has another name.
-STATE_OF = {"suspected": "waiting", "deferred": "waiting", "interrupted": "waiting"}
+STATE_OF = {
+    "suspected": "waiting",
+    "deferred": "waiting",
+    "interrupted": "waiting",
+    "blocked": "accepted",
+}
 
 
 @dataclass
@@ -34,6 +50,7 @@ class JobFacts:
 
     accepted_at: int
     due: int | None
+    kind: str = ""
     state: str = "accepted"
     attempts: int = 0
     lost: int = 0
@@ -45,10 +62,14 @@ class JobFacts:
 
 @dataclass
 class Breaker:
-    """A service that is away until a tick; `token` is the claim that probes it."""
+    """What is away, or cannot be done, until a tick; `token` is the claim that probes it.
 
-    until: int
+    `kind`: of a queue, the kind of its jobs that waits, "" for all.
+    """
+
+    until: float
     token: str = ""
+    kind: str = ""
 
 
 class Answer(NamedTuple):
@@ -82,7 +103,8 @@ class Memory:
     keys: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     paused: bool = False
-    breaker: Breaker | None = None
+    breakers: dict[str, Breaker] = field(default_factory=dict)
+    wake_ups: int = 0
     ever_done: int = 0
     life: Literal["this", "earlier"] = "this"
     since: int | None = None
@@ -91,8 +113,9 @@ class Memory:
 class ReferenceLedger:
     """The ledger; every method does in one step what the script of its name does."""
 
-    def __init__(self, most_open: int) -> None:
-        self.most_open, self.now, self.memory = most_open, 0, Memory()
+    def __init__(self, most_open: int, kinds: Mapping[str, str]) -> None:
+        """`kinds` tells the kind of each job by its id."""
+        self.most_open, self.kinds, self.now, self.memory = most_open, kinds, 0, Memory()
 
     def snapshot(self) -> Memory:
         """Return what a disk would have of it now."""
@@ -135,8 +158,9 @@ class ReferenceLedger:
                 memory.keys[key] = (job_id, job_id, self.now + KEY_WINDOW)
         for job_id in fresh:
             attempts = memory.tried.pop(job_id, 0)
-            memory.jobs[job_id] = JobFacts(self.now, self.now, attempts=attempts)
+            memory.jobs[job_id] = JobFacts(self.now, self.now, self.kinds[job_id], attempts=attempts)
             memory.counts["accepted"] += 1
+        memory.wake_ups += bool(fresh) and memory.wake_ups < MOST_WAKE_UPS
         return answers
 
     def _first_of(self, key: str, fresh: dict[str, None]) -> tuple[str, str] | None:
@@ -147,15 +171,29 @@ class ReferenceLedger:
     def claim(self, order: Sequence[str], most: int, token: str) -> list[Handed]:
         """Hand out up to `most` ready jobs, those in `order` first."""
         memory, handed = self.memory, list[Handed]()
-        if memory.paused or (memory.breaker and memory.breaker.until > self.now):
+        whole = [breaker for breaker in memory.breakers.values() if not breaker.kind]
+        if memory.paused or any(self._is_open(breaker) for breaker in whole):
             return []
-        for job_id in order[: 1 if memory.breaker else most]:
+        for job_id in self._free_to_go(order)[: 1 if whole else most]:
             is_alone = self._try_to_hand_out(job_id, token, handed)
             if is_alone:
                 break
-        if handed and memory.breaker:
-            memory.breaker = Breaker(self.now + LEASE, token)
+        for breaker in memory.breakers.values():
+            if any(breaker.kind in ("", memory.jobs[job.id].kind) for job in handed):
+                breaker.until, breaker.token = self.now + LEASE, token
         return handed
+
+    def _is_open(self, breaker: Breaker) -> bool:
+        return breaker.until > self.now
+
+    def _free_to_go(self, order: Sequence[str]) -> list[str]:
+        """Leave out the jobs of a kind that waits, but for one where it is time to try again."""
+        breaker = self.memory.breakers.get(QUEUE)
+        if breaker is None or not breaker.kind:
+            return list(order)
+        waiting = [job_id for job_id in order if self.memory.jobs[job_id].kind == breaker.kind]
+        left_out = waiting[0 if self._is_open(breaker) else 1 :]
+        return [job_id for job_id in order if job_id not in left_out]
 
     def _try_to_hand_out(self, job_id: str, token: str, handed: list[Handed]) -> bool:
         """Hand a job out, bury it or put it off; return whether nothing may be handed out beside it."""
@@ -213,32 +251,36 @@ class ReferenceLedger:
             self.memory.jobs[job_id].due = self.now + LEASE
         return set(job_ids) - set(its)
 
-    def settle(self, job_ids: Sequence[str], token: str, way: Way, delay: int, *, answered: bool) -> set[str]:
-        """Settle jobs in one way; return those that were another worker's."""
-        its = self.still_its(job_ids, token)
+    def settle(
+        self, ways: Mapping[str, Way], token: str, delay: int, *, answered: Collection[str]
+    ) -> set[str]:
+        """Settle each job in its way; return those that were another worker's. `answered`: services, or the queue."""
+        its = self.still_its(list(ways), token)
         for job_id in its:
-            self._settle(self.memory.jobs[job_id], way, delay)
-        breaker = self.memory.breaker
-        if breaker and breaker.token == token:
-            self.memory.breaker = None if answered else Breaker(self.now)
-        return set(job_ids) - set(its)
+            self._settle(self.memory.jobs[job_id], ways[job_id], delay)
+        for name, breaker in list(self.memory.breakers.items()):
+            if breaker.token == token and name in answered:
+                del self.memory.breakers[name]
+            elif breaker.token == token:
+                breaker.until, breaker.token = self.now, ""
+        return ways.keys() - set(its)
 
     def _settle(self, job: JobFacts, way: Way, delay: int) -> None:
         job.state, job.token = STATE_OF.get(way, way), ""
         if way in ENDS:
             job.due = None
         else:
-            job.due, job.lost = self.now + delay, 0
+            job.due, job.lost = job.accepted_at if way == "blocked" else self.now + delay, 0
         if way == "suspected" and job.struck != self.memory.ever_done:
             job.strikes, job.struck = job.strikes + 1, self.memory.ever_done
         if way in ("waiting", "suspected"):
             job.tries += 1
-        if way in ("deferred", "accepted"):
+        if way in ("deferred", "accepted", "blocked"):
             job.attempts -= 1
         if way == "done":
             job.lost, job.tries, job.strikes, job.struck = 0, 0, 0, None
             self.memory.ever_done += 1
-        if way != "accepted":
+        if way not in ("accepted", "blocked"):
             self.memory.counts[job.state] += 1
 
     def replay(self, job_id: str) -> bool:
@@ -268,6 +310,23 @@ class ReferenceLedger:
 
     def service_away(self, ticks: int) -> None:
         """Find the service away, which asks for so many ticks."""
-        breaker = self.memory.breaker
+        breaker = self.memory.breakers.get(SERVICE)
         till = breaker.until if breaker and not breaker.token else 0
-        self.memory.breaker = Breaker(max(self.now + ticks, till))
+        self.memory.breakers[SERVICE] = Breaker(max(self.now + ticks, till))
+
+    def block(self, kind: str, token: str) -> None:
+        """Find with a claim that the jobs of a kind, or all ("") of the queue, cannot be done as things are set."""
+        breaker = self.memory.breakers.get(QUEUE)
+        if breaker and self._is_open(breaker) and breaker.token != token:
+            # Claimed before it opened: that says nothing new.
+            return
+        self.memory.breakers[QUEUE] = Breaker(self.now + QUEUE_WAIT, kind=kind)
+
+    def wake(self) -> int:
+        """Add wake-ups where jobs may be claimed that none announces; return how many."""
+        whole = [breaker for breaker in self.memory.breakers.values() if not breaker.kind]
+        if self.memory.paused or any(self._is_open(breaker) for breaker in whole):
+            return 0
+        added = max(0, -(-len(self.ready) // JOBS_A_WAKE_UP) - self.memory.wake_ups)
+        self.memory.wake_ups += added
+        return added
