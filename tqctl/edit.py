@@ -24,6 +24,7 @@ from workers.ledger.accept import COMPRESSION
 from workers.ledger.quarantine import QuarantinedItem
 from workers.ledger.records import Record
 from workers.payload.options import from_settings
+from workers.settings.redaction import redaction_of
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -51,7 +52,7 @@ def run(shell: Shell, options: Namespace) -> int:
     if record.state != "dead":
         raise InputError(f"is {record.state}; only dead letters are edited", field=record.id)
     before = shell.admin.arguments(record.id) or {}
-    after = _edited(before, options)
+    after = redaction_of(shell.settings.redact).value(_edited(before, options))
     if after == before:
         raise InputError("nothing was changed; tqctl dead replay tries it as it is", field=record.id)
     if not options.force:

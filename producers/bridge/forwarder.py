@@ -65,7 +65,7 @@ class Forwarder:
     def set_aside(self, message: bytes, source: str) -> None:
         """Quarantine a message unread, over which bridges have ended; raises Stopped."""
         reason = "bridges ended or stood still while they read it; it was not read again"
-        item = Unreadable("redis", source, "ends_bridges", reason, message)
+        item = Unreadable("redis", source, "ends_bridges", reason, self.intake.redacted(message))
         log.error("set aside", source=source, item=item.id, reason=reason)
         self.until_done(lambda: self._keep([item]))
 
@@ -84,7 +84,7 @@ class Forwarder:
         """Read a message; one that holds nothing but faults is refused whole, with the bytes that came."""
         read = self.intake.jobs(message)
         refused = refused_only(read)
-        return [replace(refused[0], raw=message)] if len(refused) == len(read) else read
+        return [replace(refused[0], raw=self.intake.redacted(message))] if len(refused) == len(read) else read
 
     def _put(self, read: Sequence[Read], source: str) -> dict[bytes, float]:
         jobs = [(message, item) for message, item in read if isinstance(item, Job)]

@@ -18,6 +18,10 @@ METHODS = {"match": "match", "fullmatch": "fullmatch", "search": "search"} | dic
 )
 
 
+#: Where patterns are made that an operator writes (the setting redact), which no test can know.
+OPERATORS_OWN = "workers.settings.redaction"
+
+
 class Use(NamedTuple):
     """A pattern, where it stands and how it is used."""
 
@@ -74,6 +78,7 @@ def unseen() -> list[str]:
             f"{name}:{call.lineno}"
             for call in calls(tree)
             if (id(call) not in named if call.func.attr == "compile" else _literal(call) is None)
+            and name != OPERATORS_OWN
         ]
         places += [
             f"{name}:{node.lineno}"

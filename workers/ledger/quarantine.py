@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from workers.core.errors import Busy, MemoryFull
 from workers.ledger import keys
@@ -18,6 +18,7 @@ from workers.ledger.connection import follow, run
 from workers.ledger.fullness import explained, full
 from workers.ledger.scripts import Script
 from workers.settings.model import Settings
+from workers.settings.redaction import redaction_of
 
 if TYPE_CHECKING:
     from workers.ledger.accept import Flow, Word
@@ -58,12 +59,14 @@ class QuarantinedItem(Struct, frozen=True):
 class QuarantineLimits(Struct, frozen=True):
     """How much may be kept: items, bytes as they are stored, and how full Redis may be for it (percent; None: any).
 
-    With None what is kept was in the same Redis before, so keeping it frees more than it takes.
+    With None what is kept was in the same Redis before, so keeping it frees more than it takes. What the rules of
+    `redact` name is taken out before.
     """
 
     most_items: int = 10_000
     most_bytes: int = 67_108_864
     memory_percent: float | None = MOST_MEMORY_PERCENT
+    redact: str = ""
 
 
 #: The limits of a process that reads no settings.
@@ -74,7 +77,7 @@ def keep_flow(items: Sequence[Unreadable], limits: QuarantineLimits) -> Flow[lis
     """Keep `items`, all or none, and return their ids; raises Busy when there is no room."""
     most_memory = -1 if limits.memory_percent is None else int(limits.memory_percent * 10)
     arguments: list[Word] = [keys.PREFIX, limits.most_items, limits.most_bytes, most_memory]
-    for item in items:
+    for item in items if not limits.redact else [_redacted(item, limits.redact) for item in items]:
         arguments += (item.id, item.producer, item.source, item.code, item.reason, zlib.compress(item.raw))
     script = QUARANTINE_WHEN_FULL if limits.memory_percent is None else QUARANTINE
     names = [keys.QUARANTINE, keys.QUARANTINE_BYTES, keys.COUNTS, keys.MEMORY]
@@ -100,9 +103,19 @@ def _check(answer: Sequence[Any]) -> None:
         raise MemoryFull("redis", full(answer[1], "nothing unreadable is kept"), after=COME_AGAIN_S)
 
 
+def _redacted(item: Unreadable, rules: str) -> Unreadable:
+    redaction = redaction_of(rules)
+    return structs.replace(item, raw=redaction.raw(item.raw), reason=redaction.text(item.reason))
+
+
 def limits_of(settings: Settings) -> QuarantineLimits:
     """Return what the settings allow to be kept."""
-    return QuarantineLimits(settings.max_quarantined, settings.max_quarantined_bytes, settings.memory_percent)
+    return QuarantineLimits(
+        settings.max_quarantined,
+        settings.max_quarantined_bytes,
+        settings.memory_percent,
+        settings.redact,
+    )
 
 
 class Quarantine:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from workers.core.errors import InputError
 from workers.core.jobs import Job, compact
@@ -18,6 +18,7 @@ from workers.payload.plan import EventPlan
 from workers.payload.reading import Fault, Payload, ReadingRefused, each_payload
 from workers.payload.required_fields import check
 from workers.settings.model import Settings
+from workers.settings.redaction import Redaction, redaction_of
 
 #: Characters of an event's name that its job shows as title, and of its source by which its sender is known.
 _TITLE_CHARS, _SENDER_CHARS = 200, 64
@@ -50,7 +51,7 @@ class Intake(Struct, frozen=True):
     """How one producer reads: its name in the ledger, the limit of a payload, the zone of times without one.
 
     `lenient` also takes a Python literal, for a person at a terminal. `source` is the source of events that name
-    none; "" leaves them to the worker.
+    none; "" leaves them to the worker. What `redaction` takes out is in no job and in no refusal.
     """
 
     producer: str
@@ -58,6 +59,7 @@ class Intake(Struct, frozen=True):
     zone: tzinfo = UTC
     lenient: bool = False
     source: str = ""
+    redaction: Redaction | None = None
 
     def jobs(
         self, data: bytes, *, key: str = "", trace: str = "", most: int | None = None
@@ -68,7 +70,8 @@ class Intake(Struct, frozen=True):
         TooManyPayloads as soon as there are more than `most`.
         """
         results: list[Job | RejectedPayload] = []
-        for item in self._items(data):
+        items = map(self._redacted, self._items(data)) if self.redaction else self._items(data)
+        for item in items:
             if len(results) == most:
                 raise TooManyPayloads(f"more than {most} payloads in one")
             results.append(
@@ -79,6 +82,21 @@ class Intake(Struct, frozen=True):
                 if isinstance(result, Job):
                     result.key = f"{key}#{place}"
         return results
+
+    def redacted(self, data: bytes) -> bytes:
+        """Return bytes that are kept although they are no payload, without what must not be stored."""
+        return self.redaction.raw(data) if self.redaction else data
+
+    def _redacted(self, item: PayloadItem | RejectedPayload) -> PayloadItem | RejectedPayload:
+        redaction = self.redaction
+        if redaction is None:
+            return item
+        if isinstance(item, PayloadItem):
+            body = redaction.value(item.body)
+            warnings = tuple(map(redaction.text, item.warnings))
+            return PayloadItem(item.position, body, item.texts if body == item.body else None, warnings)
+        detail = redaction.text(item.detail)
+        return structs.replace(item, raw=redaction.raw(item.raw), detail=detail)
 
     def _items(self, data: bytes) -> Iterator[PayloadItem | RejectedPayload]:
         """Yield each payload in `data`, or why it is none.
@@ -103,6 +121,9 @@ class Intake(Struct, frozen=True):
         """Return the job that makes an event of one payload, or why no event can come of it."""
         try:
             content = self._unwrapped(item.body)
+            if self.redaction and content.payload is not item.body:
+                # What an envelope holds as text was not read before.
+                content = structs.replace(content, payload=self.redaction.value(content.payload))
             title, odd = check(content.payload, received_at=datetime.now(UTC), zone=self.zone)
         except InputError as error:
             detail = escape_unfit(str(error))
@@ -132,7 +153,8 @@ class Intake(Struct, frozen=True):
 def from_settings(settings: Settings, producer: str, *, lenient: bool = False, source: str = "") -> Intake:
     """Return how `producer` reads under these settings."""
     zone = read_zone(settings.naive_timezone)
-    return Intake(producer, settings.max_payload_bytes, zone, lenient, source)
+    redaction = redaction_of(settings.redact) or None
+    return Intake(producer, settings.max_payload_bytes, zone, lenient, source, redaction)
 
 
 def accepted_only(results: Iterable[Job | RejectedPayload]) -> list[Job]:

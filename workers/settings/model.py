@@ -70,6 +70,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     unknown_event_type: Annotated[Literal["create", "reject"], Doc(
         "What to do with an event type that ThreatQ does not know.")] = "create"
     max_payload_bytes: Annotated[PositiveInt, Doc("Largest payload that a producer accepts.")] = 1_048_576
+    redact: Annotated[str, Doc(
+        "What of a payload is never stored: paths (`user.password`) and `/patterns/`, by commas or lines; "
+        "see docs/data-protection.md.")] = ""
     max_description_chars: Annotated[PositiveInt, Doc("Longest description that ThreatQ takes.")] = 65_500
 
     keep_bodies_days: Annotated[Positive, Doc(
