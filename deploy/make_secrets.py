@@ -3,9 +3,10 @@
     python3 deploy/make_secrets.py deploy/secrets --redis redis:6379
 
 Afterwards the folder holds `users.acl` for Redis, and for each of its users `redis-<user>`, the URL to put into
-TQ_REDIS_URL_FILE; besides, `flower` (user:password), `grafana` (the password of admin), `http-tokens` (for NiFi:
-name:scopes:token) and, for you to fill, what ThreatQ and LogRhythm gave you. The folder is yours alone; the files in
-it can be read by the user of a container, whose number is not yours.
+TQ_REDIS_URL_FILE; besides, `functions-secret` (for the workers' TQ_FUNCTIONS_SECRET_FILE), `flower` (user:password),
+`grafana` (the password of admin), `http-tokens` (for NiFi: name:scopes:token) and, for you to fill, what ThreatQ and
+LogRhythm gave you. The folder is yours alone; the files in it can be read by the user of a container, whose number is
+not yours.
 Needs nothing but Python.
 """
 
@@ -38,8 +39,10 @@ def main() -> int:
     scheme, query = ("rediss", f"?ssl_ca_certs={options.ca}") if options.ca else (options.scheme, "")
     for name, password in passwords.items():
         put(folder / f"redis-{name}", f"{scheme}://{name}:{password}@{options.redis}/0{query}")
-    put(folder / "users.acl", acl(TEMPLATE.read_text(), passwords))
+    functions = text_of(folder / "functions-secret") or secrets.token_hex(STRENGTH)
+    put(folder / "users.acl", acl(TEMPLATE.read_text(), passwords, functions))
     made = {
+        "functions-secret": functions,
         "grafana": secrets.token_urlsafe(STRENGTH),
         "flower": f"admin:{secrets.token_urlsafe(STRENGTH)}",
         "http-tokens": f"nifi:events:{secrets.token_urlsafe(STRENGTH)}",
@@ -58,11 +61,16 @@ def users(template: str) -> list[str]:
     return re.findall(r"#<(\w+)>", template)
 
 
-def acl(template: str, passwords: Mapping[str, str]) -> str:
-    """Return the ACL file: one line a user, digests instead of passwords."""
+def acl(template: str, passwords: Mapping[str, str], functions: str) -> str:
+    """Return the ACL file: one line a user, digests instead of passwords; `functions` only our function knows."""
     lines = [line for line in template.splitlines() if line.strip() and not line.startswith("#")]
-    text = re.sub(r"\n +", " ", "\n".join(lines)) + "\n"
+    text = re.sub(r"\n +", " ", "\n".join(lines)).replace("@functions@", functions) + "\n"
     return re.sub(r"<(\w+)>", lambda name: hashlib.sha256(passwords[name[1]].encode()).hexdigest(), text)
+
+
+def text_of(file: Path) -> str:
+    """Return what `file` holds, "" where there is none."""
+    return file.read_text() if file.exists() else ""
 
 
 def password_of(file: Path) -> str:

@@ -58,7 +58,8 @@ class HandedOver(Struct, frozen=True):
 def ledger_of(loaded: Loaded) -> Ledger:
     """Return the ledger that the settings name, with the patience of a command; nothing is called yet."""
     settings = loaded.settings
-    return open_ledger(connect(settings.redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0), settings)
+    redis = connect(settings.redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0)
+    return open_ledger(redis, settings, by_function=True)
 
 
 def spool_of(loaded: Loaded) -> Spool:

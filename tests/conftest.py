@@ -60,6 +60,7 @@ def redis_url(redis_server: RedisServer) -> str:
     """The URL of an empty Redis."""
     with Redis.from_url(redis_server.url) as redis:
         redis.flushall()
+        redis.function_flush()
         age(redis)
     return redis_server.url
 

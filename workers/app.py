@@ -25,6 +25,7 @@ from celery.signals import (
 from workers.core.errors import ConfigError, ServiceAway, end_with
 from workers.core.files import show_life
 from workers.ledger.audit_settings import SettingsTrail, values_of
+from workers.ledger.functions import look_after_functions
 from workers.runtime import runtime, stopping
 from workers.settings.loading import load
 from workers.telemetry import logs
@@ -113,6 +114,16 @@ def _give_sign(consumer: Any, **_: Any) -> None:
 @worker_shutdown.connect
 def _end_signs(sender: Any, **_: Any) -> None:
     runtime().sign_of_life.end(sender.hostname)
+
+
+# Upkeep does so too, but a sender may be there before its first tick.
+@worker_ready.connect
+def _load_functions(**_: Any) -> None:
+    process = runtime()
+    try:
+        look_after_functions(process.redis, process.settings)
+    except ServiceAway as error:
+        log.warning("functions not loaded yet", reason=str(error))
 
 
 # A worker sends its heartbeat from the loop that takes wake-ups, beat publishes its tick each second: where either

@@ -7,7 +7,7 @@ import json
 from producers.smart_response.redis_client import Connection, RedisError, away, read_url
 from workers.core.errors import ServiceAway
 from workers.ledger import keys
-from workers.ledger.accept import NO_SCRIPT, Acceptance, Accepted, drive
+from workers.ledger.accept import NO_SCRIPT, Acceptance, Accepted, drive, is_unknown
 from workers.ledger.history import wait_for_outcome
 from workers.ledger.known_names import names_flow
 
@@ -65,6 +65,7 @@ class BareLink:
             most_open=settings.max_open_jobs,
             most_memory_percent=settings.memory_percent,
             replicas=settings.replicas,
+            by_function=True,
         )
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
@@ -102,7 +103,7 @@ class BareLink:
         try:
             return self._connection.call(*command)
         except RedisError as error:
-            if error.code == "NOSCRIPT":
+            if is_unknown(str(error)):
                 return NO_SCRIPT
             raise away(error) from error
 
@@ -125,6 +126,7 @@ class WideLink:
             most_open=settings.max_open_jobs,
             most_memory_percent=settings.memory_percent,
             replicas=settings.replicas,
+            by_function=True,
         )
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:

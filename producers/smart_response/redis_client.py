@@ -9,7 +9,7 @@ from __future__ import annotations
 import _socket
 
 from workers.core.errors import MemoryFull, ServiceAway
-from workers.ledger.accept import COME_AGAIN_S, READ_ONLY
+from workers.ledger.accept import COME_AGAIN_S, NO_FUNCTION, READ_ONLY, is_without_function
 from workers.ledger.fullness import OUT_OF_MEMORY
 
 TYPE_CHECKING = False
@@ -127,6 +127,8 @@ class Connection:
 
 def away(error: RedisError) -> ServiceAway:
     """Return the error for a Redis that refuses a command now."""
+    if is_without_function(str(error)):
+        return ServiceAway("redis", NO_FUNCTION)
     if error.code in ("NOAUTH", "WRONGPASS", "NOPERM"):
         return ServiceAway("redis", f"Redis refuses our user: {error}; correct TQ_REDIS_URL or the ACL.")
     if error.code == "OOM":

@@ -17,6 +17,9 @@ from sandbox.launch.system import READY, Rehearsal, enable_connector, start_thre
 from tests.conftest import FIXTURES
 from tests.support.deployment import our_services
 from tests.support.redis_users import Guarded
+from tests.support.waiting import until
+from workers.ledger.connection import connect
+from workers.ledger.functions import is_loaded
 from workers.settings.model import Settings
 
 #: A token of the HTTP entry point that may do everything.
@@ -37,6 +40,8 @@ class Deployment:
             "TQ_CONFIG": str(self.config),
             "TQ_REDIS_URL": self.guarded.url(user),
             "TQ_SYNC_INTERVAL_S": "0",
+            # The workers alone need it.
+            **({"TQ_FUNCTIONS_SECRET": self.guarded.functions_secret} if user == "worker" else {}),
             "TQ_HTTP_TOKENS": f"you:events+actions+read+operate:{TOKEN}",
         }
 
@@ -58,6 +63,8 @@ class Deployment:
         shim.start("shim", command("tq-http-shim"), "--port", "0", "--ready-file", self.folder / "shim.json")
         shim.wait_until((self.folder / "shim.json").exists, "the HTTP entry point")
         bridge.start("bridge", command("tq-redis-bridge"))
+        with connect(self.guarded.url("worker")) as redis:
+            until(lambda: is_loaded(redis), within_s=30)
 
     def flower_command(self) -> str:
         """Return what docker-compose.yml runs as Flower, on a free port and with our secrets."""

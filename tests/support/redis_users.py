@@ -12,6 +12,9 @@ from msgspec import Struct
 
 from sandbox.launch.redis_server import RedisServer, free_port
 from sandbox.launch.tls import tls_front
+from workers.ledger.connection import connect
+from workers.ledger.functions import look_after_functions
+from workers.settings.model import Secret, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +28,16 @@ class Guarded(Struct, frozen=True):
     def url(self, user: str) -> str:
         """Return the URL with which `user` signs in."""
         return (self.secrets / f"redis-{user}").read_text()
+
+    @property
+    def functions_secret(self) -> str:
+        """What the workers give to the function."""
+        return (self.secrets / "functions-secret").read_text()
+
+    def load_functions(self) -> None:
+        """Do what upkeep does within its first second."""
+        with connect(self.url("worker")) as redis:
+            look_after_functions(redis, Settings(functions_secret=Secret(self.functions_secret)))
 
 
 @contextmanager

@@ -76,7 +76,7 @@ LIGHT = (
     "workers.ledger.accept workers.ledger.history workers.ledger.keys "
     "workers.indicators.types workers.ledger.known_names "
     "workers.ledger.fullness workers.ledger.pauses workers.ledger.scripts workers.ledger.senders "
-    "workers.ledger.spool"
+    "workers.ledger.spool workers.ledger.wake_up"
 )
 
 #: The standard library, with the names that Python 3.11 and later ones give to its SHA-2.

@@ -6,9 +6,7 @@ over a bare socket, the command line and the bridge through redis-py, the HTTP e
 
 from __future__ import annotations
 
-import json
 import zlib
-from binascii import b2a_base64
 from functools import cache, lru_cache
 from itertools import groupby
 
@@ -19,6 +17,7 @@ from workers.ledger import keys
 from workers.ledger.fullness import explained, full
 from workers.ledger.scripts import Script
 from workers.ledger.senders import sender_name, slowed_down
+from workers.ledger.wake_up import MOST_WAKE_UPS, wake_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,13 +35,13 @@ if TYPE_CHECKING:
 ACCEPT = Script("accept", "writes", "memory", "markers")
 ACCEPT_WHEN_FULL = Script("accept", "writes", "memory", "markers", when_full=True)
 
+#: The function of Redis that accepts for a user who may call no script; the number changes with what a call holds.
+FUNCTION = "tq_accept_1"
+
 _PREFIX = keys.PREFIX.encode()
 
-#: The answer of a Redis that does not know a script, or no longer after a restart.
+#: The answer of a Redis that does not know a script, or no longer after a restart; or the function, or may not call it.
 NO_SCRIPT = object()
-
-#: Wake-ups that wait on a queue before accept adds no more; a worker that leaves work behind adds another.
-MOST_WAKE_UPS = 32
 
 #: Characters of a job's title that are kept for lists of jobs; the arguments hold it whole.
 MOST_TITLE = 200
@@ -56,14 +55,17 @@ MOST_MEMORY_PERCENT = 70.0
 #: The script's verdict on a job whose sender is slowed down.
 _SLOWED = -2
 
-#: Stands for the id until a script adds a wake-up; each wake-up's id is its own.
-WAKE_UP_ID = "@wake_up@"
-
 #: Seconds after which a producer that was refused shall come again.
 COME_AGAIN_S = 30.0
 
 #: What a Redis that does not write is said to be; the stubs tell it by the first word of its error.
 READ_ONLY = "this Redis is a replica and takes no writes; name the primary in TQ_REDIS_URL, or sentinel://HOST:26379/0?master=NAME"
+
+#: What is said where neither the function nor a script can be called.
+NO_FUNCTION = (
+    f"Redis does not know the function {FUNCTION}, through which our user accepts jobs: start a worker of the queue "
+    "upkeep, which loads it (tqctl check says more)"
+)
 
 
 class Accepted:
@@ -125,10 +127,10 @@ class Acceptance:
 
     So many `relief_jobs` may be open in a queue however full Redis is: for what moves payloads from elsewhere in the
     same Redis, which frees more than it takes. `compress` makes of a job's arguments what is stored; any zlib must
-    read it.
+    read it. `by_function`: by the function that Redis has for users who may do nothing else, where it has one.
     """
 
-    __slots__ = ("compress", "most_memory_percent", "most_open", "relief_jobs", "replicas")
+    __slots__ = ("by_function", "compress", "most_memory_percent", "most_open", "relief_jobs", "replicas")
 
     def __init__(
         self,
@@ -138,7 +140,9 @@ class Acceptance:
         relief_jobs: int = 0,
         replicas: Replicas = NO_REPLICAS,
         compress: Callable[[bytes], bytes] = _zlib,
+        by_function: bool = False,
     ) -> None:
+        self.by_function = by_function
         self.most_open, self.most_memory_percent = most_open, most_memory_percent
         self.relief_jobs = relief_jobs
         self.replicas, self.compress = replicas, compress
@@ -174,14 +178,29 @@ class Acceptance:
         replicas = self.replicas
         wait = [("WAIT", replicas.count, replicas.within_ms)] if replicas.count else []
         try:
-            row, *confirmed = yield from script_flow(
-                self._script, *self._command(jobs, atomic=atomic), then=wait
-            )
-            answers = read_answer(row, jobs, most_open=self.most_open)
+            row, *confirmed = yield from self._answers(jobs, wait, atomic=atomic)
+            answers = read_answer(row, jobs)
         except MemoryFull as error:
             raise (yield from explained(error)) from error
         replicas.check(confirmed[0] if confirmed else 0)
         return answers
+
+    def _answers(
+        self, jobs: Sequence[Job], wait: Sequence[tuple[Word, ...]], *, atomic: bool
+    ) -> Flow[list[Any]]:
+        """Ask the function, or the script where that is meant or the function is not there."""
+        answers: list[Any] = [NO_SCRIPT]
+        if self.by_function and jobs:
+            answers = yield [self._call(jobs), *wait]
+        if answers[0] is NO_SCRIPT:
+            command = self._command(jobs, atomic=atomic)
+            answers = yield from script_flow(self._script, *command, then=wait)
+        return answers
+
+    def _call(self, jobs: Sequence[Job]) -> tuple[Word, ...]:
+        """Return the call of the function for `jobs`, which share one queue."""
+        limits = (self.most_open, int(self.most_memory_percent * 10))
+        return ("FCALL", FUNCTION, 0, queue_of(jobs), *limits, *self._rows(jobs))
 
     @property
     def _script(self) -> Script:
@@ -192,12 +211,15 @@ class Acceptance:
         names, wake_up_text = _constants(queue_of(jobs))
         memory = int(self.most_memory_percent * 10)
         limits = (self.most_open, MOST_WAKE_UPS, wake_up_text, memory, self.relief_jobs)
-        arguments: list[Word] = [_PREFIX, *limits, int(atomic)]
+        return names, [_PREFIX, *limits, int(atomic), *self._rows(jobs)]
+
+    def _rows(self, jobs: Sequence[Job]) -> list[Word]:
+        rows: list[Word] = []
         for job in jobs:
             counter = f"accepted:{job.kind.name}:{job.producer}"
             record = record_of(job, self.compress)
-            arguments += (job.id, record, counter, job.digest, job.key, job.key_window_s * 1000)
-        return names, arguments
+            rows += (job.id, record, counter, job.digest, job.key, job.key_window_s * 1000)
+        return rows
 
 
 def script_flow(
@@ -216,6 +238,16 @@ def script_flow(
     if answers[0] is NO_SCRIPT:
         answers = yield [("EVAL", script.text, *rest), *then]
     return answers
+
+
+def is_unknown(error: str) -> bool:
+    """Tell whether Redis knows our script or function not, or our user may not call the function."""
+    return error.startswith("NOSCRIPT") or "Function not found" in error or "'fcall'" in error.lower()
+
+
+def is_without_function(error: str) -> bool:
+    """Tell whether a user who may accept through the function alone was refused a script, as Redis lacks it."""
+    return "'evalsha'" in error.lower()
 
 
 def drive(flow: Flow[T], send: Callable[[list[tuple[Word, ...]]], list[Any]]) -> T:
@@ -266,8 +298,8 @@ def _constants(queue: str) -> tuple[list[bytes], bytes]:
     return [name.encode() for name in names], wake_up(queue).encode()
 
 
-def read_answer(answer: Any, jobs: Sequence[Job], *, most_open: int) -> list[Accepted]:
-    """Read the script's answer: what became of each of `jobs`.
+def read_answer(answer: Any, jobs: Sequence[Job]) -> list[Accepted]:
+    """Read the answer of script or function: what became of each of `jobs`.
 
     A single answer for several jobs names the one for which all were refused. Raises Busy where the queue holds
     too many open jobs, or Redis too much.
@@ -278,7 +310,7 @@ def read_answer(answer: Any, jobs: Sequence[Job], *, most_open: int) -> list[Acc
     if what == b"busy":
         raise Busy(
             "redis",
-            f"{int(answer[1])} jobs of the queue {queue_of(jobs)} are open and {most_open} are allowed. Are the "
+            f"{int(answer[1])} jobs of the queue {queue_of(jobs)} are open and {int(answer[2])} are allowed. Are the "
             "workers running? (tqctl status)",
             after=COME_AGAIN_S,
         )
@@ -305,58 +337,3 @@ def check_slowed(answers: Sequence[Accepted]) -> None:
     for answer in answers:
         if answer.slowed:
             raise answer.slowed
-
-
-def task_name(queue: str) -> str:
-    """Return the name of the Celery task that works on `queue`."""
-    return f"{queue}.work"
-
-
-@cache
-def wake_up(queue: str) -> str:
-    """Return the message that wakes `queue`, with `WAKE_UP_ID` where the id of the Celery task belongs.
-
-    It follows protocol 2 and holds no event data. Made here and not by Celery's `send_task`, which costs 0.5-0.9 ms
-    and copies arguments into headers; a contract test holds it against what Celery would have sent.
-    """
-    return json.dumps(_message(queue))
-
-
-def _message(queue: str) -> dict[str, object]:
-    embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-    body = json.dumps([[], {}, embed])
-    return {
-        "body": b2a_base64(body.encode(), newline=False).decode(),
-        "content-encoding": "utf-8",
-        "content-type": "application/json",
-        "headers": {
-            "lang": "py",
-            "task": task_name(queue),
-            "id": WAKE_UP_ID,
-            "shadow": None,
-            "eta": None,
-            "expires": None,
-            "group": None,
-            "group_index": None,
-            "retries": 0,
-            "timelimit": [None, None],
-            "root_id": WAKE_UP_ID,
-            "parent_id": None,
-            "argsrepr": "()",
-            "kwargsrepr": "{}",
-            "origin": "ledger",
-            "ignore_result": True,
-            "replaced_task_nesting": 0,
-            "stamped_headers": None,
-            "stamps": {},
-        },
-        "properties": {
-            "correlation_id": WAKE_UP_ID,
-            "reply_to": "",
-            "delivery_mode": 2,
-            "delivery_info": {"exchange": "", "routing_key": queue},
-            "priority": 0,
-            "body_encoding": "base64",
-            "delivery_tag": WAKE_UP_ID,
-        },
-    }

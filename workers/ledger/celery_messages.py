@@ -16,7 +16,7 @@ from kombu.message import Message
 from msgspec import Raw, Struct, convert
 
 from workers.core.jobs import QUEUES
-from workers.ledger.accept import task_name
+from workers.ledger.wake_up import task_name
 
 #: Characters of a reason that are kept.
 MOST_REASON = 300

@@ -19,7 +19,16 @@ from redis.retry import Retry
 
 from workers.core.errors import ConfigError, MemoryFull, ServiceAway
 from workers.core.urls import shown_url
-from workers.ledger.accept import COME_AGAIN_S, NO_SCRIPT, READ_ONLY, drive, script_flow
+from workers.ledger.accept import (
+    COME_AGAIN_S,
+    NO_FUNCTION,
+    NO_SCRIPT,
+    READ_ONLY,
+    drive,
+    is_unknown,
+    is_without_function,
+    script_flow,
+)
 from workers.ledger.client import RedisClient, RedisRefusal, Reply
 from workers.ledger.fullness import OUT_OF_MEMORY
 from workers.ledger.scripts import Script
@@ -108,6 +117,8 @@ def _options(url: str, answer_timeout_s: float, retry: Retry | AsyncRetry) -> di
     return {
         "socket_timeout": answer_timeout_s,
         "health_check_interval": 10,
+        # Two commands for each connection, which users with few rights may not send.
+        "driver_info": None,
         "retry": retry,
         "retry_on_error": [exceptions.ConnectionError],
         **({} if url.startswith("unix://") else over_network),
@@ -180,8 +191,8 @@ def send(redis: RedisClient, commands: list[tuple[Word, ...]]) -> list[Any]:
     if len(commands) == 1:
         try:
             return [client.execute_command(*commands[0])]
-        except exceptions.NoScriptError:
-            return [NO_SCRIPT]
+        except exceptions.ResponseError as error:
+            return [_checked(error)]
     pipe = client.pipeline(transaction=False)
     for command in commands:
         pipe.execute_command(*command)
@@ -212,8 +223,8 @@ async def send_async(redis: AsyncRedis, commands: list[tuple[Word, ...]]) -> lis
         if len(commands) == 1:
             try:
                 return [await client.execute_command(*commands[0])]
-            except exceptions.NoScriptError:
-                return [NO_SCRIPT]
+            except exceptions.ResponseError as error:
+                return [_checked(error)]
         async with client.pipeline(transaction=False) as pipe:
             for command in commands:
                 pipe.execute_command(*command)
@@ -221,12 +232,16 @@ async def send_async(redis: AsyncRedis, commands: list[tuple[Word, ...]]) -> lis
 
 
 def _checked(answer: Any) -> Any:
-    """Return an answer out of a pipeline; raises the one that is an error, unless only the script is not known."""
-    if isinstance(answer, exceptions.NoScriptError):
+    """Return an answer; raises the one that is an error, unless only the script or the function is not known."""
+    if isinstance(answer, exceptions.ResponseError) and _is_unknown(answer):
         return NO_SCRIPT
     if isinstance(answer, Exception):
         raise answer
     return answer
+
+
+def _is_unknown(error: exceptions.RedisError) -> bool:
+    return isinstance(error, exceptions.NoScriptError) or is_unknown(str(error))
 
 
 def now_ms(redis: RedisClient) -> int:
@@ -240,17 +255,21 @@ def answering() -> Iterator[None]:
     """Turn what redis-py raises into ServiceAway("redis") with the remedy; into MemoryFull where it has no room."""
     try:
         yield
-    except exceptions.NoScriptError:
-        # An answer to the one who asked for the script.
-        raise
     except exceptions.OutOfMemoryError as error:
         raise MemoryFull("redis", OUT_OF_MEMORY, after=COME_AGAIN_S) from error
     except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
+        if _is_unknown(error):
+            raise
+        if is_without_function(str(error)):
+            raise RedisRefusal(NO_FUNCTION, code="NOPERM") from error
         why = f"Redis refuses our user: {str(error).rstrip('.')}; correct TQ_REDIS_URL or the ACL"
         raise RedisRefusal(why, code="NOPERM") from error
     except exceptions.ReadOnlyError as error:
         raise ServiceAway("redis", READ_ONLY) from error
     except exceptions.ResponseError as error:
+        if _is_unknown(error):
+            # An answer to the one who asked for the script.
+            raise
         why = f"Redis refuses this: {str(error).rstrip('.')}. Is TQ_REDIS_URL right? tqctl check says more"
         # Of a command in a pipeline redis-py says first which one it was.
         answer = str(error).rpartition("caused error: ")[2]

@@ -136,6 +136,21 @@ def due(queue: str) -> str:
     return f"{PREFIX}due:{queue}"
 
 
+def arrived(queue: str) -> str:
+    """List of ids: jobs that came through the function and that no worker has taken over into `due` yet."""
+    return f"{PREFIX}arrived:{queue}"
+
+
+def may(kind: str, producer: str) -> str:
+    """No key: a user of Redis who could read it may send jobs of `kind` under the name of `producer`."""
+    return f"{PREFIX}may:{kind}:{producer}"
+
+
+def sealed(secret: str) -> str:
+    """What sealed names begin with, under which the function writes first; only it and the ACL file know `secret`."""
+    return f"{PREFIX}sealed:{secret}:"
+
+
 def same(key: str) -> str:
     """Text `<job id> <digest>`: which job a repeat of `key` answers. Expires after the window of its kind.
 

@@ -15,13 +15,10 @@ from workers.core.jobs import Job, shows
 from workers.ledger import keys
 from workers.ledger.accept import (
     MOST_MEMORY_PERCENT,
-    MOST_WAKE_UPS,
     NO_REPLICAS,
-    WAKE_UP_ID,
     Acceptance,
     Accepted,
     Replicas,
-    wake_up,
 )
 from workers.ledger.breakers import NEEDS
 from workers.ledger.client import RedisClient
@@ -31,6 +28,7 @@ from workers.ledger.records import RECHECK_S, Claim, Settlement
 from workers.ledger.retention import Retention
 from workers.ledger.scripts import Script
 from workers.ledger.small_writes import write
+from workers.ledger.wake_up import MOST_WAKE_UPS, WAKE_UP_ID, wake_up
 from workers.settings.model import Settings
 
 try:
@@ -45,8 +43,12 @@ except ImportError:
 
     from workers.ledger.accept import COMPRESSION as _LEVEL
 
-CLAIM, SETTLE = Script("claim", "history", when_full=True), Script("settle", "history", when_full=True)
-RENEW, WAKE, AWAY = (Script(name, when_full=True) for name in ("renew", "wake", "away"))
+CLAIM, WAKE = (
+    Script("claim", "history", "arrivals", when_full=True),
+    Script("wake", "arrivals", when_full=True),
+)
+SETTLE = Script("settle", "history", when_full=True)
+RENEW, AWAY = (Script(name, when_full=True) for name in ("renew", "away"))
 
 #: Workers that a job may take down with it before it is dead.
 MOST_LOST = 3
@@ -72,7 +74,8 @@ FIRST_WAIT_MS, LONGEST_WAIT_MS = 500, 60_000
 class Ledger:
     """The durable record of every job in one Redis.
 
-    Every method raises ServiceAway("redis") when Redis cannot be reached or refuses to write.
+    Every method raises ServiceAway("redis") when Redis cannot be reached or refuses to write. With `by_function` it
+    accepts through Redis' function, with its scripts only where there is none: for a user who may do nothing else.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Ledger:
         most_retry_after_s: float = 900.0,
         relief_jobs: int = 0,
         replicas: Replicas = NO_REPLICAS,
+        by_function: bool = False,
     ) -> None:
         self.redis = redis
         self.lease_ms = int(lease_s * 1000)
@@ -99,6 +103,7 @@ class Ledger:
             relief_jobs=relief_jobs,
             replicas=replicas,
             compress=compress,
+            by_function=by_function,
         )
         self.last_chance_after_ms = int(last_chance_after_s * 1000)
         self.wary_ms = int(wary_s * 1000)
@@ -227,7 +232,7 @@ class Ledger:
             self._run(
                 WAKE,
                 [keys.due(queue), keys.wake_ups(queue), keys.PAUSED, *self._breakers(queue)],
-                [queue, MOST_WAKE_UPS, JOBS_A_WAKE_UP, wake_up(queue)],
+                [queue, MOST_WAKE_UPS, JOBS_A_WAKE_UP, wake_up(queue), keys.PREFIX],
             )
         )
 
@@ -272,7 +277,9 @@ def _encode(entry: dict[str, Any]) -> bytes:
         return json.dumps(entry, ensure_ascii=False).encode(errors="replace")
 
 
-def open_ledger(redis: RedisClient, settings: Settings, *, relief_jobs: int = 0) -> Ledger:
+def open_ledger(
+    redis: RedisClient, settings: Settings, *, relief_jobs: int = 0, by_function: bool = False
+) -> Ledger:
     """Return the ledger that lies in `redis`, with the limits and times of `settings`; nothing is called yet."""
     return Ledger(
         redis,
@@ -284,6 +291,7 @@ def open_ledger(redis: RedisClient, settings: Settings, *, relief_jobs: int = 0)
         most_open=settings.max_open_jobs,
         most_memory_percent=settings.memory_percent,
         relief_jobs=relief_jobs,
+        by_function=by_function,
         replicas=Replicas(settings.accept_replicas, settings.accept_wait_ms),
     )
 

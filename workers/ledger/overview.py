@@ -79,6 +79,8 @@ class _QueueReplies:
     def __init__(self, pipe: Pipeline, name: str, now: int) -> None:
         self.name, due = name, keys.due(name)
         self.open, self.ready = pipe.zcard(due), pipe.zcount(due, "-inf", now)
+        # Open and ready too, and not in the index yet.
+        self.arrived = pipe.llen(keys.arrived(name))
         self.first = pipe.zrangebyscore(due, "-inf", "+inf", start=0, num=1, withscores=True)
         self.later = pipe.zrangebyscore(due, f"({now}", "+inf", start=0, num=ASKED_WHY, withscores=True)
         self.wake_ups, self.paused = pipe.llen(keys.wake_ups(name)), pipe.sismember(keys.PAUSED, name)
@@ -179,8 +181,8 @@ class _Judge(Struct, frozen=True):
         name, needs = queue.name, NEEDS[queue.name]
         living = [worker.sign for worker in self.alive if not worker.is_silent]
         return QueueFacts(
-            open=queue.open.value,
-            ready=queue.ready.value,
+            open=queue.open.value + queue.arrived.value,
+            ready=queue.ready.value + queue.arrived.value,
             running=sum(sign.in_hand.get(name, 0) for sign in living),
             ready_s=max(0.0, (self.now - queue.first.value[0][1]) / 1000) if queue.first.value else 0.0,
             workers=sum(name in sign.queues for sign in living),

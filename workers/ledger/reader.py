@@ -122,9 +122,9 @@ class LedgerReader:
     def open_jobs(self) -> dict[str, int]:
         """Return how many jobs are open in each queue."""
         pipe = self.redis.pipeline(transaction=False)
-        counts = {queue: pipe.zcard(keys.due(queue)) for queue in QUEUES}
+        counts = {queue: (pipe.zcard(keys.due(queue)), pipe.llen(keys.arrived(queue))) for queue in QUEUES}
         pipe.execute()
-        return {queue: count.value for queue, count in counts.items()}
+        return {queue: due.value + arrived.value for queue, (due, arrived) in counts.items()}
 
     def batch_states(self, batch_id: str) -> list[tuple[str, BatchState]] | None:
         """Return the jobs of one request and their states, or None when the batch is not (or no longer) known.

@@ -23,11 +23,12 @@ class Script:
 
     def __init__(self, name: str, *uses: str, when_full: bool = False) -> None:
         self.name = name
-        parts = map(_read, (*(os.path.join("shared", used) for used in uses), name))
+        parts = map(read, (*(f"shared/{used}" for used in uses), name))
         self.text = (WHEN_FULL if when_full else "") + "".join(parts)
         self.sha = sha1_hex(self.text.encode())
 
 
-def _read(name: str) -> str:
+def read(name: str) -> str:
+    """Return the text of `lua/<name>.lua`."""
     with open(os.path.join(_FOLDER, f"{name}.lua"), encoding="utf-8") as file:
         return file.read()

@@ -45,6 +45,9 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     # fmt: off
     redis_url: Annotated[str, Doc("The Redis of the ledger and the queue.")] = "redis://127.0.0.1:6379/0"
+    functions_secret: Annotated[Secret, Doc(
+        "Secret part of the names in Redis' ACL file that only the function of its users producer and stub knows; "
+        "the workers of the queue upkeep need it.")] = Secret("")
 
     threatq_url: Annotated[str, Doc("ThreatQ, as a host name or a URL.")] = ""
     threatq_client_id: Annotated[str, Doc("OAuth client id of the ThreatQ user.")] = ""

@@ -10,7 +10,7 @@ from celery import Celery, Task, shared_task
 
 from workers.consumer import Observer, QueueHandler, consume
 from workers.core.errors import BadCredentials, ConfigError, MissingRights, QueueBlocked
-from workers.ledger.accept import task_name
+from workers.ledger.wake_up import task_name
 from workers.runtime import runtime, stopping
 from workers.tasks.job_events import JobEvents
 

@@ -12,6 +12,7 @@ from workers.core.errors import ConfigError
 from workers.core.jobs import QUEUES
 from workers.ledger.connection import now_ms
 from workers.ledger.dead_retention import DeadRetention
+from workers.ledger.functions import look_after_functions
 from workers.ledger.orphans import Sweeper
 from workers.ledger.packing import Packer
 from workers.ledger.quarantine import Quarantine, limits_of
@@ -42,6 +43,7 @@ def work() -> None:
         ledger.wake(queue)
     ledger.look_after()
     ask_for_names(ledger)
+    look_after_functions(ledger.redis, settings)
     tell_setup(ledger.redis, settings)
     try:
         start_if_due(ledger, settings)

@@ -28,9 +28,10 @@ pytestmark = pytest.mark.integration
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """A server with our users, which holds an accepted, a done and a dead job."""
     with guarded_redis(tmp_path_factory.mktemp("acl")) as guarded:
+        guarded.load_functions()
         with connect(guarded.url("producer")) as redis:
             jobs = [Job("events.create", {"payload": {"n": n}}, producer="cli") for n in range(3)]
-            Ledger(redis).accept(jobs)
+            Ledger(redis, by_function=True).accept(jobs)
         with connect(guarded.url("worker")) as redis:
             ledger = Ledger(redis)
             first, second = ledger.claim("events", 2)
@@ -154,9 +155,8 @@ def test_each_user_that_accepts_may_wait_for_replicas(guarded: Guarded, user: st
 
 def test_a_stub_reads_what_became_of_its_job(guarded: Guarded) -> None:
     with connect(guarded.url("stub")) as redis:
-        Ledger(redis).accept(
-            [Job("indicators.lookup", {"type": "FQDN", "value": "x.example"}, producer="stub")]
-        )
+        lookup = Job("indicators.lookup", {"type": "FQDN", "value": "x.example"}, producer="smart-response")
+        Ledger(redis, by_function=True).accept([lookup])
         record = LedgerAdmin(redis).record(job_id(guarded))
         outcome = LedgerAdmin(redis).outcome(job_id(guarded), wait_s=1)
 
@@ -216,7 +216,7 @@ def test_the_whole_system_needs_no_more_rights_than_its_users_have(deployment: D
         headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
         timeout=10,
     )
-    with Redis.from_url(deployment.guarded.url("nifi")) as redis:
+    with connect(deployment.guarded.url("nifi")) as redis:
         redis.lpush(keys.INGEST_LPUSH, payload("by a push"))
     lookup = (command("tq-lookup"), "IP Address", "1.2.3.4")
     deployment.call("stub", *lookup)

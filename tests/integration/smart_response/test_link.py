@@ -22,11 +22,14 @@ from sandbox.launch.tls import tls_front
 from workers.core.errors import Busy, ServiceAway
 from workers.core.jobs import Job
 from workers.core.results import EventResult
+from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect as connect_redis
 from workers.ledger.connection import connect_async, for_celery, now_ms
+from workers.ledger.functions import look_after_functions
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import dead, done, waiting
+from workers.settings.model import Secret, Settings
 
 pytestmark = pytest.mark.integration
 
@@ -35,8 +38,8 @@ MOST_OPEN = 100
 AnyLink = BareLink | WideLink
 
 
-def lookup(value: str = "bad.example") -> Job:
-    return Job("indicators.lookup", {"type": "FQDN", "value": value}, producer="test", title="Ünïcode")
+def lookup(value: str = "bad.example", *, producer: str = "test") -> Job:
+    return Job("indicators.lookup", {"type": "FQDN", "value": value}, producer=producer, title="Ünïcode")
 
 
 @pytest.fixture(params=["bare", "wide"])
@@ -169,16 +172,23 @@ def test_user_password_and_database_of_the_url_are_used(redis: Redis, redis_url:
     # Given the user that a deployment makes for the commands
     template = (ROOT / "deploy" / "redis" / "users.acl.template").read_text(encoding="utf-8")
     (rights,) = re.findall(r"^user (stub .*(?:\n .*)*)", template, re.MULTILINE)
-    redis.execute_command("ACL", "SETUSER", *rights.replace("#<stub>", ">s%cret").split())
+    # It may use database 0 alone unless its line says otherwise.
+    rights = (
+        rights.replace("#<stub>", ">s%cret")
+        .replace("@functions@", "secret")
+        .replace("+fcall", "+fcall +select")
+    )
+    redis.execute_command("ACL", "SETUSER", *rights.split())
+    look_after_functions(redis, Settings(functions_secret=Secret("secret")))
     url = redis_url.replace("redis://", "redis://stub:s%25cret@").replace("/0", "/3")
     # When a job is accepted by that user
     with closing(bare(url)) as link:
-        (accepted,) = link.accept([lookup()])
+        (accepted,) = link.accept([lookup(producer="smart-response")])
         assert link.outcome(accepted.id, 0.01) is None
         assert link.away("threatq") == ""
     # Then it is in the database of the URL
     with Redis.from_url(redis_url.replace("/0", "/3")) as third:
-        assert third.zcard("{tq}:due:enrichment") == 1
+        assert third.llen(keys.arrived("enrichment")) == 1
     redis.execute_command("ACL", "DELUSER", "stub")
 
 

@@ -75,7 +75,7 @@ def test_after_the_script_was_sent_as_text_replicas_are_waited_for_again() -> No
 
 
 def test_no_jobs_ask_the_queue_of_events_whether_there_is_room() -> None:
-    wire = Wire([[b"busy", 7]])
+    wire = Wire([[b"busy", 7, 7]])
     with pytest.raises(Busy, match="7 jobs of the queue events are open and 7 are allowed"):
         accept(wire, [], most_open=7)
 

@@ -7,7 +7,7 @@ import json
 
 from celery import Celery
 
-from workers.ledger.accept import WAKE_UP_ID, task_name, wake_up
+from workers.ledger.wake_up import WAKE_UP_ID, task_name, wake_up
 
 
 def test_a_wake_up_is_the_message_that_celery_itself_would_send() -> None:

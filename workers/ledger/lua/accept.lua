@@ -3,7 +3,7 @@
 -- ARGV: prefix, most open jobs, most wake-ups, wake-up, most memory in thousandths of maxmemory,
 --       how many jobs may be open although more is in use, 1: nothing at all where a key was used for something else,
 --       then for each job: id, record, name of its counter, digest, key, window in ms
--- Answers {"busy", open}, {"full", thousandths of maxmemory in use}, {"reused", id} where nothing was accepted for it,
+-- Answers {"busy", open, most open jobs}, {"full", thousandths of maxmemory in use}, {"reused", id} where nothing was accepted for it,
 --       or one for each job that is not new: {place from 0, id, 0 known | -1 the key was used for something else,
 --       state and event's id of a job of which only its marker is kept, else "" and 0}, and for each that is not
 --       accepted as its sender is slowed down: {place, id, -2, what is kept of the sender, the time in ms}.
@@ -21,7 +21,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local coming = (#ARGV - FIRST + 1) / WIDTH
 local open = count_open(due)
 if open + math.max(coming, 1) > most_open then
-  return {'busy', open}
+  return {'busy', open, most_open}
 end
 
 local in_use = memory_in_use(memory)

@@ -32,6 +32,7 @@ if before then
   return still_its
 end
 
+take_over_arrivals(prefix, queue, due, now)
 if redis.call('SISMEMBER', paused, queue) == 1 then
   return {}
 end

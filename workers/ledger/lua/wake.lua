@@ -1,9 +1,10 @@
 -- Wake a queue that has ready jobs, unless enough wake-ups wait or the queue may not be worked on.
 -- KEYS: due, wake-ups, paused, then the breakers of the services that the queue's work needs, and its own
--- ARGV: queue, most wake-ups, jobs a wake-up, wake-up
+-- ARGV: queue, most wake-ups, jobs a wake-up, wake-up, prefix
 -- Answers how many wake-ups were added.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+take_over_arrivals(ARGV[5], ARGV[1], KEYS[1], now)
 if redis.call('SISMEMBER', KEYS[3], ARGV[1]) == 1 then
   return 0
 end
