@@ -31,6 +31,7 @@ from chaos.faults import (
     producer,
     redis,
     threatq,
+    upgrade,
     worker,
 )
 from chaos.machine import machine
@@ -51,6 +52,7 @@ SCENARIOS: dict[str, Scenario] = {
         producer,
         poison,
         clock,
+        upgrade,
         logrhythm,
         everything,
     )
@@ -111,6 +113,7 @@ def play(scenario: Scenario, seed: int, size: Size, say: Callable[[str], None] |
             # A scenario that broke off is one row of an account that took an hour.
             here.problems.append(str(error) if isinstance(error, TqError) else repr(error))
             here.mend()
+            here.deliver()
         account = settle_up(scenario.name, here.sent, here.admin, here.threatq)
         if here.judge:
             here.judge(account)

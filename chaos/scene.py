@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,6 +42,9 @@ LATENCY_MS = 20
 
 #: Seconds that a supervisor waits before it starts a process anew that ended by itself.
 RESTART_S = 1.0
+
+#: Seconds for what a scenario that broke off has left.
+SETTLE_S = 60.0
 
 #: Jobs that a producer hands over at once.
 BATCH = 45
@@ -174,6 +177,11 @@ class Scene:
     def _open(self, state: State) -> int:
         open_ids = self.admin.ids("accepted", most=10**6, queue=self.queue)
         return sum(record.state == state for record in self.admin.records(open_ids))
+
+    def deliver(self) -> None:
+        """Have the ledger take what a scenario that broke off has left in the spool, and all be done, if that can be."""
+        with suppress(TqError):
+            self.finish(within_s=SETTLE_S, hurry=True)
 
     def takes_jobs(self) -> bool:
         """Deliver what is spooled; whether the ledger takes jobs."""

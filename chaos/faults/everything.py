@@ -13,6 +13,7 @@ from redis import Redis
 from chaos.scenario import Scenarios, Size
 from chaos.scene import BATCH, LEASE_S, Scene
 from chaos.time_shift import jump
+from workers.ledger.connection import connect
 
 fault = Scenarios()
 
@@ -21,6 +22,9 @@ WORKERS = ("worker", "worker-2")
 
 #: Seconds that `everything` breaks things for, as a share of the longest outage of the other scenarios.
 OUTAGES = 6
+
+#: Seconds that Redis gets for a jump of its clock.
+PATIENCE_S = 60.0
 
 Blow = Callable[[Scene, Random], None]
 
@@ -69,15 +73,16 @@ def pause_redis(scene: Scene, chance: Random) -> None:
 
 def fill_redis(scene: Scene, chance: Random) -> None:
     """Let Redis be out of memory for a moment."""
-    with Redis.from_url(scene.server.url) as other:
+    with Redis.from_url(scene.server.url, socket_timeout=PATIENCE_S) as other:
         other.config_set("maxmemory", 1_000_000)
         scene.pass_time(chance.uniform(0.5, 3))
         other.config_set("maxmemory", 0)
 
 
 def jump_clock(scene: Scene, chance: Random) -> None:
-    """Let Redis's clock jump, back by less than a lease."""
-    jump(scene.ledger.redis, chance.choice((60.0, 5.0, -1.0, -3.0)))
+    """Let Redis's clock jump, back by less than a lease; with ten thousands of jobs Redis needs seconds for that."""
+    with connect(scene.server.url, answer_timeout_s=PATIENCE_S) as redis:
+        jump(redis, chance.choice((60.0, 5.0, -1.0, -3.0)))
 
 
 def trouble_threatq(scene: Scene, chance: Random) -> None:

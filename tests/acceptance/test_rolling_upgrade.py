@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,22 +13,19 @@ from pathlib import Path
 
 import pytest
 
+from chaos.faults.upgrade import unpack_previous
 from sandbox.launch.processes import ROOT, Processes
 from tests.acceptance.conftest import environment
 from tests.support.producers import event
 from tests.support.sandbox_threatq import SandboxThreatQ
 from tests.support.waiting import until
-from workers.core.errors import InputError
+from workers.core.errors import InputError, TqError
 from workers.core.jobs import Job
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import refused
 
 pytestmark = pytest.mark.acceptance
-
-#: The version before: its records have a stream for the history, and the field "door" for the producer. Each release
-#: moves this on to the one before it.
-PREVIOUS = "73c90180e45b3ba13459fe3aa74508a1398f8268"
 
 #: tq-conn-events-builder of the folder that it is run in.
 COMMAND = "import sys; from producers.events_builder import main; sys.exit(main())"
@@ -41,17 +37,10 @@ EACH, BOTH = 60, 20
 @pytest.fixture(scope="session")
 def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code of the version before, as git has it."""
-    folder = tmp_path_factory.mktemp("previous")
-    archive = folder / "code.tar"
-    parts = ("workers", "producers", "sandbox", "celeryconfig.py")
-    done = subprocess.run(
-        ["git", "archive", "--output", archive, PREVIOUS, *parts], cwd=ROOT, capture_output=True, check=False
-    )
-    if done.returncode:
-        pytest.skip("this checkout does not hold the commit of the version before; fetch it with its history")
-    with tarfile.open(archive) as code:
-        code.extractall(folder, filter="data")
-    return folder
+    try:
+        return unpack_previous(tmp_path_factory.mktemp("previous"))
+    except TqError as error:
+        pytest.skip(str(error))
 
 
 class Versions:
