@@ -27,6 +27,10 @@ PAUSED = PREFIX + "paused"
 #: Hash, `<event>:<kind>:<producer>` -> how often since the ledger began: the counters behind the metrics.
 COUNTS = PREFIX + "counts"
 
+#: Hash, `<kind>:<producer> <bucket>` -> jobs that took so long from acceptance to done, `<kind>:<producer> ms` -> all
+#: that they took together (workers/ledger/latency.py).
+LATENCY = PREFIX + "latency"
+
 #: Text: how much of Redis' maxmemory is in use, in thousandths. Expires after two seconds; then accept looks anew.
 MEMORY = PREFIX + "memory"
 
@@ -262,7 +266,10 @@ def worker(member: str) -> str:
 
 
 def minute(number: int) -> str:
-    """Hash, state -> jobs settled so in the minute that began `number` minutes after 1970. Lives two hours."""
+    """Hash, state -> jobs settled so in the minute that began `number` minutes after 1970. Lives two hours.
+
+    `took:<bucket>` -> jobs that were done in it and took so long since their acceptance (workers/ledger/latency.py).
+    """
     return f"{PREFIX}minute:{number}"
 
 

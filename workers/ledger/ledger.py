@@ -183,6 +183,7 @@ class Ledger:
                 settlement.state,
                 int(settlement.delay_s * 1000),
                 _encode(settlement.entry),
+                settlement.claim.accepted_ms,
             )
         breakers = map(keys.away, heard + silent)
         answers = self._run(

@@ -13,6 +13,7 @@ from workers.ledger.admin import LedgerAdmin
 from workers.ledger.breakers import SERVICES
 from workers.ledger.client import RedisClient
 from workers.ledger.ingest import waiting_for_bridge
+from workers.ledger.latency import latencies
 from workers.ledger.overview import Overview, overview
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.status import memory
@@ -21,6 +22,9 @@ from workers.telemetry import metrics
 
 #: One value and its labels, in the order in which they are declared.
 Sample = tuple[metrics.Declared, tuple[str, ...], float]
+
+#: What is read of the ledger as one value a label.
+_VALUES = [declared for declared in metrics.LEDGER if declared.kind != "histogram"]
 
 #: Runs of the list sync that are looked through for the last one of each collection.
 RUNS = 200
@@ -37,19 +41,24 @@ class LedgerCollector(Collector):
 
     def describe(self) -> Iterator[Metric]:
         """Name what is collected without asking Redis."""
-        yield from map(metrics.family, metrics.LEDGER)
+        yield from map(metrics.family, _VALUES)
+        yield metrics.histogram_family(metrics.JOB_SECONDS)
 
     def collect(self) -> Iterator[Metric]:
         """Read all of it; of a ledger that is away, say that it is."""
-        families = {declared.name: metrics.family(declared) for declared in metrics.LEDGER}
+        families = {declared.name: metrics.family(declared) for declared in _VALUES}
+        took = metrics.histogram_family(metrics.JOB_SECONDS)
         try:
             samples = list(self._read())
+            for of_jobs, latency in latencies(self.admin.redis).items():
+                took.add_metric(of_jobs, latency.cumulative(), latency.sum_s)
         except ServiceAway:
             samples = []
         for declared, labels, value in samples:
             families[declared.name].add_metric(labels, value)
         families[metrics.LEDGER_UP.name].add_metric((), 1 if samples else 0)
         yield from families.values()
+        yield took
 
     def _read(self) -> Iterator[Sample]:
         state = overview(self.admin.redis)

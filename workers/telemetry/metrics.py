@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 #: A counter only rises and is shown with `_total`; a histogram is shown as `_bucket`, `_sum` and `_count`.
 Kind = Literal["counter", "gauge", "histogram"]
@@ -47,6 +47,15 @@ LEDGER = (
         "who asked, waiting, which is a retry, replayed, quarantined), kind of job and producer.",
         ("event", "kind", "door"),
         do="When dead rises: tqctl dead list.",
+    ),
+    JOB_SECONDS := Declared(
+        "tq_job_seconds",
+        "histogram",
+        "Seconds from a job's acceptance until it was done, all waits and attempts included, by kind and entry (the "
+        "producer).",
+        ("kind", "entry"),
+        do="When it grows: tq_queue_seconds tells whether jobs wait for workers, tq_remote_call_seconds whether a "
+        "platform is slow, tqctl status whether one was away.",
     ),
     OPEN_JOBS := Declared(
         "tq_open_jobs",
@@ -284,6 +293,11 @@ def family(declared: Declared) -> GaugeMetricFamily | CounterMetricFamily:
     """Return what a collector fills with the values of one moment."""
     make = CounterMetricFamily if declared.kind == "counter" else GaugeMetricFamily
     return make(declared.name, declared.meaning, labels=declared.labels)
+
+
+def histogram_family(declared: Declared) -> HistogramMetricFamily:
+    """Return the same for a histogram that is counted elsewhere."""
+    return HistogramMetricFamily(declared.name, declared.meaning, labels=declared.labels)
 
 
 _HEAD = """\

@@ -3,12 +3,13 @@
 -- KEYS: due, done, dead, counts, paused, then the breakers of the services that answered while the jobs were worked on,
 --       then those of the other services that the queue's work needs; the queue's own is among them
 -- ARGV: prefix, queue, token, how many services answered, then for each job: id, kind:producer and its
---       sender, what it shows when it is done or a digest of its content where it is dead, state, delay in ms, entry
+--       sender, what it shows when it is done or a digest of its content where it is dead, state, delay in ms, entry,
+--       when it was accepted in ms
 -- Answers 1 for each job that was ours to settle, 0 where another worker has the lease.
 local due, done, dead, counts, paused = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local prefix, queue, token = ARGV[1], ARGV[2], ARGV[3]
 local answered = tonumber(ARGV[4])
-local FIRST, WIDTH = 5, 6
+local FIRST, WIDTH = 5, 7
 local MINUTE_MS, MINUTES_KEPT_MS = 60000, 7200000
 -- Of so many jobs at least, this share dead: the fault is elsewhere, and the rest shall not follow them.
 local ENOUGH, TOO_MANY_DEAD = 50, 0.9
@@ -146,7 +147,8 @@ local labels = {}
 local function read_label(text)
   local label = labels[text]
   if not label then
-    label = {counter = string.match(text, '^[^ ]*'), sender = string.match(text, ':(.*)$'), done = 0, dead = 0}
+    label = {counter = string.match(text, '^[^ ]*'), sender = string.match(text, ':(.*)$'), done = 0, dead = 0, took = {},
+      took_ms = 0}
     labels[text] = label
   end
   return label
@@ -174,9 +176,20 @@ local function judge_sender(label)
   redis.call('PEXPIRE', senders, SENDERS_KEPT_MS)
 end
 
+-- How long a job took, by the number of its bucket: 25 ms, and twice as much each time (workers/ledger/latency.py).
+local FIRST_BUCKET_MS, LAST_BUCKET = 25, 23
+
 local answers, this_minute, shown = {}, {}, {}
+local function note_latency(label, ms)
+  local _, bucket = math.frexp((ms - 0.5) / FIRST_BUCKET_MS)
+  bucket = math.min(math.max(bucket, 0), LAST_BUCKET)
+  label.took[bucket] = (label.took[bucket] or 0) + 1
+  label.took_ms = label.took_ms + ms
+  this_minute['took:' .. bucket] = (this_minute['took:' .. bucket] or 0) + 1
+end
+
 for at = FIRST, #ARGV, WIDTH do
-  local id, kind, shows, state, delay, entry = unpack(ARGV, at, at + WIDTH - 1)
+  local id, kind, shows, state, delay, entry, accepted = unpack(ARGV, at, at + WIDTH - 1)
   local key = prefix .. 'progress:' .. id
   if redis.call('HGET', key, 'lease') == token then
     if state == 'dead' and is_suspended then
@@ -204,6 +217,7 @@ for at = FIRST, #ARGV, WIDTH do
       end
       if state == 'done' then
         shown[shows] = (shown[shows] or 0) + 1
+        note_latency(label, math.max(0, now - tonumber(accepted)))
         redis.call('HDEL', key, 'lost', 'tries', 'strikes', 'struck')
       end
     end
@@ -221,7 +235,14 @@ if next(this_minute) then
   redis.call('PEXPIRE', minute, MINUTES_KEPT_MS)
 end
 
+local latency = prefix .. 'latency'
 for _, label in pairs(labels) do
+  for bucket, count in pairs(label.took) do
+    redis.call('HINCRBY', latency, label.counter .. ' ' .. bucket, count)
+  end
+  if label.took_ms > 0 then
+    redis.call('HINCRBY', latency, label.counter .. ' ms', string.format('%d', label.took_ms))
+  end
   if label.done + label.dead > 0 then
     judge_sender(label)
   end
