@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from producers.http.actions import post_action
 from producers.http.context import HOLDER, HttpContext, answer, only_for, request_id
 from producers.http.events import post_events, post_validate
+from producers.http.job_list import get_jobs
 from producers.http.jobs import get_batch, get_job
 from producers.http.openapi import document
 from producers.http.problems import Problem, come_later, from_away
@@ -57,6 +58,7 @@ def routes() -> list[Route]:
         Route("/v1/events", _events, methods=["POST", "HEAD"]),
         Route("/v1/events:validate", only_for("events", post_validate), methods=["POST"]),
         Route("/v1/actions/{action}", only_for("actions", post_action), methods=["POST"]),
+        Route("/v1/jobs", only_for("read", get_jobs), methods=["GET"]),
         Route("/v1/jobs/{id}", only_for("read", get_job), methods=["GET"]),
         Route("/v1/batches/{id}", only_for("read", get_batch), methods=["GET"]),
         Route("/healthz", get_health, methods=["GET"]),

@@ -25,7 +25,7 @@ async def get_job(context: HttpContext, request: Request, _caller: TokenHolder) 
     job_id = _id(request)
     record = await run_in_threadpool(context.admin.record, job_id)
     if record is not None:
-        return answer(_status(record))
+        return answer(status_of(record))
     marker = await run_in_threadpool(context.admin.marker, job_id)
     if marker is None:
         raise Problem(
@@ -64,7 +64,8 @@ def _id(request: Request) -> str:
     return text
 
 
-def _status(record: Record) -> JobStatus:
+def status_of(record: Record) -> JobStatus:
+    """Return what is told of a job over HTTP."""
     return JobStatus(
         id=record.id,
         kind=record.kind,

@@ -12,7 +12,10 @@ from msgspec import Struct
 
 from producers.http import schemas
 from producers.http.actions import ACTIONS, LONGEST_WAIT_S
+from producers.http.job_list import MOST_LISTED, MOST_TEXT
 from producers.http.problems import PROBLEM_JSON
+from workers.core.jobs import KINDS, QUEUES
+from workers.ledger.job_list import WANTED
 from workers.payload.actions import SHAPES
 
 #: Version of the API; paths begin with it.
@@ -104,6 +107,7 @@ def _paths() -> dict[str, Any]:
         },
         "/v1/events:validate": {"post": _post("validateEvents", _VALIDATE, events, {200: ["Validation"]})},
         **{f"/v1/actions/{name}": {"post": _action(name, kind)} for name, kind in ACTIONS.items()},
+        "/v1/jobs": {"get": _get("listJobs", "List jobs.", "JobList", *_FILTERS, refused=400)},
         "/v1/jobs/{id}": {"get": _get("getJob", "Say what became of a job.", "JobStatus", _ID)},
         "/v1/batches/{id}": {"get": _get("getBatch", "Say what became of a batch.", "BatchStatus", _ID)},
         "/metrics": {"get": _get("metrics", "Metrics in Prometheus' text format.", None)},
@@ -142,6 +146,30 @@ _ID = _parameter(
     "path", "id", {"type": "string", "pattern": "^[0-9a-f]{24}$"}, "As the answer to a POST gave it."
 )
 
+_FILTERS = [
+    _parameter(
+        "query",
+        "state",
+        {"type": "string", "enum": list(WANTED[1:])},
+        "`open`: accepted, running or waiting.",
+    ),
+    _parameter("query", "kind", {"type": "string", "enum": list(KINDS)}, "Kind of job."),
+    _parameter("query", "queue", {"type": "string", "enum": list(QUEUES)}, "Queue."),
+    _parameter("query", "entry", {"type": "string"}, "Producer: http, cli, stub, bridge, celery, beat."),
+    _parameter("query", "sender", {"type": "string"}, "Name of the token, or what else tells senders apart."),
+    _parameter(
+        "query", "since", {"type": "string"}, "ISO 8601: ended then or later; of an open job, accepted."
+    ),
+    _parameter("query", "until", {"type": "string"}, "ISO 8601: ended before; of an open job, accepted."),
+    _parameter(
+        "query", "text", {"type": "string", "maxLength": MOST_TEXT}, "In the id, the title or the arguments."
+    ),
+    _parameter(
+        "query", "limit", {"type": "integer", "minimum": 1, "maximum": MOST_LISTED}, "Jobs; 50 by default."
+    ),
+    _parameter("query", "cursor", {"type": "string"}, "From the last answer: where to go on."),
+]
+
 _PROBE = {
     "operationId": "probe",
     "summary": "Say that gzip is welcome.",
@@ -172,15 +200,20 @@ def _post(
     }
 
 
-def _get(name: str, summary: str, shape: str | None, *parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return an operation that answers one shape, plain text where that is None; 404 where it names a thing."""
+def _get(
+    name: str, summary: str, shape: str | None, *parameters: dict[str, Any], refused: int = 404
+) -> dict[str, Any]:
+    """Return an operation that answers one shape, plain text where that is None.
+
+    Where it takes parameters, `refused` is the answer to wrong ones.
+    """
     text = {"description": summary, "content": {"text/plain": {"schema": {"type": "string"}}}}
     answer = _answer(summary, [shape]) if shape else text
     return {
         "operationId": name,
         "summary": summary,
         "parameters": list(parameters),
-        "responses": {"200": answer, **_refusals(401, 403, *([404] if parameters else []))},
+        "responses": {"200": answer, **_refusals(401, 403, *([refused] if parameters else []))},
     }
 
 

@@ -130,6 +130,18 @@ class JobStatus(Struct, omit_defaults=True):
     note: str = ""
 
 
+class JobList(Struct):
+    """Some of the jobs that were asked for: open ones, then dead, refused and done ones, each the latest first.
+
+    One call looks at a bounded number of jobs, so that it may answer few or none although there are more: go on with
+    `cursor`, which is "" at the end. `scanned` says how many it looked at.
+    """
+
+    jobs: list[JobStatus]
+    cursor: str
+    scanned: int
+
+
 class BatchItem(Struct):
     """One job of a batch; `state` is "forgotten" when the ledger no longer knows it.
 

@@ -4,87 +4,93 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.responses import Response
 
+from producers.http.job_list import job_filter
 from producers.http.problems import Problem
 from producers.http.ui import render
 from producers.http.ui.session import PageRequest
+from workers.core.errors import InputError
+from workers.core.jobs import KINDS, QUEUES
 from workers.core.results import ActionResult, EventResult
 from workers.core.text import counted
 from workers.ledger.connection import now_ms
 from workers.ledger.dead_retention import DeadRetention
+from workers.ledger.job_list import JobFilter, list_jobs
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Record, State
-from workers.ledger.search import search
+from workers.ledger.records import Record
 
 #: Jobs on one page of a list.
 SHOWN = 100
 
-#: Digits of the number of a page, above which it is the first.
-MOST_DIGITS = 8
+#: Jobs that a list looks at, and seconds that it takes, at most; what is left is a click away.
+SCANNED, WITHIN_S = 20_000, 3.0
 
-#: Characters of what is searched for, and seconds that a search may take.
-MOST_SEARCHED, SEARCH_WITHIN_S = 200, 3.0
-
-#: The lists of jobs: the address's word, its title, and the state that it lists.
-LISTS: dict[str, tuple[str, State]] = {
-    "open": ("Open jobs", "accepted"),
-    "dead": ("Dead letters", "dead"),
-    "refused": ("Refused in the last day", "refused"),
-    "done": ("Done jobs", "done"),
+#: The lists of jobs: what the address calls them, and their titles.
+LISTS = {
+    "open": "Open jobs",
+    "dead": "Dead letters",
+    "refused": "Refused in the last day",
+    "done": "Done jobs",
+    "running": "Running jobs",
+    "waiting": "Jobs that were put off",
+    "all": "All jobs",
 }
+
+#: The fields of the form, by what the address calls them.
+_FIELDS = ("list", "kind", "queue", "sender", "entry", "since", "until", "q")
 
 
 def find(page_request: PageRequest) -> Response:
-    """Answer the jobs that say something, or those of one state."""
-    text = page_request.asked("q").strip()
-    if text:
-        return _found(page_request, text)
-    name = page_request.asked("list")
-    title, state = LISTS.get(name, LISTS["open"])
-    admin, page = page_request.context.admin, _page(page_request.asked("page"))
+    """Answer the jobs that the filters let through."""
+    asked = {name: page_request.asked(name).strip() for name in _FIELDS}
+    text = asked["q"]
+    if asked["list"] not in LISTS:
+        asked["list"] = "all" if text else "open"
+    admin = page_request.context.admin
+    try:
+        wanted = _filter(asked)
+        page = list_jobs(
+            admin.redis,
+            wanted,
+            most=SHOWN,
+            cursor=page_request.asked("cursor"),
+            scan=SCANNED,
+            within_s=WITHIN_S,
+        )
+    except InputError as error:
+        raise Problem(400, "bad_query", str(error)) from error
+    if text and (page.ids == [text] or admin.marker(text)):
+        return render.go_to(f"/jobs/{text}")
+    filters = {name: value for name, value in asked.items() if value}
     return page_request.html(
         "jobs.html",
-        title=title,
-        name=name if name in LISTS else "open",
-        jobs=list(admin.records(admin.ids(state, most=SHOWN, skip=(page - 1) * SHOWN))),
-        note=_soon_forgotten(page_request) if name == "dead" else "",
-        shown=SHOWN,
-        page=page,
+        title=f"Jobs that say “{text}”" if text else LISTS[asked["list"]],
+        asked=asked,
+        name="" if set(filters) - {"list"} else asked["list"],
+        lists=LISTS,
+        kinds=tuple(KINDS),
+        queues=QUEUES,
+        jobs=list(admin.records(page.ids)),
+        note=_soon_forgotten(page_request) if asked["list"] == "dead" else "",
+        looked=counted(page.scanned, "job"),
+        next_page=urlencode({**filters, "cursor": page.cursor}) if page.cursor else "",
+        first_page=urlencode(filters) if page_request.asked("cursor") else "",
+        query=text,
     )
+
+
+def _filter(asked: dict[str, str]) -> JobFilter:
+    state = "" if asked["list"] == "all" else asked["list"]
+    return job_filter({**asked, "state": state, "text": asked["q"]})
 
 
 def _soon_forgotten(page_request: PageRequest) -> str:
     """Return what is forgotten soon of the dead letters, "" for nothing."""
     context = page_request.context
     return DeadRetention(context.admin.redis, context.settings).warning(now_ms(context.admin.redis))
-
-
-def _page(text: str) -> int:
-    """Return the number of a page as it was asked for, from 1."""
-    return max(1, int(text)) if text.isdecimal() and len(text) < MOST_DIGITS else 1
-
-
-def _found(page_request: PageRequest, text: str) -> Response:
-    if len(text) > MOST_SEARCHED:
-        raise Problem(400, "bad_query", f"search for {MOST_SEARCHED} characters at most")
-    result = search(page_request.context.admin.redis, text, most=SHOWN, within_s=SEARCH_WITHIN_S)
-    if result.ids == [text] or page_request.context.admin.marker(text):
-        return render.go_to(f"/jobs/{text}")
-    note = f"{counted(result.scanned, 'job')} looked at"
-    if result.more:
-        note += "; others were not looked at. The whole id of a job finds it among any number of jobs"
-    return page_request.html(
-        "jobs.html",
-        title=f"Jobs that say “{text}”",
-        name="",
-        jobs=list(page_request.context.admin.records(result.ids)),
-        note=note,
-        shown=SHOWN,
-        query=text,
-    )
 
 
 def show(page_request: PageRequest) -> Response:
@@ -105,10 +111,10 @@ def show(page_request: PageRequest) -> Response:
 
 
 def replay(page_request: PageRequest) -> Response:
-    """Open the ticked dead letters again, or all of them."""
+    """Open the ticked dead letters again, or all that are shown."""
     admin, caller = page_request.admin, page_request.session.caller.name
-    skip = (_page(page_request.field("page")) - 1) * SHOWN
-    ids = admin.ids("dead", most=SHOWN, skip=skip) if page_request.field("all") else page_request.fields("id")
+    shown = page_request.field("shown").split()
+    ids = shown if page_request.field("all") else page_request.fields("id")
     opened = admin.replay(ids, note={"reason": f"replayed by {caller}"}) if ids else []
     for queue in {record.queue for record in admin.records(opened)}:
         Ledger(admin.redis).wake(queue)
