@@ -179,7 +179,7 @@ class Scene:
         return sum(record.state == state for record in self.admin.records(open_ids))
 
     def deliver(self) -> None:
-        """Have the ledger take what a scenario that broke off has left in the spool, and all be done, if that can be."""
+        """Have the ledger take what a scenario that broke off left in the spool, and all be done, if that can be."""
         with suppress(TqError):
             self.finish(within_s=SETTLE_S, hurry=True)
 
