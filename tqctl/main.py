@@ -74,6 +74,11 @@ SUBCOMMANDS = {
         ("lists", "our lists in LogRhythm: show, retire", "tqctl.lists:add_arguments"),
         ("audit", "who did what, through what and from where", "tqctl.audit:add_arguments"),
         (
+            "erase",
+            "forget whatever mentions a person or a value, with an account of it",
+            "tqctl.erase:add_arguments",
+        ),
+        (
             "purge",
             "forget at once what is done and older than it is kept, or than you say",
             "tqctl.purge:add_arguments",

@@ -162,17 +162,18 @@ class Quarantine:
 
     def drop(self, item_ids: Sequence[str], audit: Auditor) -> int:
         """Forget items for good; return how many there were."""
-        count = self._forget(item_ids)
+        count = self.forget(item_ids)
         if count:
             audit.record("quarantine drop", named(item_ids), items=count)
         return count
 
     def released(self, item_id: str, audit: Auditor, *, jobs: Sequence[str], corrected: bool) -> None:
         """Forget an item of which jobs were made, as it was or corrected."""
-        self._forget([item_id])
+        self.forget([item_id])
         audit.record("release", item_id, jobs=named(jobs), corrected="yes" if corrected else "")
 
-    def _forget(self, item_ids: Sequence[str]) -> int:
+    def forget(self, item_ids: Sequence[str]) -> int:
+        """Forget items without a record of it: the caller leaves one."""
         if not item_ids:
             return 0
         names = [keys.QUARANTINE, keys.QUARANTINE_BYTES]

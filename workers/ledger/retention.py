@@ -6,6 +6,7 @@ Decided anew at each step from what the settings say now, so that a lower settin
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from workers.ledger import keys
 from workers.ledger.acts import Auditor
@@ -46,6 +47,10 @@ class Retention:
     def retire(self, before_ms: int, most: int = JOBS_A_CALL) -> int:
         """Keep a marker of the jobs that were done before a time, and nothing else; return how many there were."""
         return int(run(self.redis, RETIRE, [keys.DONE], [keys.PREFIX, before_ms, most]))
+
+    def retire_jobs(self, job_ids: Sequence[str]) -> int:
+        """Keep a marker of these done jobs, and nothing else; return how many there were."""
+        return int(run(self.redis, RETIRE, [keys.DONE], [keys.PREFIX, 0, 0, *job_ids])) if job_ids else 0
 
     def retirable(self, before_ms: int) -> int:
         """Return how many jobs were done before a time and still have their content."""

@@ -74,6 +74,7 @@ ACTING: dict[str, tuple[str, Callable[[Redis], str]]] = {
     "dead drop --quarantined": ("quarantine drop", lambda redis: item(redis) and "--yes"),
     "sync approve": ("approve", lambda redis: f"{pending(redis)} --later"),
     "purge": ("purge", done),
+    "erase": ("erase", lambda redis: f"title --yes{letter(redis)[:0]}"),
 }
 
 #: Those that need more than Redis, and the tests that walk them.
@@ -87,7 +88,7 @@ ELSEWHERE = {
 LOOKING = {
     "check", "status", "config", "jobs list", "jobs find", "jobs show", "dead list", "dead show", "breaker",
     "sync plan", "sync held", "sync history", "explain", "lists show", "capacity", "audit",
-    "notices show", "notices test", "spool show", "spool flush",
+    "notices show", "notices test", "spool show", "spool flush", "top", "watch",
     "support-bundle", "srp-bundle", "completion", "up", "demo", "flower",
 }  # fmt: skip
 

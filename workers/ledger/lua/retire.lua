@@ -1,6 +1,6 @@
 -- Forget the content of the jobs that were done first, and keep a marker of each.
 -- KEYS: done
--- ARGV: prefix, which ones in ms (done before it), most jobs
+-- ARGV: prefix, which ones in ms (done before it), most jobs; or ids behind these, of jobs to forget whenever they were done
 -- Answers how many.
 local done, prefix, before, most = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local MOST_EVENT_ID, MOST_HEAD, MOST_REWRITTEN = 2 ^ 40 - 1, 511, 4096
@@ -37,7 +37,16 @@ local function add_marker(key, marker)
   end
 end
 
-local rows = redis.call('ZRANGE', done, '-inf', '(' .. before, 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
+local rows = {}
+if #ARGV == 3 then
+  rows = redis.call('ZRANGE', done, '-inf', '(' .. before, 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
+end
+for i = 4, #ARGV do
+  local ended = redis.call('ZSCORE', done, ARGV[i])
+  if ended then
+    rows[#rows + 1], rows[#rows + 2] = ARGV[i], ended
+  end
+end
 for at = 1, #rows, 2 do
   local id, day = rows[at], math.floor(tonumber(rows[at + 1]) / DAY_MS)
   if string.match(id, '^%x+$') and #id == 24 then
