@@ -6,7 +6,7 @@ from kombu import Queue
 from msgspec import structs, to_builtins
 
 from workers.core.errors import ConfigError, end_with
-from workers.core.jobs import QUEUES
+from workers.core.jobs import KINDS, QUEUES
 from workers.ledger import celery_transport
 from workers.ledger.connection import for_celery
 from workers.ledger.keys import CELERY_PREFIX
@@ -55,6 +55,7 @@ task_default_queue = "upkeep"
 task_create_missing_queues = False
 task_routes = {f"{name}.*": {"queue": name} for name in QUEUES}
 # Celery clients' requests (workers/tasks/accept.py); any other queue of ours does as well.
+task_routes |= {kind.name: {"queue": kind.queue} for kind in KINDS.values()}
 task_routes["jobs.*"] = {"queue": "events"}
 
 # A wake-up carries nothing, so JSON is enough, and pickle is refused.
@@ -63,9 +64,10 @@ result_serializer = "json"
 event_serializer = "json"
 accept_content = ["json"]
 
-# Outcomes are in the ledger. A result backend would cost a third of the rate and block a publisher for 19 s.
+# Outcomes are in the ledger, and read from it. A backend that stores them would cost a third of the rate and block a
+# publisher for 19 s.
 task_ignore_result = True
-result_backend = None
+result_backend = "workers.tasks.results:LedgerResults"
 
 # A wake-up is acknowledged when it is taken: the ledger, not Celery, remembers what is owed, so a late
 # acknowledgement would only deliver killed workers' wake-ups twice.

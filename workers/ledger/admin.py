@@ -18,7 +18,7 @@ from workers.ledger.pauses import MOST_REASON
 from workers.ledger.reader import LedgerReader
 from workers.ledger.scripts import Script
 
-REPLAY, DROP = Script("replay", "history", when_full=True), Script("drop", when_full=True)
+REPLAY, DROP = Script("replay", "results", "history", when_full=True), Script("drop", when_full=True)
 UNPACK = Script("unpack", when_full=True)
 
 #: Milliseconds for which it is remembered that a dropped job was tried: as long as markers are kept by default.

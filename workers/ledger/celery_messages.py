@@ -15,7 +15,7 @@ import msgspec
 from kombu.message import Message
 from msgspec import Raw, Struct, convert
 
-from workers.core.jobs import QUEUES
+from workers.core.jobs import KINDS, QUEUES
 from workers.ledger.wake_up import task_name
 
 #: Characters of a reason that are kept.
@@ -24,9 +24,9 @@ MOST_REASON = 300
 #: Bytes that the body of a compressed message may have when inflated.
 MOST_INFLATED = 16_777_216
 
-#: The one task that others send, and every task that there is besides Celery's own.
+#: The task that others send, besides those that are named like kinds of jobs, and every task besides Celery's own.
 ACCEPT_TASK = "jobs.accept"
-TASKS = frozenset({ACCEPT_TASK, *map(task_name, QUEUES)})
+TASKS = frozenset({ACCEPT_TASK, *KINDS, *map(task_name, QUEUES)})
 
 #: How kombu names the compression that can be inflated piece by piece.
 _GZIP = ("application/x-gzip", "gzip", "zlib")

@@ -122,8 +122,9 @@ PACKED_UNTIL = PREFIX + "packed-until"
 
 
 def progress(job_id: str) -> str:
-    """Hash: state, attempts, lost, tries, strikes (solo failures), struck, lease, since (ms), history.
+    """Hash: state, attempts, lost, tries, strikes (solo failures), struck, lease, since (ms), history, awaited.
 
+    `awaited` are the ids of the Celery results that are told what becomes of the job, blanks between, until it is done.
     `history` is text, a line `<ms> <state> <JSON>` for each time the job was settled, the last ones of them. Of a job
     that was dropped only `attempts` stays, and expires.
     """
@@ -244,6 +245,11 @@ def last_chance(queue: str) -> str:
 def wake_ups(queue: str) -> str:
     """List: the Celery messages that wait on a queue."""
     return CELERY_PREFIX + queue
+
+
+def celery_result(result_id: str) -> str:
+    """Text: a result as Celery's own Redis backend stores it, and the channel on which it is announced. Lives a day."""
+    return f"{CELERY_PREFIX}celery-task-meta-{result_id}"
 
 
 def paused_workers(queue: str) -> str:

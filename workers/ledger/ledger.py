@@ -44,10 +44,10 @@ except ImportError:
     from workers.ledger.accept import COMPRESSION as _LEVEL
 
 CLAIM, WAKE = (
-    Script("claim", "history", "arrivals", when_full=True),
+    Script("claim", "results", "history", "arrivals", when_full=True),
     Script("wake", "arrivals", when_full=True),
 )
-SETTLE = Script("settle", "history", when_full=True)
+SETTLE = Script("settle", "results", "history", when_full=True)
 RENEW, AWAY = (Script(name, when_full=True) for name in ("renew", "away"))
 
 #: Workers that a job may take down with it before it is dead.

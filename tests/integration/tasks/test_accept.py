@@ -22,9 +22,10 @@ EVENT = {"event_name": "a", "event_type": "Sighting", "event_happened_at": "2021
 
 
 def call(redis: Redis, **given: Any) -> list[str]:
-    return accept_call(
+    taken = accept_call(
         given, intake=Intake("celery", 1000), ledger=Ledger(redis), quarantine=Quarantine(redis)
     )
+    return taken.ids
 
 
 def only_kept(redis: Redis) -> QuarantinedItem:

@@ -159,7 +159,7 @@ end
 local claimed, noted, run, wary_till = {}, {}, nil, nil
 for _, id in ipairs(ready()) do
   local record, key = redis.call('GET', prefix .. 'job:' .. id), prefix .. 'progress:' .. id
-  local progress = redis.call('HMGET', key, 'state', 'lost', 'tries', 'strikes')
+  local progress = redis.call('HMGET', key, 'state', 'lost', 'tries', 'strikes', 'awaited')
   local was_running = progress[1] == 'running'
   local lost, tries = tonumber(progress[2] or 0), tonumber(progress[3] or 0)
   if was_running then
@@ -182,6 +182,9 @@ for _, id in ipairs(ready()) do
     redis.call('HSET', key, 'state', 'running', 'lost', lost, 'lease', token)
     if lost + 1 >= most_lost then
       redis.call('SET', last_chance, id)
+    end
+    if progress[5] then
+      tell_results(prefix, progress[5], 'running', 'null')
     end
     local attempts = redis.call('HINCRBY', key, 'attempts', 1)
     if attempts > 1 and not progress[1] then

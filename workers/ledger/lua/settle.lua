@@ -218,7 +218,7 @@ for at = FIRST, #ARGV, WIDTH do
       if state == 'done' then
         shown[shows] = (shown[shows] or 0) + 1
         note_latency(label, math.max(0, now - tonumber(accepted)))
-        redis.call('HDEL', key, 'lost', 'tries', 'strikes', 'struck')
+        redis.call('HDEL', key, 'lost', 'tries', 'strikes', 'struck', 'awaited')
       end
     end
     answers[#answers + 1] = 1
