@@ -34,7 +34,7 @@ bench: $(READY) ## Measure; BENCH="accept events" for some of it
 	$(BIN)/python -m benchmarks.run $(BENCH)
 
 chaos: $(READY) ## Break things on purpose; SEED=7 plays a schedule again, FAULT="worker-killed" for some of it
-	$(BIN)/python -m chaos.run $(if $(SEED),--seed $(SEED)) $(FAULT)
+	$(BIN)/python -m chaos.run $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(FAULT)
 
 lint: $(READY) ## Formatting, style and types
 	$(BIN)/ruff format --check .

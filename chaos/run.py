@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
@@ -89,9 +90,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     out.print(f"seed {seed}; the same schedule again: {again}", markup=False)
     began = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+    size = SHORT if options.short else LONG
+    if options.minutes:
+        size = replace(size, strikes_s=options.minutes * 60)
+        again += f" MINUTES={options.minutes:g}"
     accounts: list[Account] = []
     for name in options.fault or SCENARIOS:
-        accounts.append(play(SCENARIOS[name], seed, SHORT if options.short else LONG))
+        accounts.append(play(SCENARIOS[name], seed, size))
         _write(ChaosRun(seed, again, began, machine(), accounts))
     out.print(table(accounts))
     return 0 if all(account.is_good for account in accounts) else 1
@@ -188,6 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, help="the seed of an earlier run, whose schedule is played again")
     parser.add_argument("--short", action="store_true", help="the form that is part of make test")
+    parser.add_argument("--minutes", type=float, help="for how long everything is struck (default: 30)")
     return parser
 
 

@@ -19,7 +19,7 @@ for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
     -- A packed one begins with a sign, and there are other texts beside the jobs.
     local sign, stamp, rest = string.match(redis.call('GET', key), '^(%+?)(%d+)(\\n.*)$')
     if stamp then redis.call('SET', key, sign .. shifted(stamp) .. rest, 'KEEPTTL') end
-  elseif kind == 'away' then
+  elseif kind == 'away' and redis.call('TYPE', key).ok == 'hash' then
     for _, field in ipairs({'until', 'passed'}) do
       local till = redis.call('HGET', key, field)
       if till then redis.call('HSET', key, field, shifted(till)) end

@@ -20,9 +20,6 @@ fault = Scenarios()
 #: Workers that share the work; the one that is struck is drawn anew each time.
 WORKERS = ("worker", "worker-2")
 
-#: Seconds that `everything` breaks things for, as a share of the longest outage of the other scenarios.
-OUTAGES = 6
-
 #: Seconds that Redis gets for a jump of its clock.
 PATIENCE_S = 60.0
 
@@ -124,7 +121,7 @@ def everything(scene: Scene, chance: Random, size: Size) -> None:
         scene.start_worker(name)
         scene.wait_for_worker(name)
     struck: Counter[str] = Counter()
-    ends, sent = time.monotonic() + OUTAGES * size.away_s, 0
+    ends, sent = time.monotonic() + size.strikes_s, 0
     while time.monotonic() < ends:
         scene.send(range(sent, sent + BATCH))
         sent += BATCH
