@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from producers.cli.tables import Grid, Shown
-from producers.enqueue import spool_of
+from producers.enqueue import ledger_of, spool_of
 from tqctl.shell import Shell
 from workers.core.text import counted, size
 from workers.ledger.quarantine import Quarantine, limits_of
@@ -55,7 +55,7 @@ def _shown(value: dict[str, Any]) -> Iterator[Shown]:
 def run_flush(shell: Shell, _options: Namespace) -> int:
     """Deliver what the spool of the settings holds."""
     spool = spool_of(shell.loaded)
-    flushed = flush(spool, shell.ledger, Quarantine(shell.admin.redis, limits_of(shell.settings)))
+    flushed = flush(spool, ledger_of(shell.loaded), Quarantine(shell.admin.redis, limits_of(shell.settings)))
     shell.show({"folder": spool.folder, **to_builtins(flushed)}, _words)
     return _code(flushed)
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from workers.core.results import RunResult
 from workers.core.text import age, counted, moment
+from workers.ledger.breaker_records import Pause
 from workers.ledger.breakers import SERVICES
 from workers.ledger.overview import Overview
 from workers.ledger.sync_runs import WaitingRun
@@ -115,11 +116,16 @@ def _dead(count: int) -> Iterator[Finding]:
 
 
 def _paused(situation: Situation) -> Iterator[Finding]:
+    pauses = {pause.queue: pause for pause in situation.overview.pauses}
     for queue in situation.overview.queues:
         if not queue.paused:
             continue
-        by_itself = queue.name in situation.suspended
-        why = "It paused itself, as nearly all of its jobs died." if by_itself else "An operator paused it."
+        by_itself, pause = queue.name in situation.suspended, pauses.get(queue.name, Pause(queue.name))
+        since = f" at {moment(pause.since_ms)} UTC" if pause.since_ms else ""
+        # Not the reason of the ledger, which quotes a job; who paused it by hand gave one, which the page shows.
+        why = f"{pause.by or 'An operator'} paused it{since}."
+        if by_itself:
+            why = f"It paused itself{since}, as nearly all of its jobs died."
         remedy = f"tqctl resume {queue.name} goes on."
         yield Finding(
             "paused_queue",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -113,3 +115,18 @@ def test_check_names_a_setting_of_notices_that_is_wrong(
     state, finding = lines(operator)["settings"]
 
     assert (state, "did you mean dead_letters?" in finding) == ("failed", True)
+
+
+def test_the_address_of_a_webhook_and_the_password_of_the_mail_server_are_shown_nowhere(
+    operator: Operator, hook: Hook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TQ_NOTICES_SMTP_PASSWORD", "mail-password-of-the-tests")
+    archive = tmp_path / "bundle.tar.gz"
+
+    assert operator.types("support-bundle", "--out", str(archive)).code == 0
+    shown = operator.types("config").out
+
+    with tarfile.open(archive) as bundle:
+        files = [bundle.extractfile(member) for member in bundle.getmembers()]
+        texts = [shown, *(file.read().decode() for file in files if file)]
+    assert [text for text in texts if "/services/T0" in text or "mail-password-of-the-tests" in text] == []

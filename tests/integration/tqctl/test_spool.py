@@ -168,6 +168,7 @@ def test_the_user_of_a_producer_delivers_and_leaves_what_is_refused_where_it_is(
     Path(spool.folder, "cut" + WAITING).write_bytes(b"torn")
 
     with guarded_redis(tmp_path / "acl") as guarded:
+        guarded.load_functions()
         monkeypatch.setenv("TQ_REDIS_URL", guarded.url("producer"))
         answer = operator.types("spool", "flush")
 

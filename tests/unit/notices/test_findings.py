@@ -9,7 +9,7 @@ from msgspec import structs
 
 from workers.core.jobs import QUEUES
 from workers.core.results import ListResult, RunResult
-from workers.ledger.breaker_records import Away
+from workers.ledger.breaker_records import Away, Pause
 from workers.ledger.overview import Overview, Queue
 from workers.ledger.sync_runs import WaitingRun
 from workers.notices.findings import Expiry, Finding, Limits, Situation, findings
@@ -116,9 +116,13 @@ def test_a_certificate_and_a_token_are_told_of_before_they_end_and_after() -> No
 
 
 def test_the_reason_of_a_paused_queue_says_who_paused_it_and_nothing_of_a_payload() -> None:
-    def paused(suspended: frozenset[str]) -> Finding:
-        (finding,) = findings(Situation(overview(paused="events"), suspended), LIMITS)
+    pause = Pause("events", NOW_MS - HOUR_MS, "the payload of a customer", "alice@soc")
+
+    def paused(suspended: frozenset[str], *pauses: Pause) -> Finding:
+        (finding,) = findings(Situation(overview(paused="events", pauses=list(pauses)), suspended), LIMITS)
         return finding
 
-    assert paused(frozenset({"events"})).text.startswith("It paused itself")
-    assert paused(frozenset()).text.startswith("An operator paused it")
+    assert paused(frozenset({"events"}), pause).text.startswith("It paused itself at 2030-03-17 16:46:40 UTC")
+    assert paused(frozenset(), pause).text.startswith("alice@soc paused it at 2030-03-17 16:46:40 UTC")
+    assert paused(frozenset()).text.startswith("An operator paused it. 5 jobs")
+    assert "customer" not in paused(frozenset(), pause).text
