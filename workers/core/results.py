@@ -149,6 +149,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     declared: int | None
     read: int
     unsupported: dict[str, int] = {}
+    kept_out: dict[str, int] = {}
     lists: tuple[ListResult, ...] = ()
     notes: tuple[str, ...] = ()
     settings: dict[str, Any] = {}

@@ -160,6 +160,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         "Pending deletes are approved by another operator than the one who started the run that found them.")] = False
     sync_foreign_entries: Annotated[Literal["keep", "delete"], Doc(
         "What a full sync does with entries of our lists that came from elsewhere.")] = "keep"
+    sync_statuses_kept_out: Annotated[str, Doc(
+        "Indicators of these statuses are kept out of the lists, by commas; empty: none.")] = "Whitelisted, Expired"
     sync_abandoned: Annotated[Literal["report", "retire"], Doc(
         "What becomes of lists that no data collection feeds any more; retire: emptied and retired once approved."
     )] = "report"

@@ -19,7 +19,7 @@ MOST_ROWS = 20_000_000
 #: Rows a page; the largest that public clients ask for (vendor's SDK, Elastic).
 PAGE_SIZE = 1_000
 #: What a row must carry. Asked for by name, since rows of 2026 leave things out unless asked (Elastic).
-FIELDS = ("id", "value", "type", "score", "created_at")
+FIELDS = ("id", "value", "type", "status", "score", "created_at")
 
 
 class Collection(Struct, frozen=True):

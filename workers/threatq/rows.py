@@ -10,8 +10,8 @@ from msgspec import Struct
 TOP_SCORE = 10
 
 
-class TypeName(Struct, frozen=True, gc=False):
-    """The type as an object, which ThreatQ sends where no `fields` were asked for."""
+class Named(Struct, frozen=True, gc=False):
+    """A type or status as an object, which ThreatQ sends where no `fields` were asked for."""
 
     name: str = ""
 
@@ -20,18 +20,26 @@ class Row(Struct, frozen=True, gc=False):
     """One row; decode ThreatQ's JSON straight into it. Keys that are not here are skipped unread."""
 
     value: str
-    type: str | TypeName | None = None
+    type: str | Named | None = None
     score: int | float | str | dict[str, object] | None = None
     created_at: str | None = None
     #: Lets the code that pages see that no row came twice: with `sort=id` it only rises.
     id: int = 0
+    status: str | Named | None = None
 
     @property
     def type_name(self) -> str:
         """The type's name, whichever way it was sent."""
-        if isinstance(self.type, TypeName):
-            return self.type.name
-        return self.type or ""
+        return _name(self.type)
+
+    @property
+    def status_name(self) -> str:
+        """The status's name, whichever way it was sent; "" where it was not."""
+        return _name(self.status)
+
+
+def _name(given: str | Named | None) -> str:
+    return given.name if isinstance(given, Named) else given or ""
 
 
 def whole_score(raw: object) -> int | None:

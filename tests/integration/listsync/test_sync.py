@@ -244,3 +244,23 @@ def test_a_list_too_long_to_be_compared_keeps_no_other_list(stage: Stage) -> Non
     assert result["status"] == "errors"
     assert "sync_max_items" in named(result, "ThreatQ: FQDN")["error"]
     assert len(stage.lists()["ThreatQ: MD5"]) == 5
+
+
+def test_what_is_whitelisted_or_expired_leaves_the_lists_although_the_collection_holds_it(
+    stage: Stage,
+) -> None:
+    # given a collection of every status, synced while such indicators were exported
+    stage.share("Every status", {"criteria": {}, "filters": {}})
+    stage.set(sync_collections=MAPPING.replace(COLLECTION, "Every status"), sync_statuses_kept_out="")
+    stage.seed(50, types=["FQDN"])
+    stage.expire(every=10)
+    assert stage.sync("Every status")["adds"] == 50
+
+    # when the statuses are kept out
+    stage.set(sync_statuses_kept_out="Whitelisted, Expired")
+    result = stage.sync("Every status")
+
+    # then they go, and the report says why
+    assert (result["deletes"], result["kept_out"]) == (5, {"Expired": 5})
+    assert "Status Expired: 5 kept out of the lists (sync_statuses_kept_out)" in result["notes"]
+    assert len(stage.lists()["ThreatQ: FQDN"]) == 45

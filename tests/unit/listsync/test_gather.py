@@ -75,3 +75,30 @@ def test_no_row_stops_the_sync_and_each_is_counted_once(rows: list[Row]) -> None
         counted = gather.usable + gather.unsupported.total() + gather.unusable.total()
         assert gather.read == counted == len(rows)
         assert sum(spill.count for spill in gather.wanted.values()) == gather.usable
+
+
+def test_statuses_that_are_kept_out_are_counted_and_become_no_entry(tmp_path: Path) -> None:
+    # given the status as a name, as an object and in other capitals, and a row that does not tell it
+    rows = msgspec.json.decode(
+        b"""[
+        {"id": 1, "value": "a.example", "type": "FQDN", "status": "Active"},
+        {"id": 2, "value": "b.example", "type": "FQDN", "status": "Whitelisted"},
+        {"id": 3, "value": "c.example", "type": "FQDN", "status": {"id": 2, "name": "Expired"}},
+        {"id": 4, "value": "d.example", "type": "FQDN", "status": "expired"},
+        {"id": 5, "value": "e.example", "type": "FQDN"}]""",
+        type=list[Row],
+    )
+    gather = Gathering(
+        ListFamily("c", "T: "),
+        TypeTable(),
+        ScoreBands(),
+        tmp_path,
+        keeps_out=("Whitelisted", "Expired"),
+    )
+
+    gather.take(rows)
+
+    assert gather.kept_out == {"Whitelisted": 1, "Expired": 1, "expired": 1}
+    assert (gather.read, gather.usable, gather.unsupported) == (5, 2, {})
+    gather.close()
+    assert entries(gather.wanted["T: FQDN"]) == {"a.example", "e.example"}

@@ -10,7 +10,7 @@ from workers.core.errors import ConfigError
 from workers.listsync.plan.gather import score_rank, time_rank
 from workers.listsync.plan.naming import SplitBy, bucket, buckets_of
 from workers.listsync.plan.types import CASELESS, DEFAULTS, FORMS, TypeTable
-from workers.threatq.rows import Row, TypeName, whole_score
+from workers.threatq.rows import Named, Row, whole_score
 from workers.threatq.score_bands import ScoreBands
 
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers())
@@ -178,5 +178,5 @@ def test_the_rank_puts_score_before_age_and_unreadable_times_last() -> None:
 
 
 def test_a_type_is_read_as_text_or_as_an_object() -> None:
-    assert Row("x", "FQDN").type_name == Row("x", TypeName("FQDN")).type_name == "FQDN"
+    assert Row("x", "FQDN").type_name == Row("x", Named("FQDN")).type_name == "FQDN"
     assert Row("x").type_name == ""

@@ -20,6 +20,7 @@ GUARDING = (
     "sync_delete_max_percent",
     "sync_foreign_entries",
     "sync_abandoned",
+    "sync_statuses_kept_out",
 )
 
 
@@ -37,6 +38,7 @@ class Decisions(Struct, frozen=True, kw_only=True):
     sync_delete_max_count: int
     sync_delete_max_percent: float
     sync_foreign_entries: Literal["keep", "delete"]
+    sync_statuses_kept_out: str
     sync_abandoned: Literal["report", "retire"] = "report"
     sync_types: str
     sync_score_bands: str

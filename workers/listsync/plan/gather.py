@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -49,12 +49,13 @@ class Gathered(Struct, frozen=True):
     usable: int = 0
     unsupported: dict[str, int] = {}
     unusable: dict[str, int] = {}
+    kept_out: dict[str, int] = {}
     samples: tuple[str, ...] = ()
     lists: tuple[tuple[str, str, int, int], ...] = ()
 
 
 class Gathering:
-    """Sorts rows into lists, page by page; what fits none is counted by type.
+    """Sorts rows into lists, page by page; what fits none is counted by type, what has a status of `keeps_out` by that.
 
     `wanted` holds a closed `Spill` for each list that has an entry, by the list's name. `since` continues what
     another process left in the folder.
@@ -67,15 +68,17 @@ class Gathering:
         bands: ScoreBands,
         folder: Path,
         *,
+        keeps_out: Collection[str] = (),
         since: Gathered | None = None,
     ) -> None:
         self._collection = collection
         self._types = types
         self._bands = bands
         self._folder = folder
+        self._keeps_out = {status.casefold() for status in keeps_out}
         self._spills: dict[ListKey, Spill] = {}
         self._pages: dict[ListKey, tuple[list[str], list[int]]] = {}
-        self._sinks: dict[tuple[object, object], _Sink | None] = {}
+        self._sinks: dict[tuple[object, object, object], _Sink | None] = {}
         since = since or Gathered()
         #: Rows taken.
         self.read = since.read
@@ -83,6 +86,8 @@ class Gathering:
         self.usable = since.usable
         #: Rows of types that no list takes, by type.
         self.unsupported: Counter[str] = Counter(since.unsupported)
+        #: Rows that their status keeps out of the lists, by that.
+        self.kept_out: Counter[str] = Counter(since.kept_out)
         #: Rows whose value is not one of their type, by type, and the first of them.
         self.unusable: Counter[str] = Counter(since.unusable)
         self.samples: list[str] = list(since.samples)
@@ -100,12 +105,11 @@ class Gathering:
         sinks = self._sinks
         for row in rows:
             try:
-                sink = sinks[row.type, row.score]
+                sink = sinks[row.type, row.score, row.status]
             except (KeyError, TypeError):
                 sink = self._sink(row)
             if sink is None:
-                self.unsupported[row.type_name or "(no type)"] += 1
-                self.read += 1
+                self._leave_out(row)
                 continue
             type_name, normal, rank, add_value, add_rank = sink
             value = normal(row.value)
@@ -129,6 +133,7 @@ class Gathering:
             usable=self.usable,
             unsupported=dict(self.unsupported),
             unusable=dict(self.unusable),
+            kept_out=dict(self.kept_out),
             samples=tuple(self.samples),
             lists=tuple(
                 (key.type, key.bucket, spill.count, spill.size) for key, spill in self._spills.items()
@@ -153,16 +158,26 @@ class Gathering:
             values.clear()
             ranks.clear()
 
+    def _leave_out(self, row: Row) -> None:
+        self.read += 1
+        if self._is_kept_out(row):
+            self.kept_out[row.status_name] += 1
+        else:
+            self.unsupported[row.type_name or "(no type)"] += 1
+
+    def _is_kept_out(self, row: Row) -> bool:
+        return row.status_name.casefold() in self._keeps_out
+
     def _sink(self, row: Row) -> _Sink | None:
-        """Return where rows of this type and score go; None where no list takes them."""
+        """Return where rows of this type, score and status go; None where no list takes them."""
         name, sink = self._types.canonical(row.type_name), None
-        if name:
+        if name and not self._is_kept_out(row):
             score = whole_score(row.score)
             key = ListKey(name, bucket(score, self._collection.split_by, self._bands))
             values, ranks = self._pages.setdefault(key, ([], []))
             sink = _Sink(name, self._types[name].normal, score_rank(score), values.append, ranks.append)
         if not isinstance(row.score, dict):
-            self._sinks[row.type, row.score] = sink
+            self._sinks[row.type, row.score, row.status] = sink
         return sink
 
     def _refuse(self, type_name: str, value: str) -> None:

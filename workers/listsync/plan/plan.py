@@ -35,12 +35,13 @@ class Rules(Struct, frozen=True, kw_only=True):
 
 
 class CollectionSource(Struct, frozen=True):
-    """What was read of a collection: the listing, how many rows fit a list, and the rest by type."""
+    """What was read of a collection: the listing, how many rows fit a list, the rest by type, or by the status."""
 
     listing: Listing
     usable: int
     unsupported: dict[str, int] = {}
     unusable: dict[str, int] = {}
+    kept_out: dict[str, int] = {}
     samples: tuple[str, ...] = ()
 
 

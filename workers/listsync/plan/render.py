@@ -29,6 +29,10 @@ def notes(plan: SyncPlan, *, foreign_stays: bool = True) -> list[str]:
         if item.stays:
             lines.append(f"{item.name}: {item.stays:,} entries left the collection and stay (method add)")
     lines += [f"No list takes {name}: {count:,} left out" for name, count in plan.source.unsupported.items()]
+    lines += [
+        f"Status {name}: {count:,} kept out of the lists (sync_statuses_kept_out)"
+        for name, count in plan.source.kept_out.items()
+    ]
     lines += [f"Not a valid {name}: {count:,} left out" for name, count in plan.source.unusable.items()]
     return lines
 
@@ -52,6 +56,7 @@ def as_json(plan: SyncPlan) -> bytes:
             "complete": source.listing.complete,
             "unsupported": source.unsupported,
             "unusable": source.unusable,
+            "kept_out": source.kept_out,
             "lists": [_list(item) for item in plan.lists],
         }
     )

@@ -42,6 +42,11 @@ def types_of(settings: Settings) -> TypeTable:
     return TypeTable().overridden({str(name): change for name, change in changes.items()})
 
 
+def keeps_out_of(settings: Settings) -> tuple[str, ...]:
+    """Return the statuses whose indicators are kept out of the lists."""
+    return tuple(name.strip() for name in settings.sync_statuses_kept_out.split(",") if name.strip())
+
+
 def collections_of(settings: Settings) -> tuple[ListFamily, ...]:
     """Return the data collections to be synced."""
     return parse_mapping(settings.sync_collections, tuple(types_of(settings)))

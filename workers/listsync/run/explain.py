@@ -98,11 +98,14 @@ class Explainer:
         """Return the list that a row belongs to, its entry there, and the bucket; None if no list takes it."""
         name = self._options.types.canonical(row.type_name)
         entry = self._options.types[name].normal(row.value) if name else None
-        if name is None or entry is None:
+        if name is None or entry is None or self._is_kept_out(row):
             return None
         score = whole_score(row.score)
         in_bucket = bucket(score, collection.split_by, self._options.bands)
         return list_name(collection.base_name, ListKey(name, in_bucket)), entry, in_bucket
+
+    def _is_kept_out(self, row: Row) -> bool:
+        return row.status_name.casefold() in {status.casefold() for status in self._options.keeps_out}
 
     def _places(
         self, collection: ListFamily, wanted: str, entry: str, spellings: list[str]
@@ -156,6 +159,8 @@ class Explainer:
             return "ThreatQ does not know this value"
         if row is None:
             return "ThreatQ knows it, but it is not in this data collection"
+        if row and self._is_kept_out(row):
+            return f"its status {row.status_name} keeps it out of the lists (sync_statuses_kept_out)"
         return "" if is_wanted else f"no list takes a {row.type_name} of this form"
 
     def _last_run(self, name: str) -> RunResult | None:

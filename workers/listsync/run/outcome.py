@@ -53,6 +53,7 @@ def _result(run: Run, plan: SyncPlan, job_id: str, *, now_ms: int) -> RunResult:
         declared=plan.source.listing.declared,
         read=plan.source.listing.read,
         unsupported=plan.source.unsupported,
+        kept_out=plan.source.kept_out,
         lists=tuple(map(_list_result, run.lists)),
         notes=(
             state.decisions.sentence(),

@@ -15,7 +15,7 @@ from workers.listsync.plan.decisions import Decisions
 from workers.listsync.plan.gather import Gathering
 from workers.listsync.plan.mapping import ListFamily
 from workers.listsync.plan.plan import Rules, SyncPlan, sync_plan
-from workers.listsync.plan.settings import rules_of, types_of
+from workers.listsync.plan.settings import keeps_out_of, rules_of, types_of
 from workers.listsync.plan.types import TypeTable
 from workers.listsync.run.approvals import Approvals
 from workers.listsync.run.context import SyncContext
@@ -30,7 +30,7 @@ from workers.threatq.client import Caller
 from workers.threatq.score_bands import ScoreBands, bands_of
 
 #: Changes whenever what is kept in a run's folder does: a run from before an upgrade starts anew.
-FORMAT = 5
+FORMAT = 6
 
 #: The folder, in that of the run, with the entries that the lists shall have.
 WANTED = "wanted"
@@ -48,11 +48,18 @@ class Options(Struct, frozen=True):
     types: TypeTable
     bands: ScoreBands
     max_items: int
+    keeps_out: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> Options:
         """Read them from the settings; raises ConfigError."""
-        return cls(rules_of(settings), types_of(settings), bands_of(settings), settings.sync_max_items)
+        return cls(
+            rules_of(settings),
+            types_of(settings),
+            bands_of(settings),
+            settings.sync_max_items,
+            keeps_out_of(settings),
+        )
 
 
 class Tools(Struct, frozen=True):
@@ -121,7 +128,14 @@ class Run:
         """Return the gathering of the collection as far as it is."""
         state, options = self.state, self.options
         folder = self.folder.path / WANTED
-        return Gathering(state.collection, options.types, options.bands, folder, since=state.taken)
+        return Gathering(
+            state.collection,
+            options.types,
+            options.bands,
+            folder,
+            keeps_out=options.keeps_out,
+            since=state.taken,
+        )
 
     def plan(self) -> SyncPlan:
         """Return the plans of all lists together."""

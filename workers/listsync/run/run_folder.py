@@ -106,6 +106,7 @@ class RunState(Struct, kw_only=True):
             usable=taken.usable,
             unsupported=taken.unsupported,
             unusable=taken.unusable,
+            kept_out=taken.kept_out,
             samples=taken.samples,
         )
 

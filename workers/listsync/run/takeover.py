@@ -55,7 +55,7 @@ def look(
 
 
 def _wanted(tools: Tools, options: Options, collection: ListFamily, folder: Path) -> dict[str, Spill]:
-    gathering = Gathering(collection, options.types, options.bands, folder)
+    gathering = Gathering(collection, options.types, options.bands, folder, keeps_out=options.keeps_out)
     for page in read_pages(tools.threatq, find_collection(tools.threatq, collection.name)):
         gathering.take(page.rows)
     gathering.close()
