@@ -34,7 +34,7 @@ from producers.http.problems import Problem, come_later, from_away
 from producers.http.request import header
 from producers.http.schemas import Health
 from producers.http.tokens import TokenHolder
-from producers.http.ui import audit, home, jobs, quarantine, render
+from producers.http.ui import audit, home, jobs, live, quarantine, render
 from producers.http.ui.session import action, view
 from producers.http.ui.sign_in import get_sign_in, post_sign_in, sign_out
 from workers.core.errors import BatchTooLarge, ServiceAway
@@ -91,6 +91,7 @@ def create_app(context: HttpContext) -> ASGIApp:
     )
     app.router.redirect_slashes = False
     app.state.context = context
+    app.state.streams = live.Streams(context.admin)
     return Gate(app, context)
 
 
@@ -254,6 +255,7 @@ def page_routes() -> list[Route]:
     """Return the routes; they are for browsers and no part of the API's description."""
     return [
         Route("/", view(home.home), methods=["GET"]),
+        Route("/live", view(live.live), methods=["GET"]),
         Route("/sign-in", get_sign_in, methods=["GET"]),
         Route("/sign-in", post_sign_in, methods=["POST"]),
         Route("/sign-out", view(sign_out), methods=["POST"]),

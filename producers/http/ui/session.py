@@ -84,6 +84,13 @@ class Sessions:
         caller = self.tokens.holder(token.decode())
         return Session(session_id, caller, csrf.decode()) if caller and caller.may("read") else None
 
+    def lasts(self, session: Session) -> bool:
+        """Tell whether a session that was found is still open, and its token good."""
+        token, csrf = self.redis.hmget(keys.session(session.id), "token", "csrf")
+        if session.caller.is_user or csrf is None or token is None:
+            return csrf is not None and session.caller.is_user
+        return self.tokens.holder(token.decode()) is not None
+
     def of_user(self, user: TokenHolder, audit: Audit) -> Session:
         """Return the session of a user whom a proxy signed in; each has one, which lasts while it is used."""
         # No cookie has a colon, so none leads here.

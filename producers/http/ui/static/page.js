@@ -1,4 +1,5 @@
-// Keeps every section with data-live up to date, except one that holds the keyboard focus.
+// Keeps every section with data-live up to date, except one that holds the keyboard focus: when a server-sent event
+// tells that something has changed, the page is fetched anew.
 "use strict";
 
 const EVERY_MS = 4000;
@@ -37,16 +38,38 @@ function addBefore(section, fresh) {
   if (next) document.getElementById(next.id).before(document.importNode(section, true));
 }
 
-async function keepLooking() {
+async function tryToLook() {
   try {
     await look();
   } catch {
     // The entry point is away for a moment; the next look tells.
   }
-  setTimeout(keepLooking, EVERY_MS);
+}
+
+// Without a stream (too many are open, a proxy that keeps them back), the page looks by itself.
+let timer = 0;
+
+function lookByItself(begin) {
+  clearInterval(timer);
+  timer = begin ? setInterval(tryToLook, EVERY_MS) : 0;
+}
+
+function listen() {
+  const stream = new EventSource("/live");
+  stream.onopen = () => lookByItself(false);
+  stream.onmessage = tryToLook;
+  stream.onerror = () => lookByItself(true);
+  stream.addEventListener("end", () => {
+    stream.close();
+    location.reload();
+  });
+  addEventListener("pagehide", () => stream.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }
 
 if (box) {
   box.parentElement.hidden = false;
-  setTimeout(keepLooking, EVERY_MS);
+  document.addEventListener("visibilitychange", tryToLook);
+  lookByItself(true);
+  listen();
 }
