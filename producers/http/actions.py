@@ -11,12 +11,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.context import HttpContext, answer, known_jobs, outcome_problem, sender_key, trace
-from producers.http.events import reused
-from producers.http.problems import Problem, from_away
+from producers.http.context import HttpContext, answer, known_jobs, sender_key, trace
+from producers.http.problems import Problem, from_away, reused
 from producers.http.request import READ_ASIDE, read_body
 from producers.http.schemas import Outcome
 from producers.http.tokens import TokenHolder
+from producers.http.waiting import awaited, outcome_problem, wait_of
 from workers.actions.check import check_action
 from workers.core.errors import InputError, SlowedDown
 from workers.core.jobs import Job
@@ -35,12 +35,6 @@ ACTIONS = {
     "sighting": "sightings.add",
 }
 
-#: Seconds that a request may wait for its outcome; NiFi's client gives up after 15.
-LONGEST_WAIT_S = 60.0
-
-#: Seconds after which it is looked whether waiting makes sense; an idle worker answers sooner.
-FIRST_LOOK_S = 1.0
-
 #: Bytes of an action's body.
 _MOST_BYTES = 65_536
 
@@ -50,12 +44,12 @@ async def post_action(context: HttpContext, request: Request, caller: TokenHolde
     kind = ACTIONS.get(request.path_params["action"])
     if kind is None:
         raise Problem(404, "not_found", f"there is no such action; there are {', '.join(ACTIONS)}")
-    wait_s = _wait(request)
+    wait_s = wait_of(request)
     job = await _job(context, kind, request, caller)
     accepted = await _accept(context, job)
     known = (await known_jobs(context, [accepted])).get(accepted.id, KnownJob())
     if known.status == "queued" and wait_s:
-        known = await _awaited(context, job.kind.queue, accepted.id, wait_s)
+        known = (await awaited(context, job.kind.queue, [accepted.id], wait_s)).get(accepted.id, known)
     if problem := outcome_problem(accepted.id, known):
         raise problem
     body = Outcome(
@@ -66,16 +60,6 @@ async def post_action(context: HttpContext, request: Request, caller: TokenHolde
         result=known.note,
     )
     return answer(body, 200 if known.state == "done" else 202)
-
-
-async def _awaited(context: HttpContext, queue: str, job_id: str, wait_s: float) -> KnownJob:
-    """Return what becomes of a job; while its queue is paused, that, after a moment."""
-    entry = await context.waiters.outcome(job_id, min(wait_s, FIRST_LOOK_S))
-    if entry is None and (why := await run_in_threadpool(context.admin.why_paused, queue)):
-        return KnownJob(note={"reason": why})
-    if entry is None and wait_s > FIRST_LOOK_S:
-        entry = await context.waiters.outcome(job_id, wait_s - FIRST_LOOK_S)
-    return KnownJob(entry.state, entry.note) if entry else KnownJob()
 
 
 async def _accept(context: HttpContext, job: Job) -> Accepted:
@@ -127,14 +111,3 @@ def _decoded(data: bytes) -> Any:
         if b"\\u" not in data:
             raise
         return json.loads(data)
-
-
-def _wait(request: Request) -> float:
-    text = request.query_params.get("wait", "0")
-    try:
-        wait_s = float(text)
-    except ValueError:
-        wait_s = -1.0
-    if not 0 <= wait_s <= LONGEST_WAIT_S:
-        raise Problem(400, "bad_query", f"wait must be a number of seconds from 0 to {LONGEST_WAIT_S:.0f}")
-    return wait_s

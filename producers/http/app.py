@@ -111,13 +111,17 @@ class Gate:
         if len(scope["path"]) > 1 and scope["path"].endswith("/"):
             scope["path"] = scope["path"].rstrip("/")
 
+        called = request_id(Request(scope))
+
         async def sent(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message = {**message, "headers": [*message["headers"], (b"x-request-id", called.encode())]}
             await send(message)
 
         context.in_hand += 1
+        structlog.contextvars.bind_contextvars(request_id=called)
         try:
             scope[HOLDER] = context.tokens.find(header(Request(scope), b"authorization"))
             if scope[HOLDER] is None:
@@ -147,6 +151,16 @@ class Gate:
         route = scope.get("route")
         path = route.path if isinstance(route, Route) else "none"
         self.context.metrics_.request(scope["method"], path, status, seconds)
+        if status >= 400 or path.startswith("/v1/"):
+            caller = scope.get(HOLDER)
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                token=caller.name if caller else None,
+                seconds=round(seconds, 4),
+            )
 
 
 def _asks_loopback(scope: Scope) -> bool:
@@ -205,7 +219,7 @@ async def _no_route(request: Request, error: Exception) -> Response:
 
 async def _fault(request: Request, error: Exception) -> Response:
     log.error("request failed", path=request.url.path, exc_info=error)
-    text = "this is a fault of ours; it is in the log of tq-http-shim. Send this again"
+    text = "this is a fault of ours; the log has it under this request_id. Send this again"
     return Problem(500, "fault", text).response(request_id(request))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -62,6 +63,9 @@ MOST_WAITING = 32
 
 #: Where a request's scope carries the holder of the token that it shows, None for none that is known.
 HOLDER = "tq.holder"
+
+#: Where it carries what the request is called in its answer and in the log.
+REQUEST_ID = "tq.request_id"
 
 
 class HttpContext:
@@ -223,16 +227,6 @@ def sender_key(request: Request, caller: TokenHolder) -> str:
     return f"http:{caller.name}:{text}" if text else ""
 
 
-#: The HTTP status of what came to nothing: its sender must correct it, or an operator looks after it.
-FAILED = {"refused": 422, "dead": 424}
-
-
-def outcome_problem(job_id: str, known: KnownJob) -> Problem | None:
-    """Return the answer for a job that came to nothing, None for every other one."""
-    status = FAILED.get(known.state)
-    return Problem(status, known.state, known.reason, job_id=job_id) if status else None
-
-
 async def known_jobs(context: HttpContext, answers: Sequence[Accepted]) -> dict[str, KnownJob]:
     """Return how the duplicates among `answers` stand, by their ids; nothing while Redis does not tell."""
     repeats = {answer.id: answer for answer in answers if not answer.created and not answer.conflict}
@@ -251,9 +245,13 @@ def trace(request: Request) -> str:
 
 
 def request_id(request: Request) -> str:
-    """Return the sender's X-Request-Id if it is one that may stand in a log, else ""."""
-    text = header(request, b"x-request-id")
-    return text if _REQUEST_ID.fullmatch(text) else ""
+    """Return what a request is called in its answer and in the log: by its sender, where that may stand in a log."""
+    scope = request.scope
+    if REQUEST_ID not in scope:
+        text = header(request, b"x-request-id")
+        scope[REQUEST_ID] = text if _REQUEST_ID.fullmatch(text) else os.urandom(8).hex()
+    called: str = scope[REQUEST_ID]
+    return called
 
 
 class Waiters:
@@ -263,8 +261,15 @@ class Waiters:
         self.admin = admin
         self.places = CapacityLimiter(MOST_WAITING)
 
-    async def outcome(self, job_id: str, wait_s: float) -> Entry | None:
-        """Return what became of a job within `wait_s` seconds; None at once when too many wait already."""
+    async def outcomes(self, job_ids: Sequence[str], wait_s: float) -> dict[str, Entry]:
+        """Return what became of jobs within `wait_s` seconds; nothing, and at once, when too many wait already."""
         if not wait_s or self.places.available_tokens < 1:
-            return None
-        return await run_sync(partial(self.admin.outcome, job_id, wait_s=wait_s), limiter=self.places)
+            return {}
+        return await run_sync(partial(self._outcomes, job_ids, wait_s), limiter=self.places)
+
+    def _outcomes(self, job_ids: Sequence[str], wait_s: float) -> dict[str, Entry]:
+        ends = time.monotonic() + wait_s
+        entries = {
+            job_id: self.admin.outcome(job_id, wait_s=max(0.0, ends - time.monotonic())) for job_id in job_ids
+        }
+        return {job_id: entry for job_id, entry in entries.items() if entry}

@@ -14,28 +14,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from producers.http.context import HttpContext, answer, flag, known_jobs, sender_key, trace
-from producers.http.problems import Problem
+from producers.http.problems import KEY_REUSED, Problem, reused
 from producers.http.request import READ_ASIDE, header, read_body
 from producers.http.schemas import BatchQueued, Checked, Item, ItemError, Queued, Validation
 from producers.http.tokens import TokenHolder
+from producers.http.waiting import awaited, outcome_problem, status_of, wait_of
 from workers.core.jobs import Job, compact
 from workers.ledger.accept import Accepted
 from workers.ledger.known_jobs import KnownJob
 from workers.ledger.quarantine import Unreadable
-from workers.payload.cloudevents import is_key, key_of
+from workers.payload.cloudevents import key_of
 from workers.payload.intake import RejectedPayload, TooManyPayloads, accepted_only, plan_now, refused_only
 
 #: What the status of a refusal is where nothing of a request can be used.
 _STATUS = {"empty": 400, "not_json": 400, "too_large": 413}
-
-_KEY_REUSED = "key_reused"
 
 _NEW = KnownJob()
 
 
 async def post_events(context: HttpContext, request: Request, caller: TokenHolder) -> Response:
     """Accept what can be accepted of the body; all or nothing with `?atomic=true`."""
-    atomic = flag(request, "atomic")
+    atomic, wait_s = flag(request, "atomic"), wait_of(request)
     data = await _body(context, request)
     key = sender_key(request, caller) or _cloud_event_key(request)
     parts = await _read(context, data, key=key, trace=trace(request))
@@ -45,12 +44,12 @@ async def post_events(context: HttpContext, request: Request, caller: TokenHolde
     if len(refused) == len(parts) or (atomic and refused):
         raise refusal(refused, alone=len(parts) == 1)
     if len(parts) == 1 and data.lstrip()[:1] != b"[":
-        return await _accept_one(context, caller, accepted_only(parts)[0])
+        return await _accept_one(context, caller, accepted_only(parts)[0], wait_s)
     jobs = accepted_only(parts)
     answers = await context.accept(jobs, whole=atomic)
     if atomic and answers[0].conflict:
         raise reused(jobs, answers[0].id)
-    return await _answer_many(context, caller, parts, answers)
+    return await _answer_many(context, caller, parts, answers, wait_s)
 
 
 async def _body(context: HttpContext, request: Request) -> bytes:
@@ -90,13 +89,24 @@ def refusal(refused: Sequence[RejectedPayload], *, alone: bool) -> Problem:
     )
 
 
-async def _accept_one(context: HttpContext, caller: TokenHolder, job: Job) -> Response:
+async def _accept_one(context: HttpContext, caller: TokenHolder, job: Job, wait_s: float) -> Response:
     (accepted,) = await context.accept([job])
     if accepted.conflict:
         raise reused([job], accepted.id)
     _count_duplicates(context, caller, [accepted])
-    known = await known_jobs(context, [accepted])
-    return answer(queued(job, accepted, known.get(accepted.id, _NEW)), 202)
+    known = (await _stand(context, [accepted], wait_s)).get(accepted.id, _NEW)
+    if wait_s and (problem := outcome_problem(accepted.id, known)):
+        raise problem
+    return answer(queued(job, accepted, known), status_of(known) if wait_s else 202)
+
+
+async def _stand(context: HttpContext, answers: Sequence[Accepted], wait_s: float) -> dict[str, KnownJob]:
+    """Return how jobs stand: those that were known before, and within `wait_s` seconds the others."""
+    known = await known_jobs(context, answers)
+    if not wait_s:
+        return known
+    queued_ids = [accepted.id for accepted in answers if known.get(accepted.id, _NEW).status == "queued"]
+    return known | await awaited(context, "events", queued_ids, wait_s)
 
 
 def queued(job: Job, accepted: Accepted, known: KnownJob) -> Queued:
@@ -108,6 +118,7 @@ def queued(job: Job, accepted: Accepted, known: KnownJob) -> Queued:
         status_url=f"/v1/jobs/{accepted.id}",
         event_id=known.event_id,
         link=known.link,
+        reason=known.reason,
         warnings=job.warnings,
     )
 
@@ -117,6 +128,7 @@ async def _answer_many(
     caller: TokenHolder,
     parts: Sequence[Job | RejectedPayload],
     answers: Sequence[Accepted],
+    wait_s: float,
 ) -> Response:
     """Keep the bad ones, after the good are accepted: else a refusal by Redis would leave only the bad."""
     coming = iter(answers)
@@ -133,10 +145,10 @@ async def _answer_many(
     batch_id = os.urandom(12).hex()
     await context.ledger.note_batch(batch_id, [accepted.id for accepted in good], refused=kept_ids)
     _count_duplicates(context, caller, good)
-    known = await known_jobs(context, good)
+    known = await _stand(context, good, wait_s)
     kept = iter(zip(bad, kept_ids, strict=True))
     items = [
-        _accepted_item(index, part, accepted, known.get(accepted.id))
+        _accepted_item(index, part, accepted, known.get(accepted.id), waited=wait_s > 0)
         if isinstance(part, Job) and accepted and not accepted.conflict
         else _refused_item(index, part, *next(kept))
         for index, (part, accepted) in enumerate(outcomes)
@@ -151,15 +163,16 @@ async def _answer_many(
             items=items,
             status_url=f"/v1/batches/{batch_id}",
         ),
-        202,
+        200 if all(item.status == 200 for item in items) else 202,
     )
 
 
-def _accepted_item(index: int, job: Job, accepted: Accepted, known: KnownJob | None) -> Item:
+def _accepted_item(index: int, job: Job, accepted: Accepted, known: KnownJob | None, *, waited: bool) -> Item:
     item = Item(index, 202, id=accepted.id, duplicate=not accepted.created, warnings=job.warnings)
     if known is None:
         return item
-    return replace(item, state=known.status, event_id=known.event_id, link=known.link)
+    item = replace(item, state=known.status, event_id=known.event_id, link=known.link)
+    return replace(item, status=status_of(known), detail=known.reason) if waited else item
 
 
 def _refused_item(index: int, part: Job | RejectedPayload, kept: Unreadable, quarantine_id: str) -> Item:
@@ -171,16 +184,7 @@ def _unreadable(part: Job | RejectedPayload, accepted: Accepted | None, caller: 
     if isinstance(part, RejectedPayload):
         return Unreadable("http", caller.name, part.code, part.detail, part.raw)
     reason = reused([part], accepted.id if accepted else "").detail
-    return Unreadable("http", caller.name, _KEY_REUSED, reason, compact(part.arguments["payload"]))
-
-
-def reused(jobs: Sequence[Job], job_id: str) -> Problem:
-    """Return the refusal of `jobs`, of which one has a key that was used before, for the job `job_id`."""
-    if any(is_key(job.key) for job in jobs):
-        what = "the CloudEvents source and id were", "give each event an id of its own"
-    else:
-        what = "the Idempotency-Key was", "send a key of its own"
-    return Problem(422, _KEY_REUSED, f"{what[0]} used before for another payload (job {job_id}); {what[1]}")
+    return Unreadable("http", caller.name, KEY_REUSED, reason, compact(part.arguments["payload"]))
 
 
 def _cloud_event_key(request: Request) -> str:

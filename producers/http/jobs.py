@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.context import FAILED, HttpContext, answer
-from producers.http.problems import Problem
+from producers.http.context import HttpContext, answer
+from producers.http.problems import FAILED, Problem
 from producers.http.schemas import BatchItem, BatchStatus, JobStatus
 from producers.http.tokens import TokenHolder
 from workers.ledger.markers import Marker

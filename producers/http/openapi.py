@@ -11,9 +11,10 @@ import msgspec
 from msgspec import Struct
 
 from producers.http import schemas
-from producers.http.actions import ACTIONS, LONGEST_WAIT_S
+from producers.http.actions import ACTIONS
 from producers.http.job_list import MOST_LISTED, MOST_TEXT
 from producers.http.problems import PROBLEM_JSON
+from producers.http.waiting import LONGEST_WAIT_S
 from workers.core.jobs import KINDS, QUEUES
 from workers.ledger.job_list import WANTED
 from workers.payload.actions import SHAPES
@@ -102,7 +103,7 @@ def _paths() -> dict[str, Any]:
     events = {**_json(payloads), **json_lines}
     return {
         "/v1/events": {
-            "post": _post("sendEvents", _SEND, events, {202: ["Queued", "BatchQueued"]}, _ATOMIC, _KEY),
+            "post": _post("sendEvents", _SEND, events, _SENT, _ATOMIC, _WAIT, _KEY),
             "head": _PROBE,
         },
         "/v1/events:validate": {"post": _post("validateEvents", _VALIDATE, events, {200: ["Validation"]})},
@@ -129,6 +130,7 @@ def _parameter(place: str, name: str, schema: dict[str, Any], text: str) -> dict
     return {"name": name, "in": place, "required": place == "path", "schema": schema, "description": text}
 
 
+_SENT = {200: ["Queued", "BatchQueued"], 202: ["Queued", "BatchQueued"]}
 _SEND = "Accept payloads: one, an array, one a line, or several in a row."
 _VALIDATE = "Say what payloads would become; nothing is accepted."
 

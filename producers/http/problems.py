@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from math import ceil
@@ -11,12 +12,24 @@ from starlette.responses import Response
 
 from producers.http.schemas import ItemError, ProblemDetails
 from workers.core.errors import Busy, ServiceAway, SlowedDown
+from workers.core.jobs import Job
+from workers.payload.cloudevents import is_key
 
 #: Characters of a problem's first field, so that it survives where only the beginning is kept.
 MOST_DETAIL = 190
 
+#: The word for a key that was used before for something else.
+KEY_REUSED = "key_reused"
+
+#: The HTTP status of what came to nothing: its sender must correct it, or an operator looks after it.
+FAILED = {"refused": 422, "dead": 424}
+
 #: The media type of every refusal.
 PROBLEM_JSON = "application/problem+json"
+
+
+#: Where one piece of advice ends, and what stands in those for operators.
+_PARTS, _OPERATORS = re.compile(r"(?<=[.;?]) "), re.compile(r"\btq(?:ctl|-[a-z])|\bTQ_REDIS_URL")
 
 
 class Problem(Exception):
@@ -35,7 +48,7 @@ class Problem(Exception):
         super().__init__(detail)
         self.status = status
         self.code = code
-        self.detail = detail
+        self.detail = for_sender(detail)
         self.errors = list(errors)
         self.headers = headers or {}
         self.job_id = job_id
@@ -54,6 +67,21 @@ class Problem(Exception):
             status_url=f"/v1/jobs/{self.job_id}" if self.job_id else "",
         )
         return Response(msgspec.json.encode(body), self.status, headers=self.headers, media_type=PROBLEM_JSON)
+
+
+def for_sender(text: str) -> str:
+    """Return `text` without what only an operator can do: a sender has no commands of ours."""
+    parts = [part for part in _PARTS.split(text) if not _OPERATORS.search(part)]
+    return " ".join(parts).rstrip(" ;,") if parts else text
+
+
+def reused(jobs: Sequence[Job], job_id: str) -> Problem:
+    """Return the refusal of `jobs`, of which one has a key that was used before, for the job `job_id`."""
+    if any(is_key(job.key) for job in jobs):
+        what = "the CloudEvents source and id were", "give each event an id of its own"
+    else:
+        what = "the Idempotency-Key was", "send a key of its own"
+    return Problem(422, KEY_REUSED, f"{what[0]} used before for another payload (job {job_id}); {what[1]}")
 
 
 def come_later(code: str, detail: str, after_s: float, *, status: int = 503) -> Problem:

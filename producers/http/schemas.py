@@ -44,7 +44,8 @@ class ProblemDetails(Struct, omit_defaults=True):
 class Queued(Struct, omit_defaults=True):
     """One accepted job. `duplicate`: the same was accepted before, under the id given here.
 
-    Of a duplicate, `status` tells how that job stands now, with its event's id and link once there is one.
+    Of a duplicate, and of one that was waited for, `status` tells how that job stands now, with its event's id and link
+    once there is one, or the `reason` for which it waits.
     """
 
     id: str
@@ -53,17 +54,19 @@ class Queued(Struct, omit_defaults=True):
     status_url: str
     event_id: int = 0
     link: str = ""
+    reason: str = ""
     warnings: Warnings = filled(default_factory=list)
 
 
 class Item(Struct, omit_defaults=True):
     """What became of one item: accepted with 202, or refused with 422 and kept in the quarantine.
 
-    Of a duplicate, `state` tells how that job stands now, with its event's id and link once there is one.
+    Of one that was waited for: 200 done, 422 refused or 424 dead, with the reason as `detail`. Of such a one and of a
+    duplicate, `state` tells how that job stands now, with its event's id and link once there is one.
     """
 
     index: int
-    status: Literal[202, 422]
+    status: Literal[200, 202, 422, 424]
     id: str = ""
     duplicate: bool = False
     state: JobStanding | Literal[""] = ""

@@ -69,7 +69,7 @@ class Process:
 class Shim(Process):
     """`tq-http-shim` on a free port."""
 
-    def __init__(self, folder: Path, redis_url: str, *, port: int = 0, **settings: str) -> None:
+    def __init__(self, folder: Path, redis_url: str, *options: str, port: int = 0, **settings: str) -> None:
         tokens = (
             f"nifi:events+actions+read:{TOKEN},reader:read:{READER},operator:read+operate:{OPERATOR},"
             f"sender:events:{SENDER},scraper:metrics:{SCRAPER}"
@@ -78,7 +78,9 @@ class Shim(Process):
         environ |= {f"TQ_{name.upper()}": value for name, value in settings.items()}
         ready = folder / "ready.json"
         ready.unlink(missing_ok=True)
-        super().__init__("tq-http-shim", folder, environ, "--port", str(port), "--ready-file", str(ready))
+        super().__init__(
+            "tq-http-shim", folder, environ, "--port", str(port), "--ready-file", str(ready), *options
+        )
         until(lambda: ready.exists() or self.process.poll() is not None, within_s=30)
         assert self.process.poll() is None, (folder / "tq-http-shim.log").read_text()
         self.url = json.loads(ready.read_text())["url"]

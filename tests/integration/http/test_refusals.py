@@ -123,7 +123,7 @@ def test_a_redis_that_takes_no_writes_is_named_and_the_entry_point_not_ready(
         redis.replicaof("NO", "ONE")
     for answer in answers:
         assert (answer.status_code, answer.json()["code"]) == (503, "redis_away")
-        assert "takes no writes; name the primary in TQ_REDIS_URL" in answer.json()["detail"]
+        assert "this Redis is a replica and takes no writes" in answer.json()["detail"]
 
 
 def test_above_so_many_requests_in_hand_the_next_is_asked_to_come_later(

@@ -70,7 +70,7 @@ def work(ledger: Ledger) -> int:
 def refuse_many(own_shim: Shim, ledger: Ledger) -> None:
     """Let one sender ask for nothing but what is refused."""
     for number in range(MANY):
-        assert ask(own_shim, f"bad{number}").status_code == 202
+        assert ask(own_shim, f"bad{number}.example").status_code == 202
     work(ledger)
 
 
@@ -111,7 +111,7 @@ def test_a_slowed_sender_is_heard_again_after_a_while_and_freely_once_one_of_its
     # Given a slowed sender whose wait is over
     refuse_many(own_shim, ledger)
     let_time_pass(redis)
-    until(lambda: ask(own_shim, "bad again").status_code == 202)
+    until(lambda: ask(own_shim, "bad-again.example").status_code == 202)
     # When it is refused once more
     work(ledger)
     # Then it waits again
@@ -131,7 +131,7 @@ def test_what_is_counted_of_senders_expires(own_shim: Shim, ledger: Ledger, redi
     # One that was refused long ago begins anew, whatever others were refused meanwhile
     (name,) = redis.hkeys(keys.SENDERS)
     redis.hset(keys.SENDERS, name, f"60 0 {now_ms(redis) - 3_600_001} old".encode())
-    assert ask(own_shim, "bad at last").status_code == 202
+    assert ask(own_shim, "bad-at-last.example").status_code == 202
     work(ledger)
     assert redis.hget(keys.SENDERS, name).startswith(b"1 0 ")
 
