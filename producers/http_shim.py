@@ -7,7 +7,6 @@ import asyncio
 import os
 import signal
 import socket
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,6 @@ from producers.cli.console import DONE, guarded, note, write_ready
 from producers.http.app import create_app
 from producers.http.connections import room_for_connections
 from producers.http.context import HttpContext
-from producers.http.expiries import tell_expiries
 from producers.http.rotation import TokenFiles
 from producers.http.server import http_protocol
 from producers.http.tls import tls_options
@@ -73,7 +71,6 @@ def _run(options: argparse.Namespace) -> int:
         context.token_files = TokenFiles(
             tokens, loaded, partial(load, options.config), os.environ, context.audit
         )
-    tell_expiries(settings, tokens, time.time())
     starter = context.audit.by(Actor(user_at_host(), "start"))
     source = f"tq-http-shim on {socket.gethostname()}, {loaded.path}"
     SettingsTrail(starter).note(source, values_of(loaded))

@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from producers.http.actions import post_action
 from producers.http.context import HOLDER, HttpContext, answer, only_for, request_id
 from producers.http.events import post_events, post_validate
+from producers.http.expiries import keep_telling
 from producers.http.job_list import get_jobs
 from producers.http.jobs import get_batch, get_job
 from producers.http.openapi import document
@@ -175,7 +176,10 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    watching = [asyncio.create_task(context.token_uses.watch())]
+    watching = [
+        asyncio.create_task(context.token_uses.watch()),
+        asyncio.create_task(keep_telling(context.settings, context.tokens)),
+    ]
     if context.token_files:
         watching.append(asyncio.create_task(context.token_files.watch()))
     yield

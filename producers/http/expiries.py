@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import time
 from collections.abc import Iterator
+from math import inf
 
 import structlog
+from anyio.to_thread import run_sync
 
 from producers.http.tokens import ApiTokens
 from workers.core.certificates import certificate_ends_ms
@@ -16,12 +20,22 @@ from workers.settings.model import Settings
 
 log = structlog.get_logger("tq.http")
 
-#: Seconds that Redis may take: no request waits for it, but the start does.
+#: Seconds between two times that it is told: tokens change while the entry point runs.
+TELL_EVERY_S = 3_600.0
+
+#: Seconds that Redis may take.
 ANSWER_TIMEOUT_S = 2.0
 
 
+async def keep_telling(settings: Settings, tokens: ApiTokens) -> None:
+    """Say when they end, again and again until cancelled."""
+    while True:
+        await run_sync(lambda: tell_expiries(settings, tokens, time.time()))
+        await asyncio.sleep(TELL_EVERY_S)
+
+
 def tell_expiries(settings: Settings, tokens: ApiTokens, now_s: float) -> None:
-    """Say when they end; without Redis that is left to the next start."""
+    """Say when they end; without Redis that is left to the next time."""
     try:
         with connect(settings.redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0) as redis:
             for name, ends_s in _ends(settings, tokens, now_s):
@@ -31,12 +45,14 @@ def tell_expiries(settings: Settings, tokens: ApiTokens, now_s: float) -> None:
 
 
 def _ends(settings: Settings, tokens: ApiTokens, now_s: float) -> Iterator[tuple[str, float | None]]:
-    """Yield what ends and when; of several tokens the first that is still good."""
+    """Yield what ends and when: of the tokens the name whose last one ends first."""
     yield (
         "the certificate of the HTTP entry point",
         certificate_ends_ms(settings.http_tls_cert) / 1000 or None,
     )
     yield "the authority of HTTP clients", certificate_ends_ms(settings.http_tls_client_ca) / 1000 or None
-    left_s = [holder.seconds_left(now_s) for holder in tokens.known.values() if holder.last_day]
-    good = [seconds for seconds in left_s if seconds > 0]
-    yield "the next token of the HTTP entry point", now_s + min(good) if good else None
+    ends: dict[str, float] = {}
+    for holder in tokens.known.values():
+        ends[holder.name] = max(ends.get(holder.name, 0.0), now_s + holder.seconds_left(now_s))
+    first_s = min(ends.values(), default=inf)
+    yield "the next token of the HTTP entry point", None if first_s == inf else first_s

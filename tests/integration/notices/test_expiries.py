@@ -13,7 +13,9 @@ from producers.http.tokens import read_tokens
 from sandbox.launch.redis_server import free_port
 from sandbox.launch.tls import VALID_DAYS, self_signed
 from sandbox.logrhythm.tokens import mint
+from tests.support.producers import Shim
 from tests.support.sync_stage import COLLECTION, Stage
+from tests.support.waiting import until
 from workers.ledger.expiries import expiries
 from workers.logrhythm.token import DISPLAY_NAME
 from workers.notices.situation import ends_here, situation
@@ -34,7 +36,12 @@ def test_the_http_entry_point_tells_when_its_certificate_and_its_next_token_end(
 ) -> None:
     certificate = self_signed(tmp_path)["ssl_certfile"]
     day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 9 * DAY_S))
-    tokens = read_tokens(Secret(f"a:read:{LETTERS}1, b:read:{LETTERS}2:2090-01-01, c:read:{LETTERS}3:{day}"))
+    # Of c there is a newer token, which is the one that counts.
+    tokens = read_tokens(
+        Secret(
+            f"a:read:{LETTERS}1, b:read:{LETTERS}2:2090-01-01, c:read:{LETTERS}3:2020-01-01, c:read:{LETTERS}4:{day}"
+        )
+    )
 
     tell_expiries(Settings(redis_url=redis_url, http_tls_cert=certificate), tokens, time.time())
 
@@ -73,3 +80,19 @@ def test_a_worker_knows_its_own_certificates_and_token(redis: Redis, tmp_path: P
 
     assert seen == {"ThreatQ's authority", DISPLAY_NAME}
     assert dict(ends_here(Settings(threatq_ca_file=str(tmp_path / "absent.pem")))) == {}
+
+
+def test_a_running_entry_point_tells_it_by_itself(redis: Redis, tmp_path: Path, redis_url: str) -> None:
+    certificate = self_signed(tmp_path)["ssl_certfile"]
+
+    with Shim(tmp_path / "tls", redis_url, http_tls_client_ca=certificate, **tls_of(tmp_path)):
+        told = until(lambda: len(ends := expiries(redis)) == 2 and ends)
+
+    assert {name.partition(" on ")[0] for name in told} == {
+        "the certificate of the HTTP entry point",
+        "the authority of HTTP clients",
+    }
+
+
+def tls_of(folder: Path) -> dict[str, str]:
+    return {"http_tls_cert": str(folder / "certificate.pem"), "http_tls_key": str(folder / "key.pem")}
