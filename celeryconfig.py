@@ -88,8 +88,7 @@ worker_redirect_stdouts = False
 enable_utc = True
 timezone = "UTC"
 
-# No state file: every entry is an interval, and a second or restarted beat does no harm, because the ledger decides
-# what is due.
+# No state file: a second or restarted beat does no harm, because the ledger decides what is due.
 beat_scheduler = "workers.tasks.beat:Ticks"
 beat_schedule = {
     "look at what is due": {
@@ -98,3 +97,12 @@ beat_schedule = {
         "options": {"queue": "upkeep"},
     },
 }
+# Another schedule of Celery's does as well, such as crontab(minute=7), and so does an entry for one collection, with
+# "collection": "its name" among its kwargs. The ledger remembers each one's last start (workers/tasks/schedule.py).
+if _settings.sync_interval_s:
+    beat_schedule["sync the lists"] = {
+        "task": "lists.sync",
+        "schedule": _settings.sync_interval_s,
+        "kwargs": {"scheduled": True},
+        "options": {"queue": "upkeep"},
+    }

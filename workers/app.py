@@ -37,7 +37,9 @@ _WAKE_UPS = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
 
 app = Celery(
     "workers",
-    include=[f"workers.tasks.{name}" for name in ("accept", "events", "enrichment", "sync", "upkeep")],
+    include=[
+        f"workers.tasks.{name}" for name in ("accept", "events", "enrichment", "sync", "schedule", "upkeep")
+    ],
 )
 
 app.config_from_object("celeryconfig")

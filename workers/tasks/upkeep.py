@@ -6,7 +6,7 @@ import os
 from functools import cache, lru_cache
 
 import structlog
-from celery import shared_task
+from celery import current_app, shared_task
 
 from workers.core.errors import ConfigError
 from workers.core.jobs import QUEUES
@@ -19,11 +19,12 @@ from workers.ledger.quarantine import Quarantine, limits_of
 from workers.ledger.spool import Spool
 from workers.ledger.spool_flush import flush
 from workers.ledger.usage import note_fills
-from workers.listsync.run.schedule import start_if_due, tell_setup
+from workers.listsync.run.schedule import tell_setup
 from workers.notices.notifier import Notifier, notifier_of
 from workers.runtime import runtime
 from workers.settings.model import Settings
 from workers.tasks.names import ask_for_names
+from workers.tasks.schedule import start_due_syncs
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +47,7 @@ def work() -> None:
     look_after_functions(ledger.redis, settings)
     tell_setup(ledger.redis, settings)
     try:
-        start_if_due(ledger, settings)
+        start_due_syncs(current_app, ledger, settings)
     except ConfigError as error:
         _say_once(str(error))
     _packer().step(now_ms(ledger.redis))

@@ -15,34 +15,55 @@ from workers.settings.model import Secret, Settings
 pytestmark = pytest.mark.integration
 
 
+def hourly(last_ms: int, now_ms: int) -> bool:
+    return now_ms - last_ms >= 3_600_000
+
+
 def test_two_upkeeps_at_once_start_one_sync_and_a_restart_misses_none(stage: Stage, ledger: Ledger) -> None:
     settings = stage.runtime.settings
-    first = start_if_due(ledger, settings)
+    first = start_if_due(ledger, settings, hourly)
     assert first
-    assert start_if_due(ledger, settings) is None
+    assert start_if_due(ledger, settings, hourly) is None
     # an hour later, two upkeeps that both still see the old time
     an_hour_ago = now_ms(stage.redis) - 3_600_000
     started = []
     for _ in range(2):
         stage.redis.set(LAST, an_hour_ago)
-        started.append(start_if_due(ledger, settings))
+        started.append(start_if_due(ledger, settings, hourly))
     assert started[0]
     assert started[0] == started[1] != first
 
 
 def test_no_scheduled_sync_is_added_to_one_that_still_waits(stage: Stage, ledger: Ledger) -> None:
-    first = start_if_due(ledger, stage.runtime.settings)
+    first = start_if_due(ledger, stage.runtime.settings, hourly)
     stage.redis.set(LAST, f"{now_ms(stage.redis) - 7_200_000} {first}")
-    assert start_if_due(ledger, stage.runtime.settings) is None
+    assert start_if_due(ledger, stage.runtime.settings, hourly) is None
     while stage.consume():
         pass
-    assert start_if_due(ledger, stage.runtime.settings)
+    assert start_if_due(ledger, stage.runtime.settings, hourly)
 
 
 def test_an_interval_below_an_hour_is_refused(stage: Stage, ledger: Ledger) -> None:
     with pytest.raises(ConfigError, match="once an hour"):
-        start_if_due(ledger, stage.set(sync_interval_s=60))
-    assert start_if_due(ledger, stage.set(sync_interval_s=60, sync_interval_floor_s=60))
+        start_if_due(ledger, stage.set(sync_interval_s=60), hourly)
+    assert start_if_due(ledger, stage.set(sync_interval_s=60, sync_interval_floor_s=60), hourly)
+
+
+def test_no_schedule_starts_a_sync_before_the_floor_and_each_collection_has_its_own_last_start(
+    stage: Stage, ledger: Ledger
+) -> None:
+    def always(_last_ms: int, _now_ms: int) -> bool:
+        return True
+
+    settings = stage.runtime.settings
+    first = start_if_due(ledger, settings, always)
+    stage.redis.set(LAST, f"{now_ms(stage.redis) - 3_599_000} x")
+    assert start_if_due(ledger, settings, always) is None
+    stage.redis.set(LAST, f"{now_ms(stage.redis) - 3_600_000} x")
+    assert start_if_due(ledger, settings, always) not in (first, None)
+    assert start_if_due(ledger, settings, always, collection="one")
+    assert start_if_due(ledger, settings, always, collection="one") is None
+    assert start_if_due(ledger, settings, always, collection="another")
 
 
 def test_workers_tell_whether_logrhythm_is_configured(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
@@ -25,6 +26,14 @@ log = structlog.get_logger(__name__)
 #: Under which name the ledger remembers when the last scheduled sync was started, in ms of Redis' clock, and its job.
 LAST = keys.value("sync:last")
 
+#: Tells by the times of the last start and of now, in ms of Redis' clock, whether a sync is due.
+IsDue = Callable[[int, int], bool]
+
+
+def last_start(collection: str) -> str:
+    """Return the key of the last start of a collection's own schedule; "" are all collections."""
+    return f"{LAST}:{collection}" if collection else LAST
+
 
 def interval_s(settings: Settings) -> float:
     """Return the seconds between two scheduled syncs, 0 for none; raises ConfigError below the floor."""
@@ -37,33 +46,40 @@ def interval_s(settings: Settings) -> float:
     return wanted
 
 
-def start_if_due(ledger: Ledger, settings: Settings) -> str | None:
-    """Start the scheduled sync of every collection if its time has come; return the job's id then.
+def start_if_due(ledger: Ledger, settings: Settings, is_due: IsDue, *, collection: str = "") -> str | None:
+    """Start the scheduled sync of a collection, or of all, if its time has come; return the job's id then.
 
-    While the last one still waits for a service or a setting, none is added to it.
+    While the last one still waits for a service or a setting, none is added to it; nor before `sync_interval_floor_s`
+    are over, whatever the schedule says. Raises ConfigError for an interval below that.
     """
-    interval = interval_s(settings)
-    if not interval or (settings.settings_from == "local" and not settings.sync_collections):
+    interval_s(settings)
+    if settings.settings_from == "local" and not settings.sync_collections:
         return None
-    now, (last, last_job) = now_ms(ledger.redis), _last(ledger.redis)
-    if last is not None and (now - last < interval * 1000 or is_open(ledger.redis, last_job)):
+    key, now = last_start(collection), now_ms(ledger.redis)
+    last, last_job = _last(ledger.redis, key)
+    if last is not None and not (
+        now - last >= settings.sync_interval_floor_s * 1000
+        and is_due(last, now)
+        and not is_open(ledger.redis, last_job)
+    ):
         return None
     # Two beats at the same moment find the same last time, and so make the same key and the same job.
     job = Job(
         "lists.sync",
-        {"collection": "", "dry_run": False},
+        {"collection": collection, "dry_run": False},
         producer="beat",
-        title="scheduled sync",
-        key=f"sync:{last}",
+        title=f"scheduled sync {collection}".strip(),
+        key=f"sync:{collection}:{last}" if collection else f"sync:{last}",
     )
     (answer,) = ledger.accept([job])
-    ledger.redis.set(LAST, f"{now} {answer.id}")
+    ledger.redis.set(key, f"{now} {answer.id}")
+    log.info("scheduled sync started", job=answer.id, collection=collection)
     return answer.id
 
 
-def _last(redis: RedisClient) -> tuple[int | None, str]:
+def _last(redis: RedisClient, key: str) -> tuple[int | None, str]:
     """Return when the last scheduled sync was started, and its job."""
-    text = redis.get(LAST)
+    text = redis.get(key)
     started, _, job_id = (text or b"").decode().partition(" ")
     return (int(started) if started else None), job_id
 
