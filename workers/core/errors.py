@@ -67,6 +67,10 @@ class NeedsNewerWorker(TqError):
     """A newer version made this job, and this one does not know how to do it; the job waits for a newer worker."""
 
 
+class MalformedRecord(TqError):
+    """What the ledger holds of a job cannot be read; send it again, and see who may write to this Redis."""
+
+
 class LeaseLost(TqError):
     """Another worker has the job by now; nothing more is done with it here."""
 

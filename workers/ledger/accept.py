@@ -49,6 +49,9 @@ MOST_TITLE = 200
 #: zlib's level: 1 is three times as fast as the default and one tenth larger on the guide's payload.
 COMPRESSION = 1
 
+#: Bytes of a job's arguments, as JSON, beyond which no worker inflates them.
+MOST_BODY = 16_777_216
+
 #: Percent of Redis' maxmemory above which nothing is accepted, long before Redis itself refuses to write.
 MOST_MEMORY_PERCENT = 70.0
 
@@ -173,6 +176,10 @@ class Acceptance:
             raise BatchTooLarge(
                 f"{len(jobs)} at once, and a queue may hold {self.most_open} open jobs (TQ_MAX_OPEN_JOBS): this is "
                 "never accepted; send smaller batches"
+            )
+        if (largest := max((len(job.body) for job in jobs), default=0)) > MOST_BODY:
+            raise BatchTooLarge(
+                f"a job of {largest} bytes is never accepted: {MOST_BODY} are what a worker reads"
             )
         # Redis counts only what the connection itself wrote, so WAIT goes out with the script.
         replicas = self.replicas

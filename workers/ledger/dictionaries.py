@@ -5,6 +5,8 @@ A dictionary is made of a few jobs, each day and whenever there are four times a
 
 from __future__ import annotations
 
+import zlib
+
 from msgspec import Struct
 
 from workers.ledger import keys
@@ -35,9 +37,13 @@ class Dictionaries:
         self._known: dict[str, bytes] = {}
 
     def unpack(self, packed: bytes) -> tuple[bytes, dict[bytes, bytes]] | None:
-        """Return record and progress as they were before; None where the dictionary is gone."""
-        words = self.words(dictionary_of(packed))
-        return None if words is None else unpack(packed, words)
+        """Return record and progress as they were before; None where the dictionary is gone, or it is no such job."""
+        try:
+            words = self.words(dictionary_of(packed))
+            return None if words is None else unpack(packed, words)
+        except (ValueError, IndexError, zlib.error):
+            # It only begins like one.
+            return None
 
     def read(
         self, job_id: str, beginning: bytes, progress: dict[bytes, bytes]

@@ -24,7 +24,8 @@ from workers.ledger.breakers import NEEDS
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import follow, now_ms, run
 from workers.ledger.known_jobs import KnownJob, known_jobs_flow
-from workers.ledger.records import RECHECK_S, Claim, Settlement
+from workers.ledger.malformed import set_aside
+from workers.ledger.records import MALFORMED, RECHECK_S, Claim, Settlement, released
 from workers.ledger.retention import Retention
 from workers.ledger.scripts import Script
 from workers.ledger.small_writes import write
@@ -124,7 +125,10 @@ class Ledger:
         return follow(self.redis, known_jobs_flow(repeats))
 
     def claim(self, queue: str, most: int) -> list[Claim]:
-        """Claim up to `most` ready jobs of `queue`, oldest first; a job under suspicion comes alone."""
+        """Claim up to `most` ready jobs of `queue`, oldest first; a job under suspicion comes alone.
+
+        A record that is malformed goes to the quarantine.
+        """
         token = os.urandom(8).hex()
         rows = self._run(
             CLAIM,
@@ -140,7 +144,14 @@ class Ledger:
                 self.wary_ms,
             ],
         )
-        return [Claim.from_row(row, queue, token) for row in rows]
+        claims = [Claim.from_row(row, queue, token) for row in rows]
+        malformed = [claim for claim in claims if claim.kind == MALFORMED]
+        if not malformed:
+            return claims
+        # Given back first: one of them may have been the probe of a service that was away.
+        self.settle([released(claim, self.lease_ms / 1000) for claim in malformed])
+        set_aside(self.redis, malformed)
+        return [claim for claim in claims if claim.kind != MALFORMED] or self.claim(queue, most)
 
     def renew(self, claims: Sequence[Claim]) -> set[str]:
         """Extend the leases of `claims`, which share a token; return the ids that another worker has now."""

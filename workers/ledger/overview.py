@@ -102,7 +102,7 @@ class _JobReplies:
 
     def oldest_s(self, now: int) -> float:
         accepted = self.head.value.partition(b"\n")[0]
-        return max(0.0, (now - int(accepted)) / 1000) if accepted else 0.0
+        return max(0.0, (now - int(accepted)) / 1000) if accepted.isdigit() else 0.0
 
     def deferred_why(self) -> str:
         return next(filter(None, map(_why, self.later)), "")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import zlib
 
-from workers.ledger.accept import COMPRESSION
-from workers.ledger.records import Head
+from workers.ledger.accept import COMPRESSION, MOST_BODY
+from workers.ledger.records import Head, inflate
 
 #: What a packed record begins with.
 MARK = b"+"
@@ -33,9 +33,9 @@ def is_packed(record: bytes) -> bool:
 
 
 def content(record: bytes, history: bytes) -> bytes:
-    """Return what is compressed of a job: its trace, its title, its history and its arguments."""
+    """Return what is compressed of a job: its trace, title, history and arguments; raises MalformedRecord."""
     head = Head.read(record)
-    return b"%b\n%b\n%b%b" % (head.trace.encode(), head.title.encode(), history, zlib.decompress(head.body))
+    return b"%b\n%b\n%b%b" % (head.trace.encode(), head.title.encode(), history, inflate(head.body))
 
 
 def pack(record: bytes, history: bytes, attempts: int, *, name: str, words: bytes) -> bytes:
@@ -63,7 +63,7 @@ def unpack(packed: bytes, words: bytes) -> tuple[bytes, dict[bytes, bytes]]:
     accepted, kind, queue, producer, _, _, _, compressed = packed.split(b"\n", 7)
     _, attempts, history_bytes, _ = _facts(packed)
     trace, title, rest = (
-        zlib.decompressobj(-zlib.MAX_WBITS, zdict=words).decompress(compressed).split(b"\n", 2)
+        zlib.decompressobj(-zlib.MAX_WBITS, zdict=words).decompress(compressed, 2 * MOST_BODY).split(b"\n", 2)
     )
     history, arguments = rest[: int(history_bytes)], rest[int(history_bytes) :]
     head = (accepted.removeprefix(MARK), kind, queue, producer, trace, title)

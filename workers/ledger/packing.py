@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 from msgspec import Struct
 
+from workers.core.errors import MalformedRecord
 from workers.core.text import short
 from workers.ledger import keys
 from workers.ledger.client import RedisClient
@@ -84,8 +86,9 @@ class Packer:
         jobs = read_done(self.redis, [job_id.decode() for job_id, _ in rows])
         for (job_id, ended_ms), job in zip(rows, jobs, strict=True):
             if job.can_be_packed:
-                packed = pack(job.record, job.history, job.attempts, name=name, words=words)
-                arguments += (job_id, int(ended_ms), packed)
+                with suppress(MalformedRecord):
+                    packed = pack(job.record, job.history, job.attempts, name=name, words=words)
+                    arguments += (job_id, int(ended_ms), packed)
         run(self.redis, PACK, [keys.DONE, keys.PACKED_UNTIL], arguments)
 
     def in_use(self, now_ms: int) -> tuple[str, bytes]:
@@ -134,7 +137,9 @@ class Packer:
         unpacked = self.dictionaries.unpack(job.record) if is_packed(job.record) else None
         if unpacked:
             return content(unpacked[0], unpacked[1][b"history"])
-        return content(job.record, job.history) if job.can_be_packed else b""
+        with suppress(MalformedRecord):
+            return content(job.record, job.history) if job.can_be_packed else b""
+        return b""
 
 
 def read_done(redis: RedisClient, ids: Sequence[str]) -> list[DoneJob]:

@@ -9,10 +9,11 @@ from typing import Any, Literal, Self
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from workers.core.errors import InputError, NeedsNewerWorker
+from workers.core.errors import InputError, MalformedRecord, NeedsNewerWorker
 from workers.core.jobs import KINDS
 from workers.core.results import Failure, Success, SyncOverlap, SyncSkipped, as_note, read_note
 from workers.core.retry import RetryPolicy
+from workers.ledger.accept import MOST_BODY
 
 #: "refused" is an answer to who asked for what cannot be done; "dead" is what an operator must look at.
 State = Literal["accepted", "running", "waiting", "done", "dead", "refused"]
@@ -26,6 +27,12 @@ RECHECK = RetryPolicy(first_s=RECHECK_S, most_s=900.0)
 #: The format of a record: what its body is. Another one stands behind the kind, so that each version can read the
 #: lines before the body and leave a body that it does not know alone.
 RECORD_VERSION = 1
+
+#: The kind of a record that is none: nothing of it is believed, and all that is not its body goes on.
+MALFORMED = "malformed"
+
+#: The last moment that a calendar knows, in ms since 1970.
+_LAST_MS = 253_402_300_799_000
 
 
 class Head(Struct, frozen=True):
@@ -43,17 +50,31 @@ class Head(Struct, frozen=True):
 
     @classmethod
     def read(cls, record: bytes) -> Self:
-        """Take a record, or its beginning, apart."""
+        """Take a record, or its beginning, apart; of one that is malformed, all of it is the body."""
+        try:
+            return cls._read(record)
+        except ValueError:
+            title = "a record that cannot be read"
+            return cls(0, MALFORMED, "", "", "", title, record, version=RECORD_VERSION + 1)
+
+    @classmethod
+    def _read(cls, record: bytes) -> Self:
         accepted_ms, *lines, body = record.split(b"\n", 6)
         kind, queue, producer, trace, title = (line.decode() for line in lines)
         kind, _, version = kind.partition(" ")
         producer, _, sender = producer.partition(" ")
-        return cls(int(accepted_ms), kind, queue, producer, trace, title, body, _version(version), sender)
+        when_ms = int(accepted_ms)
+        if not 0 <= when_ms <= _LAST_MS:
+            raise ValueError(f"{when_ms} is no time")
+        return cls(when_ms, kind, queue, producer, trace, title, body, _version(version), sender)
 
     @property
     def arguments(self) -> dict[str, Any] | None:
-        """The arguments, decoded anew at each call; None where only a newer version can read them."""
-        return read_body(self.body) if self.version <= RECORD_VERSION else None
+        """The arguments, decoded anew at each call; None where they cannot be read, or only by a newer version."""
+        try:
+            return read_body(self.body) if self.version <= RECORD_VERSION else None
+        except MalformedRecord:
+            return None
 
 
 def _version(text: str) -> int:
@@ -266,7 +287,24 @@ class Suspension(Struct, frozen=True):
 
 
 def read_body(body: bytes) -> dict[str, Any]:
-    """Decode a job's stored arguments."""
-    # The standard library's decoder takes the lone surrogates that a payload may hold; msgspec's does not.
-    arguments: dict[str, Any] = json.loads(zlib.decompress(body))
+    """Decode a job's stored arguments; raises MalformedRecord."""
+    try:
+        # The standard library's decoder takes the lone surrogates that a payload may hold; msgspec's does not.
+        arguments = json.loads(inflate(body))
+    except (ValueError, RecursionError) as error:
+        raise MalformedRecord(f"its arguments are no JSON: {error}") from error
+    if not isinstance(arguments, dict):
+        raise MalformedRecord("its arguments are JSON, and no object")
     return arguments
+
+
+def inflate(body: bytes) -> bytes:
+    """Return a job's arguments as JSON; raises MalformedRecord for more than `MOST_BODY` bytes of it."""
+    inflating = zlib.decompressobj()
+    try:
+        text = inflating.decompress(body, MOST_BODY)
+    except zlib.error as error:
+        raise MalformedRecord(f"its arguments cannot be inflated: {error}") from error
+    if not inflating.eof:
+        raise MalformedRecord(f"its arguments are cut off, or more than {MOST_BODY} bytes")
+    return text

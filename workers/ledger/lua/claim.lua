@@ -118,7 +118,7 @@ local function bury(id, record, lost)
   redis.call('ZREM', due, id)
   redis.call('ZADD', dead, now, id)
   note(prefix .. 'progress:' .. id, now, 'dead', entry)
-  redis.call('HINCRBY', counts, 'dead:' .. kind .. ':' .. producer, 1)
+  redis.call('HINCRBY', counts, 'dead:' .. (kind or 'malformed') .. ':' .. (producer or ''), 1)
 end
 
 -- A job that lost two workers may be a bystander: claimed with a hundred others, or its workers restarted hard. So the last chance comes later, and to one job at a time: the one that dies then did it itself.
@@ -158,8 +158,9 @@ end
 
 local claimed, noted, run, wary_till = {}, {}, nil, nil
 for _, id in ipairs(ready()) do
-  local record, key = redis.call('GET', prefix .. 'job:' .. id), prefix .. 'progress:' .. id
-  local progress = redis.call('HMGET', key, 'state', 'lost', 'tries', 'strikes', 'awaited')
+  -- A key of another type than ours is no record: it must not keep the queue's other jobs from being claimed.
+  local record, key = redis.pcall('GET', prefix .. 'job:' .. id), prefix .. 'progress:' .. id
+  local progress = redis.pcall('HMGET', key, 'state', 'lost', 'tries', 'strikes', 'awaited')
   local was_running = progress[1] == 'running'
   local lost, tries = tonumber(progress[2] or 0), tonumber(progress[3] or 0)
   if was_running then
@@ -168,7 +169,7 @@ for _, id in ipairs(ready()) do
   end
   -- A job under suspicion goes alone, so that it cannot take others with it.
   local alone = lost > 0 or tries > 1
-  if not record then
+  if type(record) ~= 'string' or progress.err then
     redis.call('ZREM', due, id)
   elseif lost >= most_lost then
     bury(id, record, lost)
@@ -194,7 +195,7 @@ for _, id in ipairs(ready()) do
     run = run or run_id()
     if attempts == 1 then
       wary_till = wary_till or wary_until(run)
-      attempts = tonumber(string.match(record, '^%d+')) < wary_till and 2 or 1
+      attempts = tonumber(string.match(record, '^%d+') or 0) < wary_till and 2 or 1
     end
     redis.call('ZADD', due, now + lease, id)
     local solo_failures = tonumber(progress[4] or 0)

@@ -9,8 +9,9 @@ for at = 3, #ARGV, 2 do
   local id, body = ARGV[at], ARGV[at + 1]
   local job, key, history = ARGV[1] .. 'job:' .. id, ARGV[1] .. 'progress:' .. id, ARGV[1] .. 'history:' .. id
   local state, record = redis.call('HGET', key, 'state'), redis.call('GET', job)
-  if record and (state == 'dead' or state == 'done' or state == 'refused') then
-    local head, kind, queue, producer = string.match(record, '^(%d+\n([^ \n]*)[^\n]*\n([^\n]*)\n([^ \n]*)[^\n]*\n[^\n]*\n[^\n]*\n)')
+  local head, kind, queue, producer = string.match(record or '',
+    '^(%d+\n([^ \n]*)[^\n]*\n([^\n]*)\n([^ \n]*)[^\n]*\n[^\n]*\n[^\n]*\n)')
+  if head and (state == 'dead' or state == 'done' or state == 'refused') then
     redis.call('ZREM', KEYS[1], id)
     redis.call('ZREM', KEYS[2], id)
     redis.call('ZREM', ARGV[1] .. 'refused', id)
