@@ -112,3 +112,18 @@ def test_what_is_in_order_and_what_expires_by_itself_stays_as_it_is(ledger: Ledg
     sweep(ledger)
     # Then nothing has changed
     assert {name: redis.dump(name) for name in redis.keys("*")} == before
+
+
+@pytest.mark.parametrize("count", [1, 1_200], ids=["a short list", "a long list"])
+def test_what_came_through_the_function_and_is_in_no_index_yet_is_no_orphan(
+    ledger: Ledger, redis: Redis, count: int
+) -> None:
+    # Given jobs that wait in the list of those that the function has accepted
+    ids = [answer.id for answer in ledger.accept([event(number) for number in range(count)])]
+    redis.delete(keys.due("events"))
+    redis.rpush(keys.arrived("events"), *ids)
+    # When upkeep goes round
+    sweep(ledger)
+    # Then they are left to the next claim
+    assert redis.zcard(keys.due("events")) == 0
+    assert {claim.id for claim in ledger.claim("events", count)} <= set(ids)

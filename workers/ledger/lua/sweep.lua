@@ -4,7 +4,7 @@
 -- ARGV: prefix, then ids
 -- Answers how many jobs were put back, and of how many something was forgotten.
 local done, dead, prefix = KEYS[1], KEYS[2], ARGV[1]
-local MOST_HEAD, FOR_EVER = 511, -1
+local MOST_HEAD, FOR_EVER, MOST_ARRIVED = 511, -1, 1000
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -18,6 +18,20 @@ local function forget_rest_of(id)
     end
   end
   return forgotten
+end
+
+-- What came through the function waits in a list before a claim or a wake-up puts it into the index. Of a longer list
+-- nothing is known; its jobs are looked at in a later round.
+local lists = {}
+local function may_have_arrived(id, queue)
+  if not lists[queue] then
+    local ids = redis.call('LRANGE', prefix .. 'arrived:' .. queue, 0, MOST_ARRIVED)
+    lists[queue] = {is_long = #ids > MOST_ARRIVED}
+    for _, each in ipairs(ids) do
+      lists[queue][each] = true
+    end
+  end
+  return lists[queue].is_long or lists[queue][id]
 end
 
 local function is_in_an_index(id, due)
@@ -51,7 +65,8 @@ for i = 2, #ARGV do
   local mark, accepted, queue = string.match(head, '^(%+?)(%d+)\n[^\n]*\n([^\n]*)\n')
   if head == '' then
     forgotten = forgotten + forget_rest_of(id)
-  elseif queue and redis.call('PTTL', job) == FOR_EVER and not is_in_an_index(id, prefix .. 'due:' .. queue) then
+  elseif queue and redis.call('PTTL', job) == FOR_EVER and not is_in_an_index(id, prefix .. 'due:' .. queue)
+      and not may_have_arrived(id, queue) then
     put_back(id, prefix .. 'due:' .. queue, mark, accepted)
     back = back + 1
   end
