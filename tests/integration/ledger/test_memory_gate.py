@@ -197,6 +197,22 @@ def test_a_redis_that_refuses_by_itself_is_explained_too(redis: Redis, ledger: L
         ledger.accept([job(-1)])
 
 
+def test_a_user_of_an_older_acl_accepts_and_is_refused_in_general_words(redis: Redis, redis_url: str) -> None:
+    # given a user who may read neither what fills Redis nor which senders are slowed down
+    older = ["{tq}:job:*", "{tq}:same:*", "{tq}:due:*", "{tq}:counts", "{tq}:memory", "{tq}:celery:*"]
+    redis.acl_setuser("older", enabled=True, passwords=["+older"], keys=older, commands=["+@all"])
+    redis.hset(keys.SENDERS, "redis", f"60 {2**50} 1 refused")
+    try:
+        with connect(redis_url.replace("redis://", "redis://older:older@")) as client:
+            # when it sends, then its job is accepted
+            assert Ledger(client).accept([job(1)])[0].created
+            # and where there is no room it is told where to look
+            with used_percent(redis, 95), pytest.raises(MemoryFull, match="tqctl check says what fills it"):
+                Ledger(client).accept([job(2)])
+    finally:
+        redis.acl_deluser("older")
+
+
 def test_where_nothing_was_measured_the_refusal_names_the_command_that_does(
     redis: Redis, ledger: Ledger
 ) -> None:
