@@ -70,6 +70,7 @@ def find(page_request: PageRequest) -> Response:
         title=f"Jobs that say “{text}”" if text else LISTS[asked["list"]],
         asked=asked,
         name="" if set(filters) - {"list"} else asked["list"],
+        is_filtered=bool(set(filters) - {"list", "q"}),
         lists=LISTS,
         kinds=tuple(KINDS),
         queues=QUEUES,
