@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from msgspec import Struct
+from redis import Redis
 
 from sandbox.launch.redis_server import RedisServer, free_port
 from sandbox.launch.tls import tls_front
@@ -34,6 +35,10 @@ class Guarded(Struct, frozen=True):
         """What the workers give to the function."""
         return (self.secrets / "functions-secret").read_text()
 
+    def all_rights(self) -> Redis:
+        """Return a client that may do everything, which no user of the file may."""
+        return Redis.from_url(f"redis://tester:{self.functions_secret}@127.0.0.1:{self.server.port}")
+
     def load_functions(self) -> None:
         """Do what upkeep does within its first second."""
         with connect(self.url("worker")) as redis:
@@ -51,7 +56,10 @@ def guarded_redis(folder: Path, *, tls: bool = False) -> Iterator[Guarded]:
             make_secrets(made, "--redis", f"127.0.0.1:{front}", "--ca", ca)
         else:
             make_secrets(made, "--redis", f"127.0.0.1:{port}")
-        options = ("--aclfile", str(made / "users.acl"))
+        acl = folder / "users.acl"
+        tester = f"user tester on >{(made / 'functions-secret').read_text()} ~* &* +@all\n"
+        acl.write_text((made / "users.acl").read_text() + tester)
+        options = ("--aclfile", str(acl))
         server = RedisServer(folder / "redis", port=port, options=options).start()
         stack.callback(server.stop)
         yield Guarded(server, made)
