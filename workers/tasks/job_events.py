@@ -60,9 +60,9 @@ class JobEvents:
         self._amount = amount
 
     def claimed(self, claims: Sequence[Claim]) -> None:
-        """Tell that a job is worked on; jobs that come together are told of when they end, in half a message."""
+        """Tell that a job is worked on; jobs that come together are told of when they end, in one message."""
         if len(claims) == 1 and self._amount in ("all", "sampled") and self._is_told(claims[0]):
-            self._publish([self._received(claims[0]), self._event("task-started", claims[0])])
+            self._publish(self._begun(claims[0], time.time()))
 
     def settled(self, settlements: Sequence[Settlement], seconds: float) -> None:
         """Tell what became of jobs."""
@@ -77,17 +77,19 @@ class JobEvents:
     def _is_told(self, claim: Claim) -> bool:
         return self._amount == "all" or int(claim.id[:8], 16) % SAMPLE == 0
 
-    def _received(self, claim: Claim, timestamp: float | None = None) -> dict[str, Any]:
-        return self._event(
+    def _begun(self, claim: Claim, began: float) -> Iterator[dict[str, Any]]:
+        """Yield that a job was accepted and that it is worked on, each with its own time."""
+        yield self._event(
             "task-received",
             claim,
-            timestamp,
+            claim.accepted_ms / 1000,
             name=claim.kind,
             args=f"({redacted(claim.title)!r},)",
             kwargs=f"{{'producer': {claim.producer!r}}}",
             retries=claim.attempts - 1,
             root_id=claim.id,
         )
+        yield self._event("task-started", claim, began)
 
     def _ended(
         self, settlement: Settlement, seconds: float, began: float, *, is_known: bool
@@ -97,7 +99,7 @@ class JobEvents:
         if state == "blocked" or not (is_told or state == "dead"):
             return
         if not (is_told and is_known):
-            yield self._received(claim, began)
+            yield from self._begun(claim, began)
         if state == "done":
             shown = {name: settlement.entry[name] for name in _OUTCOME if name in settlement.entry}
             yield self._event("task-succeeded", claim, result=repr(shown), runtime=seconds)
