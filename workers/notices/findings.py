@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from statistics import median
 from typing import Literal, get_args
 
 from msgspec import Struct
@@ -160,7 +162,8 @@ def _overdue(
     done = {run.collection: _end_ms(run) for run in reversed(runs) if run.status == "done"}
     for collection in _current(runs, sync_ms) if sync_ms else ():
         ended_ms = done.get(collection, 0.0)
-        if ended_ms and now_ms - ended_ms > 2 * sync_ms and collection not in stuck:
+        pause_ms = _pause_ms(runs, collection, sync_ms)
+        if ended_ms and now_ms - ended_ms > 2 * pause_ms and collection not in stuck:
             yield _of_sync(collection, f"No run of it has gone well since {moment(ended_ms)} UTC.")
 
 
@@ -190,8 +193,19 @@ def _current(runs: Sequence[RunResult], sync_ms: float) -> dict[str, RunResult]:
     real = [run for run in runs if run.status != "planned"]
     last = {run.collection: run for run in reversed(real)}
     newest_ms = max((run.began_ms for run in real), default=0)
-    within_ms = 2 * sync_ms or newest_ms
-    return {name: run for name, run in last.items() if newest_ms - run.began_ms <= within_ms}
+    return {
+        name: run
+        for name, run in last.items()
+        if newest_ms - run.began_ms <= (2 * _pause_ms(real, name, sync_ms) or newest_ms)
+    }
+
+
+def _pause_ms(runs: Sequence[RunResult], collection: str, sync_ms: float) -> float:
+    """Return the usual pause between two runs of a collection: beat's schedule may be another than the setting."""
+    began = sorted(run.began_ms for run in runs if run.collection == collection)
+    return (
+        max(sync_ms, median(later - earlier for earlier, later in pairwise(began))) if began[1:] else sync_ms
+    )
 
 
 def _end_ms(run: RunResult) -> float:

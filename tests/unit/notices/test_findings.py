@@ -83,12 +83,26 @@ def test_a_service_is_told_of_once_it_has_been_away_for_the_set_minutes(age_ms: 
 
 def test_a_sync_is_overdue_when_none_has_gone_well_for_two_intervals_or_its_run_is_stuck() -> None:
     old = structs.replace(
-        WELL, runs=[run("A", HOUR_MS, status="errors"), run("A", 3 * HOUR_MS), run("B", HOUR_MS)]
+        WELL,
+        runs=[
+            *(run("A", age * HOUR_MS, status="errors") for age in (1, 2)),
+            run("A", 3 * HOUR_MS),
+            run("B", HOUR_MS),
+        ],
     )
     stuck = structs.replace(WELL, waiting=[WaitingRun("j", "C", NOW_MS - 2 * HOUR_MS, "503")])
 
     assert of(old) == [("sync_overdue:A", 1)]
     assert of(stuck) == [("sync_overdue:C", 1)]
+
+
+def test_a_collection_that_beat_syncs_once_a_day_is_overdue_after_two_days() -> None:
+    daily = [run("A", age * DAY_MS) for age in (2, 3, 4)]
+
+    assert of(structs.replace(WELL, runs=[run("A", DAY_MS), *daily])) == []
+    assert of(structs.replace(WELL, runs=[run("A", 2 * DAY_MS + HOUR_MS), *daily[1:]])) == [
+        ("sync_overdue:A", 1)
+    ]
 
 
 def test_a_collection_that_is_no_longer_synced_is_not_overdue() -> None:
