@@ -7,14 +7,16 @@ import os
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from functools import partial
+from importlib.metadata import version
 
 import structlog
 from msgspec import structs, to_builtins
 
-from producers.cli.console import AWAY, DONE, WRONG_INPUT, guarded, note
+from producers.cli.console import AWAY, DONE, FAILED, WRONG_INPUT, guarded, note
 from producers.cli.dry_run import calls, explain, explain_calls
 from producers.cli.first_run import CONFIGURED, FirstRun, check, is_configured, record, register
 from producers.cli.payload_argument import read_argument
+from producers.cli.refusals import keep_refused
 from producers.cli.report import PayloadReport, Wait, outcome_of, report_spool, words
 from producers.enqueue import hand_over, ledger_of, spool_of
 from workers.core.errors import InputError
@@ -23,7 +25,8 @@ from workers.core.text import printable, seconds
 from workers.core.trace import trace_of
 from workers.core.user import sent_by, user_at_host
 from workers.ledger.admin import LedgerAdmin
-from workers.payload.intake import RejectedPayload, from_settings, plan_now
+from workers.ledger.quarantine import Quarantine, limits_of
+from workers.payload.intake import RejectedPayload, from_settings, plan_now, refused_only
 from workers.payload.options import from_settings as dialect_from
 from workers.settings.loading import Loaded, load
 from workers.settings.model import Settings
@@ -42,7 +45,8 @@ examples:
   my-detection | tq-conn-events-builder -c /etc/tq_labs -p - --wait
   tq-conn-events-builder -p @detection.json --explain          show what it would become; needs no configuration
 
-exit codes: 0 done or accepted, 1 it failed, 2 wrong input or configuration, 3 a service is away and the job is kept
+exit codes: 0 done or accepted, 1 it failed, or some of several payloads were refused and the others accepted,
+            2 wrong input or configuration, nothing was accepted, 3 a service is away and the job is kept
 """
 
 
@@ -59,6 +63,7 @@ def parse(arguments: Sequence[str] | None = None) -> Namespace:
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=version("tq-workers"))
     _add_guide_options(parser)
     _add_our_options(parser)
     return parser.parse_args(arguments)
@@ -215,9 +220,14 @@ def _send(results: Sequence[Job | RejectedPayload], loaded: Loaded, options: Nam
     ledger, spool = ledger_of(loaded), spool_of(loaded)
     result = hand_over([job for _, job in sent], ledger, spool)
     report_spool(result, spool.folder)
+    refused = refused_only(results)
+    quarantine = None if result.away else Quarantine(ledger.redis, limits_of(loaded.settings))
+    for row in keep_refused(refused, quarantine, user_at_host()) if refused else ():
+        print(row.as_json() if options.json else row.as_words(), flush=True)
     admin = LedgerAdmin(ledger.redis)
     wait = None if options.wait is None else Wait(admin, options.wait)
-    codes = [_code(results), AWAY if result.away else DONE]
+    # What was accepted is, so nothing says that nothing was.
+    codes = [FAILED if refused else DONE, AWAY if result.away else DONE]
     for (position, _), handed in zip(sent, result.handed, strict=True):
         plan = plan_now(handed.job, dialect)
         log.info("handed over", job=handed.id, status=handed.status, title=plan.title)

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Sequence
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -176,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tq-http-shim", description="Accepts payloads and actions over HTTP."
     )
+    parser.add_argument("--version", action="version", version=version("tq-workers"))
     parser.add_argument("-c", "--config", help="folder of tq.yaml")
     parser.add_argument("--host", help="address to listen on (TQ_HTTP_HOST, 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on, 0: any free one (TQ_HTTP_PORT, 8070)")

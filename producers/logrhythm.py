@@ -10,6 +10,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import structlog
@@ -274,6 +275,7 @@ def parse(arguments: Sequence[str] | None = None) -> Namespace:
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=version("tq-workers"))
     add = parser.add_argument
     add("-c", "--config", metavar="CONFIG", help="folder of tq.yaml (default: as the last time)")
     add(

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import structlog
@@ -153,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tq-redis-bridge", description="Makes jobs of the payloads that are pushed into Redis."
     )
+    parser.add_argument("--version", action="version", version=version("tq-workers"))
     parser.add_argument("-c", "--config", help="folder of tq.yaml")
     parser.add_argument(
         "--show-keys", action="store_true", help="print where payloads are pushed to, and end"

@@ -128,7 +128,7 @@ def _named(shell: Shell, options: Namespace) -> tuple[list[str], list[str]]:
     if options.ids:
         items = [job_id for job_id in options.ids if quarantine.item(job_id)]
         return [known(shell, job_id).id for job_id in options.ids if job_id not in items], items
-    items = quarantine.ids(MOST_QUARANTINED) if options.quarantined else []
+    items = quarantine.ids(MOST_QUARANTINED, options.producer) if options.quarantined else []
     filtered = _is_filtered(options)
     if not (options.all or filtered or options.quarantined):
         raise InputError(
@@ -157,7 +157,7 @@ def add_filter(parser: ArgumentParser) -> None:
     """Declare the options of a filter."""
     add = parser.add_argument
     add("--kind", choices=tuple(KINDS), help="only this kind of job")
-    add("--producer", "--door", help="only what came through this producer (cli, http, stub, …)")
+    add("--producer", "--entry", "--door", help="only what came through this producer (cli, http, stub, …)")
     add("--reason", metavar="TEXT", help="only those whose reason says this, whatever the case")
     add("--since", type=point, metavar="WHEN", help="dead since then: 30m, 2h, 7d, or 2026-03-01T12:00 (UTC)")
     add("--until", type=point, metavar="WHEN", help="dead until then")

@@ -25,9 +25,12 @@ class QuarantineAdmin:
         """Return an item, or None when none of this id is kept."""
         return self._quarantine.item(item_id)
 
-    def ids(self, most: int) -> list[str]:
-        """Return ids of items, newest first."""
-        return self._quarantine.ids(most)
+    def ids(self, most: int, producer: str | None = None) -> list[str]:
+        """Return ids of items, newest first; only those that came through `producer` where one is named."""
+        item_ids = self._quarantine.ids(most)
+        if not producer:
+            return item_ids
+        return [item.id for item in map(self.item, item_ids) if item and item.producer == producer]
 
     def listed(self, most: int) -> list[dict[str, Any]]:
         """Return what a list says about the newest items."""

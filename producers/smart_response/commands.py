@@ -48,7 +48,7 @@ TQ_JOB = Syntax(
     "tq-job",
     "Shows what became of a job.",
     (Word("job", "job id", "the id that an action printed"),),
-    common=[switch for switch in COMMON if switch.key in ("config", "json", "wait", "help")],
+    common=[switch for switch in COMMON if switch.key in ("config", "json", "wait", "version", "help")],
     example="tq-job 5f0c61d2a94be7d3c8a10b6e --wait 10",
 )
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -45,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str], values: dict[str, str]) -> int:
     if "help" in values:
         print(TQ_JOB.help())
+        return DONE
+    if "version" in values:
+        print(version("tq-workers"))
         return DONE
     record = _record(words, values)
     if isinstance(record, Marker):

@@ -165,6 +165,11 @@ def _carry_out(action: Action, argv: Sequence[str]) -> int:
     if "help" in action_run.values:
         _print(action.syntax.help())
         return 0
+    if "version" in action_run.values:
+        from importlib.metadata import version
+
+        _print(version("tq-workers"))
+        return 0
     answer = action_run.answer()
     _print(answer.as_json() if "json" in action_run.values else answer.text)
     if answer.exit_code and not sys.stderr.isatty():

@@ -57,6 +57,7 @@ COMMON = (
     Switch("json", "--json", help="print the outcome as JSON"),
     Switch("no_wait", "--no-wait", help="do not wait for the outcome"),
     Switch("wait", "--wait", label="SECONDS", help="wait this long for the outcome (setting wait_s)"),
+    Switch("version", "--version", help="show the version"),
     Switch("help", "-h", "--help", help="show this text"),
 )
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 from sandbox import system_page
@@ -105,6 +106,7 @@ def _logrhythm(options: argparse.Namespace, tls: dict[str, str], links: dict[str
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tq-sandbox", description="Simulated services over real HTTP.")
+    parser.add_argument("--version", action="version", version=version("tq-workers"))
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument(
         "--threatq-port",

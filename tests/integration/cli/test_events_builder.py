@@ -18,6 +18,7 @@ from tests.support.waiting import until
 from workers.core.results import EventResult
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
+from workers.ledger.quarantine import Quarantine
 from workers.ledger.records import dead, done, waiting
 
 pytestmark = pytest.mark.integration
@@ -143,11 +144,25 @@ def test_of_several_the_good_ones_are_accepted_and_the_bad_one_is_named(
 ) -> None:
     result = builder("--json", "-p", json.dumps([payload("a"), {"event_name": "b"}, payload("c")]))
 
-    assert result.returncode == 2
+    # Then the code does not say that nothing was accepted
+    assert result.returncode == 1
     assert "payload 2: event_type: is missing" in result.stderr
-    lines = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [line["status"] for line in lines] == ["accepted", "accepted"]
+    lines = {line["position"]: line for line in map(json.loads, result.stdout.splitlines())}
+    assert [lines[position]["status"] for position in (1, 2, 3)] == ["accepted", "refused", "accepted"]
     assert len(admin.ids("accepted")) == 2
+    # And the bad one is kept, to be corrected
+    refused = lines[2]
+    assert (refused["code"], refused["field"]) == ("invalid_event", "event_type")
+    item = Quarantine(admin.redis).item(refused["quarantine_id"])
+    assert item is not None
+    assert json.loads(item.raw) == {"event_name": "b"}
+
+
+def test_the_bad_one_of_several_has_its_line_in_the_table(builder: Builder) -> None:
+    result = builder("-p", json.dumps([payload("a"), {"event_name": "b"}]))
+    refused, accepted = result.stdout.splitlines()
+    assert (refused[:10], accepted[:10]) == ("refused   ", "accepted  ")
+    assert "event_type: is missing" in refused
 
 
 @pytest.mark.parametrize(

@@ -344,3 +344,19 @@ def test_without_a_yes_nothing_is_dropped(
     assert (answer.code, answer.out) == (2, "")
     assert "nothing was dropped" in answer.err
     assert operator.asks("dead", "list")["total"] == 1
+
+
+def test_what_came_through_one_entry_is_dropped_by_the_name_that_the_list_prints(
+    operator: Operator, redis: Redis
+) -> None:
+    # Given what two entries could not read
+    quarantine = Quarantine(redis)
+    quarantine.keep(
+        [Unreadable(name, "a sender", "not_json", "no JSON", name.encode()) for name in ("http", "bridge")]
+    )
+    printed = {item["door"] for item in operator.asks("dead", "list")["quarantined"]}
+    assert printed == {"http", "bridge"}
+    # When what came through one of them is dropped
+    assert operator.asks("dead", "drop", "--quarantined", "--entry", "bridge", "--yes") == {"dropped": 1}
+    # Then the other one's is there
+    assert [item["door"] for item in operator.asks("dead", "list")["quarantined"]] == ["http"]
