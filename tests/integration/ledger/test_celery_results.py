@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from workers.core.errors import InputError
 from workers.core.jobs import Job
 from workers.core.results import EventResult, Failure
 from workers.ledger import keys
@@ -17,7 +18,7 @@ from workers.ledger.celery_results import CeleryResults
 from workers.ledger.connection import now_ms
 from workers.ledger.ledger import Ledger
 from workers.ledger.packing import Packer
-from workers.ledger.records import Claim, dead, deferred, done, waiting
+from workers.ledger.records import Claim, dead, deferred, done, refused, waiting
 
 pytestmark = pytest.mark.integration
 
@@ -96,6 +97,8 @@ def test_a_job_that_loses_all_its_workers_is_a_failure(redis: Redis, results: Ce
     [
         # a dead one
         (lambda claim: dead(claim, "no such type"), "FAILURE"),
+        # one that is refused
+        (lambda claim: refused(claim, InputError("no such type", field="type")), "FAILURE"),
         # one that waits
         (lambda claim: deferred(claim, "away", 60.0), "RETRY"),
         # one that is done
