@@ -11,9 +11,8 @@ from redis import Redis
 from tests.support.operator import Operator
 from tests.support.producers import Shim
 from workers.core.errors import BatchTooLarge, MalformedRecord
-from workers.core.jobs import Job
+from workers.core.jobs import MOST_BODY, Job
 from workers.ledger import keys
-from workers.ledger.accept import MOST_BODY
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.ledger.overview import overview

@@ -11,7 +11,10 @@ from workers.core.redis_tls import unverified
 from workers.core.text import size
 from workers.core.urls import is_loopback, tls_options
 from workers.ledger import keys
+from workers.ledger.accept import FUNCTION
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.client import RedisClient, RedisRefusal
+from workers.ledger.functions import is_loaded
 from workers.ledger.status import RedisHealth, health
 from workers.ledger.usage import Usage, fills, usages
 from workers.settings.model import Settings
@@ -28,6 +31,20 @@ MOST_SKEW_S = 2.0
 def check_redis(admin: LedgerAdmin, settings: Settings) -> Iterator[CheckLine]:
     """Look at the ledger's Redis; raises ServiceAway("redis") when it does not answer."""
     yield from judge(health(admin.redis), settings, lambda: usages(admin.redis))
+    yield _function(admin.redis)
+
+
+def _function(redis: RedisClient) -> CheckLine:
+    """Judge whether users on other machines, who may do nothing else, can call the function that accepts."""
+    try:
+        if is_loaded(redis):
+            return ok(AREA, "function", f"{FUNCTION} is loaded")
+    except RedisRefusal as error:
+        return ok(AREA, "function", f"not known: {error}")
+    finding = f"{FUNCTION} is not loaded: Redis' users producer and stub cannot send"
+    return warning(
+        AREA, "function", finding, "start a worker with -Q upkeep; its log says why it cannot load it"
+    )
 
 
 def judge(

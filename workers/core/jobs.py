@@ -22,6 +22,9 @@ QUEUES = ("events", "enrichment", "sync", "upkeep")
 #: The queues that can be paused. Without upkeep nothing would be woken again.
 PAUSABLE = tuple(queue for queue in QUEUES if queue != "upkeep")
 
+#: Bytes of a job's arguments, as JSON, beyond which none is accepted and no worker inflates them.
+MOST_BODY = 16_777_216
+
 #: Seconds in which a repeated click answers the first click's job.
 REPEAT_WINDOW_S = 60
 

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from itertools import groupby
 
 from workers.core.errors import BatchTooLarge, Busy, MemoryFull, ServiceAway, SlowedDown
-from workers.core.jobs import Job
+from workers.core.jobs import MOST_BODY, Job
 from workers.core.text import linked
 from workers.ledger import keys
 from workers.ledger.fullness import explained, full
@@ -48,9 +48,6 @@ MOST_TITLE = 200
 
 #: zlib's level: 1 is three times as fast as the default and one tenth larger on the guide's payload.
 COMPRESSION = 1
-
-#: Bytes of a job's arguments, as JSON, beyond which no worker inflates them.
-MOST_BODY = 16_777_216
 
 #: Percent of Redis' maxmemory above which nothing is accepted, long before Redis itself refuses to write.
 MOST_MEMORY_PERCENT = 70.0

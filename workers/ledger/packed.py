@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import zlib
 
-from workers.ledger.accept import COMPRESSION, MOST_BODY
+from workers.core.jobs import MOST_BODY
+from workers.ledger.accept import COMPRESSION
 from workers.ledger.records import Head, inflate
 
 #: What a packed record begins with.

@@ -10,10 +10,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from workers.core.errors import InputError, MalformedRecord, NeedsNewerWorker
-from workers.core.jobs import KINDS
+from workers.core.jobs import KINDS, MOST_BODY
 from workers.core.results import Failure, Success, SyncOverlap, SyncSkipped, as_note, read_note
 from workers.core.retry import RetryPolicy
-from workers.ledger.accept import MOST_BODY
 
 #: "refused" is an answer to who asked for what cannot be done; "dead" is what an operator must look at.
 State = Literal["accepted", "running", "waiting", "done", "dead", "refused"]

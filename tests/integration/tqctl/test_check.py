@@ -23,6 +23,7 @@ from tqctl.checks.redis import transport
 from tqctl.checks.workers import judge
 from workers.core.jobs import QUEUES, Job
 from workers.ledger import keys
+from workers.ledger.functions import look_after_functions
 from workers.ledger.ledger import Ledger
 from workers.ledger.overview import overview
 from workers.ledger.quarantine import Quarantine, Unreadable
@@ -64,7 +65,17 @@ def test_a_redis_as_it_should_be(operator: Operator) -> None:
         "transport": "ok",
         "user": "warning",
         "queues": "ok",
+        # No worker has been started here.
+        "function": "warning",
     }
+
+
+def test_a_redis_without_the_function_of_senders_names_the_worker_that_loads_it(
+    operator: Operator, redis: Redis
+) -> None:
+    assert "start a worker with -Q upkeep" in lines(operator, "redis")["function"]["remedy"]
+    look_after_functions(redis, Settings())
+    assert lines(operator, "redis")["function"]["state"] == "ok"
 
 
 def test_tls_to_redis_is_told_with_whether_the_certificate_is_verified(
