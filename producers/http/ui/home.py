@@ -9,6 +9,9 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from producers.http.problems import Problem
+from producers.http.ui.latency_chart import HEIGHT as LATENCY_HEIGHT
+from producers.http.ui.latency_chart import WIDTH as LATENCY_WIDTH
+from producers.http.ui.latency_chart import latency_chart
 from producers.http.ui.session import PageRequest
 from workers.core.jobs import PAUSABLE
 from workers.core.text import counted
@@ -53,7 +56,7 @@ class Service(Struct, frozen=True):
 def home(page_request: PageRequest) -> Response:
     """Answer the state of the whole system."""
     admin, quarantine = page_request.context.admin, Quarantine(page_request.context.admin.redis)
-    now = overview(admin.redis)
+    now, minutes = overview(admin.redis), last_minutes(admin.redis)
     latest = [*admin.ids("accepted", most=SHOWN), *admin.ids("done", most=SHOWN)]
     items = [quarantine.item(item_id) for item_id in quarantine.ids(SHOWN)]
     return page_request.html(
@@ -62,7 +65,9 @@ def home(page_request: PageRequest) -> Response:
         shared_names=shared_names(now.alive),
         services=services(now),
         pausable=PAUSABLE,
-        chart=chart(last_minutes(admin.redis)),
+        chart=chart(minutes),
+        latency=latency_chart(minutes),
+        latency_size=(LATENCY_WIDTH, LATENCY_HEIGHT),
         chart_size=(WIDTH, HEIGHT),
         latest=list(admin.records(latest))[: 2 * SHOWN],
         dead=list(admin.records(admin.ids("dead", most=SHOWN))),
