@@ -72,7 +72,7 @@ def controlled(
         (("control", "rate_limit", "events.work", "100/s"), "new rate limit set"),
         (("control", "time_limit", "events.work", "1"), "time limits set"),
         # what a pool of threads refuses
-        (("control", "pool_grow", "1"), ""),
+        (("control", "pool_grow", "1"), "ERROR"),
         (("control", "pool_restart"), "Pool restarts not enabled"),
         (("purge", "-f"), "messages"),
     ],
