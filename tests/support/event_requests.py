@@ -33,7 +33,7 @@ def request(number: int, *, first_attempt: bool = True, **changes: Any) -> Event
 
 
 def events_in(sandbox: SandboxThreatQ) -> list[dict[str, Any]]:
-    return list(sandbox.get("/api/events", **{"with": "attributes,sources,type", "limit": 1000})["data"])
+    return list(sandbox.get("/api/events", **{"with": "attributes,sources,type", "limit": 100_000})["data"])
 
 
 def related(sandbox: SandboxThreatQ, event_id: int, collection: str) -> set[str]:
