@@ -8,7 +8,6 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import zlib
 from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +19,7 @@ from tqctl.shell import Shell
 from workers.core.errors import InputError
 from workers.core.jobs import compact
 from workers.events import PLANNERS
-from workers.ledger.accept import COMPRESSION
+from workers.ledger.ledger import compress
 from workers.ledger.quarantine import QuarantinedItem
 from workers.ledger.records import Record
 from workers.payload.options import from_settings
@@ -57,7 +56,7 @@ def run(shell: Shell, options: Namespace) -> int:
         raise InputError("nothing was changed; tqctl dead replay tries it as it is", field=record.id)
     if not options.force:
         _check(record, after, shell)
-    body = zlib.compress(compact(after), COMPRESSION)
+    body = compress(compact(after))
     opened = shell.admin.replay([record.id], note=note_of(shell, "edited and replayed"), body=body)
     shell.ledger.wake(record.queue)
     shell.show({"replayed": opened, "arguments": after}, lambda _: [f"{record.id} is corrected and replayed"])

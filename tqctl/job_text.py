@@ -75,7 +75,7 @@ def words(value: dict[str, Any]) -> Iterator[Shown]:
         yield f"  {moment(entry['at_ms'])}  {entry['state']} (after {took})"
         yield from _note(entry["note"])
     if value["arguments"] is None:
-        yield "  its arguments are no longer kept"
+        yield "  its arguments are no longer kept, or only another key or a newer version reads them"
         return
     yield "  arguments"
     yield from ("    " + line for line in json.dumps(value["arguments"], indent=2).splitlines())

@@ -24,6 +24,7 @@ from workers.ledger.admin import LedgerAdmin
 from workers.ledger.audit import Audit
 from workers.ledger.connection import connect
 from workers.ledger.ledger import Ledger, open_ledger
+from workers.ledger.sealing import use_keys
 from workers.listsync.plan.naming import family
 from workers.listsync.plan.settings import collections_of, types_of
 from workers.logrhythm.lists import Lists
@@ -118,6 +119,7 @@ class Shell:
     @cached_property
     def admin(self) -> LedgerAdmin:
         """The operator's side of the ledger, with a person's patience."""
+        use_keys(self.settings.encryption_keys_file)
         return LedgerAdmin(self.audit.redis, self.audit)
 
     @cached_property

@@ -168,9 +168,12 @@ def _tell_newer(ledger: Ledger, queue: str, settlements: Sequence[Settlement]) -
 def try_known(
     consumer: QueueHandler, ledger: Ledger, leases: Leases, claims: Sequence[Claim]
 ) -> list[Settlement]:
-    """Handle what this version knows of `claims`, and let the rest wait for a newer worker."""
+    """Handle what this worker can read of `claims`, and let the rest wait for a newer one, or one with their key."""
     unknown = [needs_newer(claim, claim.unknown) for claim in claims if claim.unknown]
-    known = [claim for claim in claims if not claim.unknown] if unknown else claims
+    unknown += [
+        deferred(claim, claim.locked, RECHECK_S) for claim in claims if claim.locked and not claim.unknown
+    ]
+    known = [claim for claim in claims if not (claim.unknown or claim.locked)] if unknown else claims
     return unknown + (try_together(consumer, ledger, leases, known) if known else [])
 
 

@@ -39,6 +39,7 @@ from workers.ledger.known_jobs import KnownJob
 from workers.ledger.known_names import UNKNOWN, KnownNames, names_flow
 from workers.ledger.quarantine import Quarantine, limits_of
 from workers.ledger.records import Entry
+from workers.ledger.sealing import use_keys
 from workers.payload.intake import Intake, from_settings
 from workers.payload.options import DialectOptions
 from workers.payload.options import from_settings as dialect_from
@@ -85,6 +86,7 @@ class HttpContext:
             keep_s=settings.keep_bodies_s,
             replicas=Replicas(settings.accept_replicas, settings.accept_wait_ms),
         )
+        use_keys(settings.encryption_keys_file)
         reading = connect(settings.redis_url, answer_timeout_s=REDIS_WITHIN_S)
         self.admin = LedgerAdmin(reading)
         self.audit = Audit.of(reading, settings, Actor("tq-http-shim", "http"))

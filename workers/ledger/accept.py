@@ -126,8 +126,9 @@ class Acceptance:
     """On which terms jobs are accepted: how many a queue may hold, how full Redis may be, which replicas confirm.
 
     So many `relief_jobs` may be open in a queue however full Redis is: for what moves payloads from elsewhere in the
-    same Redis, which frees more than it takes. `compress` makes of a job's arguments what is stored; any zlib must
-    read it. `by_function`: by the function that Redis has for users who may do nothing else, where it has one.
+    same Redis, which frees more than it takes. `compress` makes of a job's arguments what is stored;
+    `records.read_body` must read it. `by_function`: by the function that Redis has for users who may do nothing else,
+    where it has one.
     """
 
     __slots__ = ("by_function", "compress", "most_memory_percent", "most_open", "relief_jobs", "replicas")

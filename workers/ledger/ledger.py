@@ -28,6 +28,7 @@ from workers.ledger.malformed import set_aside
 from workers.ledger.records import MALFORMED, RECHECK_S, Claim, Settlement, released
 from workers.ledger.retention import Retention
 from workers.ledger.scripts import Script
+from workers.ledger.sealing import opened, sealed, use_keys
 from workers.ledger.small_writes import write
 from workers.ledger.wake_up import MOST_WAKE_UPS, WAKE_UP_ID, wake_up
 from workers.settings.model import Settings
@@ -277,7 +278,7 @@ class Ledger:
 def _sign(settlement: Settlement) -> str:
     """Return what a job shows when it is done; of a dead one, by what its content is told from others."""
     claim = settlement.claim
-    return sha256_hex(claim.body)[:8] if settlement.state == "dead" else shows(claim.kind)
+    return sha256_hex(opened(claim.body))[:8] if settlement.state == "dead" else shows(claim.kind)
 
 
 def _encode(entry: dict[str, Any]) -> bytes:
@@ -292,7 +293,8 @@ def _encode(entry: dict[str, Any]) -> bytes:
 def open_ledger(
     redis: RedisClient, settings: Settings, *, relief_jobs: int = 0, by_function: bool = False
 ) -> Ledger:
-    """Return the ledger that lies in `redis`, with the limits and times of `settings`; nothing is called yet."""
+    """Return the ledger that lies in `redis`, with the limits, times and keys of `settings`; nothing is called yet."""
+    use_keys(settings.encryption_keys_file)
     return Ledger(
         redis,
         lease_s=settings.lease_s,
@@ -309,5 +311,5 @@ def open_ledger(
 
 
 def compress(data: bytes) -> bytes:
-    """Return `data` compressed; any zlib reads it."""
-    return bytes(_compress(data, _LEVEL))
+    """Return `data` compressed, and encrypted where this process has a key for that."""
+    return sealed(bytes(_compress(data, _LEVEL)))

@@ -19,6 +19,7 @@ from workers.ledger.history import lines, read_history
 from workers.ledger.packed import MOST_BYTES, content, dictionary, is_packed, pack
 from workers.ledger.records import RECORD_VERSION, Head
 from workers.ledger.scripts import Script
+from workers.ledger.sealing import is_sealed
 from workers.ledger.small_writes import write
 
 PACK = Script("pack", when_full=True)
@@ -48,9 +49,12 @@ class DoneJob(Struct, frozen=True):
 
     @property
     def can_be_packed(self) -> bool:
-        """Whether it is there, small enough, of a version that we read, and not packed already."""
+        """Whether it is there, small enough, of a version that we read, not packed already and not encrypted."""
         is_whole = 0 < len(self.record) <= MOST_BYTES and not is_packed(self.record)
-        return is_whole and Head.read(self.record).version <= RECORD_VERSION
+        if not is_whole:
+            return False
+        head = Head.read(self.record)
+        return head.version <= RECORD_VERSION and not is_sealed(head.body)
 
 
 class Packer:

@@ -17,6 +17,7 @@ from workers.ledger.client import RedisClient
 from workers.ledger.connection import follow, run
 from workers.ledger.fullness import explained, full
 from workers.ledger.scripts import Script
+from workers.ledger.sealing import opened, sealed, why_locked
 from workers.settings.model import Settings
 from workers.settings.redaction import redaction_of
 
@@ -78,7 +79,14 @@ def keep_flow(items: Sequence[Unreadable], limits: QuarantineLimits) -> Flow[lis
     most_memory = -1 if limits.memory_percent is None else int(limits.memory_percent * 10)
     arguments: list[Word] = [keys.PREFIX, limits.most_items, limits.most_bytes, most_memory]
     for item in items if not limits.redact else [_redacted(item, limits.redact) for item in items]:
-        arguments += (item.id, item.producer, item.source, item.code, item.reason, zlib.compress(item.raw))
+        arguments += (
+            item.id,
+            item.producer,
+            item.source,
+            item.code,
+            item.reason,
+            sealed(zlib.compress(item.raw)),
+        )
     script = QUARANTINE_WHEN_FULL if limits.memory_percent is None else QUARANTINE
     names = [keys.QUARANTINE, keys.QUARANTINE_BYTES, keys.COUNTS, keys.MEMORY]
     try:
@@ -149,13 +157,15 @@ class Quarantine:
         fields = self.redis.hgetall(keys.quarantined(item_id))
         if b"raw" not in fields:
             return None
+        locked = why_locked(fields[b"raw"])
+        reason = fields[b"reason"].decode()
         return QuarantinedItem(
             id=item_id,
             producer=fields[b"door"].decode(),
             source=fields[b"source"].decode(),
             code=fields[b"code"].decode(),
-            reason=fields[b"reason"].decode(),
-            raw=zlib.decompress(fields[b"raw"]),
+            reason=f"{reason} ({locked})" if locked else reason,
+            raw=b"" if locked else zlib.decompress(opened(fields[b"raw"])),
             at_ms=int(fields[b"at"]),
             times=int(fields[b"times"]),
         )

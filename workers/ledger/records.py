@@ -13,6 +13,7 @@ from workers.core.errors import InputError, MalformedRecord, NeedsNewerWorker
 from workers.core.jobs import KINDS, MOST_BODY
 from workers.core.results import Failure, Success, SyncOverlap, SyncSkipped, as_note, read_note
 from workers.core.retry import RetryPolicy
+from workers.ledger.sealing import opened, why_locked
 
 #: "refused" is an answer to who asked for what cannot be done; "dead" is what an operator must look at.
 State = Literal["accepted", "running", "waiting", "done", "dead", "refused"]
@@ -69,9 +70,11 @@ class Head(Struct, frozen=True):
 
     @property
     def arguments(self) -> dict[str, Any] | None:
-        """The arguments, decoded anew at each call; None where they cannot be read, or only by a newer version."""
+        """The arguments, decoded anew at each call; None where this version or its keys cannot read them."""
+        if self.version > RECORD_VERSION or why_locked(self.body):
+            return None
         try:
-            return read_body(self.body) if self.version <= RECORD_VERSION else None
+            return read_body(self.body)
         except MalformedRecord:
             return None
 
@@ -135,6 +138,11 @@ class Claim(Struct, frozen=True):
         if self.kind not in KINDS:
             return f"the kind {self.kind}"
         return f"version {self.version} of a job's record" if self.version > RECORD_VERSION else ""
+
+    @property
+    def locked(self) -> str:
+        """Why its content cannot be decrypted here, "" where it can."""
+        return why_locked(self.body)
 
     def known_arguments(self) -> dict[str, Any]:
         """Decode the job's arguments; raises NeedsNewerWorker for one that this version does not know."""
@@ -286,10 +294,10 @@ class Suspension(Struct, frozen=True):
 
 
 def read_body(body: bytes) -> dict[str, Any]:
-    """Decode a job's stored arguments; raises MalformedRecord."""
+    """Decode a job's stored arguments; raises MalformedRecord, ConfigError for a key that is not here."""
     try:
         # The standard library's decoder takes the lone surrogates that a payload may hold; msgspec's does not.
-        arguments = json.loads(inflate(body))
+        arguments = json.loads(inflate(opened(body)))
     except (ValueError, RecursionError) as error:
         raise MalformedRecord(f"its arguments are no JSON: {error}") from error
     if not isinstance(arguments, dict):

@@ -82,6 +82,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         "Days for which done jobs are kept with their content; then a marker of each is left.")] = 2.0
     keep_markers_days: Annotated[Positive, Doc(
         "Days for which a repeat of a done job is known as one and makes no second event.")] = 90.0
+    encryption_keys_file: Annotated[str, Doc(
+        "File of keys, one a line, that encrypt the content of jobs in Redis: the first encrypts, all decrypt; "
+        "empty: none.")] = ""
     keep_dead_days: Annotated[NotNegative, Doc(
         "Days after which dead letters and quarantined items are forgotten; 0: kept until an operator acts.")] = 0.0
     max_open_jobs: Annotated[PositiveInt, Doc("Open jobs in one queue above which producers refuse.")] = 100_000
