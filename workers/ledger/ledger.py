@@ -24,7 +24,7 @@ from workers.ledger.breakers import NEEDS
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import follow, now_ms, run
 from workers.ledger.known_jobs import KnownJob, known_jobs_flow
-from workers.ledger.malformed import set_aside
+from workers.ledger.quarantine import set_aside
 from workers.ledger.records import MALFORMED, RECHECK_S, Claim, Settlement, released
 from workers.ledger.retention import Retention
 from workers.ledger.scripts import Script

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from msgspec import Struct, structs
 
 from workers.core.errors import Busy, MemoryFull
@@ -16,6 +17,7 @@ from workers.ledger.acts import Auditor, named
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import follow, run
 from workers.ledger.fullness import explained, full
+from workers.ledger.records import Claim
 from workers.ledger.scripts import Script
 from workers.ledger.sealing import opened, sealed, why_locked
 from workers.settings.model import Settings
@@ -23,6 +25,8 @@ from workers.settings.redaction import redaction_of
 
 if TYPE_CHECKING:
     from workers.ledger.accept import Flow, Word
+
+log = structlog.get_logger(__name__)
 
 QUARANTINE = Script("quarantine", "writes", "memory")
 QUARANTINE_WHEN_FULL = Script("quarantine", "writes", "memory", when_full=True)
@@ -188,3 +192,30 @@ class Quarantine:
             return 0
         names = [keys.QUARANTINE, keys.QUARANTINE_BYTES]
         return int(run(self.redis, QUARANTINE_DROP, names, [keys.PREFIX, *item_ids]))
+
+
+#: What was in this Redis before takes no more of it in the quarantine.
+_LIMITS = QuarantineLimits(memory_percent=None)
+
+
+def set_aside(redis: RedisClient, claims: Sequence[Claim]) -> None:
+    """Move what was claimed and cannot be read to the quarantine, and forget its job; raises ServiceAway("redis").
+
+    Where the quarantine is full, it stays a job, and becomes a dead letter in the end.
+    """
+    quarantine = Quarantine(redis, _LIMITS)
+    for claim in claims:
+        reason = "no record of a job; see who may write to this Redis, and send the job again"
+        item = Unreadable("ledger", f"{claim.queue} {claim.id}", "malformed_record", reason, claim.body)
+        try:
+            (item_id,) = quarantine.keep([item])
+        except Busy as error:
+            log.warning(
+                "a record cannot be read, and the quarantine has no room", job=claim.id, reason=str(error)
+            )
+            continue
+        pipe = redis.pipeline()
+        pipe.zrem(keys.due(claim.queue), claim.id)
+        pipe.delete(keys.job(claim.id), keys.progress(claim.id), keys.history(claim.id))
+        pipe.execute()
+        log.error("a record cannot be read", job=claim.id, queue=claim.queue, quarantined=item_id)
