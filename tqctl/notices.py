@@ -11,8 +11,8 @@ from tqctl.shell import Shell, columns_of
 from workers.core.errors import ConfigError, TqError
 from workers.core.text import moment
 from workers.ledger.connection import now_ms
-from workers.notices.decisions import Notice
 from workers.notices.messages import TRIAL
+from workers.notices.notice import Notice
 from workers.notices.outbox import Outbox
 from workers.notices.policy import policy_of
 from workers.notices.receivers import Receiver, configured

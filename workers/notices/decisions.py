@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
 
 from msgspec import Struct, structs
 
-from workers.notices.findings import Finding
-
-#: began: it is new. still: it lasts, and was last told of long ago. over: it is gone.
-Event = Literal["began", "still", "over"]
+from workers.notices.notice import Finding, Notice
 
 #: Milliseconds for which a finding is gone before that is told: what comes and goes within them is one and the same.
 OVER_AFTER_MS = 120_000
@@ -26,15 +22,6 @@ class Incident(Struct, frozen=True):
     since_ms: int
     sent_ms: int
     gone_ms: int = 0
-
-
-class Notice(Struct, frozen=True):
-    """What is told of a finding: that it began, lasts, or is over, and since when; times in ms of Redis' clock."""
-
-    event: Event
-    finding: Finding
-    since_ms: int
-    at_ms: int
 
 
 class Decision(Struct, frozen=True):

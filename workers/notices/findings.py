@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import median
-from typing import Literal, get_args
 
 from msgspec import Struct
 
@@ -15,19 +14,7 @@ from workers.ledger.breaker_records import Pause
 from workers.ledger.breakers import SERVICES
 from workers.ledger.overview import Overview
 from workers.ledger.sync_runs import WaitingRun
-
-Cause = Literal[
-    "dead_letters",
-    "paused_queue",
-    "pending_approvals",
-    "sync_overdue",
-    "sync_failed",
-    "service_away",
-    "redis_full",
-    "expiry",
-]
-
-CAUSES: tuple[Cause, ...] = get_args(Cause)
+from workers.notices.notice import Finding
 
 #: Milliseconds for which a run of the list sync may come no further before that is a finding.
 STUCK_MS = 1_800_000
@@ -67,26 +54,6 @@ class Limits(Struct, frozen=True):
     sync_ms: float
     expiry_ms: float
     memory_percent: float
-
-
-class Finding(Struct, frozen=True):
-    """Something that needs a person; `count` says how much of it there is, `path` where the status page shows it.
-
-    `subject` tells findings of one cause apart: a queue, a service, a collection, a certificate.
-    """
-
-    cause: Cause
-    subject: str
-    count: int
-    title: str
-    text: str
-    remedy: str
-    path: str = "/"
-
-    @property
-    def key(self) -> str:
-        """Names the finding as long as it lasts."""
-        return f"{self.cause}:{self.subject}" if self.subject else self.cause
 
 
 def findings(situation: Situation, limits: Limits) -> list[Finding]:

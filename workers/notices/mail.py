@@ -13,8 +13,8 @@ from workers.core.errors import BadCredentials, ConfigError, Rejected, ServiceAw
 from workers.core.http_session import existing_file
 from workers.core.text import counted, printable
 from workers.core.urls import is_loopback
-from workers.notices.decisions import Notice
 from workers.notices.messages import as_mail
+from workers.notices.notice import Notice
 from workers.settings.model import Settings, require
 
 #: Seconds for each answer of the mail server.

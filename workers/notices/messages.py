@@ -8,8 +8,7 @@ from email.utils import format_datetime, make_msgid
 from typing import Any
 
 from workers.core.text import age, moment, printable
-from workers.notices.decisions import Notice
-from workers.notices.findings import Finding
+from workers.notices.notice import Finding, Notice
 
 #: Characters of a title: a mail's subject and a card's first line stay readable.
 MOST_TITLE = 150

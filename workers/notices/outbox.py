@@ -13,7 +13,8 @@ from msgspec import Struct
 from workers.ledger import keys
 from workers.ledger.client import RedisClient
 from workers.ledger.small_writes import write
-from workers.notices.decisions import Decision, Incident, Notice
+from workers.notices.decisions import Decision, Incident
+from workers.notices.notice import Notice
 
 #: Milliseconds for which one process looks after notices: all others leave them alone.
 TURN_MS = 30_000

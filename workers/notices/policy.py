@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from msgspec import Struct
 
 from workers.core.errors import ConfigError
-from workers.notices.findings import CAUSES, Limits
+from workers.notices.findings import Limits
+from workers.notices.notice import CAUSES
 from workers.settings.model import Settings
 
 #: What mutes every cause.

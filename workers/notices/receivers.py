@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from workers.notices.decisions import Notice
 from workers.notices.mail import Mailer
+from workers.notices.notice import Notice
 from workers.notices.webhook import Webhook
 from workers.settings.model import Settings
 

@@ -16,8 +16,8 @@ from workers.core.http_failures import Remote, answering
 from workers.core.http_session import existing_file, observe_nothing, session_for
 from workers.core.text import printable
 from workers.core.urls import is_loopback
-from workers.notices.decisions import Notice
 from workers.notices.messages import as_json, as_slack, as_teams
+from workers.notices.notice import Notice
 from workers.settings.model import Settings
 
 #: Seconds to connect, and to wait for each part of the answer.

@@ -12,9 +12,8 @@ from sandbox.launch.redis_server import free_port
 from tests.support.notices import PASSWORD, USER, running_hook, running_mail_server
 from tests.support.waiting import until
 from workers.core.errors import BadCredentials, ConfigError, Rejected, ServiceAway
-from workers.notices.decisions import Notice
-from workers.notices.findings import Finding
 from workers.notices.mail import Mailer
+from workers.notices.notice import Finding, Notice
 from workers.notices.webhook import Webhook, in_thread
 from workers.settings.model import Secret, Settings
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workers.notices.decisions import OVER_AFTER_MS, Decision, Incident, decide
-from workers.notices.findings import Finding
+from workers.notices.notice import Finding
 
 HOUR_MS = 3_600_000
 REPEAT_MS = 4 * HOUR_MS

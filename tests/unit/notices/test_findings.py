@@ -12,7 +12,8 @@ from workers.core.results import ListResult, RunResult
 from workers.ledger.breaker_records import Away, Pause
 from workers.ledger.overview import Overview, Queue
 from workers.ledger.sync_runs import WaitingRun
-from workers.notices.findings import Expiry, Finding, Limits, Situation, findings
+from workers.notices.findings import Expiry, Limits, Situation, findings
+from workers.notices.notice import Finding
 
 NOW_MS = 1_900_000_000_000
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000

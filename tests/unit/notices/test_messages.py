@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from workers.notices.decisions import Event, Notice
-from workers.notices.findings import Finding
 from workers.notices.messages import as_json, as_mail, as_slack, as_teams, title
+from workers.notices.notice import Event, Finding, Notice
 
 URL = "https://tq.example.com"
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from workers.core.errors import ConfigError
-from workers.notices.findings import CAUSES
+from workers.notices.notice import CAUSES
 from workers.notices.policy import policy_of
 from workers.settings.model import Settings
 
