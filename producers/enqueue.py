@@ -16,7 +16,9 @@ from workers.core.errors import InputError, ServiceAway
 from workers.core.jobs import Job
 from workers.ledger.accept import Accepted
 from workers.ledger.audit import Audit
-from workers.ledger.connection import connect
+from workers.ledger.client import RedisClient
+from workers.ledger.connection import connect, follow
+from workers.ledger.known_names import names_flow
 from workers.ledger.ledger import Ledger, open_ledger
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.spool import BATCH, Delivery, Spool, default_folder
@@ -60,6 +62,15 @@ def ledger_of(loaded: Loaded) -> Ledger:
     settings = loaded.settings
     redis = connect(settings.redis_url, answer_timeout_s=ANSWER_TIMEOUT_S, retries=0)
     return open_ledger(redis, settings, by_function=True)
+
+
+def with_event_types(intake: Intake, redis: RedisClient) -> Intake:
+    """Return `intake` with the event types that a worker told lately; as it is where Redis does not tell."""
+    try:
+        names = follow(redis, names_flow("events"))
+    except ServiceAway:
+        return intake
+    return replace(intake, event_types=names.types, creates_types=names.creates)
 
 
 def spool_of(loaded: Loaded) -> Spool:

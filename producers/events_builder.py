@@ -18,7 +18,7 @@ from producers.cli.first_run import CONFIGURED, FirstRun, check, is_configured, 
 from producers.cli.payload_argument import read_argument
 from producers.cli.refusals import keep_refused
 from producers.cli.report import PayloadReport, Wait, outcome_of, report_spool, words
-from producers.enqueue import hand_over, ledger_of, spool_of
+from producers.enqueue import hand_over, ledger_of, spool_of, with_event_types
 from workers.core.errors import InputError
 from workers.core.jobs import Job
 from workers.core.text import printable, seconds
@@ -181,6 +181,8 @@ def _read(argument: str | None, loaded: Loaded, options: Namespace) -> list[Job 
     if argument is None:
         raise InputError("nothing to explain; give JSON, @FILE or - with -p", field="payload")
     intake = from_settings(loaded.settings, "cli", lenient=True, source=options.name)
+    if not options.explain:
+        intake = with_event_types(intake, ledger_of(loaded).redis)
     results = intake.jobs(read_argument(argument), trace=trace_of(os.environ))
     user = user_at_host()
     for result in results:

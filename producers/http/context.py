@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import Response
@@ -62,6 +63,9 @@ _encoder = msgspec.json.Encoder()
 #: Requests that may wait at a time; each keeps a thread. Further ones are answered at once.
 MOST_WAITING = 32
 
+#: Seconds for which the event types that were read are used.
+NAMES_KEPT_S = 5.0
+
 #: Where a request's scope carries the holder of the token that it shows, None for none that is known.
 HOLDER = "tq.holder"
 
@@ -77,6 +81,7 @@ class HttpContext:
         self.tokens = tokens
         self.token_files: TokenFiles | None = None
         self.intake: Intake = from_settings(settings, "http")
+        self._look_again_s = 0.0
         self.dialect: DialectOptions = dialect_from(settings)
         self.ledger = AsyncLedger(
             connect_async(settings.redis_url, answer_timeout_s=REDIS_WITHIN_S),
@@ -107,6 +112,14 @@ class HttpContext:
         self.draining = False
         self.in_hand = self.with_token = 0
         self.metrics_.in_hand.set_function(lambda: self.in_hand)
+
+    async def reader(self) -> Intake:
+        """Return how payloads are read now, with the event types that a worker told lately."""
+        if time.monotonic() >= self._look_again_s:
+            self._look_again_s = time.monotonic() + NAMES_KEPT_S
+            names = await self.names("events")
+            self.intake = replace(self.intake, event_types=names.types, creates_types=names.creates)
+        return self.intake
 
     async def names(self, queue: str) -> KnownNames:
         """Return what ThreatQ knows by name, as a worker told lately; nothing while Redis does not tell."""

@@ -63,7 +63,7 @@ async def _read(
     context: HttpContext, data: bytes, *, key: str = "", trace: str = ""
 ) -> list[Job | RejectedPayload]:
     most = context.settings.http_max_items
-    read = partial(context.intake.jobs, data, key=key, trace=trace, most=most)
+    read = partial((await context.reader()).jobs, data, key=key, trace=trace, most=most)
     try:
         return await context.bodies.aside(read) if len(data) > READ_ASIDE else read()
     except TooManyPayloads as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from msgspec import Struct, structs
@@ -51,7 +52,9 @@ class Intake(Struct, frozen=True):
     """How one producer reads: its name in the ledger, the limit of a payload, the zone of times without one.
 
     `lenient` also takes a Python literal, for a person at a terminal. `source` is the source of events that name
-    none; "" leaves them to the worker. What `redaction` takes out is in no job and in no refusal.
+    none; "" leaves them to the worker. What `redaction` takes out is in no job and in no refusal. `event_types` are
+    those that ThreatQ has, () while that is not known: another one is taken with a warning, or, where ThreatQ is not to
+    create it, refused.
     """
 
     producer: str
@@ -60,6 +63,8 @@ class Intake(Struct, frozen=True):
     lenient: bool = False
     source: str = ""
     redaction: Redaction | None = None
+    event_types: tuple[str, ...] = ()
+    creates_types: bool = True
 
     def jobs(
         self, data: bytes, *, key: str = "", trace: str = "", most: int | None = None
@@ -125,6 +130,7 @@ class Intake(Struct, frozen=True):
                 # What an envelope holds as text was not read before.
                 content = structs.replace(content, payload=self.redaction.value(content.payload))
             title, odd = check(content.payload, received_at=datetime.now(UTC), zone=self.zone)
+            odd = [*odd, *self._unknown_type(content.payload)]
         except InputError as error:
             detail = escape_unfit(str(error))
             return RejectedPayload(item.position, "invalid_event", detail, compact(item.body), error.field)
@@ -140,6 +146,17 @@ class Intake(Struct, frozen=True):
             warnings=[*item.warnings, *content.warnings, *odd],
             texts=_as_arguments(item.texts) if item.texts and payload is item.body else None,
         )
+
+    def _unknown_type(self, payload: dict[str, Any]) -> list[str]:
+        """Return the warning for an event type that ThreatQ has not; raises InputError where none is created."""
+        name = str(payload.get("event_type", "")).strip()
+        if not self.event_types or name.casefold() in map(str.casefold, self.event_types):
+            return []
+        near = get_close_matches(name, self.event_types, n=1)
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        if not self.creates_types:
+            raise InputError(f"ThreatQ has no event type {name[:80]!r}{hint}", field="event_type")
+        return [f"event_type: ThreatQ has no {name[:80]!r} yet, it is created{hint}"]
 
     def _unwrapped(self, body: dict[str, Any]) -> Unwrapped:
         return unwrap(body, max_bytes=self.max_bytes) if is_cloud_event(body) else Unwrapped(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from redis import Redis
 
 from producers.smart_response import main
 from producers.smart_response.commands import ACTIONS
-from tests.support.producers import Shim
+from tests.support.producers import Shim, event
 from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
@@ -135,3 +136,25 @@ def test_a_stub_refuses_a_typo_and_nothing_that_threatq_may_have(
     shown = capsys.readouterr().out
     assert ("NOT DONE" in shown and 'Did you mean "IP Address"' in shown) == (code == 2)
     assert admin.open_jobs()["enrichment"] == (0 if code else 1)
+
+
+@pytest.fixture
+def own_shim(tmp_path: Path, redis_url: str) -> Iterator[Shim]:
+    """An entry point that has read no event types yet: it keeps them for some seconds."""
+    with Shim(tmp_path, redis_url) as process:
+        yield process
+
+
+def test_http_says_at_once_that_an_event_type_is_unknown(own_shim: Shim, redis: Redis) -> None:
+    redis.set(keys.names("events"), KnownNames(("Sighting",)).as_text())
+    answer = own_shim.post("/v1/events", event(event_type="Sightng"))
+    assert answer.status_code == 202
+    assert 'did you mean "Sighting"?' in answer.json()["warnings"][0]
+
+
+def test_http_refuses_it_where_threatq_is_not_to_create_it(
+    own_shim: Shim, redis: Redis, admin: LedgerAdmin
+) -> None:
+    redis.set(keys.names("events"), KnownNames(("Sighting",), creates=False).as_text())
+    assert own_shim.post("/v1/events", event(event_type="Sightng")).status_code == 422
+    assert admin.open_jobs()["events"] == 0

@@ -145,3 +145,39 @@ def test_a_producer_accepts_exactly_what_becomes_an_event(body: dict[str, Any]) 
     except InputError as error:
         reason = str(error)
     assert (found.detail if isinstance(found, RejectedPayload) else "") == reason
+
+
+TYPES = ("Sighting", "Incident")
+
+
+def typed(name: str) -> bytes:
+    payload = {"event_name": "a", "event_type": name, "event_happened_at": 1633460462}
+    return json.dumps(payload).encode()
+
+
+@pytest.mark.parametrize("name", ["Sighting", "sighting", " Incident "])
+def test_an_event_type_that_threatq_has_is_taken_without_a_word(name: str) -> None:
+    (job,) = Intake("http", 10_000, event_types=TYPES).jobs(typed(name))
+    assert isinstance(job, Job)
+    assert job.warnings == []
+
+
+def test_an_unknown_event_type_is_taken_with_a_warning_that_names_the_nearest() -> None:
+    (job,) = Intake("http", 10_000, event_types=TYPES).jobs(typed("Sightng"))
+    assert isinstance(job, Job)
+    (warning,) = job.warnings
+    assert "it is created" in warning
+    assert 'did you mean "Sighting"?' in warning
+
+
+def test_an_unknown_event_type_is_refused_where_the_setting_says_so() -> None:
+    (part,) = Intake("http", 10_000, event_types=TYPES, creates_types=False).jobs(typed("Sightng"))
+    assert isinstance(part, RejectedPayload)
+    assert (part.code, part.field) == ("invalid_event", "event_type")
+    assert 'did you mean "Sighting"?' in part.detail
+
+
+def test_nothing_is_said_of_an_event_type_while_no_worker_has_told_which_there_are() -> None:
+    (job,) = Intake("http", 10_000, creates_types=False).jobs(typed("Sightng"))
+    assert isinstance(job, Job)
+    assert job.warnings == []
