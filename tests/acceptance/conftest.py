@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 from redis import Redis
 
 from sandbox.launch.processes import Processes
 from sandbox.launch.redis_server import RedisServer, age
 from sandbox.threatq.model.defaults import CLIENT_ID, EMAIL, PASSWORD
+from tests.support.browser import chromium
 from tests.support.sandbox_threatq import SandboxThreatQ
 
 #: Runs one of our commands with arguments, and text for its standard input.
@@ -103,3 +105,10 @@ def command(redis_url: str, threatq_server: str, tmp_path: Path) -> Command:
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium; Playwright keeps an event loop, so that it may live no longer than this module."""
+    with chromium() as started:
+        yield started

@@ -15,7 +15,7 @@ from redis import Redis
 from sandbox.launch.processes import Processes
 from sandbox.launch.redis_server import RedisServer
 from tests.support.axe import violations
-from tests.support.browser import WITHIN_MS, chromium, is_wider_than_the_window, sign_in
+from tests.support.browser import WITHIN_MS, is_wider_than_the_window, sign_in
 from tests.support.producers import OPERATOR, Shim, event
 from tests.support.sandbox_threatq import SandboxThreatQ
 from tests.support.waiting import until
@@ -28,15 +28,8 @@ from workers.ledger.sync_runs import keep_result
 
 pytestmark = pytest.mark.acceptance
 
-#: Widths in pixels of a phone and of a desk.
+#: Widths in pixels of a phone and of a wide screen.
 WIDTHS = (390, 1440)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for this module."""
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

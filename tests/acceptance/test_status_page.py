@@ -12,7 +12,7 @@ from redis import Redis
 
 from sandbox.launch.processes import Processes
 from sandbox.launch.redis_server import RedisServer
-from tests.support.browser import WITHIN_MS, chromium, is_wider_than_the_window, sign_in
+from tests.support.browser import WITHIN_MS, is_wider_than_the_window, sign_in
 from tests.support.producers import OPERATOR, READER, Shim
 from tests.support.sandbox_threatq import SandboxThreatQ
 from tests.support.waiting import until
@@ -27,13 +27,6 @@ expect.set_options(timeout=WITHIN_MS)
 
 #: What would run if it were not escaped somewhere: as an element, and as one that needs no script element.
 NASTY = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium; Playwright keeps an event loop, so that it may live no longer than this module."""
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

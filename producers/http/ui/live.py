@@ -97,7 +97,7 @@ def live(page_request: PageRequest) -> Response:
 
 
 async def _events(page_request: PageRequest, streams: Streams) -> AsyncIterator[str]:
-    context, began, told = page_request.context, time.monotonic(), 0.0
+    context, began, sent_at = page_request.context, time.monotonic(), 0.0
     last = ""
     with streams.one_more(page_request.session.id):
         yield f"retry: {EVERY_S * 1000:.0f}\n\n"
@@ -110,9 +110,9 @@ async def _events(page_request: PageRequest, streams: Streams) -> AsyncIterator[
             if not digest:
                 yield "event: end\ndata: the session has ended\n\n"
                 return
-            if digest != last or time.monotonic() - told >= BEAT_S:
+            if digest != last or time.monotonic() - sent_at >= BEAT_S:
                 yield f"data: {digest}\n\n"
-                last, told = digest, time.monotonic()
+                last, sent_at = digest, time.monotonic()
             await _pause(context)
 
 
