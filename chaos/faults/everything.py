@@ -130,3 +130,6 @@ def everything(scene: Scene, chance: Random, size: Size) -> None:
         struck[blow.__name__] += 1
         blow(scene, chance)
     scene.notes += [f"{name} {count} times" for name, count in struck.most_common()]
+    if late := (scene.server.folder / "redis.log").read_text().count("fsync is taking too long"):
+        # A Redis that is killed then has forgotten what it answered last, unless appendfsync is always.
+        scene.notes.append(f"Redis answered {late} times before its busy disk had it")
