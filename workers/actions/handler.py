@@ -16,7 +16,7 @@ from workers.indicators.types import match_type
 from workers.leases import Attempt
 from workers.ledger.acts import Actor
 from workers.ledger.audit import Audit
-from workers.ledger.records import Settlement, done
+from workers.ledger.records import Claim, Settlement, done
 from workers.payload.json_text import escape_all
 from workers.threatq.client import Json, row_id
 from workers.threatq.service import ThreatQ
@@ -137,7 +137,17 @@ def _asked(request: Request) -> str:
     return f"{request.indicator.type} {request.indicator.value}"
 
 
-def carry_out(attempt: Attempt, threatq: ThreatQ, private: PrivateRanges, audit: Audit) -> list[Settlement]:
+#: What follows once an indicator has been whitelisted.
+Whitelisted = Callable[[Claim, IndicatorDetails], object]
+
+
+def carry_out(
+    attempt: Attempt,
+    threatq: ThreatQ,
+    private: PrivateRanges,
+    audit: Audit,
+    whitelisted: Whitelisted = lambda _claim, _indicator: None,
+) -> list[Settlement]:
     """Carry out each action and settle it as done; raises what `act` raises."""
     attempt.ask(attempt.claims)
     settlements = []
@@ -147,5 +157,7 @@ def carry_out(attempt: Attempt, threatq: ThreatQ, private: PrivateRanges, audit:
             # It takes an indicator out of detection; the other actions only add to what is known of one.
             asker = Actor(claim.sender or "unknown", claim.producer)
             audit.by(asker).record("whitelist", result.asked, outcome=result.said, job=claim.id)
+            if result.indicator:
+                whitelisted(claim, result.indicator)
         settlements.append(done(claim, result))
     return settlements

@@ -103,6 +103,14 @@ class SyncOverlap(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class ValueRemoved(Struct, frozen=True, kw_only=True):
+    """A value that left our lists at once, and the lists that it was in."""
+
+    status: Literal["removed"] = "removed"
+    value: str
+    lists: tuple[str, ...]
+
+
 class ListResult(Struct, frozen=True, kw_only=True):
     """What a run did to one list; `entry_count` is what LogRhythm counted after the last write."""
 
@@ -182,7 +190,7 @@ class Failure(Struct, frozen=True, omit_defaults=True):
 
 
 #: What a run of the list sync can come to.
-SyncResult = RunResult | SyncSkipped | SyncHandedOut | SyncOverlap
+SyncResult = RunResult | SyncSkipped | SyncHandedOut | SyncOverlap | ValueRemoved
 
 #: What a done job can have noted.
 Success = EventResult | ActionResult | SyncResult
@@ -191,6 +199,7 @@ _SYNC_TYPES: dict[object, type[SyncResult]] = {
     "skipped": SyncSkipped,
     "handed out": SyncHandedOut,
     "overlap": SyncOverlap,
+    "removed": ValueRemoved,
 }
 
 
@@ -211,6 +220,6 @@ def read_note(kind: str, state: str, note: dict[str, Any]) -> Success | Failure 
 def _type_of(kind: str, state: str, note: dict[str, Any]) -> type[Success | Failure]:
     if state != "done":
         return Failure
-    if kind == "lists.sync":
+    if kind.startswith("lists."):
         return _SYNC_TYPES.get(note.get("status"), RunResult)
     return ActionResult if kind.startswith("indicators.") else EventResult

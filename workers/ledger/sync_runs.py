@@ -120,6 +120,8 @@ def waiting_runs(redis: RedisClient) -> list[WaitingRun]:
 
 def _waiting(admin: LedgerReader) -> Iterator[WaitingRun]:
     for record in admin.records(admin.ids("accepted", most=LOOKED_AT, queue="sync")):
+        if record.kind != "lists.sync":
+            continue
         # One that is being tried again waits until it comes further.
         arguments = admin.arguments(record.id) if record.since_ms else None
         if record.since_ms and arguments is not None and not arguments.get("dry_run"):

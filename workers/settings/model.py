@@ -165,6 +165,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         "What a full sync does with entries of our lists that came from elsewhere.")] = "keep"
     sync_statuses_kept_out: Annotated[str, Doc(
         "Indicators of these statuses are kept out of the lists, by commas; empty: none.")] = "Whitelisted, Expired"
+    sync_whitelist_at_once: Annotated[bool, Doc(
+        "Whether an indicator that is whitelisted by an action leaves our lists at once, not at the next sync.")] = True
     sync_abandoned: Annotated[Literal["report", "retire"], Doc(
         "What becomes of lists that no data collection feeds any more; retire: emptied and retired once approved."
     )] = "report"

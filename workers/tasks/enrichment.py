@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from workers.actions.handler import carry_out
 from workers.consumer import QueueHandler
+from workers.core.results import IndicatorDetails
 from workers.leases import Attempt
-from workers.ledger.records import Settlement
+from workers.ledger.records import Claim, Settlement
+from workers.listsync.run.removal import remove_soon
 from workers.runtime import runtime
 from workers.tasks.names import Teller, indicator_names
 from workers.tasks.queue import needed_by_all, task_for
@@ -16,7 +18,14 @@ def handle(attempt: Attempt) -> list[Settlement]:
     process = runtime()
     with needed_by_all():
         threatq, private = process.threatq, process.dialect().private
-    return carry_out(attempt, threatq, private, process.audit)
+    return carry_out(attempt, threatq, private, process.audit, _whitelisted)
+
+
+def _whitelisted(claim: Claim, indicator: IndicatorDetails) -> None:
+    """Have LogRhythm's lists forget the indicator at once, where that is set."""
+    process = runtime()
+    if process.settings.sync_whitelist_at_once:
+        remove_soon(process.ledger, claim, indicator.type, indicator.value)
 
 
 #: One action at a time, so that waiting analysts are served by all threads side by side.

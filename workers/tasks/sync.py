@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from workers.consumer import QueueHandler
 from workers.leases import Attempt
-from workers.ledger.records import Settlement
+from workers.ledger.records import Claim, Settlement
 from workers.listsync.run.assist import assist
 from workers.listsync.run.handler import work as go_on
+from workers.listsync.run.removal import remove
 from workers.runtime import runtime, stopping
 from workers.tasks.queue import task_for
 
@@ -14,7 +15,13 @@ from workers.tasks.queue import task_for
 def handle(attempt: Attempt) -> list[Settlement]:
     """Go on with each run."""
     attempt.begin()
-    return [go_on(claim, runtime(), stopping.is_set) for claim in attempt.claims]
+    return [_step(claim) for claim in attempt.claims]
+
+
+def _step(claim: Claim) -> Settlement:
+    return (
+        remove(claim, runtime()) if claim.kind == "lists.remove" else go_on(claim, runtime(), stopping.is_set)
+    )
 
 
 def help_others() -> None:

@@ -11,10 +11,8 @@ from workers.core.results import RunResult
 from workers.indicators.refang import refang
 from workers.ledger.client import RedisClient
 from workers.ledger.sync_runs import history
-from workers.listsync.plan.manifest import digest, unpack
 from workers.listsync.plan.mapping import ListFamily
 from workers.listsync.plan.naming import ListKey, bucket, family, list_name
-from workers.listsync.plan.spill import key_of, partition
 from workers.listsync.run.approvals import Approvals
 from workers.listsync.run.run import Options, Tools
 from workers.logrhythm.model import ListSummary
@@ -123,11 +121,8 @@ class Explainer:
             yield Place(name, summary is not None, name == wanted, in_list, ours, why)
 
     def _is_ours(self, summary: ListSummary, values: set[str], *, caseless: bool) -> bool:
-        manifest = self._tools.manifests.of(summary.guid)
-        key = key_of(caseless)
-        return manifest is not None and any(
-            digest(value) in unpack(manifest.get(partition(key(value)), b"")) for value in values
-        )
+        manifests = self._tools.manifests
+        return any(manifests.has(summary.guid, value, caseless=caseless) for value in values)
 
     def _is_in(self, summary: ListSummary, values: set[str]) -> bool | None:
         if not self._reads:

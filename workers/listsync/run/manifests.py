@@ -10,8 +10,8 @@ from msgspec import Struct
 from workers.core.text import short
 from workers.ledger import keys
 from workers.ledger.client import RedisClient
-from workers.listsync.plan.manifest import Manifest, with_added, with_removed
-from workers.listsync.plan.spill import PARTS
+from workers.listsync.plan.manifest import Manifest, digest, unpack, with_added, with_removed
+from workers.listsync.plan.spill import PARTS, key_of, partition
 
 #: Partitions that are changed in one round trip; of a list of a million entries they take 4 MB.
 AT_ONCE = 8
@@ -63,6 +63,12 @@ class Manifests:
         """Return a list's manifest; None when we never wrote to it."""
         key = keys.sync_manifest(self._host, guid)
         return StoredManifest(self._redis, key) if self._redis.exists(key) else None
+
+    def has(self, guid: str, value: str, *, caseless: bool) -> bool:
+        """Tell whether we put a value, spelled so, into a list."""
+        manifest = self.of(guid)
+        part = partition(key_of(caseless)(value))
+        return manifest is not None and digest(value) in unpack(manifest.get(part, b""))
 
     def written(self) -> dict[str, WrittenList]:
         """Return every list that we wrote into, by guid."""
