@@ -33,7 +33,7 @@ RETIRED = re.compile(rf"\b(?:{PERSONS}|{OLD}|held deletes?)\b", re.IGNORECASE)
 IN_NAMES = re.compile(rf"(?:{PERSONS}|{OLD}|held)", re.IGNORECASE)
 
 #: Names whose spelling is data (a field of HTTP answers, a setting, a Redis key), and a method of asyncio.
-DATA_NAMES = {"door", "http_drain_s", "SYNC_HELD", "sync_held", "drain"}
+DATA_NAMES = {"door", "http_drain_s", "SYNC_HELD", "sync_held", "drain", "drain_events"}
 
 #: Spellings in prose that are data: what stands in quotes or backticks, a flag, the field in a record.
 DATA = re.compile(r'`[^`]*`|"[^"\n]*"|--door|\bdoor\b(?= \(the producer\))|\bdoor\b(?= of records)')
