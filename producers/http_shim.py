@@ -12,7 +12,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import structlog
 import uvicorn
@@ -22,8 +22,9 @@ from producers.cli.console import DONE, guarded, note, write_ready
 from producers.http.app import create_app
 from producers.http.connections import room_for_connections
 from producers.http.context import HttpContext
+from producers.http.handshakes import Handshakes
 from producers.http.rotation import TokenFiles
-from producers.http.server import http_protocol
+from producers.http.server import HttpConnection, http_protocol
 from producers.http.tls import tls_options
 from producers.http.tokens import MAKE_ONE, ApiTokens, read_tokens
 from workers.core.errors import ConfigError
@@ -132,7 +133,9 @@ def _bound(settings: Settings) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Says that it is closing as soon as it is told to stop."""
+    """Says that it is closing as soon as it is told to stop; bounds TLS handshakes, which uvicorn does not."""
+
+    _handshakes: Handshakes | None = None
 
     def __init__(self, config: uvicorn.Config, context: HttpContext) -> None:
         super().__init__(config)
@@ -142,6 +145,29 @@ class _Server(uvicorn.Server):
         """Stop: requests in hand are finished, no new ones are taken."""
         self.context.draining = True
         super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections."""
+        if self.config.ssl is None or not sockets:
+            await super().startup(sockets)
+            return
+        await super().startup(sockets=[])
+        self._handshakes = Handshakes(
+            sockets[0], self.config.ssl, self.context.connections, self._new_connection
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more connections, and finish the requests in hand."""
+        if self._handshakes is not None:
+            await self._handshakes.close()
+        await super().shutdown(sockets)
+
+    def _new_connection(self) -> HttpConnection:
+        new = cast(Any, self.config.http_protocol_class)
+        made: HttpConnection = new(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
 
 def _server(context: HttpContext, tls: dict[str, Any]) -> _Server:

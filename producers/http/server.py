@@ -39,7 +39,7 @@ class _TooManyAtOnce(Exception):
     """Ends the parser's work on what has come."""
 
 
-class _Connection(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """Closes a connection that is slow to send or to take; answers a client that has closed its sending side."""
 
     #: uvicorn's own: the application, the parser, and the request in hand, None before the first.
@@ -53,6 +53,10 @@ class _Connection(asyncio.Protocol):
 
     _transport: asyncio.Transport
     _address = "?"
+    #: The TLS handshake, which begins before there is a transport.
+    _handshake: asyncio.Task[Any] | None = None
+    #: Whether there is a transport, so that connection_lost will be called.
+    established = False
     #: Closes the connection where its head, or the rest of a body, does not come.
     _arrival: asyncio.TimerHandle | None = None
     #: Closes the connection where its client does not take its answers.
@@ -63,7 +67,13 @@ class _Connection(asyncio.Protocol):
     _answering: Any = None
     _rest_bytes = 0
 
+    def begin_handshake(self, handshake: asyncio.Task[Any] | None, address: str) -> None:
+        """Count this connection from now on, by the task of its TLS handshake."""
+        self._handshake, self._address = handshake, address
+        self.all_open.enter(self, address)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.established = True
         # uvloop's transports are Transports in all but ancestry.
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=BUFFERED_BYTES)
@@ -78,9 +88,10 @@ class _Connection(asyncio.Protocol):
 
         self.app = known_by_request
         super().connection_made(transport)
-        peer = transport.get_extra_info("peername")
-        self._address = str(peer[0]) if isinstance(peer, tuple) else "?"
-        self.all_open.enter(self, self._address)
+        if self._handshake is None:
+            peer = transport.get_extra_info("peername")
+            self._address = str(peer[0]) if isinstance(peer, tuple) else "?"
+            self.all_open.enter(self, self._address)
 
     def prove(self) -> None:
         """Keep this connection when there are too many: it has shown a good token."""
@@ -88,7 +99,10 @@ class _Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once, whatever the client has not taken yet."""
-        self._transport.abort()
+        if self.established:
+            self._transport.abort()
+        elif self._handshake is not None:
+            self._handshake.cancel()
 
     def data_received(self, data: bytes) -> None:
         before = self.cycle
@@ -165,7 +179,7 @@ class _Connection(asyncio.Protocol):
             self._answering.disconnected = True
         super().connection_lost(exc)
         # They would keep each other alive until the collector comes, which it does seldom.
-        self.app = self._received = self._answering = None
+        self.app = self._received = self._answering = self._handshake = None
 
     def shutdown(self) -> None:
         idle = self.cycle is None or self.cycle.response_complete
@@ -196,9 +210,9 @@ class _Connection(asyncio.Protocol):
         self._transport.abort()
 
 
-def http_protocol(connections: Connections) -> type[asyncio.Protocol]:
+def http_protocol(connections: Connections) -> type[HttpConnection]:
     """Return the class of the connections that count among `connections`.
 
     uvicorn picks its parser at import, so the class can only be put together here.
     """
-    return type("HttpConnection", (_Connection, AutoHTTPProtocol), {"all_open": connections})
+    return type("ParsedConnection", (HttpConnection, AutoHTTPProtocol), {"all_open": connections})
