@@ -28,7 +28,8 @@ test: $(READY) ## Run the whole test suite against a real Redis and the sandbox
 	$(BIN)/python -m pytest
 
 fuzz: $(READY) ## Every reader on longer and hostile texts; takes minutes
-	LONGEST_TEXT=1048576 FUZZED_ANSWERS=10000 $(BIN)/python -m pytest tests/security
+	LONGEST_TEXT=1048576 FUZZED_ANSWERS=10000 FUZZED_TEXTS=3000 FUZZED_REQUESTS=300 \
+		$(BIN)/python -m pytest tests/security tests/integration/http/test_schemathesis.py
 
 bench: $(READY) ## Measure; BENCH="accept events" for some of it
 	$(BIN)/python -m benchmarks.run $(BENCH)

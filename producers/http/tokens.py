@@ -127,7 +127,7 @@ def read_tokens(text: Secret) -> ApiTokens:
         digest = _DIGEST.fullmatch(token)
         if not digest:
             _refuse_weak(token, holder.name, number)
-        key = bytes.fromhex(digest[1]) if digest else hashlib.sha256(token.encode()).digest()
+        key = bytes.fromhex(digest[1]) if digest else hashlib.sha256(_as_sent(token, number)).digest()
         known[key] = holder
     return ApiTokens(known)
 
@@ -164,6 +164,16 @@ def _refuse_weak(token: str, name: str, number: int) -> None:
             f"{LEAST_DIFFERENT} different ones. Make one with\n  {MAKE_ONE}",
             field=_FIELD,
         )
+
+
+def _as_sent(token: str, number: int) -> bytes:
+    try:
+        return token.encode()
+    except UnicodeEncodeError:
+        # The chain is cut because the error quotes the token.
+        raise ConfigError(
+            f"the token of entry {number} is no UTF-8 text; make one with\n  {MAKE_ONE}", field=_FIELD
+        ) from None
 
 
 def _unauthorized(text: str) -> Problem:

@@ -40,7 +40,7 @@ def read_token(secret: Secret) -> Token:
     try:
         claims = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
         return msgspec.json.decode(claims, type=Token)
-    except (IndexError, ValueError, binascii.Error, msgspec.MsgspecError):
+    except (IndexError, ValueError, binascii.Error, msgspec.MsgspecError, RecursionError):
         # The chain is cut because the cause may quote the token.
         raise ConfigError(
             f"is no JW token (three parts with dots between); copy the whole of it, or {HOW_TO_RENEW}",

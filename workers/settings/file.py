@@ -60,7 +60,7 @@ def read(path: Path) -> dict[str, Line]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path}{_place(error)} is not YAML; a line reads `name: value`") from error
     lines = _flat(root, path)
     _check_version(lines.pop("version", None), path)
@@ -101,7 +101,7 @@ def _refuse_if_others_may_read(path: Path) -> None:
         raise ConfigError(f"{path} holds secrets and others may read it (mode {mode:04o}); chmod 600 {path}")
 
 
-def _place(error: yaml.YAMLError) -> str:
+def _place(error: yaml.YAMLError | RecursionError) -> str:
     mark = getattr(error, "problem_mark", None)
     return f":{mark.line + 1}" if mark else ""
 

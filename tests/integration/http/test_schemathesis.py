@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
@@ -15,6 +17,9 @@ from schemathesis.specs.openapi.checks import (
 
 from producers.http.openapi import document
 from tests.support.producers import TOKEN, Shim
+
+#: Requests for each operation; `make fuzz` sends 300, other ones in each run.
+REQUESTS = int(os.environ.get("FUZZED_REQUESTS", "15"))
 
 pytestmark = pytest.mark.integration
 
@@ -36,9 +41,9 @@ schema = schemathesis.openapi.from_dict(document())
 
 @schema.parametrize()
 @settings(
-    max_examples=15,
+    max_examples=REQUESTS,
     deadline=None,
-    derandomize=True,
+    derandomize=REQUESTS < 100,
     database=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
