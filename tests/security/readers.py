@@ -94,7 +94,7 @@ def read_spooled(data: bytes) -> object:
 
 
 def read_arguments(data: bytes) -> object:
-    with suppress(MalformedRecord):
+    with suppress(MalformedRecord, ConfigError):
         read_body(data)
     return read_body(zlib.compress(data))
 
@@ -190,7 +190,7 @@ READERS = {
     "Celery's messages": Reader(why_unreadable, (message(), headed(eta="2026-11-27T10:00:00"))),
     "messages that Celery keeps": Reader(why_no_entry, (b"[" + message() + b', "", "upkeep"]',)),
     "records": Reader(read_record, (b"1\nevents.create\nevents\ncli\n\ntitle\n" + zlib.compress(b"{}"),)),
-    "arguments of a record": Reader(read_arguments, (in_json({"payload": PAYLOAD}),), (MalformedRecord,)),
+    "arguments of a record": Reader(read_arguments, (in_json({"payload": PAYLOAD}),), (MalformedRecord, ConfigError)),
     "spool files": Reader(
         read_spooled, (encode(Job("events.create", {"payload": PAYLOAD}, producer="cli")),), (ValueError,)
     ),
