@@ -15,6 +15,7 @@ from redis.asyncio import Sentinel as AsyncSentinel
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ConstantBackoff
 from redis.client import Pipeline
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from workers.core.errors import ConfigError, MemoryFull, ServiceAway
@@ -119,6 +120,8 @@ def _options(url: str, answer_timeout_s: float, retry: Retry | AsyncRetry) -> di
         "health_check_interval": 10,
         # Two commands for each connection, which users with few rights may not send.
         "driver_info": None,
+        # A third one, for a hosted Redis that moves; ours answers it with an error, which the log would show.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         "retry": retry,
         "retry_on_error": [exceptions.ConnectionError],
         **({} if url.startswith("unix://") else over_network),
