@@ -36,6 +36,8 @@ def send(command: Command, name: str) -> str:
 
 
 def test_status_shows_the_queues_and_who_works_on_them(working: Processes, command: Command) -> None:
+    # given a worker that has given its sign of life into the new ledger
+    until(lambda: told(command, "status")["workers"], within_s=30)
     status = told(command, "status")
     assert [queue["name"] for queue in status["queues"]] == ["events", "enrichment", "sync", "upkeep"]
     (queues,) = status["workers"].values()
