@@ -76,7 +76,7 @@ class Processes:
             name, sys.executable, "-m", "celery", "-A", "workers.app", "beat", "--loglevel", "INFO"
         )
 
-    def wait_until(self, ready: Callable[[], bool], what: str, *, within_s: float = 30.0) -> None:
+    def wait_until(self, ready: Callable[[], bool], what: str, *, within_s: float = 60.0) -> None:
         """Return once `ready` says so; raises TqError when a process ends or the time is over."""
         deadline = time.monotonic() + within_s
         while not ready():

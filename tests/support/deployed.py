@@ -64,7 +64,7 @@ class Deployment:
         shim.wait_until((self.folder / "shim.json").exists, "the HTTP entry point")
         bridge.start("bridge", command("tq-redis-bridge"))
         with connect(self.guarded.url("worker")) as redis:
-            until(lambda: is_loaded(redis), within_s=30)
+            until(lambda: is_loaded(redis), within_s=90)
 
     def flower_command(self) -> str:
         """Return what docker-compose.yml runs as Flower, on a free port and with our secrets."""
