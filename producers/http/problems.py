@@ -29,7 +29,8 @@ PROBLEM_JSON = "application/problem+json"
 
 
 #: Where one piece of advice ends, and what stands in those for operators.
-_PARTS, _OPERATORS = re.compile(r"(?<=[.;?]) "), re.compile(r"\btq(?:ctl|-[a-z])|\bTQ_REDIS_URL")
+_PARTS = re.compile(r"(?<=[.;?]) ")
+_OPERATORS = re.compile(r"\btq(?:ctl|-[a-z])|\bTQ_REDIS_URL")
 
 
 class Problem(Exception):
