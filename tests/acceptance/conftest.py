@@ -58,6 +58,8 @@ def redis_url(request: pytest.FixtureRequest) -> str:
     server: RedisServer = request.getfixturevalue("redis_server" if with_crew else "quiet_redis_server")
     with Redis.from_url(server.url) as redis:
         redis.flushall()
+        # What a worker of an earlier test has loaded is not among the keys.
+        redis.function_flush()
         age(redis)
     return server.url
 
