@@ -16,6 +16,7 @@ from workers.core.errors import InputError
 from workers.core.jobs import QUEUES
 from workers.indicators.refang import refang
 from workers.ledger import keys
+from workers.ledger.arrivals import take_over
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import send
 from workers.ledger.dictionaries import Dictionaries
@@ -80,6 +81,8 @@ def list_jobs(
     """
     if wanted.text and not cursor and is_job(redis, wanted.text):
         return JobPage([wanted.text], "", 1)
+    if not cursor and wanted.state not in _ENDED:
+        take_over(redis)
     ends, scanned, last = time.monotonic() + within_s, 0, cursor
     ids: list[str] = []
     dictionaries = Dictionaries(redis)

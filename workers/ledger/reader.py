@@ -12,6 +12,7 @@ from msgspec import structs
 from workers.core.jobs import QUEUES
 from workers.core.text import linked
 from workers.ledger import keys
+from workers.ledger.arrivals import take_over
 from workers.ledger.breaker_records import Pause, read_pause, read_queue_wait
 from workers.ledger.client import Entries, RedisClient, Reply
 from workers.ledger.connection import follow, send
@@ -110,6 +111,7 @@ class LedgerReader:
             job_ids = self.redis.zrevrange(key, skip, last)
         else:
             job_ids = []
+            take_over(self.redis)
             for name in (queue,) if queue else QUEUES:
                 job_ids += self.redis.zrange(keys.due(name), skip, last)
         return [job_id.decode() for job_id in job_ids]

@@ -13,6 +13,7 @@ from msgspec import Struct
 from workers.core.jobs import QUEUES
 from workers.indicators.refang import refang
 from workers.ledger import keys
+from workers.ledger.arrivals import take_over
 from workers.ledger.client import RedisClient
 from workers.ledger.dictionaries import Dictionaries
 from workers.ledger.reader import PAGE
@@ -84,6 +85,7 @@ def _matching(redis: RedisClient, ids: list[str], text: str, wanted: str) -> Ite
 
 def _pages(redis: RedisClient, most: int) -> Iterator[list[str]]:
     """Yield ids by the page: open, dead, refused, done; the newest first."""
+    take_over(redis)
     for key in (*map(keys.due, QUEUES), keys.DEAD, keys.REFUSED_JOBS, keys.DONE):
         for start in range(0, most, PAGE):
             page = redis.zrevrange(key, start, start + PAGE - 1)
