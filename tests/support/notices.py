@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -18,6 +17,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from sandbox.launch.redis_server import free_port
 from sandbox.launch.tls import self_signed
+from tests.support.http_thread import QuietHandler, serving
 
 #: The login that the mail server takes.
 USER, PASSWORD = "notices", "a password of the tests"
@@ -49,7 +49,7 @@ def running_hook(tls: Path | None = None, port: int = 0) -> Iterator[Hook]:
     """Run a webhook; in the folder `tls` it keeps a certificate of its own."""
     hook = Hook()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             hook.take(self.command, dict(self.headers), body)
@@ -63,23 +63,9 @@ def running_hook(tls: Path | None = None, port: int = 0) -> Iterator[Hook]:
 
         do_HEAD = do_POST
 
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    if tls is not None:
-        files = self_signed(tls)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(files["ssl_certfile"], files["ssl_keyfile"])
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    hook.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}/services/T0/B0/secret"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with serving(Handler, port=port, tls=tls) as url:
+        hook.url = f"{url}/services/T0/B0/secret"
         yield hook
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(timeout=5)
 
 
 class Mailbox:

@@ -72,6 +72,7 @@ class Notifier:
         except TqError as error:
             log.warning("notices not looked after", reason=str(error))
         except Exception:
+            # A fault of ours in one round must not end the thread's next ones; the log has all of it.
             log.exception("notices not looked after")
 
     def look(self, now: int | None = None) -> None:
