@@ -11,6 +11,7 @@ from tqctl.job_text import whole
 from tqctl.shell import Shell
 from workers.core.errors import InputError, ServiceAway
 from workers.core.text import moment, printable
+from workers.ledger.markers import Marker
 from workers.ledger.records import Record
 
 #: Seconds between two looks.
@@ -28,13 +29,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(shell: Shell, options: Namespace) -> int:
     """Tell each step of a job; the exit code is 0 for done, 1 for dead, 2 for refused or not known."""
-    if marker := shell.admin.marker(options.id):
-        shell.show({"id": marker.id, "state": marker.state}, lambda _: [f"{marker.id}: {marker.sentence}"])
+    ended = _Watch(shell, options.id).to_the_end()
+    if isinstance(ended, Marker):
+        shell.show({"id": ended.id, "state": ended.state}, lambda _: [f"{ended.id}: {ended.sentence}"])
         return DONE
-    record = _Watch(shell, options.id).to_the_end()
     if shell.as_json:
-        shell.show(whole(record, None), lambda _: [])
-    return CODES.get(record.state, DONE)
+        shell.show(whole(ended, None), lambda _: [])
+    return CODES.get(ended.state, DONE)
 
 
 class _Watch:
@@ -46,18 +47,22 @@ class _Watch:
         self._last = ""
         self._is_away = False
 
-    def to_the_end(self) -> Record:
-        """Return the record of the ended job; a Redis that is away is waited for."""
+    def to_the_end(self) -> Record | Marker:
+        """Return the record of the ended job, or what is left of it; a Redis that is away is waited for."""
         while True:
-            if record := self._look():
+            record = self._look()
+            if isinstance(record, Marker):
+                return record
+            if record:
                 self._tell(record)
                 if record.state in ENDS:
                     return record
             time.sleep(EVERY_S)
 
-    def _look(self) -> Record | None:
+    def _look(self) -> Record | Marker | None:
+        admin = self._shell.admin
         try:
-            record = self._shell.admin.record(self._id)
+            record = admin.record(self._id) or admin.marker(self._id)
         except ServiceAway as error:
             if not self._is_away:
                 note(f"{error} Trying again until it answers.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -151,3 +152,28 @@ def test_a_job_of_which_only_its_marker_is_left_is_done(operator: Operator, ledg
     ledger.retention.retire(now_ms(ledger.redis) + 1)
     answer = operator.types("watch", job_id)
     assert (answer.code, "event 7" in answer.out) == (0, True)
+
+
+def test_a_redis_that_is_away_when_the_watching_begins_is_waited_for(tmp_path: Path) -> None:
+    # Given a job that is done, in a Redis that is down
+    server = RedisServer(tmp_path / "redis", port=free_port()).start()
+    with connect(server.url) as redis:
+        ledger = Ledger(redis)
+        job_id = accept(ledger)
+        ledger.settle([done(claim, EventResult(event_id=7)) for claim in ledger.claim("events", 1)])
+    server.stop()
+    # When it is watched, and Redis comes once that was said
+    with subprocess.Popen(
+        [Path(sys.executable).with_name("tqctl"), "watch", job_id],
+        env={**os.environ, "TQ_REDIS_URL": server.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as watching:
+        assert watching.stderr
+        assert "Trying again until it answers" in watching.stderr.readline()
+        server.start()
+        out, _ = watching.communicate(timeout=30)
+    server.stop()
+    # Then its outcome is told
+    assert (watching.returncode, out.splitlines()[-1].endswith("7")) == (0, True)
