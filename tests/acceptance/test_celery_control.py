@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from celery import Celery
 
 from sandbox.launch.processes import Processes
 from tests.acceptance.conftest import environment
@@ -115,3 +116,26 @@ def test_a_worker_that_is_shut_down_leaves_what_it_could_not_do_to_the_next(
     controlled.processes.worker("next", "events", "upkeep", threads=1)
     until(controlled.is_done, within_s=60)
     assert threatq_sandbox.get("/api/events")["total"] == 2 * JOBS
+
+
+@pytest.mark.parametrize("how", ["scheduled", "query_task"])
+def test_no_command_of_celery_shows_what_a_message_holds(controlled: Controlled, how: str) -> None:
+    # Given messages of a foreign client that a worker has taken and does later
+    app = Celery(broker=controlled.processes.environ["TQ_REDIS_URL"])
+    app.conf.broker_transport_options = {"global_keyprefix": "{tq}:celery:"}
+    app.conf.task_default_queue = "events"
+    payload = {"payload": {"event_name": "a secret title"}}
+    for name, words in (
+        ("events.create", payload),
+        ("jobs.accept", {"job": "events.create", "arguments": payload}),
+    ):
+        app.send_task(name, kwargs=words, countdown=60, task_id=f"{name}-message")
+    until(
+        lambda: "events.create-message" in controlled.celery("inspect", "scheduled"), within_s=30, every_s=0.5
+    )
+    # When they are asked for
+    ids = ("events.create-message", "jobs.accept-message") if how == "query_task" else ()
+    told = controlled.celery("inspect", how, *ids)
+    # Then they are named, and their content is not
+    assert ("jobs.accept-message" in told, "(not shown)" in told) == (True, True)
+    assert "a secret title" not in told

@@ -26,6 +26,7 @@ from workers.payload.actions import SHAPES, read_action, title
 from workers.payload.intake import Intake, accepted_only, from_settings, refused_only
 from workers.payload.json_text import escape_all, escape_unfit
 from workers.runtime import runtime
+from workers.tasks.hidden import HiddenRequest
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +53,17 @@ class TakenCall(Struct, frozen=True):
         return [answer.id for answer in self.jobs]
 
 
-@shared_task(name=TASK, bind=True, acks_late=True, max_retries=None, send_events=False)
+#: What the tasks share: no message is lost with its worker, none tells of its content.
+_OPTIONS: dict[str, Any] = {
+    "bind": True,
+    "acks_late": True,
+    "max_retries": None,
+    "send_events": False,
+    "Request": HiddenRequest,
+}
+
+
+@shared_task(name=TASK, **_OPTIONS)
 def accept(self: Task, *positional: Any, **call: Any) -> list[str]:
     """Accept a job that is named in the call; return the ids."""
     return _take(self, {"positional": list(positional), **call} if positional else call)
@@ -62,7 +73,7 @@ def _task_for(kind: str) -> Task:
     """Register the task that is named like a kind of job: `events.create(payload={…})`."""
 
     # Silent, as the job of the same name tells of itself.
-    @shared_task(name=kind, bind=True, acks_late=True, max_retries=None, send_events=False)
+    @shared_task(name=kind, **_OPTIONS)
     def accept_kind(self: Task, *positional: Any, key: Any = "", **arguments: Any) -> list[str]:
         call = {"job": kind, "arguments": arguments, "key": key}
         return _take(self, {"positional": list(positional), **call} if positional else call)
