@@ -18,7 +18,7 @@ from tqctl.quarantine import QuarantineAdmin
 from tqctl.shell import Shell
 from workers.core.errors import InputError
 from workers.core.jobs import compact
-from workers.events import PLANNERS
+from workers.events.planning import PLANNERS
 from workers.ledger.ledger import compress
 from workers.ledger.quarantine import QuarantinedItem
 from workers.ledger.records import Record

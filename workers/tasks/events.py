@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workers.consumer import QueueHandler
-from workers.events import make_enabled
+from workers.events.handler import make_enabled
 from workers.leases import Attempt
 from workers.ledger.records import Settlement
 from workers.runtime import runtime

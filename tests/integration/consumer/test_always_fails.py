@@ -15,7 +15,7 @@ from workers.actions.handler import carry_out
 from workers.consumer import QueueHandler, consume
 from workers.core.jobs import Job
 from workers.core.retry import RetryPolicy
-from workers.events import make_events
+from workers.events.handler import make_events
 from workers.indicators.addresses import PrivateRanges
 from workers.leases import Leases
 from workers.ledger import keys

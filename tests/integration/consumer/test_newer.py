@@ -17,7 +17,7 @@ from workers.consumer import QueueHandler, consume
 from workers.core.errors import NeedsNewerWorker
 from workers.core.jobs import KINDS, Job, Kind
 from workers.core.results import EventResult
-from workers.events import plan_of
+from workers.events.planning import plan_of
 from workers.indicators.addresses import parse_private_ips
 from workers.leases import Attempt, Leases
 from workers.ledger import keys

@@ -20,7 +20,7 @@ from workers.core.errors import (
     ServiceAway,
 )
 from workers.core.jobs import Job
-from workers.events import make_events
+from workers.events.handler import make_events
 from workers.leases import Attempt, Leases
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin

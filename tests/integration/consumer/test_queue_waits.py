@@ -13,7 +13,7 @@ from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.consumer import Handle, QueueHandler, consume
 from workers.core.errors import ConfigError, MissingRights, Rejected, ServiceAway
 from workers.core.jobs import Job
-from workers.events import make_enabled
+from workers.events.handler import make_enabled
 from workers.leases import Attempt, Leases
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin

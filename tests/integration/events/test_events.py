@@ -10,7 +10,7 @@ from msgspec import structs
 from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.core.errors import ConfigError
 from workers.core.jobs import Job
-from workers.events import make_enabled
+from workers.events.handler import make_enabled
 from workers.leases import Attempt
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, Settlement

@@ -16,7 +16,7 @@ from workers.consumer import QueueHandler, consume
 from workers.core.errors import ConfigError, ServiceAway
 from workers.core.jobs import Job
 from workers.core.spans import ACCEPT, ATTEMPT, ref_of
-from workers.events import make_events
+from workers.events.handler import make_events
 from workers.leases import Attempt, Leases
 from workers.ledger import keys
 from workers.ledger.accept import Accepted

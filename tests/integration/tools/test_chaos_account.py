@@ -8,7 +8,7 @@ from chaos.account import Account, settle_up
 from chaos.payloads import payload, title
 from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.core.jobs import Job
-from workers.events import make_events
+from workers.events.handler import make_events
 from workers.leases import Attempt, Leases
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger

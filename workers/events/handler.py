@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-from msgspec import Struct
-
-from workers.core.errors import InputError, NeedsNewerWorker
-from workers.core.jobs import KINDS
 from workers.core.results import EventResult, Failure, IndicatorRef, ObjectRef
 from workers.core.spans import span
+from workers.events.planning import PlannedEvent, plan_of
 from workers.leases import Attempt
 from workers.ledger.ledger import MOST_SOLO_FAILURES
-from workers.ledger.records import Claim, Settlement, dead, done, misconfigured, needs_newer, refused
-from workers.payload.builder import plan_event
+from workers.ledger.records import Claim, Settlement, dead, done, misconfigured
 from workers.payload.options import DialectOptions
-from workers.payload.plan import EventPlan
-from workers.payload.sightings import sighting_plan
 from workers.threatq.connector import ConnectorPage
 from workers.threatq.event_creation import create_events
 from workers.threatq.event_draft import Done, EventRequest, Outcome, WithheldEvent
 from workers.threatq.service import ThreatQ
-
-#: Makes the plan of one job of a kind from its arguments, the time it was accepted, and the dialect's options.
-Planner = Callable[[Mapping[str, Any], datetime, DialectOptions], EventPlan]
-
-
-class PlannedEvent(Struct, frozen=True):
-    """A claim and the plan of its event."""
-
-    claim: Claim
-    plan: EventPlan
-
-
-def payload_plan(arguments: Mapping[str, Any], accepted: datetime, options: DialectOptions) -> EventPlan:
-    """Plan the event of an `events.create` job."""
-    return plan_event(
-        arguments["payload"], received_at=accepted, options=options, warnings=arguments.get("warnings", ())
-    )
-
-
-def alarm_plan(arguments: Mapping[str, Any], accepted: datetime, options: DialectOptions) -> EventPlan:
-    """Plan the event of a `sightings.add` job."""
-    return sighting_plan(arguments, received_at=accepted, options=options)
-
-
-#: How the events of each kind of job are planned.
-PLANNERS: dict[str, Planner] = {"events.create": payload_plan, "sightings.add": alarm_plan}
 
 
 def make_enabled(
@@ -91,22 +58,6 @@ def make_events(
     requests = [request_of(p) for p in planned]
     outcomes = create_events(threatq, requests, attempt.begin) if requests else []
     return settlements + [settled(p, outcome) for p, outcome in zip(planned, outcomes, strict=True)]
-
-
-def plan_of(claim: Claim, options: DialectOptions) -> PlannedEvent | Settlement:
-    """Plan the event of a claim, or settle it as dead when its input cannot be used as it is, an alarm as refused.
-
-    What a newer version has added to it lets it wait.
-    """
-    accepted = datetime.fromtimestamp(claim.accepted_ms / 1000, UTC)
-    try:
-        return PlannedEvent(claim, PLANNERS[claim.kind](claim.known_arguments(), accepted, options))
-    except NeedsNewerWorker as error:
-        return needs_newer(claim, str(error))
-    except InputError as error:
-        if KINDS[claim.kind].is_action:
-            return refused(claim, error)
-        return dead(claim, Failure(str(error), field=error.field))
 
 
 def request_of(planned: PlannedEvent) -> EventRequest:
