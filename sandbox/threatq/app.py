@@ -65,6 +65,7 @@ _ROUTES: list[_Entry] = [
     ("GET", "search", library.keywords, {}),
     ("GET", "search/query", library.index, {}),
     ("POST", "search/query", library.create, {}),
+    ("GET", "search/query/{hash}", library.show, {}),
     ("GET", "connectors", connectors.index, {}),
     ("POST", "connectors", connectors.register, {}),
     ("GET", "connectors/{id:int}", connectors.show, {}),

@@ -198,8 +198,8 @@ def seed(store: Store, plan: SeedPlan) -> int:
     """Insert the indicators of a plan; the number of indicators afterwards."""
     with store.transaction():
         store.many(
-            "INSERT INTO indicators (key, type_id, status_id, generated_score, score, created_at, updated_at,"
-            " touched_at) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?5, ?5)",
+            "INSERT INTO indicators (key, type_id, status_id, generated_score, score, published_at, created_at,"
+            " updated_at, touched_at) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?5, ?5, ?5)",
             _rows(store, plan),
         )
     return store.count("SELECT COUNT(*) FROM indicators")

@@ -64,7 +64,8 @@ class Ingest:
             " generated_score, score, published_at, last_detected_at, created_at, updated_at, touched_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *(draft.key, draft.type_id, status_id, draft.description, draft.happened_at, score),
-            *(score, draft.published_at, draft.last_detected_at, self.now, self.now, self.now),
+            *(None if score is None else int(score), draft.published_at or self.now, draft.last_detected_at),
+            *(self.now, self.now, self.now),
         )
 
     def _touch(self, id: int, draft: Draft) -> int:

@@ -11,9 +11,11 @@ from typing import Any
 
 import msgspec
 
-from sandbox.threatq.handlers.query import Page, Where, page, where
+from sandbox.threatq.handlers.paging import Page, page
+from sandbox.threatq.handlers.query import Scope, Where, where
 from sandbox.threatq.model import clock, rows
 from sandbox.threatq.model.call import Answer, Call, listing, not_found, refused, single
+from sandbox.threatq.model.defaults import TLP_NAMES
 from sandbox.threatq.model.kinds import KINDS, Kind
 from sandbox.threatq.model.store import Row, Store
 
@@ -52,7 +54,8 @@ def _fields(call: Call, given: object) -> list[str]:
 def _run(call: Call, body: Row, fields: list[str]) -> Answer:
     store, kind, now = call.threatq.store, call.kind, clock.now()
     wanted = page(call)
-    matching = _and(where(kind, body, now), _indexed(call, now))
+    scope = Scope(kind, now, call.threatq.behaviour.guessed_filters)
+    matching = _and(where(scope, body), _indexed(call, now))
     total = store.count(f"SELECT COUNT(*) FROM {kind.collection} {_sql(matching)}", *matching.values)
     shown = _shown(kind, fields, call.threatq.behaviour.rows_2026)
     tuples = _read(store, kind, wanted, matching, shown)
@@ -132,8 +135,8 @@ def _converters(store: Store, kind: Kind, plain: bool) -> dict[str, Callable[[An
         "type": type_by_id.get,
         "status": status_by_id.get,
         "class": class_by_id.get,
-        "tags": lambda id: [tag["name"] for tag in rows.tags(store, kind, id)],
-        "comments": lambda id: rows.comments(store, kind, id) or None,
+        "tags": lambda id: [tag["name"] for tag in rows.tags(store, kind, id)] or None,
+        "comments": lambda id: _comments(store, kind, id),
         "adversaries": lambda id: [{"id": row["other"]} for row in rows.adversaries(store, kind, id)],
         "attributes": lambda id: _attributes(store, kind, id),
         "sources": lambda id: _sources(store, kind, id),
@@ -145,7 +148,16 @@ def _attributes(store: Store, kind: Kind, id: int) -> list[Row] | None:
     return [{name: row[name] for name in kept} for row in rows.attributes(store, kind, id)] or None
 
 
+def _comments(store: Store, kind: Kind, id: int) -> list[Row] | None:
+    return [
+        {**row, "source_name": row["sources"][0]["name"] if row["sources"] else ""}
+        for row in rows.comments(store, kind, id)
+    ] or None
+
+
 def _sources(store: Store, kind: Kind, id: int) -> list[Row] | None:
+    indicator = store.one("SELECT type_id, status_id FROM indicators WHERE id = ?", id)
+    of_indicator = {f"indicator_{name}": value for name, value in (indicator or {}).items()}
     return [
         {
             "id": row["pivot"]["id"],
@@ -155,7 +167,9 @@ def _sources(store: Store, kind: Kind, id: int) -> list[Row] | None:
             f"{kind.code}_id": id,
             "creator_source_id": row["pivot"]["creator_source_id"],
             "reference_id": row["reference_id"],
-            "published_at": row["published_at"],
+            **{name: row[name] for name in ("published_at", "created_at", "updated_at")},
+            **({"tlp_name": TLP_NAMES[row["tlp_id"]]} if row["tlp_id"] in TLP_NAMES else {}),
+            **(of_indicator if kind.is_indicator else {}),
         }
         for row in rows.sources(store, kind, id)
     ] or None
@@ -176,6 +190,13 @@ def index(call: Call) -> Answer:
     return listing([_row(call, row) for row in call.threatq.store.all(sql, call.account.id)])
 
 
+def show(call: Call) -> Answer:
+    """GET /api/search/query/{hash}[?fields=name]: one saved search."""
+    row = _row(call, _visible(call, call.path["hash"]))
+    fields = _fields(call, None)
+    return single({field: row[field] for field in fields if field in row} if fields else row)
+
+
 def create(call: Call) -> Answer:
     """POST /api/search/query: `{"name", "json": {"ui_query", "api_query"}}`; the account owns it."""
     query = call.fields.get("json")
@@ -194,15 +215,19 @@ def save(store: Store, name: str | None, json: str, owner_id: int, shared: bool)
 
 def api_query(call: Call, wanted: str) -> Row:
     """The query of a saved search by hash or id; 404 if there is none that the account may see."""
-    sql = f"SELECT * FROM searches WHERE (hash = ? OR id = ?) AND {_VISIBLE}"
-    row = call.threatq.store.one(sql, wanted, wanted, call.account.id)
-    if row is None:
-        raise not_found()
-    query = msgspec.json.decode(row["json"])
+    query = msgspec.json.decode(_visible(call, wanted)["json"])
     if not isinstance(query, dict) or not isinstance(query.get("api_query", {}), dict):
         raise refused("json", "The saved search has no api_query.")
     search: Row = query.get("api_query", {})
     return search
+
+
+def _visible(call: Call, wanted: str) -> Row:
+    sql = f"SELECT * FROM searches WHERE (hash = ? OR id = ?) AND {_VISIBLE}"
+    row = call.threatq.store.one(sql, wanted, wanted, call.account.id)
+    if row is None:
+        raise not_found()
+    return row
 
 
 def keywords(call: Call) -> Answer:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.threatq.handlers.drafts import Draft, Invalid, description_of, draft, moment, sources_of
+from sandbox.threatq.handlers.find import find
 from sandbox.threatq.handlers.ingest import Ingest
 from sandbox.threatq.handlers.lookups import resolve, type_table
-from sandbox.threatq.handlers.query import find
 from sandbox.threatq.model import clock, relations, rows
 from sandbox.threatq.model.call import Answer, Call, Refused, listing, not_found, refused, single
 from sandbox.threatq.model.kinds import INDICATORS
@@ -88,8 +88,8 @@ def set_score(call: Call) -> Answer:
     if rows.load(call.threatq, INDICATORS, id) is None:
         raise not_found()
     call.threatq.store.run(
-        "UPDATE indicators SET manual_score = ?1, score = COALESCE(?1, generated_score), updated_at = ?2"
-        " WHERE id = ?3",
+        "UPDATE indicators SET manual_score = ?1, score = CAST(COALESCE(?1, generated_score) AS INTEGER),"
+        " updated_at = ?2 WHERE id = ?3",
         *(manual, clock.now(), id),
     )
     return single(rows.score(call.threatq.store, INDICATORS, id))

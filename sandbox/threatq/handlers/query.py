@@ -1,21 +1,16 @@
-"""The threat library's query language, turned into SQL, and its pages: by offset, or by a cursor that stays fast.
-
-GET /api/{collection}?field=… has a smaller language: commas are OR-lists, `%` is a wildcard.
-"""
+"""The threat library's query language, turned into SQL: conditions on an object and on what hangs on it."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from sandbox.threatq.model import clock
-from sandbox.threatq.model.call import Call, Refused, refused
-from sandbox.threatq.model.kinds import Kind
-from sandbox.threatq.model.store import Row
+from sandbox.threatq.model.call import Refused
+from sandbox.threatq.model.defaults import TLP
+from sandbox.threatq.model.kinds import KINDS, Kind
 
 _COMPARE = {"+gt": ">", "+gte": ">=", "+lt": "<", "+lte": "<=", "is": "=", "+is": "=", "+not": "<>"}
 
@@ -25,42 +20,45 @@ _TIMES = frozenset(
 
 _NUMBERS = frozenset({"id", "score", "type_id", "status_id"})
 
-_RELATIVE = re.compile(r"^NOW(?:-(\d+)(SECOND|MINUTE|HOUR|DAY|WEEK)S?)?$")
-
-_SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400, "WEEK": 604_800}
-
-# What is known by name: the column that holds its id, or the id of the object that carries it.
-_BY_NAME = {
-    "type": "type_id IN (SELECT id FROM {types} WHERE name {compare} ?)",
-    "status": "status_id IN (SELECT id FROM statuses WHERE name {compare} ?)",
-    "source": "id IN (SELECT object_id FROM object_sources o JOIN sources s ON s.id = o.source_id"
-    " WHERE o.kind = {number} AND s.name {compare} ?)",
-    "tag": "id IN (SELECT object_id FROM object_tags o JOIN tags t ON t.id = o.tag_id"
-    " WHERE o.kind = {number} AND t.name {compare} ?)",
+#: What is known by name, with its plural: `type`, `types` and `type_name` are the same.
+_NOUNS = {
+    "type": "types",
+    "status": "statuses",
+    "source": "sources",
+    "tag": "tags",
+    "tlp": "tlps",
+    "adversary": "adversaries",
 }
 
-#: Rows of a page where the request does not say how many.
-FIND_LIMIT = 1000
+_NOUN_OF = {
+    spelling: noun for noun, plural in _NOUNS.items() for spelling in (noun, plural, f"{noun}_name")
+} | {"tlp_id": "tlp"}
 
-_COLUMNS = (
-    "id",
-    "type_id",
-    "status_id",
-    "description",
-    "created_at",
-    "updated_at",
-    "touched_at",
-    "happened_at",
+# One for each object: the column that holds its id.
+_COLUMN_OF = {
+    "type": "type_id IN (SELECT id FROM {types} WHERE name {compare} ?)",
+    "status": "status_id IN (SELECT id FROM statuses WHERE name {compare} ?)",
+}
+
+# Any number for each object: the ids of the objects that have one.
+_HAVING = {
+    "source": "SELECT o.object_id FROM object_sources o JOIN sources s ON s.id = o.source_id"
+    " WHERE o.kind = {number} AND s.name {compare} ?",
+    "tag": "SELECT o.object_id FROM object_tags o JOIN tags t ON t.id = o.tag_id"
+    " WHERE o.kind = {number} AND t.name {compare} ?",
+    "tlp": "SELECT object_id FROM object_sources WHERE kind = {number} AND tlp_id {compare} ?",
+    "adversary": "SELECT r.id FROM related r JOIN adversaries a ON a.id = r.other_id"
+    " WHERE r.kind = {number} AND r.other_kind = {adversaries} AND a.key {compare} ?",
+}
+
+_ATTRIBUTE = (
+    "SELECT a.object_id FROM attributes a JOIN attribute_names n ON n.id = a.attribute_id WHERE a.kind = "
 )
 
-_FIND_SORTABLE = ("id", "created_at", "updated_at", "touched_at", "happened_at", "type_id", "status_id")
+_ATTRIBUTE_COLUMNS = {"name": "n.name", "value": "a.value"}
 
-#: Rows of a page where the request does not say how many, and the most that one gives.
-DEFAULT_LIMIT = 100
-
-MAX_LIMIT = 1000
-
-_SORTABLE = ("id", "created_at", "updated_at", "touched_at", "published_at", "happened_at", "score")
+#: Occur in customers' searches; how they are spelled there was not seen.
+_GUESSED = frozenset({"tag", "tlp", "adversary"})
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -70,64 +68,104 @@ class Where(msgspec.Struct, frozen=True):
     values: tuple[Any, ...] = ()
 
 
-def where(kind: Kind, body: dict[str, Any], now: int) -> Where:
+class Scope(msgspec.Struct, frozen=True):
+    """What a condition is about: a kind, seen at a time, by a server that knows the guessed parts of the language or not."""
+
+    kind: Kind
+    now: int
+    guesses: bool = True
+
+
+def where(scope: Scope, body: dict[str, Any]) -> Where:
     """The condition of a query body; raises Refused for what the language does not know."""
-    return _all([_condition(kind, body.get(part) or {}, now) for part in ("criteria", "filters")])
+    return _all([_condition(scope, body.get(part) or {}) for part in ("criteria", "filters")])
 
 
-def _condition(kind: Kind, given: object, now: int) -> Where:
+def _condition(scope: Scope, given: object) -> Where:
     if isinstance(given, list):
-        return _all([_condition(kind, item, now) for item in given])
+        return _all([_condition(scope, item) for item in given])
     if not isinstance(given, dict):
         raise _unknown(f"A condition must be an object, not {given!r}.")
-    return _all([_term(kind, name, wanted, now) for name, wanted in given.items()])
+    return _all([_term(scope, name, wanted) for name, wanted in given.items()])
 
 
-def _term(kind: Kind, name: str, wanted: object, now: int) -> Where:
+def _term(scope: Scope, name: str, wanted: object) -> Where:
     if name in ("+and", "+or"):
         items = wanted if isinstance(wanted, list) else [wanted]
-        return _join(f" {name[1:].upper()} ", [_condition(kind, item, now) for item in items])
+        return _join(f" {name[1:].upper()} ", [_condition(scope, item) for item in items])
     if isinstance(wanted, list):
-        return _join(" OR ", [_term(kind, name, item, now) for item in wanted])
-    if isinstance(wanted, dict) and not ("name" in wanted and len(wanted) == 1):
-        return _all([_comparison(kind, name, how, value, now) for how, value in wanted.items()])
-    return _comparison(kind, name, "is", wanted, now)
+        return _join(" OR ", [_term(scope, name, item) for item in wanted])
+    if name in ("attributes", "attribute") and scope.guesses:
+        return _with_attribute(scope, wanted)
+    return _all([_comparison(scope, name, how, value) for how, value in _comparisons(wanted)])
 
 
-def _comparison(kind: Kind, name: str, how: str, wanted: object, now: int) -> Where:
-    value = wanted["name"] if isinstance(wanted, dict) and "name" in wanted else wanted
-    if how == "+contains":
-        compare, value = "LIKE", f"%{value}%"
-    elif how in _COMPARE:
-        compare = _COMPARE[how]
+def _comparisons(wanted: object) -> Iterator[tuple[str, object]]:
+    """Yield operators and values: of `{"+gte": 5, "+lt": 8}`, of `{"name": "FQDN"}`, or of a plain value."""
+    if isinstance(wanted, dict) and wanted.keys() != {"name"}:
+        yield from wanted.items()
     else:
-        raise _unknown(f"The operator {how} is not known.")
+        yield "is", wanted["name"] if isinstance(wanted, dict) else wanted
+
+
+def _comparison(scope: Scope, name: str, how: str, value: object) -> Where:
     if name == "mentions":
-        return Where("(key LIKE ? OR description LIKE ?)", (f"%{wanted}%", f"%{wanted}%"))
+        return Where("(key LIKE ? OR description LIKE ?)", (f"%{value}%", f"%{value}%"))
     if name in _TIMES:
-        return Where(f"{name} {compare} ?", (_moment(str(value), now),))
+        return _compared(name, how, _moment(scope, str(value)))
     if name in _NUMBERS:
-        return Where(f"{name} {compare} ?", (_number(name, value),))
-    if name == kind.key:
-        return Where(f"key {compare} ?", (value,))
-    return _by_name(kind, name, compare, value)
-
-
-def _by_name(kind: Kind, name: str, compare: str, value: object) -> Where:
-    noun = name.removesuffix("_name").removesuffix("s") if name != "status" else name
-    sql = _BY_NAME.get("status" if name == "status_name" else noun)
-    if sql is None or (noun == "type" and not (kind.is_indicator or kind.is_event)):
+        return _compared(name, how, _number(name, value))
+    if name == scope.kind.key:
+        return _compared("key", how, value)
+    noun = _NOUN_OF.get(name, "")
+    has_type = scope.kind.is_indicator or scope.kind.is_event
+    if not noun or (noun == "type" and not has_type) or (noun in _GUESSED and not scope.guesses):
         raise _unknown(f"The field {name} is not known.")
-    types = "event_types" if kind.is_event else "indicator_types"
-    return Where(sql.format(types=types, number=kind.number, compare=compare), (value,))
+    return _by_name(scope.kind, noun, how, _tlp_id(value) if noun == "tlp" else value)
 
 
-def _moment(text: str, now: int) -> int:
-    relative = _RELATIVE.match(text.upper())
-    if relative:
-        return now - (int(relative[1]) * _SECONDS[relative[2]] if relative[1] else 0)
+def _by_name(kind: Kind, noun: str, how: str, value: object) -> Where:
+    if noun in _COLUMN_OF:
+        compare, bound = _operator(how, value)
+        types = "event_types" if kind.is_event else "indicator_types"
+        return Where(_COLUMN_OF[noun].format(types=types, compare=compare), (bound,))
+    # Without a thing is not the same as with another one.
+    among, how = ("NOT IN", "is") if how == "+not" else ("IN", how)
+    compare, bound = _operator(how, value)
+    numbers = {"number": kind.number, "adversaries": KINDS["adversaries"].number}
+    return Where(f"id {among} ({_HAVING[noun].format(compare=compare, **numbers)})", (bound,))
+
+
+def _with_attribute(scope: Scope, wanted: object) -> Where:
+    """The objects that have an attribute of this name, of this value, or of both."""
+    if not isinstance(wanted, dict) or not wanted or wanted.keys() - _ATTRIBUTE_COLUMNS.keys():
+        raise _unknown(f"An attribute has a name and a value, not {wanted!r}.")
+    parts = [
+        _compared(_ATTRIBUTE_COLUMNS[field], how, value)
+        for field, given in wanted.items()
+        for how, value in _comparisons(given)
+    ]
+    matching = _all(parts)
+    return Where(f"id IN ({_ATTRIBUTE}{scope.kind.number} AND {matching.sql})", matching.values)
+
+
+def _compared(column: str, how: str, value: object) -> Where:
+    compare, bound = _operator(how, value)
+    return Where(f"{column} {compare} ?", (bound,))
+
+
+def _operator(how: str, value: object) -> tuple[str, object]:
+    """SQL's operator and what is bound to it."""
+    if how == "+contains":
+        return "LIKE", f"%{value}%"
+    if how not in _COMPARE:
+        raise _unknown(f"The operator {how} is not known.")
+    return _COMPARE[how], value
+
+
+def _moment(scope: Scope, text: str) -> int:
     try:
-        return clock.parse(text)
+        return clock.moment(text, scope.now, words=scope.guesses)
     except ValueError:
         raise _unknown(f"The time {text} cannot be read.") from None
 
@@ -137,6 +175,13 @@ def _number(name: str, value: object) -> float:
         return float(str(value))
     except ValueError:
         raise _unknown(f"The {name} must be a number, not {value!r}.") from None
+
+
+def _tlp_id(value: object) -> int:
+    text = str(value).upper()
+    if text not in TLP and not text.isdigit():
+        raise _unknown(f"The TLP {value!r} is not known.")
+    return TLP[text] if text in TLP else int(text)
 
 
 def _all(parts: list[Where]) -> Where:
@@ -153,108 +198,3 @@ def _join(how: str, parts: list[Where]) -> Where:
 
 def _unknown(message: str) -> Refused:
     return Refused(400, {"errors": [message]})
-
-
-def find(call: Call) -> tuple[list[Row], int]:
-    """The rows of one page and the total."""
-    kind, store = call.kind, call.threatq.store
-    where, values = _where(kind, call.query, comma_is_or=call.threatq.behaviour.comma_is_or)
-    total = store.count(f"SELECT COUNT(*) FROM {kind.collection} {where}", *values)
-    page = f"SELECT * FROM {kind.collection} {where} ORDER BY {order_by(kind, call.query)} LIMIT ? OFFSET ?"
-    return store.all(page, *values, call.number("limit", FIND_LIMIT), call.number("offset", 0)), total
-
-
-def order_by(kind: Kind, query: dict[str, str]) -> str:
-    """The ORDER BY of a `sort` parameter such as `-created_at,id`."""
-    terms = []
-    for name in query.get("sort", "id").split(","):
-        field = name.strip().lstrip("-+")
-        column = "key" if field == kind.key else field
-        if column != "key" and column not in _FIND_SORTABLE:
-            raise refused("sort", f"The sort field {field} is invalid.")
-        terms.append(f"{column} {'DESC' if name.strip().startswith('-') else 'ASC'}")
-    return ", ".join([*terms, "id ASC"])
-
-
-def _where(kind: Kind, query: dict[str, str], *, comma_is_or: bool) -> tuple[str, list[Any]]:
-    terms, values = [], []
-    for name, given in query.items():
-        column = "key" if name == kind.key else name
-        if column != "key" and column not in _COLUMNS:
-            continue
-        wanted = [value for value in (given.split(",") if comma_is_or else [given]) if value]
-        terms.append("(" + " OR ".join(_match(column, value) for value in wanted) + ")" if wanted else "0")
-        values += wanted
-    return ("WHERE " + " AND ".join(terms) if terms else ""), values
-
-
-def _match(column: str, value: str) -> str:
-    return f"{column} LIKE ?" if "%" in value else f"{column} = ?"
-
-
-class Page(msgspec.Struct, frozen=True):
-    """Which rows a request wants, in which order; `cursor` None pages by offset."""
-
-    limit: int
-    offset: int
-    columns: tuple[str, ...]
-    descending: bool
-    cursor: str | None
-
-    @property
-    def order(self) -> str:
-        """The ORDER BY, which ends in the id and so is total."""
-        return ", ".join(f"{column} {'DESC' if self.descending else 'ASC'}" for column in self.columns)
-
-    def after(self) -> Where:
-        """The condition that skips what the cursor has passed."""
-        if self.cursor in (None, "*"):
-            return Where("")
-        values = _decode(str(self.cursor))
-        if len(values) != len(self.columns):
-            raise _bad_cursor()
-        marks = ", ".join("?" * len(values))
-        return Where(
-            f"({', '.join(self.columns)}) {'<' if self.descending else '>'} ({marks})", tuple(values)
-        )
-
-    def next_cursor(self, last: tuple[Any, ...] | None) -> str:
-        """The mark after the last row; without one the mark stays as it is, which ends the paging."""
-        return str(self.cursor) if last is None else _encode(last)
-
-
-def page(call: Call) -> Page:
-    """Read a request's paging; raises Refused for a sort that a cursor cannot follow."""
-    names = [name.strip() for name in call.query.get("sort", "id").split(",") if name.strip()]
-    directions = {name.startswith("-") for name in names}
-    if len(directions) > 1:
-        raise Refused(400, {"errors": ["Sort fields must all go in the same direction."]})
-    limit = max(0, min(call.number("limit", DEFAULT_LIMIT), MAX_LIMIT))
-    offset = max(0, call.number("offset", 0))
-    return Page(limit, offset, _columns(call.kind, names), directions == {True}, call.query.get("cursorMark"))
-
-
-def _columns(kind: Kind, names: list[str]) -> tuple[str, ...]:
-    fields = [name.lstrip("+-") for name in names]
-    columns = ["key" if field == kind.key else field for field in fields]
-    for column in columns:
-        if column != "key" and column not in _SORTABLE:
-            raise Refused(400, {"errors": [f"The sort field {column} is not known."]})
-    # Without the unique id at its end an order is not total, and a cursor would skip or repeat rows.
-    kept = columns[: columns.index("id")] if "id" in columns else columns
-    return (*(f"COALESCE({name}, -1)" if name in ("score", "happened_at") else name for name in kept), "id")
-
-
-def _encode(values: tuple[Any, ...]) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode()
-
-
-def _decode(mark: str) -> list[Any]:
-    try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(mark), type=list[Any])
-    except (binascii.Error, msgspec.MsgspecError, ValueError):
-        raise _bad_cursor() from None
-
-
-def _bad_cursor() -> Refused:
-    return Refused(400, {"errors": ["The cursorMark cannot be read."]})

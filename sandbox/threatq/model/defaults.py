@@ -18,7 +18,7 @@ INDICATOR_TYPES = (
 
 NETWORK_TYPES = frozenset((
     "ASN", "IP Address", "IPv6 Address", "URL", "URL Path", "FQDN", "Email Address", "Email Subject",
-    "CIDR Block", "User-agent", "X-Mailer",
+    "CIDR Block", "User-agent", "X-Mailer", "String",
 ))
 
 # fmt: on
@@ -37,6 +37,8 @@ EVENT_TYPES = (
 
 # fmt: on
 TLP = {"RED": 1, "AMBER": 2, "GREEN": 3, "WHITE": 4, "CLEAR": 4}
+
+TLP_NAMES = {1: "RED", 2: "AMBER", 3: "GREEN", 4: "WHITE"}
 
 #: Which ids the names get: "first" as above; "second": an older installation without the event type Sighting.
 IdLayout = Literal["first", "second"]

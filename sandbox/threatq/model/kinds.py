@@ -48,8 +48,11 @@ _TABLE = (
     ("tool", "tool", "Tool", "Tools", "value"),
     ("ttp", "ttp", "TTP", "TTPs", "value"),
     ("vulnerability", "vulnerability", "Vulnerability", "Vulnerabilities", "value"),
+    ("stix_pattern", "stix_pattern", "STIX Pattern", "STIX Patterns", "value"),
 )
 KINDS = {row[0]: Kind(number, *row) for number, row in enumerate(_TABLE, start=1)}
 INDICATORS = KINDS["indicators"]
 EVENTS = KINDS["events"]
+#: Names of columns as clients also write them: `sort=-created`.
+SHORT = {"created": "created_at"}
 BY_NUMBER = {kind.number: kind for kind in KINDS.values()}

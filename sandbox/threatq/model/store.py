@@ -17,11 +17,12 @@ from sandbox.threatq.model.kinds import KINDS
 Row = dict[str, Any]
 
 # Every kind of object has the same table: unused columns cost a byte a row, special cases cost a reader.
-# Times are seconds and scores are numbers here; rows.py gives them ThreatQ's spelling.
+# Times are seconds and scores are numbers here; rows.py gives them ThreatQ's spelling. `score` is the one that counts,
+# whole as the library shows it.
 _OBJECTS = """
 CREATE TABLE {0} (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, type_id INTEGER, status_id INTEGER,
-    description TEXT, happened_at INTEGER, generated_score REAL, manual_score REAL, score REAL,
+    description TEXT, happened_at INTEGER, generated_score REAL, manual_score REAL, score INTEGER,
     published_at INTEGER, last_detected_at INTEGER, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
     touched_at INTEGER NOT NULL
 );
@@ -58,6 +59,9 @@ CREATE TABLE relations (
     created_at INTEGER, updated_at INTEGER, UNIQUE (a_kind, a_id, b_kind, b_id)
 );
 CREATE INDEX relations_back ON relations (b_kind, b_id, a_kind);
+CREATE VIEW related AS
+    SELECT a_kind AS kind, a_id AS id, b_kind AS other_kind, b_id AS other_id FROM relations
+    UNION ALL SELECT b_kind, b_id, a_kind, a_id FROM relations;
 CREATE TABLE searches (
     id INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT UNIQUE, name TEXT, json TEXT, owner_id INTEGER,
     shared INTEGER, created_at INTEGER
