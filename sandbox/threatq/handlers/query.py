@@ -69,7 +69,7 @@ class Where(msgspec.Struct, frozen=True):
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """What a condition is about: a kind, seen at a time, by a server that knows the guessed parts of the language or not."""
+    """What a condition is about: a kind, seen at a time; the server knows the guessed parts of the language or not."""
 
     kind: Kind
     now: int
