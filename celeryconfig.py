@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kombu import Queue
+from kombu.utils.url import parse_url
 from msgspec import structs, to_builtins
 
 from workers.core.errors import ConfigError, end_with
@@ -41,6 +42,9 @@ broker_transport_options = {
     "visibility_timeout": 120,
     **_sentinel_options,
 }
+
+# kombu takes these from the URL; Flower asks for the length of the queues with what stands here alone.
+broker_use_ssl = parse_url(broker_url).get("ssl", False) if broker_url.startswith("rediss://") else False
 
 # Wait for Redis, at the start and whenever it is away, without giving up.
 broker_connection_retry_on_startup = True

@@ -66,6 +66,11 @@ class CarefulQoS(kombu_redis.QoS):
     kombu would raise in the worker's loop, at the same entry again and again, and never come to those behind it.
     """
 
+    def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
+        """Put back what is due, where this process takes work: Flower only listens, and may not see a message."""
+        if any(queue in QUEUES for queue in self.channel.active_queues):
+            super().restore_visible(start, num, interval)
+
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Put back what was taken under `tag`; raises what Redis answers."""
         with self.channel.conn_or_acquire(client) as redis:

@@ -117,6 +117,14 @@ REFUSED = [
     ("flower", "XRANGE {tq}:history:<id> - +"),
     ("flower", "ZRANGE {tq}:dead 0 -1"),
     ("flower", "FLUSHDB"),
+    # A message that waits holds what a Celery client sends, and one that is put there is work.
+    ("flower", "LRANGE {tq}:celery:events 0 -1"),
+    ("flower", "BRPOP {tq}:celery:events 1"),
+    ("flower", "LPUSH {tq}:celery:events x"),
+    ("flower", "HGETALL {tq}:celery:unacked"),
+    ("flower", "HSET {tq}:celery:unacked tag x"),
+    ("flower", "SADD {tq}:celery:_kombu.binding.events x"),
+    ("flower", "FUNCTION DELETE x"),
     # A reader changes nothing.
     ("reader", "DEL {tq}:job:<id>"),
     ("reader", "SET {tq}:job:<id> x"),
@@ -231,10 +239,13 @@ def test_the_whole_system_needs_no_more_rights_than_its_users_have(deployment: D
     assert b"1.2.3.4" in deployment.call("stub", *lookup)
     flower = deployment.folder / "logs" / "flower" / "flower.log"
     until(lambda: "Connected to redis" in flower.read_text(), within_s=30)
-    assert deployment.refusals() == []
 
-    # And Flower shows the work to those who have the password
-    url = f"http://127.0.0.1:{deployment.flower_port}/api/workers"
+    # And Flower shows the workers and how long the queues are to those who have the password
     user, _, password = (deployment.guarded.secrets / "flower").read_text().partition(":")
-    assert requests.get(url, timeout=10).status_code == 401
-    assert "events" in requests.get(url, params={"refresh": 1}, auth=(user, password), timeout=20).text
+    api = f"http://127.0.0.1:{deployment.flower_port}/api"
+    assert requests.get(f"{api}/workers", timeout=10).status_code == 401
+    workers = requests.get(f"{api}/workers", params={"refresh": 1}, auth=(user, password), timeout=20)
+    assert "events" in workers.text, deployment.refusals()
+    lengths = requests.get(f"{api}/queues/length", auth=(user, password), timeout=20).json()["active_queues"]
+    assert {"name": "sync", "messages": 0} in lengths
+    assert deployment.refusals() == []
