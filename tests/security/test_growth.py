@@ -12,6 +12,7 @@ from producers.http.request import inflate
 from tests.security.corpus import BEGINNINGS, UNITS, repeated
 from tests.security.growth import LONG, grows_too_fast
 from tqctl.bundle import Mask
+from workers.core.times import read_time
 from workers.core.urls import without_passwords
 from workers.indicators.addresses import parse_private_ips
 from workers.indicators.parse import read_indicator
@@ -24,7 +25,6 @@ from workers.payload.indicator_fields import read_uris
 from workers.payload.intake import Intake
 from workers.payload.options import DialectOptions
 from workers.payload.reading import read_payloads
-from workers.payload.times import read_time
 
 LIMIT = 4_194_304
 

@@ -22,6 +22,8 @@ FLOORS = (
     "workers.core",
     # The one settings model; types, normal forms and private addresses.
     "workers.settings workers.indicators",
+    # From a document of any form to a payload, by rules that a person wrote.
+    "workers.mappings",
     # The durable record in Redis; the LogRhythm client; from untrusted bytes to jobs and plans.
     "workers.ledger workers.logrhythm workers.payload",
     # Renewing leases; the ThreatQ client; logs and metrics; notices to operators.
@@ -60,6 +62,7 @@ ACTS_WITH = ("redis", "requests", "urllib.request", "threading", "time")
 #: Libraries that only these modules of ours may import.
 KEPT_IN = {
     "celery": "workers.app workers.tasks tqctl.queues benchmarks",
+    "jmespath": "workers.mappings",
     "kombu": "celeryconfig workers.ledger.celery_messages workers.ledger.celery_transport workers.tasks.job_events",
     "redis": "workers.ledger workers.tasks.job_events chaos benchmarks",
     "requests": "workers.threatq workers.logrhythm workers.notices.webhook workers.core.http_session "

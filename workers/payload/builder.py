@@ -12,6 +12,7 @@ import msgspec
 
 from workers.core.errors import InputError
 from workers.core.results import LeftOut
+from workers.core.times import as_threatq_time
 from workers.indicators.addresses import private_part
 from workers.indicators.model import Attribute, Indicator
 from workers.payload.attributes import as_text, native, read_attributes
@@ -20,7 +21,6 @@ from workers.payload.json_text import MAX_DEPTH, escape_all, is_too_deep
 from workers.payload.options import DialectOptions
 from workers.payload.plan import EventPlan
 from workers.payload.required_fields import happened_at, one_line, required
-from workers.payload.times import as_threatq_time
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from workers.core.errors import InputError
+from workers.core.times import as_threatq_time, read_time
 from workers.payload.attributes import as_text
-from workers.payload.times import as_threatq_time, read_time
 
 #: A time further ahead than this, or before 1990, is taken as it is, with a warning.
 _AHEAD = timedelta(days=1)

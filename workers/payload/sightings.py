@@ -10,13 +10,13 @@ from msgspec import Struct
 
 from workers.core.errors import InputError
 from workers.core.results import LeftOut
+from workers.core.times import as_threatq_time, read_time
 from workers.indicators.addresses import private_part
 from workers.indicators.model import Attribute, Indicator
 from workers.payload.indicator_fields import Unread, read_uris
 from workers.payload.json_text import escape_all
 from workers.payload.options import DialectOptions
 from workers.payload.plan import EventPlan
-from workers.payload.times import as_threatq_time, read_time
 
 #: ThreatQ's type of such an event, and the source that it names.
 EVENT_TYPE, SOURCE = "Sighting", "LogRhythm"

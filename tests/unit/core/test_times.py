@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.payload.times import as_threatq_time, read_time
+from workers.core.times import as_threatq_time, read_time
 
 SAME = datetime(2021, 10, 5, 19, 1, 2, tzinfo=UTC)
 

@@ -1,0 +1,171 @@
+"""JMESPath expressions as mappings have them: checked when they are read, and bounded in time when they are used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from time import thread_time
+from typing import Any
+
+from jmespath.exceptions import JMESPathError
+from jmespath.parser import Parser
+from jmespath.visitor import Options, TreeInterpreter
+from msgspec import Struct
+
+from workers.core.errors import ConfigError, InputError
+from workers.mappings.functions import MappingFunctions
+
+#: Seconds of processor time that all expressions of a mapping may take over one document.
+BUDGET_S = 0.5
+
+#: Lists and functions that are worked on between two looks at the clock.
+_LOOK_EVERY = 64
+
+#: The function that `$name` stands for inside of JMESPath, which knows no names.
+_NAMED = "named"
+
+#: A text, a quoted key, a literal, or a name that `let` gave.
+_PART = re.compile(
+    r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|`(?:[^`\\]|\\.)*+`|\$([A-Za-z_]\w*)""", re.ASCII | re.DOTALL
+)
+
+#: The document itself, which every expression may name.
+DOCUMENT = "document"
+
+
+class MappingFault(ConfigError):
+    """A mapping file cannot be used; correct the line that is named."""
+
+
+class TakesTooLong(InputError):
+    """The expressions of a mapping take too long over one document."""
+
+
+class NoValue(InputError):
+    """An expression cannot be worked out for one document."""
+
+
+class Expression(Struct, frozen=True):
+    """An expression, its text, and where it stands: `file:line`."""
+
+    text: str
+    place: str
+    node: dict[str, Any]
+
+
+def parse(text: str, place: str, names: Collection[str] = ()) -> Expression:
+    """Read an expression that may use the `names` that `let` gave; raises MappingFault."""
+    try:
+        node = Parser().parse(_PART.sub(_as_function, text)).parsed
+    except (JMESPathError, RecursionError) as error:
+        raise MappingFault(f"{place}: `{text}` is no JMESPath: {_reason(error)}") from error
+    for fault in _faults(node, {DOCUMENT, *names}):
+        raise MappingFault(f"{place}: `{text}`: {fault}")
+    return Expression(text, place, node)
+
+
+class Evaluation(TreeInterpreter):
+    """Works out the expressions of one mapping over one document, within BUDGET_S.
+
+    `names` are what `let` gave; the caller adds to them. Not to be shared by threads.
+    """
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        super().__init__(_OPTIONS)
+        self.names: dict[str, Any] = {DOCUMENT: document}
+        self._ends_s = thread_time() + BUDGET_S
+        self._steps = 0
+
+    def value(self, expression: Expression) -> Any:
+        """Return what `expression` gives; raises NoValue where it has none, and TakesTooLong."""
+        try:
+            return self.visit(expression.node, self.names[DOCUMENT])
+        except InputError:
+            raise
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+            reason = _reason(error)
+        raise NoValue(f"{expression.place}: `{expression.text}`: {reason}")
+
+    def holds(self, expression: Expression) -> bool:
+        """Tell whether `expression` is true, as JMESPath sees it; what cannot be worked out is not."""
+        try:
+            return bool(self._is_true(self.value(expression)))
+        except NoValue:
+            return False
+
+    def visit_function_expression(self, node: dict[str, Any], value: Any) -> Any:
+        """Call a function, or return what `let` gave a name to."""
+        self._step()
+        if node["value"] == _NAMED:
+            return self.names[node["children"][0]["value"]]
+        return super().visit_function_expression(node, value)
+
+    def visit_projection(self, node: dict[str, Any], value: Any) -> Any:
+        """Walk through a list."""
+        self._step()
+        return super().visit_projection(node, value)
+
+    def visit_filter_projection(self, node: dict[str, Any], value: Any) -> Any:
+        """Walk through what of a list a condition holds for."""
+        self._step()
+        return super().visit_filter_projection(node, value)
+
+    def visit_value_projection(self, node: dict[str, Any], value: Any) -> Any:
+        """Walk through the values of an object."""
+        self._step()
+        return super().visit_value_projection(node, value)
+
+    def visit_flatten(self, node: dict[str, Any], value: Any) -> Any:
+        """Make one list of lists."""
+        self._step()
+        return super().visit_flatten(node, value)
+
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps % _LOOK_EVERY == 0 and thread_time() > self._ends_s:
+            raise TakesTooLong(f"its expressions take more than {BUDGET_S:g} s over this document")
+
+
+_OPTIONS = Options(custom_functions=MappingFunctions())
+
+
+def _as_function(match: re.Match[str]) -> str:
+    return f"{_NAMED}('{match[1]}')" if match[1] else match[0]
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of the library's message, which draws the rest."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    return next(iter(str(error).splitlines()), type(error).__name__).removesuffix(":")
+
+
+def walk(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield a node of a parsed expression and all below it."""
+    if isinstance(node, dict):
+        yield node
+        for child in node.get("children", ()):
+            yield from walk(child)
+
+
+def _faults(node: dict[str, Any], names: Collection[str]) -> Iterator[str]:
+    """Yield what of the functions and names in an expression there is not."""
+    for part in walk(node):
+        if part["type"] != "function_expression":
+            continue
+        name, arguments = part["value"], part["children"]
+        if name == _NAMED:
+            if (given := arguments[0].get("value") if arguments else "") not in names:
+                yield f"no `let` above gives ${given}"
+        elif (function := MappingFunctions.FUNCTION_TABLE.get(name)) is None:
+            yield f"there is no function {name}()"
+        elif wrong := _wrong_count(len(arguments), function["signature"]):
+            yield f"{name}() takes {wrong}, not {len(arguments)}"
+
+
+def _wrong_count(count: int, signature: Any) -> str:
+    """Return how many arguments a function takes where `count` are not right, else ""."""
+    least = len(signature)
+    if signature and signature[-1].get("variadic"):
+        return f"{least} arguments or more" if count < least else ""
+    return f"{least} argument{'s' * (least != 1)}" if count != least else ""

@@ -1,0 +1,165 @@
+"""Which mapping a document has: a look at its top-level fields leaves few whose `match` must be worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping as Table
+from typing import Any
+
+from msgspec import Struct
+
+from workers.core.errors import InputError
+from workers.mappings.expressions import Evaluation, MappingFault, walk
+from workers.mappings.model import Mapping
+
+#: Mappings that are named to the sender of a document that none is for.
+NEAREST = 3
+
+#: Ways in which a `match` can come true that are told apart; one with more is worked out for every document.
+_MOST_WAYS = 16
+
+#: Functions that fail, or are false, where their argument is missing.
+_NEEDS_ARGUMENT = ("contains", "starts_with", "ends_with", "length", "keys")
+
+#: The mapping of documents that no other is for, where a setting asks for one; it is never chosen by its `match`.
+GENERIC = "generic"
+
+#: Sets of top-level fields of which one must be there as a whole.
+Ways = tuple[frozenset[str], ...]
+
+_ANY: Ways = (frozenset(),)
+
+
+class NearMapping(Struct, frozen=True):
+    """A mapping that nearly is for a document, and what is in the way."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.why})"
+
+
+class _Candidate(Struct, frozen=True):
+    mapping: Mapping
+    ways: Ways
+    fields: frozenset[str]
+
+
+class Mappings:
+    """The mappings that there are; `faults` says why others, by their names, cannot be used."""
+
+    def __init__(
+        self, mappings: Iterable[Mapping] = (), faults: Table[str, MappingFault] | None = None
+    ) -> None:
+        ordered = sorted(mappings, key=lambda mapping: (-mapping.priority, mapping.name))
+        self._candidates = [
+            _Candidate(mapping, _ways(mapping.match.node), _roots(mapping))
+            for mapping in ordered
+            if mapping.name != GENERIC
+        ]
+        self._by_name = {mapping.name: mapping for mapping in ordered}
+        self.faults = dict(faults or {})
+
+    def __iter__(self) -> Any:
+        return iter(self._by_name.values())
+
+    def get(self, name: str) -> Mapping | None:
+        """Return the mapping of this name, None where there is none or it cannot be used."""
+        return self._by_name.get(name)
+
+    def named(self, name: str) -> Mapping:
+        """Return the mapping of this name; raises InputError that says which there are, or what is wrong with it."""
+        if name in self._by_name:
+            return self._by_name[name]
+        if name in self.faults:
+            raise InputError(f"{name} cannot be used: {self.faults[name]}", field="mapping")
+        raise InputError(
+            f"there is no {name[:60]!r}; there are {', '.join(sorted(self._by_name))}", field="mapping"
+        )
+
+    def choose(self, document: dict[str, Any]) -> Mapping | None:
+        """Return the first mapping whose `match` holds, by priority and then by name."""
+        keys = document.keys()
+        evaluation: Evaluation | None = None
+        for candidate in self._candidates:
+            if any(way <= keys for way in candidate.ways):
+                evaluation = evaluation or Evaluation(document)
+                if evaluation.holds(candidate.mapping.match):
+                    return candidate.mapping
+        return None
+
+    def nearest(self, document: dict[str, Any]) -> list[NearMapping]:
+        """Return the mappings that come nearest to a document that none is for, the nearest first."""
+        keys = frozenset(document)
+
+        def likeness(candidate: _Candidate) -> tuple[float, float]:
+            share = max(len(way & keys) / len(way) if way else 0.0 for way in candidate.ways)
+            return -share, -len(candidate.fields & keys) / (len(candidate.fields) or 1)
+
+        ordered = sorted(self._candidates, key=likeness)[:NEAREST]
+        return [NearMapping(candidate.mapping.name, _why(candidate, keys)) for candidate in ordered]
+
+
+def _why(candidate: _Candidate, keys: frozenset[str]) -> str:
+    lacking = min((sorted(way - keys) for way in candidate.ways), key=len)
+    if lacking:
+        return f"has no {', '.join(lacking)}"
+    text = candidate.mapping.match.text
+    return f"is none for which `{text if len(text) <= 100 else text[:99] + '…'}` holds"
+
+
+def _roots(mapping: Mapping) -> frozenset[str]:
+    """Return the top-level fields of a document that a mapping looks at."""
+    fields = mapping.fields
+    attributes = [expression for _, group in fields.attributes for expression in group]
+    lone = (fields.event_name, fields.event_type, fields.event_happened_at, mapping.match, mapping.each)
+    return frozenset(
+        name for expression in (*lone, *attributes) if expression for name in _named_first(expression.node)
+    )
+
+
+def _named_first(node: dict[str, Any]) -> set[str]:
+    """Return every field that an expression looks up in the document itself."""
+    if root := _root(node):
+        return {root}
+    return {str(part["value"]) for part in walk(node) if part["type"] == "field"}
+
+
+def _root(node: dict[str, Any]) -> str:
+    """Return the top-level field that a path begins with, "" for what is no path."""
+    while node["type"] in ("subexpression", "index_expression", "projection", "filter_projection", "flatten",
+                           "value_projection", "pipe"):  # fmt: skip
+        node = node["children"][0]
+    return str(node["value"]) if node["type"] == "field" else ""
+
+
+def _ways(node: dict[str, Any]) -> Ways:
+    """Return which top-level fields must be there for an expression to be true."""
+    kind, children = node["type"], node.get("children", [])
+    if kind == "or_expression":
+        ways = tuple(way for child in children for way in _ways(child))
+    elif kind == "and_expression":
+        ways = tuple(left | right for left in _ways(children[0]) for right in _ways(children[1]))
+    elif kind == "comparator":
+        ways = _compared(node)
+    elif kind == "function_expression":
+        ways = _ways_of_path(children[0]) if node["value"] in _NEEDS_ARGUMENT else _ANY
+    else:
+        ways = _ways_of_path(node)
+    return ways if len(ways) <= _MOST_WAYS else _ANY
+
+
+def _compared(node: dict[str, Any]) -> Ways:
+    """Return what a comparison needs: only one that nothing cannot pass needs anything."""
+    left, right = node["children"]
+    if node["value"] == "ne":
+        return _ANY
+    if node["value"] == "eq" and not (right["type"] == "literal" and right["value"] is not None):
+        return _ANY
+    return _ways_of_path(left)
+
+
+def _ways_of_path(node: dict[str, Any]) -> Ways:
+    root = _root(node)
+    return (frozenset({root}),) if root else _ANY

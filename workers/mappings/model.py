@@ -1,0 +1,60 @@
+"""A mapping as values, ready to be applied."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from workers.mappings.expressions import Expression
+
+#: A name and the expressions that give its values.
+Named = tuple[str, tuple[Expression, ...]]
+
+
+class IndicatorRule(Struct, frozen=True):
+    """Where a mapping finds indicators; without `type` each is told by its form."""
+
+    value: Expression
+    type: Expression | None = None
+
+
+class SideRules(Struct, frozen=True):
+    """The indicators of one side of an event, sources or targets, and the attributes that each of them gets."""
+
+    indicators: tuple[IndicatorRule, ...] = ()
+    attributes: tuple[Named, ...] = ()
+
+
+class FieldRules(Struct, frozen=True):
+    """What each part of an event is made of."""
+
+    event_name: Expression
+    event_type: Expression
+    event_happened_at: Expression | None = None
+    source: Expression | None = None
+    severity: Expression | None = None
+    description: Expression | None = None
+    group_by: tuple[Expression, ...] = ()
+    attributes: tuple[Named, ...] = ()
+    identity: tuple[Expression, ...] = ()
+    malware: tuple[Expression, ...] = ()
+    assets: tuple[Expression, ...] = ()
+    sources: SideRules = SideRules()
+    targets: SideRules = SideRules()
+
+
+class Mapping(Struct, frozen=True):
+    """A mapping: which documents it is for, and how each becomes an event. `file` is where it was read.
+
+    `each` makes several events of one document; each element keeps of the document around it what `keep` names.
+    """
+
+    name: str
+    version: int
+    title: str
+    file: str
+    match: Expression
+    fields: FieldRules
+    priority: int = 0
+    each: Expression | None = None
+    keep: tuple[tuple[str, Expression], ...] = ()
+    let: tuple[tuple[str, Expression], ...] = ()
