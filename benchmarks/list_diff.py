@@ -25,7 +25,6 @@ import msgspec
 from workers.listsync.plan.gather import Gathering
 from workers.listsync.plan.guard import Listing
 from workers.listsync.plan.manifest import digests_of
-from workers.listsync.plan.mapping import ListFamily
 from workers.listsync.plan.naming import ListKey
 from workers.listsync.plan.plan import CollectionSource, ListPlan, ListTarget, Rules, plan_list
 from workers.listsync.plan.spill import Spill
@@ -78,11 +77,11 @@ def page(numbers: range) -> bytes:
 def sync(size: int, changed: int, watch: Stopwatch, folder: Path, *, fill: bool, capacity: int) -> ListPlan:
     """Read a collection and a list of which `changed` entries differ on either side, and plan."""
     decode = msgspec.json.Decoder(ItemPage).decode
-    gather = Gathering(ListFamily("c", "T: "), TypeTable(), ScoreBands(), folder / "wanted")
+    gather = Gathering("T: ", TypeTable(), ScoreBands(), folder / "wanted")
     for first in range(0, size, PAGE):
         raw = page(range(first, min(first + PAGE, size)))
         with watch:
-            gather.take(decode(raw).data)
+            gather.take(decode(raw).data, "tqtype")
     present = Spill(folder / "present", caseless=True)
     for entries in values(changed, size + changed) if not fill else ():
         with watch:

@@ -31,6 +31,7 @@ from workers.core.user import user_at_host
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.listsync.plan.decisions import Decisions
+from workers.listsync.plan.mapping import family_of
 from workers.listsync.plan.settings import NEEDED, collections_of, require_sync
 from workers.listsync.run.handler import work
 from workers.runtime import Runtime
@@ -165,10 +166,14 @@ def _page(settings: Settings) -> ConnectorPage | None:
 def _names(settings: Settings, only: str) -> list[str]:
     """Return the collections to sync; raises ConfigError for what is missing or wrong in the settings."""
     require_sync(settings)
-    names = [family.name for family in collections_of(settings)]
-    if only and only not in names:
+    families = collections_of(settings)
+    names = [family.name for family in families]
+    if not only:
+        return names
+    family = family_of(families, only)
+    if family is None:
         raise InputError(f"{only!r} is not configured; there are {', '.join(names)}", field="--collection")
-    return [only] if only else names
+    return [family.name]
 
 
 def _sync(names: list[str], decisions: dict[str, Any], loaded: Loaded, options: Namespace) -> int:

@@ -39,13 +39,23 @@ def _words(value: str, explanations: list[Explanation]) -> Iterator[str]:
     for item in explanations:
         score = "" if item.score is None else f", score {item.score}"
         known = f" as {item.type}{score}" if item.type else ""
-        yield f"{item.collection}: {value} is {'in' if item.in_collection else 'not in'} the collection{known}"
+        yield f"{item.collection}: {value} is {_where(item)}{known}"
         if item.why:
             yield f"  {item.why}"
         for place in item.places:
             yield f"  {place.list}: {_place(place)}"
         if item.last_run_ms:
             yield f"  last run {moment(item.last_run_ms)}Z, {item.last_run_status}"
+
+
+def _where(item: Explanation) -> str:
+    if not item.in_collection:
+        return "not in the collection"
+    return (
+        "in the collection"
+        if item.in_collections == (item.collection,)
+        else f"in {' and '.join(item.in_collections)}"
+    )
 
 
 def _place(place: Place) -> str:

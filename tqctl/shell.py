@@ -25,7 +25,6 @@ from workers.ledger.audit import Audit
 from workers.ledger.connection import connect
 from workers.ledger.ledger import Ledger, open_ledger
 from workers.ledger.sealing import use_keys
-from workers.listsync.plan.naming import family
 from workers.listsync.plan.settings import collections_of, types_of
 from workers.logrhythm.lists import Lists
 from workers.logrhythm.model import ListSummary
@@ -151,9 +150,7 @@ def lists_of(settings: Settings, lists: Lists) -> list[ListSummary]:
     types = types_of(settings)
     summaries: list[ListSummary] = []
     for collection in collections_of(settings):
-        summaries += lists.named(
-            family(collection.base_name, collection.split_by, types), common=collection.base_name
-        ).values()
+        summaries += lists.named(collection.lists(types), common=collection.base_name).values()
     return sorted(summaries, key=lambda summary: summary.name)
 
 

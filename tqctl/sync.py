@@ -104,7 +104,9 @@ def approve(shell: Shell, options: Namespace) -> int:
 def show_history(shell: Shell, options: Namespace) -> int:
     """Show the last runs."""
     runs = [
-        run for run in history(shell.admin.redis, most=1_000) if options.collection in ("", run.collection)
+        run
+        for run in history(shell.admin.redis, most=1_000)
+        if options.collection in ("", run.collection, *(part.name for part in run.parts))
     ]
     runs = runs[: options.limit]
     shell.show([_as_json(run) for run in runs], lambda _: [_by_list(runs) if options.lists else _runs(runs)])

@@ -18,8 +18,8 @@ from tqctl.lists import sync_settings
 from tqctl.shell import Shell
 from workers.core.errors import InputError
 from workers.ledger.client import RedisClient
-from workers.ledger.locks import BY_HAND, hold, release
-from workers.listsync.plan.mapping import ListFamily
+from workers.ledger.locks import BY_HAND, hold_all, release_all
+from workers.listsync.plan.mapping import ListFamily, family_of
 from workers.listsync.plan.settings import collections_of
 from workers.listsync.run.run import Options, Tools
 from workers.listsync.run.takeover import Takeover, look
@@ -42,12 +42,12 @@ def take_over(shell: Shell, options: Namespace) -> int:
     lists: list[Takeover] = []
     for collection in _wanted(settings, options.collection):
         with (
-            _alone(runtime.redis, collection.name) as us,
+            _alone(runtime.redis, collection) as us,
             TemporaryDirectory(prefix="tq-takeover-") as folder,
         ):
             for item in look(tools, rules, collection, Path(folder), take=options.yes):
                 lists.append(item)
-                hold(runtime.redis, collection.name, us)
+                hold_all(runtime.redis, collection.names, us)
                 if options.yes:
                     shell.audit.record("take over", item.list, entries=item.entries, goes=item.goes)
     shell.show(to_builtins(lists), lambda _: _words(lists, settings, is_done=options.yes))
@@ -58,26 +58,29 @@ def take_over(shell: Shell, options: Namespace) -> int:
 
 def _wanted(settings: Settings, only: str) -> list[ListFamily]:
     collections = collections_of(settings)
-    names = [collection.name for collection in collections]
-    if only and only not in names:
-        raise InputError(f"{only!r} is not configured; there are {', '.join(names)}", field="--collection")
-    return [collection for collection in collections if only in ("", collection.name)]
+    if not only:
+        return list(collections)
+    family = family_of(collections, only)
+    if family is None:
+        names = ", ".join(collection.name for collection in collections)
+        raise InputError(f"{only!r} is not configured; there are {names}", field="--collection")
+    return [family]
 
 
 @contextmanager
-def _alone(redis: RedisClient, collection: str) -> Iterator[str]:
-    """Keep runs of a collection away meanwhile, as they change the same notes of what is ours."""
+def _alone(redis: RedisClient, collection: ListFamily) -> Iterator[str]:
+    """Keep runs of these collections away meanwhile, as they change the same notes of what is ours."""
     us = f"{BY_HAND}{secrets.token_hex(8)}"
-    holder = hold(redis, collection, us)
+    holder = hold_all(redis, collection.names, us)
     if holder != us:
         raise InputError(
-            f"a run of {collection!r} is under way (job {holder}); do this when it has ended",
+            f"a run of {collection.name!r} is under way (job {holder}); do this when it has ended",
             field="takeover",
         )
     try:
         yield us
     finally:
-        release(redis, collection, us)
+        release_all(redis, collection.names, us)
 
 
 def _words(lists: list[Takeover], settings: Settings, *, is_done: bool) -> Iterator[Shown]:

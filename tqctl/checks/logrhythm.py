@@ -64,14 +64,15 @@ def _collections(settings: Settings) -> Iterator[CheckLine]:
         return
     client = Client.from_settings(settings)
     try:
-        for collection in collections_of(settings):
-            finding = f"becomes the lists {collection.base_name}…, split by {collection.split_by}"
-            yield tried(
-                AREA,
-                f"collection {collection.name}",
-                partial(find_collection, client, collection.name),
-                finding,
-            )
+        for family in collections_of(settings):
+            for collection in family.collections:
+                finding = f"becomes the lists {family.base_name}…, split by {collection.split_by}"
+                yield tried(
+                    AREA,
+                    f"collection {collection.name}",
+                    partial(find_collection, client, collection.name),
+                    finding,
+                )
     except TqError as error:
         yield failed_with(AREA, "collections", error)
     finally:

@@ -125,8 +125,8 @@ def _list_sync(client: Client, loaded: Loaded) -> Iterator[CheckLine]:
         return
     if not wanted:
         yield ok(AREA, "collections", "none is to be synced (sync_collections is empty)")
-    for collection in wanted:
-        yield tried(AREA, "collection", partial(find_collection, client, collection.name), collection.name)
+    for name in (name for family in wanted for name in family.names):
+        yield tried(AREA, "collection", partial(find_collection, client, name), name)
 
 
 def _logrhythm_page(client: Client, settings: Settings) -> ConnectorPage | None:

@@ -126,6 +126,24 @@ class ListResult(Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
+class CollectionPart(Struct, frozen=True):
+    """What one of several data collections brought to their union: `usable` of its indicators, by list in `lists`.
+
+    `declared` is how many ThreatQ says it holds, None where it does not say; `read` how many were read.
+    """
+
+    name: str
+    declared: int | None
+    read: int
+    usable: int
+    lists: dict[str, int]
+
+    @property
+    def sentence(self) -> str:
+        """The same as a sentence."""
+        return f"Data collection {self.name}: {self.read:,} indicators, {self.usable:,} of them for the lists"
+
+
 class AbandonedList(Struct, frozen=True):
     """A list of ours that no data collection feeds any more, and how many entries it has."""
 
@@ -144,6 +162,8 @@ class AbandonedList(Struct, frozen=True):
 class RunResult(Struct, frozen=True, kw_only=True):
     """What became of a run. `status`: done, errors (some lists failed), planned (a dry run).
 
+    `parts` says what each data collection brought, where several feed the same lists.
+
     `settings` are those that decided what the run did, by name, whichever worker did it.
     """
 
@@ -158,6 +178,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     read: int
     unsupported: dict[str, int] = {}
     kept_out: dict[str, int] = {}
+    parts: tuple[CollectionPart, ...] = ()
     lists: tuple[ListResult, ...] = ()
     notes: tuple[str, ...] = ()
     settings: dict[str, Any] = {}

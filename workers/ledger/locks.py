@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 from redis.exceptions import LockError, LockNotOwnedError
@@ -41,6 +41,23 @@ def hold(redis: RedisClient, collection: str, job_id: str) -> str:
         return str(holder)
     # Of several jobs that find its holder ended, one takes it over.
     return str(run(redis, LOCK, names, [job_id, HOLD_S, holder]).decode())
+
+
+def hold_all(redis: RedisClient, collections: Collection[str], job_id: str) -> str:
+    """Reserve several collections for a job, or none of them; return the id of the job that has one of them then."""
+    for number, name in enumerate(collections):
+        holder = hold(redis, name, job_id)
+        if holder != job_id:
+            for reserved in list(collections)[:number]:
+                release(redis, reserved, job_id)
+            return holder
+    return job_id
+
+
+def release_all(redis: RedisClient, collections: Collection[str], job_id: str) -> None:
+    """Let others sync these collections again; without effect on those that another job has."""
+    for name in collections:
+        release(redis, name, job_id)
 
 
 def release(redis: RedisClient, collection: str, job_id: str) -> None:

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.listsync.plan.gather import Gathering
-from workers.listsync.plan.mapping import ListFamily
 from workers.listsync.plan.spill import PARTS, Spill
 from workers.listsync.plan.types import TypeTable
 from workers.threatq.rows import Row
@@ -20,9 +19,8 @@ from workers.threatq.score_bands import ScoreBands
 FILES = settings(max_examples=30)
 
 
-def gathering(folder: Path, split: str = "tqtype") -> Gathering:
-    collection = msgspec.convert({"name": "c", "base_name": "T: ", "split_by": split}, ListFamily)
-    return Gathering(collection, TypeTable(), ScoreBands(), folder)
+def gathering(folder: Path) -> Gathering:
+    return Gathering("T: ", TypeTable(), ScoreBands(), folder)
 
 
 def entries(spill: Spill) -> set[str]:
@@ -42,9 +40,9 @@ def test_rows_are_sorted_into_lists_by_type_and_score(tmp_path: Path) -> None:
         {"id": 7, "value": "x"}]""",
         type=list[Row],
     )
-    gather = gathering(tmp_path, "scoreRange")
+    gather = gathering(tmp_path)
 
-    gather.take(rows)
+    gather.take(rows, "scoreRange")
     gather.close()
 
     assert {name: entries(spill) for name, spill in gather.wanted.items()} == {
@@ -67,9 +65,9 @@ TYPES = st.text() | st.sampled_from([*TypeTable(), "CVE"])
 )
 def test_no_row_stops_the_sync_and_each_is_counted_once(rows: list[Row]) -> None:
     with tempfile.TemporaryDirectory() as tmp:
-        gather = gathering(Path(tmp), "score")
+        gather = gathering(Path(tmp))
 
-        gather.take(rows)
+        gather.take(rows, "score")
         gather.close()
 
         counted = gather.usable + gather.unsupported.total() + gather.unusable.total()
@@ -89,14 +87,14 @@ def test_statuses_that_are_kept_out_are_counted_and_become_no_entry(tmp_path: Pa
         type=list[Row],
     )
     gather = Gathering(
-        ListFamily("c", "T: "),
+        "T: ",
         TypeTable(),
         ScoreBands(),
         tmp_path,
         keeps_out=("Whitelisted", "Expired"),
     )
 
-    gather.take(rows)
+    gather.take(rows, "tqtype")
 
     assert gather.kept_out == {"Whitelisted": 1, "Expired": 1, "expired": 1}
     assert (gather.read, gather.usable, gather.unsupported) == (5, 2, {})

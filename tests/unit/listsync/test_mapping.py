@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.core.errors import ConfigError
-from workers.listsync.plan.mapping import ListFamily, parse_mapping
+from workers.listsync.plan.mapping import ListFamily, MappedCollection, family_of, parse_mapping
 from workers.listsync.plan.naming import ListKey, family, list_name
 from workers.listsync.plan.types import DEFAULTS
 
@@ -24,19 +24,19 @@ LogRhythm-IOCList:
 
 
 def test_the_guides_example_is_read_as_it_stands() -> None:
-    assert parse_mapping(GUIDE, TYPES) == (ListFamily("LogRhythm-IOCList", "ThreatQ: ", "scoreRange"),)
+    assert parse_mapping(GUIDE, TYPES) == (ListFamily.of("LogRhythm-IOCList", "ThreatQ: ", "scoreRange"),)
 
 
 def test_split_by_type_is_the_default() -> None:
-    (collection,) = parse_mapping('---\nIOCs:\n  baseName: "T: "\n', TYPES)
+    (family_,) = parse_mapping('---\nIOCs:\n  baseName: "T: "\n', TYPES)
 
-    assert collection.split_by == "tqtype"
+    assert family_ == ListFamily("T: ", (MappedCollection("IOCs", "tqtype"),))
 
 
 def test_several_collections_are_read_in_their_order() -> None:
     text = '---\nB:\n  baseName: "B: "\nA: "A: "\n'
 
-    assert parse_mapping(text, TYPES) == (ListFamily("B", "B: "), ListFamily("A", "A: "))
+    assert parse_mapping(text, TYPES) == (ListFamily.of("B", "B: "), ListFamily.of("A", "A: "))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_several_collections_are_read_in_their_order() -> None:
         # deeper than can be meant
         ("A: [" * 2_000, ["not YAML"]),
         # two collections for one list
-        ('---\nA: "T: "\nB: "t: "\n', ["line 3", "'A' (line 2)", "another baseName"]),
+        ('---\nA: "T: "\nB: "t: "\n', ["line 3", "'A' (line 2)", "another"]),
     ],
 )
 def test_an_error_names_the_line_the_key_and_the_remedy(text: str, said: list[str]) -> None:
@@ -86,15 +86,33 @@ def test_two_collections_that_would_write_one_list_are_refused_by_name() -> None
         parse_mapping('---\nA: "ThreatQ: "\nB: "threatq: "\n', TYPES)
 
     assert "'A' (line 2) and 'B'" in str(caught.value)
-    assert "another baseName" in str(caught.value)
+    assert "letter by letter" in str(caught.value)
 
 
-def test_one_base_name_may_serve_two_ways_of_splitting() -> None:
-    text = '---\nA: "T: "\nB:\n  baseName: "T: "\n  splitBy: score\n'
+def test_collections_of_one_base_name_become_one_family() -> None:
+    united, other = parse_mapping('---\nA: "T: "\nX: "X: "\nB: "T: "\n', TYPES)
 
-    with pytest.raises(ConfigError, match="Not Scored"):
-        parse_mapping(f'{text}C:\n  baseName: "T: "\n  splitBy: scoreRange\n', TYPES)
-    assert len(parse_mapping(text, TYPES)) == 2
+    assert (united.name, united.names) == ("A + B", ("A", "B"))
+    assert other.names == ("X",)
+    assert [family_of((united, other), name) for name in ("A + B", "B", "X", "Y")] == [
+        united,
+        united,
+        other,
+        None,
+    ]
+
+
+def test_one_base_name_may_serve_two_ways_of_splitting_and_those_that_share_a_list_are_one_family() -> None:
+    text = """---
+    A: "T: "
+    B: {baseName: "T: ", splitBy: score}
+    C: {baseName: "T: ", splitBy: scoreRange}"""
+
+    by_type, by_score = parse_mapping(text, TYPES)
+
+    assert (by_type.names, by_score.names) == (("A",), ("B", "C"))
+    assert {"T: FQDN: 7", "T: FQDN: High", "T: FQDN: Not Scored"} <= by_score.lists(TYPES).keys()
+    assert "T: FQDN" not in by_score.lists(TYPES)
 
 
 @given(st.text())
@@ -115,7 +133,9 @@ def test_what_yaml_writes_is_read_back(wanted: dict[str, str]) -> None:
 
     read = parse_mapping(text, TYPES)
 
-    assert {c.name: {"baseName": c.base_name, "splitBy": c.split_by} for c in read} == body
+    assert {
+        c.name: {"baseName": item.base_name, "splitBy": c.split_by} for item in read for c in item.collections
+    } == body
 
 
 def test_lists_are_called_as_in_the_guide() -> None:

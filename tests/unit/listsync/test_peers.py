@@ -11,7 +11,6 @@ from pathlib import Path
 from workers.listsync.plan.gather import Gathering
 from workers.listsync.plan.guard import Listing
 from workers.listsync.plan.manifest import digests_of
-from workers.listsync.plan.mapping import ListFamily
 from workers.listsync.plan.naming import ListKey, family
 from workers.listsync.plan.plan import CollectionSource, ListPlan, ListTarget, Rules, plan_list
 from workers.listsync.plan.spill import Spill
@@ -24,8 +23,8 @@ TYPES = TypeTable()
 
 
 def gathered(folder: Path, rows: list[Row]) -> Gathering:
-    gather = Gathering(ListFamily("c", "T: ", "tqtype"), TYPES, ScoreBands(), folder / "rows")
-    gather.take(rows)
+    gather = Gathering("T: ", TYPES, ScoreBands(), folder / "rows")
+    gather.take(rows, "tqtype")
     gather.close()
     return gather
 

@@ -263,7 +263,7 @@ def test_additions_that_need_the_room_of_deletes_are_told(tmp_path: Path) -> Non
 
 def test_lists_are_planned_that_have_an_entry_or_exist() -> None:
     names = lists_to_plan(
-        ListFamily("c", "T: ", "scoreRange"), TypeTable(), {"T: MD5: High"}, {"T: URL: Low", "T: URL"}
+        ListFamily.of("c", "T: ", "scoreRange"), TypeTable(), {"T: MD5: High"}, {"T: URL: Low", "T: URL"}
     )
 
     assert names == {"T: MD5: High": ListKey("MD5", "High"), "T: URL: Low": ListKey("URL", "Low")}
@@ -274,7 +274,7 @@ def shown_plan(tmp_path: Path) -> SyncPlan:
         tmp_path, ["new"], ["old", "theirs"], ours=["old"], rules=Rules(method="full", guard=STRICT)
     )
     source = CollectionSource(Listing(10, 10), 1, {"CVE": 7}, {"MD5": 1})
-    return sync_plan(ListFamily("IOCs", "T: "), source, "full", {pending.name: pending})
+    return sync_plan(ListFamily.of("IOCs", "T: "), source, "full", {pending.name: pending})
 
 
 def test_a_plan_says_what_needs_attention(tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_a_plan_says_what_needs_attention(tmp_path: Path) -> None:
 def test_what_a_plan_leaves_alone_is_said_as_well(tmp_path: Path) -> None:
     plan = planned(tmp_path, ["a"], ["b"], ours=["b"], rules=Rules(method="add", capacity=2))
     notes = render.notes(
-        sync_plan(ListFamily("c", "T: "), CollectionSource(Listing(3, 1), 1), "add", {plan.name: plan})
+        sync_plan(ListFamily.of("c", "T: "), CollectionSource(Listing(3, 1), 1), "add", {plan.name: plan})
     )
 
     assert notes == [

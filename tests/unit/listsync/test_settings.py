@@ -25,7 +25,7 @@ def test_a_type_that_configuration_adds_gets_lists() -> None:
     )
 
     assert types_of(settings)["CVE"].use_context == ("CVE",)
-    assert collections_of(settings) == (ListFamily("A", "CVE lists: "),)
+    assert collections_of(settings) == (ListFamily.of("A", "CVE lists: "),)
 
 
 @pytest.mark.parametrize("bands", ["", "10, 9, 7", "10, 9, 7, five", "10, 9, 9, 5"])

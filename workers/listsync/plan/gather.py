@@ -1,4 +1,4 @@
-"""The rows of a data collection become the wanted entries of its lists, spilled to disk."""
+"""The rows of data collections become the wanted entries of their lists, spilled to disk."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from workers.listsync.plan.mapping import ListFamily
-from workers.listsync.plan.naming import ListKey, bucket, list_name
+from workers.listsync.plan.naming import ListKey, SplitBy, bucket, list_name
 from workers.listsync.plan.spill import Spill
 from workers.listsync.plan.types import Form, TypeTable
 from workers.threatq.rows import Row, whole_score
@@ -63,7 +62,7 @@ class Gathering:
 
     def __init__(
         self,
-        collection: ListFamily,
+        base_name: str,
         types: TypeTable,
         bands: ScoreBands,
         folder: Path,
@@ -71,14 +70,14 @@ class Gathering:
         keeps_out: Collection[str] = (),
         since: Gathered | None = None,
     ) -> None:
-        self._collection = collection
+        self._base_name = base_name
         self._types = types
         self._bands = bands
         self._folder = folder
         self._keeps_out = {status.casefold() for status in keeps_out}
         self._spills: dict[ListKey, Spill] = {}
         self._pages: dict[ListKey, tuple[list[str], list[int]]] = {}
-        self._sinks: dict[tuple[object, object, object], _Sink | None] = {}
+        self._sinks: dict[tuple[SplitBy, object, object, object], _Sink | None] = {}
         since = since or Gathered()
         #: Rows taken.
         self.read = since.read
@@ -97,17 +96,16 @@ class Gathering:
     @property
     def wanted(self) -> dict[str, Spill]:
         """The lists that have an entry."""
-        base_name = self._collection.base_name
-        return {list_name(base_name, key): spill for key, spill in self._spills.items()}
+        return {list_name(self._base_name, key): spill for key, spill in self._spills.items()}
 
-    def take(self, rows: Iterable[Row]) -> None:
-        """Sort one page of rows into lists."""
+    def take(self, rows: Iterable[Row], split_by: SplitBy) -> None:
+        """Sort one page of a data collection's rows into the lists that it is split into."""
         sinks = self._sinks
         for row in rows:
             try:
-                sink = sinks[row.type, row.score, row.status]
+                sink = sinks[split_by, row.type, row.score, row.status]
             except (KeyError, TypeError):
-                sink = self._sink(row)
+                sink = self._sink(row, split_by)
             if sink is None:
                 self._leave_out(row)
                 continue
@@ -168,16 +166,16 @@ class Gathering:
     def _is_kept_out(self, row: Row) -> bool:
         return row.status_name.casefold() in self._keeps_out
 
-    def _sink(self, row: Row) -> _Sink | None:
+    def _sink(self, row: Row, split_by: SplitBy) -> _Sink | None:
         """Return where rows of this type, score and status go; None where no list takes them."""
         name, sink = self._types.canonical(row.type_name), None
         if name and not self._is_kept_out(row):
             score = whole_score(row.score)
-            key = ListKey(name, bucket(score, self._collection.split_by, self._bands))
+            key = ListKey(name, bucket(score, split_by, self._bands))
             values, ranks = self._pages.setdefault(key, ([], []))
             sink = _Sink(name, self._types[name].normal, score_rank(score), values.append, ranks.append)
         if not isinstance(row.score, dict):
-            self._sinks[row.type, row.score, row.status] = sink
+            self._sinks[split_by, row.type, row.score, row.status] = sink
         return sink
 
     def _refuse(self, type_name: str, value: str) -> None:

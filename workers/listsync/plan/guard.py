@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -21,6 +22,17 @@ class Listing(Struct, frozen=True):
     declared: int | None
     read: int
     errors: tuple[str, ...] = ()
+
+    @classmethod
+    def of_union(cls, listings: Mapping[str, Listing], errors: tuple[str, ...] = ()) -> Listing:
+        """Return the listing of several data collections together: a doubt about one is a doubt about all."""
+        if len(listings) > 1:
+            errors += tuple(f"{name}: {doubt}" for name, item in listings.items() if (doubt := item.doubt()))
+        declared = [item.declared for item in listings.values() if item.declared is not None]
+        is_declared = len(declared) == len(listings) > 0
+        return cls(
+            sum(declared) if is_declared else None, sum(item.read for item in listings.values()), errors
+        )
 
     @property
     def complete(self) -> bool:

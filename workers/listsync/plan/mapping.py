@@ -1,7 +1,8 @@
-"""The guide's YAML: which data collections become which list families."""
+"""The guide's YAML: which data collections become which list families; one base name makes a union of several."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import NoReturn, cast, get_args
 
@@ -9,7 +10,7 @@ import yaml
 from msgspec import Struct
 
 from workers.core.errors import ConfigError
-from workers.listsync.plan.naming import SplitBy, family, same_name
+from workers.listsync.plan.naming import ListKey, SplitBy, family, same_name
 
 FIELD = "sync_collections"
 KEYS = ("baseName", "splitBy")
@@ -21,12 +22,44 @@ LogRhythm-IOCList:
   splitBy: scoreRange"""
 
 
-class ListFamily(Struct, frozen=True):
-    """A ThreatQ data collection by name, and the family of lists that it becomes."""
+class MappedCollection(Struct, frozen=True):
+    """A ThreatQ data collection by name, and how it is split into lists."""
 
     name: str
-    base_name: str
     split_by: SplitBy = "tqtype"
+
+
+class ListFamily(Struct, frozen=True):
+    """The lists of one base name, and the data collections whose union stands in them."""
+
+    base_name: str
+    collections: tuple[MappedCollection, ...]
+
+    @classmethod
+    def of(cls, name: str, base_name: str, split_by: SplitBy = "tqtype") -> ListFamily:
+        """Return the family that one data collection feeds."""
+        return cls(base_name, (MappedCollection(name, split_by),))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the data collections."""
+        return tuple(collection.name for collection in self.collections)
+
+    @property
+    def name(self) -> str:
+        """What runs and reports call it: the data collections in their order."""
+        return " + ".join(self.names)
+
+    def lists(self, types: Iterable[str]) -> dict[str, ListKey]:
+        """Return every list that it can have, by name."""
+        splits = dict.fromkeys(collection.split_by for collection in self.collections)
+        types = tuple(types)
+        return {name: key for split in splits for name, key in family(self.base_name, split, types).items()}
+
+
+def family_of(families: Iterable[ListFamily], name: str) -> ListFamily | None:
+    """Return the family of this name, or that which the data collection of this name feeds; None for neither."""
+    return next((item for item in families if name == item.name or name in item.names), None)
 
 
 def parse_mapping(text: str, types: tuple[str, ...]) -> tuple[ListFamily, ...]:
@@ -38,9 +71,9 @@ def parse_mapping(text: str, types: tuple[str, ...]) -> tuple[ListFamily, ...]:
     if not isinstance(root, yaml.MappingNode) or not root.value:
         raise ConfigError(f"no data collection is named; write it like this:\n{EXAMPLE}", field=FIELD)
     pairs = _pairs(root, "data collection")
-    collections = tuple(_collection(name, body) for name, body in pairs)
-    _refuse_shared_lists(dict(zip(collections, (name for name, _ in pairs), strict=True)), types)
-    return collections
+    families = _united([_collection(name, body) for name, body in pairs], types)
+    _refuse_shared_lists(families, {name.value: name for name, _ in pairs}, types)
+    return families
 
 
 def _compose(text: str) -> yaml.Node | None:
@@ -82,7 +115,7 @@ def _collection(name: yaml.ScalarNode, body: yaml.Node) -> ListFamily:
     if "baseName" not in keys:
         _fail(name, f'{name.value!r} has no baseName; add a line like   baseName: "ThreatQ: "')
     split_by = _split_by(*keys["splitBy"]) if "splitBy" in keys else "tqtype"
-    return ListFamily(name.value, _base_name(*keys["baseName"]), split_by)
+    return ListFamily.of(name.value, _base_name(*keys["baseName"]), split_by)
 
 
 def _short_form(name: yaml.ScalarNode, body: yaml.ScalarNode) -> ListFamily:
@@ -91,7 +124,7 @@ def _short_form(name: yaml.ScalarNode, body: yaml.ScalarNode) -> ListFamily:
         _fail(name, f"{name.value!r} is not a data collection; indent it by two blanks below its collection")
     if not body.value:
         _fail(name, f'{name.value!r} has nothing below it; indent   baseName: "ThreatQ: "   by two blanks')
-    return ListFamily(name.value, _base_name(name, body))
+    return ListFamily.of(name.value, _base_name(name, body))
 
 
 def _base_name(key: yaml.ScalarNode, value: yaml.Node) -> str:
@@ -109,16 +142,38 @@ def _split_by(key: yaml.ScalarNode, value: yaml.Node) -> SplitBy:
     return cast(SplitBy, value.value)
 
 
-def _refuse_shared_lists(collections: dict[ListFamily, yaml.ScalarNode], types: tuple[str, ...]) -> None:
+def _united(singles: Iterable[ListFamily], types: tuple[str, ...]) -> tuple[ListFamily, ...]:
+    """Make one family of the data collections that share a base name and a list."""
+    united: list[ListFamily] = []
+    for single in singles:
+        names = single.lists(types).keys()
+        sharing = [
+            other
+            for other in united
+            if other.base_name == single.base_name and not names.isdisjoint(other.lists(types))
+        ]
+        for other in sharing[:1]:
+            joined = ListFamily(other.base_name, (*other.collections, *single.collections))
+            united[united.index(other)] = joined
+        if not sharing:
+            united.append(single)
+    return tuple(united)
+
+
+def _refuse_shared_lists(
+    families: Iterable[ListFamily], keys: dict[str, yaml.ScalarNode], types: tuple[str, ...]
+) -> None:
     owners: dict[str, ListFamily] = {}
-    for collection, key in collections.items():
-        for name in family(collection.base_name, collection.split_by, types):
-            owner = owners.setdefault(same_name(name), collection)
-            if owner != collection:
+    for item in families:
+        for name in item.lists(types):
+            owner = owners.setdefault(same_name(name), item)
+            if owner != item:
+                first, second = owner.names[0], item.names[0]
                 _fail(
-                    key,
-                    f"{owner.name!r} (line {_line(collections[owner])}) and {collection.name!r} would both write the"
-                    f" list {name!r}, and each would delete the other's entries; give one of them another baseName",
+                    keys[second],
+                    f"{first!r} (line {_line(keys[first])}) and {second!r} would both write the list {name!r}, and each"
+                    " would delete the other's entries; give both the same baseName, letter by letter, and their union"
+                    " feeds the lists, or give one of them another",
                 )
 
 

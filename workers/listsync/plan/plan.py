@@ -11,12 +11,13 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
+from workers.core.results import CollectionPart
 from workers.listsync.plan.batches import Batches
 from workers.listsync.plan.diff import diff, fullness, trim
 from workers.listsync.plan.guard import Approval, DeleteGuard, Listing, Withheld, within
 from workers.listsync.plan.manifest import Manifest
 from workers.listsync.plan.mapping import ListFamily
-from workers.listsync.plan.naming import ListKey, family
+from workers.listsync.plan.naming import ListKey
 from workers.listsync.plan.spill import Spill
 from workers.listsync.plan.types import TypeTable
 
@@ -35,7 +36,10 @@ class Rules(Struct, frozen=True, kw_only=True):
 
 
 class CollectionSource(Struct, frozen=True):
-    """What was read of a collection: the listing, how many rows fit a list, the rest by type, or by the status."""
+    """What was read of the data collections: the listing, how many rows fit a list, the rest by type, or by the status.
+
+    `parts` says what each of them brought, where there are several.
+    """
 
     listing: Listing
     usable: int
@@ -43,6 +47,7 @@ class CollectionSource(Struct, frozen=True):
     unusable: dict[str, int] = {}
     kept_out: dict[str, int] = {}
     samples: tuple[str, ...] = ()
+    parts: tuple[CollectionPart, ...] = ()
 
 
 class ListTarget(Struct, frozen=True):
@@ -122,7 +127,7 @@ def lists_to_plan(
 
     Existing lists that nothing is wanted in any more are among them: their entries have to go.
     """
-    names = family(collection.base_name, collection.split_by, types)
+    names = collection.lists(types)
     return {name: key for name, key in names.items() if name in wanted or name in existing}
 
 

@@ -14,6 +14,7 @@ def notes(plan: SyncPlan, *, foreign_stays: bool = True) -> list[str]:
     """Return in sentences what the numbers of a plan leave open; `foreign_stays`: no entry of others is deleted."""
     doubt = plan.source.listing.doubt()
     lines = [f"Nothing is deleted: ThreatQ's listing is not complete, {doubt}"] if doubt else []
+    lines += [part.sentence for part in plan.source.parts]
     for item in plan.lists:
         lines += [f"{item.name}: {warning}" for warning in item.warnings]
         if item.pending:
@@ -57,6 +58,7 @@ def as_json(plan: SyncPlan) -> bytes:
             "unsupported": source.unsupported,
             "unusable": source.unusable,
             "kept_out": source.kept_out,
+            "parts": source.parts,
             "lists": [_list(item) for item in plan.lists],
         }
     )

@@ -9,7 +9,7 @@ from workers.core.results import AbandonedList
 from workers.ledger.acts import Auditor
 from workers.listsync.plan.guard import Listing
 from workers.listsync.plan.mapping import ListFamily
-from workers.listsync.plan.naming import ListKey, family, same_name
+from workers.listsync.plan.naming import ListKey, same_name
 from workers.listsync.plan.plan import ListTarget, plan_emptying
 from workers.listsync.plan.spill import Spill
 from workers.listsync.plan.types import DEFAULTS, TypeTable
@@ -22,11 +22,7 @@ def find_abandoned(tools: Tools, collections: Collection[ListFamily], types: Typ
 
     LogRhythm is asked only where there may be some.
     """
-    fed = {
-        same_name(name)
-        for collection in collections
-        for name in family(collection.base_name, collection.split_by, types)
-    }
+    fed = {same_name(name) for collection in collections for name in collection.lists(types)}
     left = {guid for guid, written in tools.manifests.written().items() if same_name(written.name) not in fed}
     every = tools.logrhythm.lists.every() if left else ()
     return sorted(

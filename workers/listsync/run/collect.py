@@ -1,4 +1,4 @@
-"""The first part of a run: which lists there are, and every indicator of the collection, sorted into lists on disk."""
+"""The first part of a run: which lists there are, and every indicator of the collections, sorted into lists on disk."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from functools import partial
 from workers.core.http_session import meanwhile
 from workers.listsync.plan.gather import Gathering
 from workers.listsync.plan.mapping import parse_mapping
-from workers.listsync.plan.naming import ListKey, family, list_name
+from workers.listsync.plan.naming import ListKey, list_name
 from workers.listsync.plan.plan import lists_to_plan
 from workers.listsync.run.abandoned import as_abandoned, find_abandoned, is_caseless
 from workers.listsync.run.planning import list_tasks
 from workers.listsync.run.run import Run
 from workers.listsync.run.run_folder import ListState, RunState
 from workers.logrhythm.model import ListSummary
-from workers.threatq.collections import CollectionPage, find_collection, read_pages
+from workers.threatq.collections import CollectionPage, Position, find_collection, read_pages
 
 
 def look_up(run: Run) -> Generator[None, None, None]:
@@ -30,7 +30,7 @@ def look_up(run: Run) -> Generator[None, None, None]:
 
 def _existing(run: Run) -> list[ListState]:
     collection, types = run.state.collection, run.options.types
-    names = family(collection.base_name, collection.split_by, types)
+    names = collection.lists(types)
     existing = run.tools.logrhythm.lists.named(names, common=collection.base_name)
     keys = lists_to_plan(collection, types, (), existing)
     return [
@@ -88,13 +88,20 @@ def _mismatch(run: Run, target: ListSummary, type_name: str) -> str:
 
 
 def gather(run: Run) -> Generator[None, None, None]:
-    """Read the collection from where it was left, a page a step, sorted while ThreatQ prepares the next."""
+    """Read one data collection after the other from where it was left, a page a step."""
+    while not run.state.is_gathered:
+        if run.state.position is not None:
+            yield from _gather(run, run.state.position)
+        run.state.end_collection()
+        run.save()
+
+
+def _gather(run: Run, start: Position) -> Generator[None, None, None]:
+    """Read a data collection, sorted while ThreatQ prepares the next page."""
     state = run.state
-    if state.position is None:
-        return
-    collection = find_collection(run.tools.threatq, state.collection.name)
+    collection = find_collection(run.tools.threatq, state.reading.name)
     gathering = run.gathering()
-    pages = read_pages(run.tools.threatq, collection, start=state.position)
+    pages = read_pages(run.tools.threatq, collection, start=start)
     arrived: CollectionPage | None = None
     try:
         arrived = next(pages, None)
@@ -113,9 +120,9 @@ def gather(run: Run) -> Generator[None, None, None]:
 
 
 def _take(run: Run, gathering: Gathering, page: CollectionPage) -> None:
-    gathering.take(page.rows)
+    gathering.take(page.rows, run.state.reading.split_by)
     _note(run.state, page)
-    run.progress.tell("", "gather", gathering.read, run.state.declared_last)
+    run.progress.tell("", "gather", gathering.read, run.state.declared_so_far)
 
 
 def _note(state: RunState, page: CollectionPage) -> None:
@@ -125,7 +132,7 @@ def _note(state: RunState, page: CollectionPage) -> None:
     state.declared_last, state.position = page.total, page.following
     ids = [state.last_id, *(row.id for row in page.rows)]
     if ids != sorted(set(ids)) and not state.doubts:
-        state.doubts.append("indicators came twice or out of order")
+        state.doubts.append(f"{state.reading.name}: indicators came twice or out of order")
     state.last_id = ids[-1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -11,8 +12,8 @@ from workers.core.results import RunResult
 from workers.indicators.refang import refang
 from workers.ledger.client import RedisClient
 from workers.ledger.sync_runs import history
-from workers.listsync.plan.mapping import ListFamily
-from workers.listsync.plan.naming import ListKey, bucket, family, list_name
+from workers.listsync.plan.mapping import ListFamily, MappedCollection
+from workers.listsync.plan.naming import ListKey, bucket, list_name
 from workers.listsync.run.approvals import Approvals
 from workers.listsync.run.run import Options, Tools
 from workers.logrhythm.model import ListSummary
@@ -34,8 +35,18 @@ class Place(Struct, frozen=True):
     why: str = ""
 
 
+class Wanted(NamedTuple):
+    """Where an indicator should be: its entry in a list, and the last part of that list's name."""
+
+    entry: str
+    bucket: str
+
+
 class Explanation(Struct, frozen=True):
-    """What is known of a value for one collection; `why` says why it is in no list, if so."""
+    """What is known of a value for one family of lists; `why` says why it is in no list, if so.
+
+    `in_collections` names the data collections that hold it, of those that feed the lists.
+    """
 
     collection: str
     in_collection: bool
@@ -46,6 +57,7 @@ class Explanation(Struct, frozen=True):
     last_run_ms: int | None = None
     last_run_status: str = ""
     why: str = ""
+    in_collections: tuple[str, ...] = ()
 
 
 class Explainer:
@@ -56,7 +68,7 @@ class Explainer:
         self._pending = Approvals(redis)
 
     def explain(self, value: str, collections: tuple[ListFamily, ...]) -> Iterator[Explanation]:
-        """Yield what is known for each collection."""
+        """Yield what is known for each family of lists."""
         spellings = self._spellings(value)
         anywhere = look_up(self._tools.threatq, None, spellings)
         for collection in collections:
@@ -67,58 +79,60 @@ class Explainer:
         forms = (self._options.types[name].normal(plain) for name in self._options.types)
         return list(dict.fromkeys([value.strip(), plain, *(form for form in forms if form)]))
 
-    def _explanation(self, collection: ListFamily, spellings: list[str], anywhere: list[Row]) -> Explanation:
+    def _explanation(self, family: ListFamily, spellings: list[str], anywhere: list[Row]) -> Explanation:
         try:
-            listing = find_collection(self._tools.threatq, collection.name)
-            rows = look_up(self._tools.threatq, listing, spellings)
+            hits = dict(self._hits(family, spellings))
         except ConfigError as error:
-            return Explanation(collection.name, False, why=str(error))
-        row = rows[0] if rows else None
-        wanted = self._wanted(collection, row) if row else None
-        places = tuple(
-            self._places(collection, wanted[0] if wanted else "", wanted[1] if wanted else "", spellings)
-        )
-        last = self._last_run(collection.name)
+            return Explanation(family.name, False, why=str(error))
+        row = next(iter(hits.values()), None)
+        wanted = dict(self._wanted(family, hits))
+        last = self._last_run(family.name)
         known = row or (anywhere[0] if anywhere else None)
         return Explanation(
-            collection=collection.name,
+            collection=family.name,
             in_collection=row is not None,
             type=known.type_name if known else "",
             score=whole_score(known.score) if known else None,
-            bucket=wanted[2] if wanted else "",
-            places=places,
+            bucket=next((item.bucket for item in wanted.values()), ""),
+            places=tuple(self._places(family, wanted, spellings)),
             last_run_ms=last.began_ms if last else None,
             last_run_status=last.status if last else "",
-            why=self._why(row, anywhere, wanted is not None),
+            why=self._why(row, anywhere, bool(wanted)),
+            in_collections=tuple(collection.name for collection in hits),
         )
 
-    def _wanted(self, collection: ListFamily, row: Row) -> tuple[str, str, str] | None:
-        """Return the list that a row belongs to, its entry there, and the bucket; None if no list takes it."""
-        name = self._options.types.canonical(row.type_name)
-        entry = self._options.types[name].normal(row.value) if name else None
-        if name is None or entry is None or self._is_kept_out(row):
-            return None
-        score = whole_score(row.score)
-        in_bucket = bucket(score, collection.split_by, self._options.bands)
-        return list_name(collection.base_name, ListKey(name, in_bucket)), entry, in_bucket
+    def _hits(self, family: ListFamily, spellings: list[str]) -> Iterator[tuple[MappedCollection, Row]]:
+        """Yield the data collections that hold the value, each with the row."""
+        for collection in family.collections:
+            listing = find_collection(self._tools.threatq, collection.name)
+            for row in look_up(self._tools.threatq, listing, spellings)[:1]:
+                yield collection, row
+
+    def _wanted(self, family: ListFamily, hits: dict[MappedCollection, Row]) -> Iterator[tuple[str, Wanted]]:
+        """Yield the lists that the rows belong to, by name; none where no list takes them."""
+        for collection, row in hits.items():
+            name = self._options.types.canonical(row.type_name)
+            entry = self._options.types[name].normal(row.value) if name else None
+            if name is None or entry is None or self._is_kept_out(row):
+                continue
+            in_bucket = bucket(whole_score(row.score), collection.split_by, self._options.bands)
+            yield list_name(family.base_name, ListKey(name, in_bucket)), Wanted(entry, in_bucket)
 
     def _is_kept_out(self, row: Row) -> bool:
         return row.status_name.casefold() in {status.casefold() for status in self._options.keeps_out}
 
-    def _places(
-        self, collection: ListFamily, wanted: str, entry: str, spellings: list[str]
-    ) -> Iterator[Place]:
-        names = family(collection.base_name, collection.split_by, self._options.types)
-        existing = self._tools.logrhythm.lists.named(names, common=collection.base_name)
-        values = {entry, *spellings} - {""}
+    def _places(self, family: ListFamily, wanted: dict[str, Wanted], spellings: list[str]) -> Iterator[Place]:
+        names = family.lists(self._options.types)
+        existing = self._tools.logrhythm.lists.named(names, common=family.base_name)
+        values = {*(item.entry for item in wanted.values()), *spellings}
         for name, key in names.items():
             summary, caseless = existing.get(name), self._options.types[key.type].caseless
             ours = summary is not None and self._is_ours(summary, values, caseless=caseless)
-            if name != wanted and not ours:
+            if name not in wanted and not ours:
                 continue
             in_list = self._is_in(summary, values) if summary else False
-            why = self._doubt(name, summary, name == wanted, in_list)
-            yield Place(name, summary is not None, name == wanted, in_list, ours, why)
+            why = self._doubt(name, summary, name in wanted, in_list)
+            yield Place(name, summary is not None, name in wanted, in_list, ours, why)
 
     def _is_ours(self, summary: ListSummary, values: set[str], *, caseless: bool) -> bool:
         manifests = self._tools.manifests

@@ -15,10 +15,11 @@ from workers.ledger.admin import LedgerAdmin
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import now_ms
 from workers.ledger.expiries import tell_expiry
-from workers.ledger.locks import hold, release
+from workers.ledger.locks import hold_all, release_all
 from workers.ledger.records import Claim, Settlement, done, released
 from workers.ledger.status import tell
 from workers.listsync.plan.decisions import Decisions
+from workers.listsync.plan.mapping import family_of
 from workers.listsync.plan.settings import NEEDED, collections_of
 from workers.listsync.run.collect import add_missing_lists, gather, look_up
 from workers.listsync.run.context import SyncContext
@@ -47,18 +48,18 @@ def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Se
     tell(context.redis, "logrhythm", not_set(own, NEEDED))
     _tell_token(context.redis, own)
     decisions = decisions_of(context.redis, claim.id, arguments.get("settings", {}), own)
-    collections = {family.name: family for family in collections_of(decisions.over(own))}
+    families = collections_of(decisions.over(own))
     name = str(arguments.get("collection", ""))
     if not name:
-        return _hand_out(claim, context, decisions, list(collections))
-    if name not in collections:
-        raise InputError(
-            f"{name!r} is not among the data collections: {', '.join(collections)}", field="collection"
-        )
+        return _hand_out(claim, context, decisions, [family.name for family in families])
+    collection = family_of(families, name)
+    if collection is None:
+        known = ", ".join(family.name for family in families)
+        raise InputError(f"{name!r} is not among the data collections: {known}", field="collection")
     time_slice = TimeSlice(stopping, partial(_is_ours, context, claim))
     new = RunState(
-        collection=collections[name],
-        rules=rules_digest(own, decisions, collections[name]),
+        collection=collection,
+        rules=rules_digest(own, decisions, collection),
         decisions=decisions,
         began_ms=now_ms(context.redis),
         dry_run=bool(arguments.get("dry_run")),
@@ -99,11 +100,11 @@ def _is_ours(context: SyncContext, claim: Claim) -> bool:
 def _go_on(
     claim: Claim, context: SyncContext, own: Settings, new: RunState, time_slice: TimeSlice
 ) -> Settlement:
-    name = new.collection.name
+    names = new.collection.names
     if not new.dry_run:
-        holder = hold(context.redis, name, claim.id)
+        holder = hold_all(context.redis, names, claim.id)
         if holder != claim.id:
-            return done(claim, _overlap(context, name, holder))
+            return done(claim, _overlap(context, new.collection.name, holder))
     try:
         run = _taken_up(context, own, RunFolder(base_folder(own), claim.id), new, time_slice)
         if not _advance(run):
@@ -115,10 +116,10 @@ def _go_on(
         # The job waits, and its collection with it.
         raise
     except Exception:
-        release(context.redis, name, claim.id)
+        release_all(context.redis, names, claim.id)
         raise
     run.folder.remove()
-    release(context.redis, name, claim.id)
+    release_all(context.redis, names, claim.id)
     return done(claim, result)
 
 

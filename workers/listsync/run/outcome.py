@@ -54,6 +54,7 @@ def _result(run: Run, plan: SyncPlan, job_id: str, *, now_ms: int) -> RunResult:
         read=plan.source.listing.read,
         unsupported=plan.source.unsupported,
         kept_out=plan.source.kept_out,
+        parts=plan.source.parts,
         lists=tuple(map(_list_result, run.lists)),
         notes=(
             state.decisions.sentence(),

@@ -9,7 +9,6 @@ from workers.core.results import SyncSkipped, ValueRemoved
 from workers.ledger import keys
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, Settlement, done
-from workers.listsync.plan.naming import family
 from workers.listsync.plan.settings import collections_of, require_sync
 from workers.listsync.run.context import SyncContext
 from workers.listsync.run.run import Options, Tools
@@ -77,7 +76,7 @@ def _holding(
     """Take the value out of each list of its type in which it is ours, and yield that list."""
     caseless = options.types[type_name].caseless
     for collection in collections_of(settings):
-        names = family(collection.base_name, collection.split_by, [type_name])
+        names = collection.lists([type_name])
         for target in tools.logrhythm.lists.named(names, common=collection.base_name).values():
             ours = [
                 spelling

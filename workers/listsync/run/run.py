@@ -30,7 +30,7 @@ from workers.threatq.client import Caller
 from workers.threatq.score_bands import ScoreBands, bands_of
 
 #: Changes whenever what is kept in a run's folder does: a run from before an upgrade starts anew.
-FORMAT = 6
+FORMAT = 7
 
 #: The folder, in that of the run, with the entries that the lists shall have.
 WANTED = "wanted"
@@ -125,11 +125,11 @@ class Run:
         return item.caseless if item.is_abandoned else self.options.types[item.type].caseless
 
     def gathering(self) -> Gathering:
-        """Return the gathering of the collection as far as it is."""
+        """Return the gathering of the collections as far as it is."""
         state, options = self.state, self.options
         folder = self.folder.path / WANTED
         return Gathering(
-            state.collection,
+            state.collection.base_name,
             options.types,
             options.bands,
             folder,

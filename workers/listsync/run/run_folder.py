@@ -14,12 +14,13 @@ from msgspec import Struct
 
 from workers.core.errors import ConfigError
 from workers.core.files import write_whole
-from workers.core.results import AbandonedList
+from workers.core.results import AbandonedList, CollectionPart
 from workers.core.text import short
 from workers.listsync.plan.decisions import Decisions
 from workers.listsync.plan.gather import Gathered
 from workers.listsync.plan.guard import Listing
-from workers.listsync.plan.mapping import ListFamily
+from workers.listsync.plan.mapping import ListFamily, MappedCollection
+from workers.listsync.plan.naming import ListKey, list_name
 from workers.listsync.plan.plan import CollectionSource, ListPlan
 from workers.listsync.run.list_folder import ListFolder
 from workers.logrhythm.model import ListSummary
@@ -65,6 +66,8 @@ class ListState(Struct, kw_only=True):
 class RunState(Struct, kw_only=True):
     """A run: the lists are looked up, everything is gathered, then each list is planned and written.
 
+    One data collection is read after the other: `parts` are those that were read whole, and `position`, `declared` and
+    `last_id` belong to the one that is read now.
     `lists` are those that exist, and those to be made as soon as everything is gathered; `deviations` say which workers
     had other settings than the run's `decisions`; `abandoned` are lists that no collection feeds any more; `asked_by`
     is who started the run, "" for the schedule, and `via` the producer that it came through.
@@ -83,31 +86,65 @@ class RunState(Struct, kw_only=True):
     declared_last: int | None = None
     last_id: int = 0
     doubts: list[str] = []
+    parts: list[CollectionPart] = []
     deviations: list[str] = []
     lists: list[ListState] | None = None
     abandoned: list[AbandonedList] = []
 
     @property
     def is_gathered(self) -> bool:
-        """Whether the whole collection was read."""
-        return self.position is None
+        """Whether every data collection was read whole."""
+        return len(self.parts) == len(self.collection.collections)
 
     @property
-    def source(self) -> CollectionSource:
-        """What was read of the collection, for planning.
+    def reading(self) -> MappedCollection:
+        """The data collection that is read now."""
+        return self.collection.collections[len(self.parts)]
+
+    @property
+    def declared_so_far(self) -> int | None:
+        """How many indicators ThreatQ declares of what was read and is being read."""
+        return Listing.of_union({**self._listings, "": Listing(self.declared_last, 0)}).declared
+
+    @property
+    def _listings(self) -> dict[str, Listing]:
+        return {part.name: Listing(part.declared, part.read) for part in self.parts}
+
+    def end_collection(self) -> None:
+        """Note what the data collection that was read brought, and begin with the next.
 
         While it is read, indicators may leave it: it is complete if the count matches that of either end.
         """
-        taken, declared = self.taken, self.declared_last
-        if taken.read == self.declared:
-            declared = self.declared
+        before = self.parts
+        read = self.taken.read - sum(part.read for part in before)
+        counts = {
+            list_name(self.collection.base_name, ListKey(*taken[:2])): taken[2] for taken in self.taken.lists
+        }
+        lists = {
+            name: count - sum(part.lists.get(name, 0) for part in before) for name, count in counts.items()
+        }
+        part = CollectionPart(
+            name=self.reading.name,
+            declared=self.declared if read == self.declared else self.declared_last,
+            read=read,
+            usable=sum(lists.values()),
+            lists={name: count for name, count in lists.items() if count},
+        )
+        self.parts = [*before, part]
+        self.position, self.declared, self.declared_last, self.last_id = START, None, None, 0
+
+    @property
+    def source(self) -> CollectionSource:
+        """What was read of the data collections, for planning."""
+        taken = self.taken
         return CollectionSource(
-            listing=Listing(declared, taken.read, tuple(self.doubts)),
+            listing=Listing.of_union(self._listings, tuple(self.doubts)),
             usable=taken.usable,
             unsupported=taken.unsupported,
             unusable=taken.unusable,
             kept_out=taken.kept_out,
             samples=taken.samples,
+            parts=tuple(self.parts) if len(self.parts) > 1 else (),
         )
 
 

@@ -11,7 +11,6 @@ from workers.listsync.plan.diff import diff
 from workers.listsync.plan.gather import Gathering
 from workers.listsync.plan.manifest import digests_of
 from workers.listsync.plan.mapping import ListFamily
-from workers.listsync.plan.naming import family
 from workers.listsync.plan.spill import PARTS, Spill
 from workers.listsync.run.abandoned import read_whole
 from workers.listsync.run.run import Options, Tools
@@ -22,7 +21,7 @@ from workers.threatq.collections import find_collection, read_pages
 class Takeover(Struct, frozen=True):
     """What stands in a list that the sync feeds: how many entries, how many of them are ours already.
 
-    Of the others `stays` are in the data collection and `goes` are not: those go with the next full sync.
+    Of the others `stays` are in a data collection and `goes` are in none: those go with the next full sync.
     """
 
     list: str
@@ -38,10 +37,10 @@ def look(
 ) -> Iterator[Takeover]:
     """Yield what there is to take over in each list that exists; with `take`, it is ours afterwards.
 
-    Reads the whole collection and each list; raises ServiceAway and ConfigError. No run of the collection may be under
-    way.
+    Reads the whole of each collection and list; raises ServiceAway and ConfigError. No run of the collections may be
+    under way.
     """
-    names = family(collection.base_name, collection.split_by, options.types)
+    names = collection.lists(options.types)
     existing = tools.logrhythm.lists.named(names, common=collection.base_name)
     wanted = _wanted(tools, options, collection, folder / "wanted") if existing else {}
     for number, (name, target) in enumerate(sorted(existing.items())):
@@ -55,9 +54,12 @@ def look(
 
 
 def _wanted(tools: Tools, options: Options, collection: ListFamily, folder: Path) -> dict[str, Spill]:
-    gathering = Gathering(collection, options.types, options.bands, folder, keeps_out=options.keeps_out)
-    for page in read_pages(tools.threatq, find_collection(tools.threatq, collection.name)):
-        gathering.take(page.rows)
+    gathering = Gathering(
+        collection.base_name, options.types, options.bands, folder, keeps_out=options.keeps_out
+    )
+    for mapped in collection.collections:
+        for page in read_pages(tools.threatq, find_collection(tools.threatq, mapped.name)):
+            gathering.take(page.rows, mapped.split_by)
     gathering.close()
     return gathering.wanted
 
