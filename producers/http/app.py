@@ -177,7 +177,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     watching = [
-        asyncio.create_task(context.token_uses.watch()),
+        asyncio.create_task(context.behind.watch()),
         asyncio.create_task(keep_telling(context.settings, context.tokens)),
     ]
     if context.token_files:

@@ -1,4 +1,4 @@
-"""What the HTTP entry point itself adds to the audit trail: which token is used from where, and sign-ins that fail.
+"""What the HTTP entry point itself adds to the audit trail: which token is used from where, and which are refused.
 
 Both are bounded, so that no sender and no attacker washes other entries out of the trail.
 """
@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
 import structlog
 from anyio.to_thread import run_sync
@@ -23,19 +26,39 @@ log = structlog.get_logger("tq.http")
 #: Uses of tokens that are recorded a day: pairs of a token's name and an address.
 MOST_USES = 1_000
 
-#: Failed sign-ins that are recorded at once, and a minute after that; the next entry says how many were left out.
+#: Refusals by the page, and as many by the API, that are recorded at once, and a minute after that; the next entry says
+#: how many were left out.
 REFUSED_AT_ONCE, REFUSED_A_MINUTE = 20, 1
 
 _DAY_S = 86_400
 
 
-class TokenUses:
-    """Records the first use of a token from an address on each day, without keeping its request waiting."""
+class Behind:
+    """Writes to the trail behind the requests, in their order, so that none of them waits for it."""
 
-    def __init__(self, audit: Audit) -> None:
-        self._audit = audit
+    def __init__(self) -> None:
+        self._acts: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
+
+    def put(self, act: Callable[[], None]) -> None:
+        """Have `act` done, which writes one entry; how many come is the caller's to bound."""
+        self._acts.put_nowait(act)
+
+    async def watch(self) -> None:
+        """Write what comes until cancelled; what Redis does not take is in the log alone."""
+        while True:
+            act = await self._acts.get()
+            try:
+                await run_sync(act)
+            except ServiceAway as error:
+                log.warning("an entry of the audit trail was not written", reason=str(error))
+
+
+class TokenUses:
+    """Records the first use of a token from an address on each day."""
+
+    def __init__(self, audit: Audit, behind: Behind) -> None:
+        self._audit, self._behind = audit, behind
         self._day, self._known = 0, set[tuple[str, str]]()
-        self._new: asyncio.Queue[tuple[int, str, str]] = asyncio.Queue()
 
     def note(self, name: str, address: str) -> None:
         """Take note of a request that showed a good token."""
@@ -45,49 +68,46 @@ class TokenUses:
         use = (name, address)
         if use not in self._known and len(self._known) < MOST_USES:
             self._known.add(use)
-            self._new.put_nowait((day, *use))
-
-    async def watch(self) -> None:
-        """Record what is new until cancelled."""
-        while True:
-            day, name, address = await self._new.get()
-            try:
-                await run_sync(self._record, day, name, address)
-            except ServiceAway as error:
-                # The next request with this token is noted anew.
-                self._known.discard((name, address))
-                log.warning("the use of a token was not recorded", token=name, reason=str(error))
+            self._behind.put(partial(self._record, day, name, address))
 
     def _record(self, day: int, name: str, address: str) -> None:
-        """Record a use unless another process has, or there are too many."""
+        """Record a use unless another process has, or there are too many; raises ServiceAway."""
         key = keys.audit_tokens(day)
-        is_first, count, _ = write(
-            self._audit.redis,
-            ("HSETNX", key, f"{name} {address}", int(time.time() * 1000)),
-            ("HLEN", key),
-            ("EXPIRE", key, 2 * _DAY_S),
-        )
+        try:
+            is_first, count, _ = write(
+                self._audit.redis,
+                ("HSETNX", key, f"{name} {address}", int(time.time() * 1000)),
+                ("HLEN", key),
+                ("EXPIRE", key, 2 * _DAY_S),
+            )
+        except ServiceAway:
+            # The next request with this token is noted anew.
+            self._known.discard((name, address))
+            raise
         if is_first and count <= MOST_USES:
             self._audit.by(Actor(name, "http", address)).record("token used")
 
 
 class Refusals:
-    """Records sign-ins that fail."""
+    """Records those of the sign-ins, or of the tokens that the API was shown, that were refused."""
 
-    def __init__(self, audit: Audit) -> None:
-        self._audit = audit
+    def __init__(
+        self, audit: Audit, behind: Behind, act: Literal["sign-in refused", "token refused"]
+    ) -> None:
+        self._audit, self._behind, self._act = audit, behind, act
+        self._via = "page" if act == "sign-in refused" else "http"
         self._bucket = Buckets(per_s=REFUSED_A_MINUTE / 60, burst=REFUSED_AT_ONCE)
         self._left_out = 0
 
     def count(self) -> None:
-        """Count a sign-in that is not looked at, as too many came from its address."""
+        """Count one that is not looked at, as too many came from its address."""
         self._left_out += 1
 
     def note(self, name: str, address: str, code: str) -> None:
-        """Record a sign-in with a token of this name, "" for an unknown one, that failed; raises ServiceAway."""
+        """Take note that the token of this name, "" for an unknown one, was refused, and why."""
         if self._bucket.take(""):
             self._left_out += 1
             return
         left_out, self._left_out = self._left_out, 0
-        actor = Actor(name or "unknown", "page", address)
-        self._audit.by(actor).record("sign-in refused", reason=code, others=left_out or "")
+        audit = self._audit.by(Actor(name or "unknown", self._via, address))
+        self._behind.put(partial(audit.record, self._act, reason=code, others=left_out or ""))

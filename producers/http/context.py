@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.audit import Refusals, TokenUses
+from producers.http.audit import Behind, Refusals, TokenUses
 from producers.http.auth import Attempts, Buckets
 from producers.http.connections import CONNECTION, Connections
 from producers.http.pools import Forms, PageThreads, Turns
@@ -95,7 +95,10 @@ class HttpContext:
         reading = connect(settings.redis_url, answer_timeout_s=REDIS_WITHIN_S)
         self.admin = LedgerAdmin(reading)
         self.audit = Audit.of(reading, settings, Actor("tq-http-shim", "http"))
-        self.token_uses, self.refusals = TokenUses(self.audit), Refusals(self.audit)
+        self.behind = Behind()
+        self.token_uses = TokenUses(self.audit, self.behind)
+        self.sign_ins_refused = Refusals(self.audit, self.behind, "sign-in refused")
+        self.tokens_refused = Refusals(self.audit, self.behind, "token refused")
         ingest = ingest_redis(settings, reading, answer_timeout_s=REDIS_WITHIN_S)
         self.metrics_ = HttpMetrics(LedgerCollector(self.admin, Quarantine(reading), ingest))
         self.connections = Connections(settings, self.metrics_.registry, most=most_connections)
@@ -177,7 +180,7 @@ def only_for(scope: str, handle: Handle) -> Callable[[Request], Awaitable[Respon
 
     async def endpoint(request: Request) -> Response:
         context: HttpContext = request.app.state.context
-        caller = permitted(_caller(context, request), scope)
+        caller = _permitted(context, request, scope)
         if wait_s := context.rates.take(caller.name):
             text = f"the token {caller.name} is used too often (TQ_HTTP_REQUESTS_PER_S); send this again"
             raise come_later("too_fast", text, wait_s, status=context.settings.http_busy_status)
@@ -191,6 +194,17 @@ def only_for(scope: str, handle: Handle) -> Callable[[Request], Awaitable[Respon
             context.bodies.release(request)
 
     return endpoint
+
+
+def _permitted(context: HttpContext, request: Request, scope: str) -> TokenHolder:
+    caller: TokenHolder | None = request.scope[HOLDER]
+    try:
+        return permitted(_caller(context, request), scope)
+    except Problem as problem:
+        if header(request, b"authorization"):
+            name = caller.name if caller else ""
+            context.tokens_refused.note(name, peer(request), problem.code)
+        raise
 
 
 def _caller(context: HttpContext, request: Request) -> TokenHolder | None:

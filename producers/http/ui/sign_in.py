@@ -77,7 +77,7 @@ async def _signed_in(context: HttpContext, request: Request, form: dict[str, str
     token = form.get("token", "").strip()
     shown = context.tokens.find(f"Bearer {token}")
     if shown is None and (wait_s := context.attempts.wrong(address)):
-        context.refusals.count()
+        context.sign_ins_refused.count()
         raise Problem(
             429,
             "too_many",
@@ -88,7 +88,7 @@ async def _signed_in(context: HttpContext, request: Request, form: dict[str, str
         caller = permitted(shown, "read")
     except Problem as problem:
         log.warning("sign-in refused", address=address, code=problem.code)
-        await context.pages.run(context.refusals.note, shown.name if shown else "", address, problem.code)
+        context.sign_ins_refused.note(shown.name if shown else "", address, problem.code)
         raise _in_words(problem) from problem
     prove(request)
     audit = audit_of(context, caller, request)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+import requests
 from redis import Redis
 
 from producers.http.app import page_routes, routes
@@ -13,6 +14,7 @@ from tests.integration.ui.letters import NASTY, bury
 from tests.support.browsing import Forms, Visitor
 from tests.support.producers import OPERATOR, READER, TOKEN, Shim, event
 from tests.support.trail import acts, last
+from tests.support.waiting import until
 from workers.ledger import keys
 from workers.ledger.acts import Actor
 from workers.ledger.audit import Audit, entries
@@ -118,9 +120,31 @@ def test_the_first_use_of_a_token_is_recorded_once_a_day_and_address(shim: Shim,
 
 def test_sign_ins_that_fail_are_recorded_without_what_was_typed(visitor: Visitor, redis: Redis) -> None:
     visitor.sign_in("not-the-right-token")
+    until(lambda: acts(redis))
     entry = last(redis)
     assert (entry.act, entry.by, entry.address) == ("sign-in refused", "unknown", "127.0.0.1")
     assert "not-the-right-token" not in repr(list(entries(redis)))
+
+
+@pytest.mark.parametrize(
+    ("token", "by", "reason"),
+    [("not-the-right-token", "unknown", "unauthorized"), (READER, "reader", "forbidden")],
+)
+def test_tokens_that_the_api_refuses_are_recorded(
+    shim: Shim, redis: Redis, token: str, by: str, reason: str
+) -> None:
+    assert shim.post("/v1/events", event(), token=token).status_code in (401, 403)
+    until(lambda: "token refused" in acts(redis))
+    entry = next(found.entry for found in entries(redis) if found.entry.act == "token refused")
+    assert (entry.by, entry.via, entry.address, entry.detail["reason"]) == (by, "http", "127.0.0.1", reason)
+    assert "not-the-right-token" not in repr(list(entries(redis)))
+
+
+def test_a_request_without_a_token_is_no_refused_token(shim: Shim, redis: Redis) -> None:
+    assert requests.post(f"{shim.url}/v1/events", json=event(), timeout=30).status_code == 401
+    assert shim.post("/v1/events", event(), token=READER).status_code == 403
+    until(lambda: acts(redis))
+    assert acts(redis).count("token refused") == 1
 
 
 def test_the_trail_is_shown_page_by_page_to_those_who_may(visitor: Visitor, redis: Redis) -> None:
