@@ -35,7 +35,7 @@ class Place(Struct, frozen=True):
     why: str = ""
 
 
-class Wanted(NamedTuple):
+class WantedEntry(NamedTuple):
     """Where an indicator should be: its entry in a list, and the last part of that list's name."""
 
     entry: str
@@ -108,7 +108,9 @@ class Explainer:
             for row in look_up(self._tools.threatq, listing, spellings)[:1]:
                 yield collection, row
 
-    def _wanted(self, family: ListFamily, hits: dict[MappedCollection, Row]) -> Iterator[tuple[str, Wanted]]:
+    def _wanted(
+        self, family: ListFamily, hits: dict[MappedCollection, Row]
+    ) -> Iterator[tuple[str, WantedEntry]]:
         """Yield the lists that the rows belong to, by name; none where no list takes them."""
         for collection, row in hits.items():
             name = self._options.types.canonical(row.type_name)
@@ -116,12 +118,14 @@ class Explainer:
             if name is None or entry is None or self._is_kept_out(row):
                 continue
             in_bucket = bucket(whole_score(row.score), collection.split_by, self._options.bands)
-            yield list_name(family.base_name, ListKey(name, in_bucket)), Wanted(entry, in_bucket)
+            yield list_name(family.base_name, ListKey(name, in_bucket)), WantedEntry(entry, in_bucket)
 
     def _is_kept_out(self, row: Row) -> bool:
         return row.status_name.casefold() in {status.casefold() for status in self._options.keeps_out}
 
-    def _places(self, family: ListFamily, wanted: dict[str, Wanted], spellings: list[str]) -> Iterator[Place]:
+    def _places(
+        self, family: ListFamily, wanted: dict[str, WantedEntry], spellings: list[str]
+    ) -> Iterator[Place]:
         names = family.lists(self._options.types)
         existing = self._tools.logrhythm.lists.named(names, common=family.base_name)
         values = {*(item.entry for item in wanted.values()), *spellings}
