@@ -18,10 +18,13 @@ from workers.core.errors import ServiceAway
 from workers.core.jobs import Job
 from workers.ledger import keys
 from workers.ledger.accept import Accepted, Replicas
+from workers.ledger.admin import LedgerAdmin
 from workers.ledger.async_ledger import AsyncLedger
 from workers.ledger.connection import connect, connect_async
+from workers.ledger.functions import look_after_functions
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import QuarantineLimits
+from workers.settings.model import Settings
 
 pytestmark = pytest.mark.integration
 
@@ -163,3 +166,26 @@ def test_a_repeat_waits_for_a_replica_that_has_stopped(pair: tuple[str, str]) ->
         (answer,) = Ledger(client, replicas=ONE).accept([event(2)])
         assert not answer.created
         assert replica.exists(keys.job(answer.id))
+
+
+def test_after_a_fail_over_the_function_and_what_came_through_it_are_there(pair: tuple[str, str]) -> None:
+    main, copy = pair
+    with connect(main) as client, connect(copy) as replica:
+        client.flushall()
+        until(lambda: follows(client))
+        # given jobs that came through the function and lie on the replica, untouched by a worker
+        look_after_functions(client, Settings())
+        before = Ledger(client, by_function=True, replicas=ONE).accept([event(4), event(5)])
+        address = client.get_connection_kwargs()
+        # when the replica becomes the primary
+        replica.replicaof("NO", "ONE")
+        try:
+            # then it takes more through the function, knows a repeat, and has all of them to work
+            after = Ledger(replica, by_function=True).accept([event(4), event(6)])
+            assert [answer.created for answer in after] == [False, True]
+            ids = [before[0].id, before[1].id, after[1].id]
+            assert sorted(LedgerAdmin(replica).ids("accepted")) == sorted(ids)
+            assert sorted(claim.id for claim in Ledger(replica).claim("events", 10)) == sorted(ids)
+        finally:
+            replica.replicaof(address["host"], address["port"])
+            until(lambda: follows(client))
