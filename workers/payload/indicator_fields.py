@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from workers.indicators.model import Indicator
 from workers.indicators.parse import ONE_WORD_TYPES, Misfit, read_indicator
+from workers.indicators.several import separate
 from workers.indicators.types import match_type
 from workers.payload.attributes import as_text, native, unescape
 
@@ -16,7 +17,11 @@ _HARD_BREAK = re.compile(r"~\||[\r\n]+")
 
 _TYPED_VALUE = re.compile(r"[,;]\s{0,8}(?=([A-Za-z0-9 _.-]{2,40}):(?!//))")
 
-_WORD_BREAK = re.compile(r"[,;\s]+")
+_BLANK = re.compile(r"\s")
+
+#: Types of which several may stand in one text, and those whose own values may hold a comma, too.
+_SEPARABLE = ONE_WORD_TYPES | {"URL"}
+_TAKES_COMMAS = ("URL", "Filename")
 
 
 class Unread(Struct, frozen=True):
@@ -77,22 +82,48 @@ def _from_text(text: str) -> Iterator[Indicator | Unread]:
 
 
 def _from_typed(kind: str | None, value: str, text: str = "") -> Iterator[Indicator | Unread]:
-    """Read one value, or several where their type holds no blanks; fragments of nothing stay whole."""
+    """Read one value, or several that stand in one text; a text in which none can be read stays whole."""
     whole = read_indicator(kind, value)
-    if isinstance(whole, Indicator):
-        yield whole
-        return
-    parts = [part for part in _WORD_BREAK.split(value) if part]
-    if kind is None and isinstance(read_indicator(None, parts[0] if parts else ""), Misfit):
-        parts = []
-    readings = [read_indicator(kind, part) for part in parts] if kind is None or _one_word(kind) else []
-    good = [item for item in readings if isinstance(item, Indicator) and item.type in ONE_WORD_TYPES]
-    if not good or (kind is None and len(good) < len(parts)):
-        yield Unread(text or value, whole.why)
-        return
-    for part, reading in zip(parts, readings, strict=True):
-        yield Unread(part, reading.why) if isinstance(reading, Misfit) else reading
+    several = _several(kind, value, whole) if _may_be_several(kind, whole) else []
+    if several:
+        yield from several
+    else:
+        yield whole if isinstance(whole, Indicator) else Unread(text or value, whole.why)
 
 
-def _one_word(kind: str) -> bool:
-    return match_type(kind) in ONE_WORD_TYPES
+def _may_be_several(kind: str | None, whole: Indicator | Misfit) -> bool:
+    """Tell whether a text may be more than one value: a path or a user agent holds commas of its own."""
+    if kind is not None and match_type(kind) not in _SEPARABLE:
+        return False
+    return isinstance(whole, Misfit) or whole.type in _TAKES_COMMAS
+
+
+def _several(kind: str | None, value: str, whole: Indicator | Misfit) -> list[Indicator | Unread]:
+    """Return the values of a text and its leftovers; [] where it is one value, or a sentence that names one."""
+    readings = [reading for part in separate(value) for reading in _words(kind, part)]
+    odd = [reading.text for reading in readings if isinstance(reading, Unread)]
+    if len(readings) < 2 or len(odd) == len(readings):
+        return []
+    if odd and isinstance(whole, Indicator) and not (whole.type == "URL" and _BLANK.search(whole.value)):
+        return []
+    return [] if kind is None and any(_BLANK.search(part) for part in odd) else readings
+
+
+def _words(kind: str | None, part: str) -> list[Indicator | Unread]:
+    """Read one value, or its words where blanks stand between values."""
+    whole, words = _read(kind, part), part.split()
+    if len(words) == 1 or (isinstance(whole, Indicator) and whole.type != "URL"):
+        return [whole]
+    readings = [_read(kind, word) for word in words]
+    good = [item for item in readings if isinstance(item, Indicator) and item.type in _SEPARABLE]
+    enough = 1 if kind is not None and match_type(kind) in ONE_WORD_TYPES else len(words)
+    return readings if len(good) >= enough else [whole]
+
+
+def _read(kind: str | None, text: str) -> Indicator | Unread:
+    """Read one of several values; anything is a URL by its type, so that one of several must look like it, too."""
+    is_url = kind is not None and match_type(kind) == "URL"
+    reading = read_indicator(None if is_url else kind, text)
+    if isinstance(reading, Misfit):
+        return Unread(text, reading.why)
+    return Unread(text, "it is not a valid URL") if is_url and reading.type != "URL" else reading
