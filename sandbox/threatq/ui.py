@@ -103,6 +103,7 @@ def _latest(threatq: ThreatQ, kind: Kind) -> list[Row]:
 
 def _shown(threatq: ThreatQ, kind: Kind, row: Row) -> Row:
     """Return an object with what only its page says of an indicator: the name of its status and its score."""
+    row = rows.typed(threatq.store, kind, row)
     if not kind.is_indicator:
         return row
     status = rows.status(threatq.store, kind, row["id"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.threatq.handlers.drafts import Invalid, attributes_of, names_of, source_of
+from sandbox.threatq.handlers.drafts import Invalid, attributes_of, id_of, names_of, source_of
 from sandbox.threatq.handlers.ingest import Ingest
 from sandbox.threatq.handlers.objects import load
 from sandbox.threatq.model import clock, rows
@@ -75,13 +75,12 @@ def add_related(call: Call) -> Answer:
     end, other, answers = (call.kind, call.path["id"]), kind_of(call.path["other"]), []
     relations = Relations(call.threatq.store, call.threatq.behaviour.relation_cap, clock.now())
     for item in call.items:
-        id = item.get("id") if isinstance(item, dict) else item
-        row = rows.load(call.threatq, other, id) if isinstance(id, int) else None
+        row = rows.load(call.threatq, other, id_of(item.get("id") if isinstance(item, dict) else item))
         if row is None:
             raise refused("id", "The selected id is invalid.")
         relation = relations.relate(end, (other, row["id"]))
         # Beyond the cap there is no relation, and so no pivot: that is how ThreatQ tells.
-        pivots = {"pivot": rows.pivot_row({**relation, "other": id}, *end, other)} if relation else {}
+        pivots = {"pivot": rows.pivot_row({**relation, "other": row["id"]}, *end, other)} if relation else {}
         answers.append({**row, **pivots})
     return listing(answers, status=201)
 
@@ -89,7 +88,7 @@ def add_related(call: Call) -> Answer:
 def remove_related(call: Call) -> Answer:
     """DELETE /api/{collection}/{id}/{other} with a list of pivot ids."""
     load(call)
-    pivots = [int(id) for id in call.body] if isinstance(call.body, list) else []
+    pivots = [id_of(id) for id in call.body] if isinstance(call.body, list) else []
     unrelate(call.threatq.store, (call.kind, call.path["id"]), kind_of(call.path["other"]), pivots)
     return Answer(None, 204)
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sandbox.threatq.handlers.lookups import resolve, type_table
+from sandbox.threatq.handlers.lookups import resolve
 from sandbox.threatq.model import clock
 from sandbox.threatq.model.defaults import TLP
 from sandbox.threatq.model.kinds import KINDS, Kind
+from sandbox.threatq.model.type_rows import table_of
 
 if TYPE_CHECKING:
     from sandbox.threatq.model.call import System
@@ -183,12 +184,19 @@ def _list(given: object, field: str) -> list[Any]:
     return given
 
 
+def id_of(given: object) -> int:
+    """An id, which clients send as a number or as text; 0, which nothing has, for anything else."""
+    text = str(given)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
 def _existing_id(threatq: System, kind: Kind, item: dict[str, Any]) -> int | None:
     if "id" not in item:
         return None
-    if not threatq.store.one(f"SELECT id FROM {kind.collection} WHERE id = ?", item["id"]):
+    id = id_of(item["id"])
+    if not threatq.store.one(f"SELECT id FROM {kind.collection} WHERE id = ?", id):
         raise Invalid("id", "The selected id is invalid.")
-    return int(item["id"])
+    return id
 
 
 def _key(threatq: System, kind: Kind, item: dict[str, Any]) -> str:
@@ -209,7 +217,7 @@ def _typed(
     threatq: System, kind: Kind, key: str, item: dict[str, Any], required: bool
 ) -> tuple[str, int | None, tuple[AttributeDraft, ...]]:
     """The key in its stored form, the type's id, and attributes for what normalising cut off."""
-    table = type_table(kind)
+    table = table_of(kind)
     given = item.get("type_id", item.get("type"))
     if table is None or (given is None and not required):
         return key, None, ()

@@ -27,7 +27,7 @@ class Ingest:
 
     def write(self, draft: Draft) -> tuple[int, bool]:
         """Write one draft; the object's id and whether it was there before."""
-        id = draft.id if draft.id is not None else self._find(draft)
+        id = draft.id if draft.id is not None else self.find(draft)
         existing = id is not None
         id = self._insert(draft) if id is None else self._touch(id, draft)
         for source in draft.sources or (SourceDraft(self.account.name),):
@@ -43,7 +43,8 @@ class Ingest:
             self.relations.relate((draft.kind, id), (kind, other))
         return id, existing
 
-    def _find(self, draft: Draft) -> int | None:
+    def find(self, draft: Draft) -> int | None:
+        """The id of the object that a draft describes, None where there is none."""
         table = draft.kind.collection
         if draft.kind.is_event:
             if self.threatq.behaviour.event_key == "none":

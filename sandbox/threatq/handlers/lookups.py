@@ -8,11 +8,7 @@ from sandbox.threatq.model import clock
 from sandbox.threatq.model.call import Answer, Call, listing, not_found, refused, single
 from sandbox.threatq.model.kinds import KINDS, Kind
 from sandbox.threatq.model.store import Row, Store
-
-#: The date that everything of a fresh installation carries.
-INSTALLED_AT = "2024-01-01 00:00:00"
-
-_DATES = {"created_at": INSTALLED_AT, "updated_at": INSTALLED_AT}
+from sandbox.threatq.model.type_rows import DATES, event_type, indicator_type, table_of
 
 
 def resolve(store: Store, table: str, wanted: object) -> Row | None:
@@ -25,23 +21,6 @@ def resolve(store: Store, table: str, wanted: object) -> Row | None:
     if isinstance(wanted, str):
         return store.recall(f"SELECT * FROM {table} WHERE name = ?", wanted)
     return None
-
-
-def type_table(kind: Kind) -> str | None:
-    """The table of a kind's types; None for kinds without types."""
-    if kind.is_indicator:
-        return "indicator_types"
-    return "event_types" if kind.is_event else None
-
-
-def indicator_type(row: Row) -> Row:
-    """An indicator type as the lookup answers it."""
-    return {**row, "score": None, "wildcard_matching": "Y", **_DATES}
-
-
-def event_type(row: Row) -> Row:
-    """An event type as the lookup answers it."""
-    return {**row, "user_editable": "N", **_DATES}
 
 
 def status(row: Row) -> Row:
@@ -58,7 +37,7 @@ def status(row: Row) -> Row:
         "name": row["name"],
         "description": f"{row['name']} indicators.",
         **flags,
-        **_DATES,
+        **DATES,
     }
 
 
@@ -124,7 +103,7 @@ def _lookup(call: Call) -> Any:
 
 
 def _kind(store: Store, kind: Kind) -> Row:
-    table = type_table(kind)
+    table = table_of(kind)
     types = store.all(f"SELECT id, name FROM {table} ORDER BY id") if table else []
     statuses = store.all("SELECT id, name FROM statuses ORDER BY id") if kind.is_indicator else []
     names = {"name": kind.code, "display_name": kind.display, "display_name_plural": kind.plural}

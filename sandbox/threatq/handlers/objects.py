@@ -7,11 +7,12 @@ from typing import Any
 from sandbox.threatq.handlers.drafts import Draft, Invalid, description_of, draft, moment, sources_of
 from sandbox.threatq.handlers.find import find
 from sandbox.threatq.handlers.ingest import Ingest
-from sandbox.threatq.handlers.lookups import resolve, type_table
+from sandbox.threatq.handlers.lookups import resolve
 from sandbox.threatq.model import clock, relations, rows
 from sandbox.threatq.model.call import Answer, Call, Refused, listing, not_found, refused, single
 from sandbox.threatq.model.kinds import INDICATORS
 from sandbox.threatq.model.store import Row
+from sandbox.threatq.model.type_rows import table_of
 
 
 def index(call: Call) -> Answer:
@@ -29,14 +30,18 @@ def create(call: Call) -> Answer:
     read = _read(call, call.fields)
     if isinstance(read, Invalid):
         raise _refusal(call, [read])
-    row = _write(Ingest(call.threatq, call.account), read)
+    ingest = Ingest(call.threatq, call.account)
+    if call.kind.is_unique and ingest.find(read) is not None:
+        raise refused(call.kind.key, f"The {call.kind.key} has already been taken.")
+    row = _write(ingest, read)
     # Indicators answer a list even for one; every other kind answers the object.
     return listing([row], status=201) if call.kind.is_indicator else single(row, 201)
 
 
 def consume(call: Call) -> Answer:
-    """POST /api/{collection}/consume, /api/indicators/consume/new: a list."""
-    return _take(call, call.items)
+    """POST /api/{collection}/consume, /api/indicators/consume/new: a list; `?normalize=Y` is meant for each item."""
+    shared = {"normalize": call.query["normalize"]} if "normalize" in call.query else {}
+    return _take(call, [{**shared, **item} if isinstance(item, dict) else item for item in call.items])
 
 
 def show(call: Call) -> Answer:
@@ -131,7 +136,7 @@ def _read(call: Call, item: object) -> Draft | Invalid:
 
 def _write(ingest: Ingest, draft: Draft) -> Row:
     id, existing = ingest.write(draft)
-    row = rows.load(ingest.threatq, draft.kind, id) or {}
+    row = rows.typed(ingest.store, draft.kind, rows.load(ingest.threatq, draft.kind, id) or {})
     return {**row, "existing": "Y" if existing else "N"} if draft.kind.is_indicator else row
 
 
@@ -158,7 +163,7 @@ def _changes(call: Call) -> Row:
         changes["description"] = description_of(given)
     if kind.is_event and "happened_at" in given:
         changes["happened_at"] = moment(given, "happened_at", required=True)
-    table = type_table(kind)
+    table = table_of(kind)
     if table and ("type_id" in given or "type" in given):
         changes["type_id"] = _named(call, table, "type", given)
     if kind.is_indicator and ("status_id" in given or "status" in given):

@@ -23,6 +23,11 @@ class Kind(msgspec.Struct, frozen=True):
         return self.collection == "indicators"
 
     @property
+    def is_unique(self) -> bool:
+        """Whether creating a second one of the same name is refused; elsewhere it is the same object."""
+        return self.collection == "adversaries"
+
+    @property
     def is_event(self) -> bool:
         return self.collection == "events"
 

@@ -9,6 +9,7 @@ from sandbox.threatq.model.call import Refused
 from sandbox.threatq.model.kinds import KINDS, Kind
 from sandbox.threatq.model.relations import kinds_of, related
 from sandbox.threatq.model.store import Row, Store, digest
+from sandbox.threatq.model.type_rows import table_of, type_of
 
 if TYPE_CHECKING:
     from sandbox.threatq.model.call import System
@@ -27,7 +28,7 @@ def load(threatq: System, kind: Kind, id: int) -> Row | None:
 
 
 def shape(store: Store, kind: Kind, row: Row) -> Row:
-    """A stored row in CRUD shape."""
+    """A stored row in CRUD shape; its type is there by its id alone, see `typed`."""
     dates = {
         name: clock.text(row[name]) for name in ("created_at", "updated_at", "touched_at", "published_at")
     }
@@ -35,13 +36,18 @@ def shape(store: Store, kind: Kind, row: Row) -> Row:
     if kind.is_indicator:
         return {**named, **_indicator(store, row), **dates}
     if kind.is_event:
-        return {**named, **_event(store, row), **dates}
+        return {**named, **_event(row), **dates}
     names = {"object_name": kind.display, "object_name_plural": kind.plural}
     return {**named, **dates, "object_id": kind.number, "object_code": kind.code, **names}
 
 
+def typed(store: Store, kind: Kind, row: Row) -> Row:
+    """A row in CRUD shape with its type in full, as creating answers it."""
+    return {**row, "type": type_of(store, kind, row["type_id"])} if "type_id" in row else row
+
+
 def _indicator(store: Store, row: Row) -> Row:
-    type = store.recall("SELECT id, name, class FROM indicator_types WHERE id = ?", row["type_id"]) or {}
+    type = store.recall("SELECT class FROM indicator_types WHERE id = ?", row["type_id"]) or {}
     dates = {
         "last_detected_at": clock.text(row["last_detected_at"]),
         **dict.fromkeys(("expires_at", "expired_at", "expires_calculated_at")),
@@ -53,18 +59,14 @@ def _indicator(store: Store, row: Row) -> Row:
         "hash": digest(row["key"], row["type_id"], row["happened_at"]),
         "expires_needs_calc": "Y",
         **dates,
-        "type": type,
     }
 
 
-def _event(store: Store, row: Row) -> Row:
-    type = store.recall("SELECT id, name FROM event_types WHERE id = ?", row["type_id"])
-    happened_at = clock.text(row["happened_at"])
+def _event(row: Row) -> Row:
     return {
         "type_id": row["type_id"],
-        "happened_at": happened_at,
+        "happened_at": clock.text(row["happened_at"]),
         "hash": digest(row["key"], row["type_id"], row["happened_at"]),
-        "type": type,
     }
 
 
@@ -73,18 +75,22 @@ def _dates(row: Row, *names: str) -> Row:
 
 
 def expand(threatq: System, kind: Kind, row: Row, wanted: str) -> Row:
-    """Add the expansions of a `with` parameter; an unsupported one is a server error, as on the real one."""
+    """Add the expansions of a `with` parameter, which takes `attackPattern` and gives `attack_pattern`.
+
+    An unsupported one is a server error, as on the real one.
+    """
     names = [name for name in wanted.split(",") if name]
     for name in names:
-        if "_" in name or not _known(name):
+        if not _known(name) or ("_" in name and not threatq.behaviour.with_underscores):
             raise Refused(500, {"errors": [f"Call to undefined relationship [{name}]."]})
-    tops = dict.fromkeys(name.split(".")[0] for name in names)
+    tops = dict.fromkeys(_collection(name.split(".")[0]) for name in names)
     return {**row, **{top: _expansion(threatq, kind, row, top) for top in tops}}
 
 
 def details(threatq: System, kind: Kind, row: Row) -> Row:
     """Everything about an object at once."""
     tops = ["status", "score"] if kind.is_indicator else []
+    tops += ["type"] if table_of(kind) else []
     tops += ["sources", "attributes", "tags", "comments"]
     tops += [other.collection for other in kinds_of(threatq.store, (kind, row["id"]))]
     return {**row, **{top: _expansion(threatq, kind, row, top) for top in tops}}
@@ -103,12 +109,12 @@ def _known(name: str) -> bool:
 
 def _expansion(threatq: System, kind: Kind, row: Row, top: str) -> Any:
     if top == "type":
-        return row.get("type")
+        return type_of(threatq.store, kind, row.get("type_id"))
     if top in _EXPANSIONS:
         return _EXPANSIONS[top](threatq.store, kind, row["id"])
     if top in _EMPTY:
         return []
-    return relation_rows(threatq, kind, row["id"], KINDS[_collection(top)])
+    return relation_rows(threatq, kind, row["id"], KINDS[top])
 
 
 def _collection(name: str) -> str:

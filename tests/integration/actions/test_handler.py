@@ -29,7 +29,7 @@ def do(
 def stored(sandbox: SandboxThreatQ, value: str) -> dict[str, Any]:
     """The one indicator of this value, with everything on it."""
     (row,) = sandbox.get(
-        "/api/indicators", value=value, **{"with": "status,sources,attributes,attributes.sources"}
+        "/api/indicators", value=value, **{"with": "status,type,sources,attributes,attributes.sources"}
     )["data"]
     return dict(row)
 
