@@ -54,7 +54,8 @@ def token_endpoint(threatq: ThreatQ) -> Endpoint:
 
     async def respond(request: Request) -> Response:
         raw = await request.body()
-        given = parameters(dict(request.query_params), _form(request, raw), raw)
+        grant = threatq.behaviour.client_grant
+        given = parameters(dict(request.query_params), _form(request, raw), raw, client_grant=grant)
         authorization = request.headers.get("authorization", "")
         try:
             answer = threatq.tokens.grant(given, authorization, threatq.behaviour.expires_in)

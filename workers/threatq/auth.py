@@ -21,6 +21,10 @@ RENEW_AT = 0.8
 DEFAULT_LIFE_S = 1_800.0
 
 
+#: The grant of a private OAuth client.
+CLIENT_GRANT = {"grant_type": "client_credentials"}
+
+
 class Grant(msgspec.Struct, frozen=True):
     """ThreatQ's answer to a login."""
 
@@ -90,7 +94,8 @@ class AccessTokens:
         """Send the grant that the settings allow.
 
         The password goes with all four parts in the body (as Kibana's and Polarity's clients send it),
-        the client credentials by HTTP Basic (vendor's SDK, Elastic): neither shows in a URL.
+        the client credentials by HTTP Basic: neither shows in a URL. Their grant stands in the query, where the
+        vendor's SDK puts it, and in a form, where Elastic's production client does.
         """
         config = self._settings
         if not config.threatq_client_id:
@@ -101,7 +106,8 @@ class AccessTokens:
             return self._transport.send(
                 "POST",
                 LOGIN_PATH,
-                params={"grant_type": "client_credentials"},
+                params=CLIENT_GRANT,
+                form=CLIENT_GRANT,
                 auth=(config.threatq_client_id, config.threatq_client_secret.reveal()),
             )
         return self._transport.send(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 import requests
@@ -19,6 +20,8 @@ from workers.settings.model import Settings
 from workers.threatq.errors import failure
 
 THREATQ = Remote("threatq", "ThreatQ", "give the CA that signed it", stays_busy=True)
+
+FORM = "application/x-www-form-urlencoded"
 
 #: Connections kept open; a worker with more threads opens further ones and closes them after use.
 POOL_SIZE = 32
@@ -46,17 +49,20 @@ class Transport:
         *,
         params: Mapping[str, Any] | None = None,
         json: object = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
         type: Any = Any,
     ) -> Any:
-        """Return the body of a 2xx answer, decoded as `type`; an empty one is {}.
+        """Return the body of a 2xx answer, decoded as `type`; an empty one is {}. The body sent is `json` or a `form`.
 
         Raises ServiceAway for what passes, Refusal for what this request causes, ConfigError for what
         an administrator must correct.
         """
         call = f"{method} {path}"
         data = b"" if json is None else msgspec.json.encode(json)
+        if form is not None:
+            data, headers = urlencode(form).encode(), {"Content-Type": FORM, **(headers or {})}
         with answering(THREATQ, call, self._timeout):
             response = self._session.request(
                 method,

@@ -78,8 +78,16 @@ class Tokens:
         return Answer(body)
 
 
-def parameters(query: dict[str, str], form: dict[str, str], raw: bytes) -> dict[str, Any]:
-    """A token request's parameters, wherever they are; any other body is ignored."""
+def parameters(
+    query: dict[str, str], form: dict[str, str], raw: bytes, *, client_grant: str = "everywhere"
+) -> dict[str, Any]:
+    """A token request's parameters, wherever they are; any other body is ignored.
+
+    With another `client_grant` the grant of client credentials counts only in the query or in the form.
+    """
+    chosen = {"query": query, "form": form}.get(client_grant)
+    if chosen is not None and "client_credentials" in (query.get("grant_type"), form.get("grant_type")):
+        return dict(chosen)
     try:
         body = msgspec.json.decode(raw) if raw and not form else {}
     except msgspec.DecodeError:

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from sandbox.threatq.model.defaults import PRIVATE_CLIENT_ID, PRIVATE_CLIENT_SECRET
+from tests.support.sandbox_threatq import SandboxThreatQ
 from tests.support.scripted import Answer, Asked, scripted
 from tests.support.threatq_script import PASSWORD, ThreatqScript, fine, settings_for
 from workers.core.errors import BadCredentials, ConfigError
@@ -48,13 +50,28 @@ def test_the_password_goes_in_the_body_and_the_agent_says_who_we_are() -> None:
     assert login.headers["User-Agent"].startswith("tq-workers/")
 
 
-def test_client_credentials_go_by_basic_authentication() -> None:
+def test_client_credentials_go_by_basic_authentication_and_their_grant_in_query_and_form() -> None:
     with scripted(ThreatqScript(fine)) as server:
         settings = settings_for(server.url, threatq_client_secret=Secret("shh"))
         Client.from_settings(settings).call("GET", "/api/x")
         login = server.calls("/api/token")[0]
     assert login.query == {"grant_type": "client_credentials"}
+    assert login.body == b"grant_type=client_credentials"
+    assert login.headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert login.headers["Authorization"] == "Basic Y2lkOnNoaA=="
+
+
+@pytest.mark.parametrize("place", ["everywhere", "query", "form"])
+def test_a_private_client_logs_in_wherever_its_grant_is_looked_for(
+    threatq_sandbox: SandboxThreatQ, place: str
+) -> None:
+    threatq_sandbox.behave(client_grant=place)
+    settings = threatq_sandbox.settings(
+        threatq_client_id=PRIVATE_CLIENT_ID, threatq_client_secret=Secret(PRIVATE_CLIENT_SECRET)
+    )
+    assert (
+        Client.from_settings(settings).call("GET", "/api/users/current")["data"]["email"] == PRIVATE_CLIENT_ID
+    )
 
 
 def test_a_thread_that_comes_late_with_an_old_token_does_not_throw_the_new_one_away() -> None:
