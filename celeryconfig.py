@@ -38,7 +38,7 @@ broker_transport_options = {
     # since upkeep wakes the workers again for what is due.
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
-    # The longest work of one wake-up is seconds; kombu's default would be an hour.
+    # For so long a worker that is busy with a sync keeps a wake-up from others; kombu's default would be an hour.
     "visibility_timeout": 120,
     **_sentinel_options,
 }

@@ -80,6 +80,11 @@ def sync_progress(job_id: str) -> str:
     return f"{PREFIX}sync:progress:{job_id}"
 
 
+def sync_owner(job_id: str) -> str:
+    """Text: the host that has a run, or had it last, and until when others leave it alone (JSON). Expires."""
+    return f"{PREFIX}sync:owner:{job_id}"
+
+
 def sync_plan(job_id: str) -> str:
     """Text: the plan of a run as JSON. Expires."""
     return f"{PREFIX}sync:plan:{job_id}"

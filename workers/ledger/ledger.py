@@ -249,6 +249,14 @@ class Ledger:
             )
         )
 
+    def is_awaited(self, queue: str) -> bool:
+        """Tell whether work on a job of `queue` gives way: others are ready, or the queue is paused."""
+        pipe = self.redis.pipeline(transaction=False)
+        ready = pipe.zcount(keys.due(queue), "-inf", now_ms(self.redis))
+        paused = pipe.sismember(keys.PAUSED, queue)
+        pipe.execute()
+        return bool(ready.value or paused.value)
+
     def wake_helpers(self, queue: str, workers: int) -> None:
         """Wake workers who can help with a job that one of them has, unless many wake-ups wait."""
         missing = min(workers, MOST_WAKE_UPS - self.redis.llen(keys.wake_ups(queue)))

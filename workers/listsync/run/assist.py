@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 import structlog
 
 from workers.core.errors import TqError
+from workers.ledger.sync_owners import other_host
 from workers.listsync.run.context import SyncContext
 from workers.listsync.run.planning import do_a_list_task, list_tasks
 from workers.listsync.run.run import Run, rules_digest
-from workers.listsync.run.run_folder import RunFolder, base_folder
+from workers.listsync.run.run_folder import RunFolder, base_folder, host_of
 from workers.listsync.run.time_slice import Preempted, TimeSlice
 
 log = structlog.get_logger(__name__)
@@ -40,11 +41,14 @@ def assist(context: SyncContext, stopping: Callable[[], bool]) -> int:
 def _runs(context: SyncContext, stopping: Callable[[], bool]) -> Iterator[Run]:
     """Yield the runs that have a list task, as they are now, each with the settings of its own."""
     base = base_folder(context.settings)
+    host = host_of(base)
     for path in sorted(base.iterdir()):
         folder = RunFolder(base, path.name)
         state = folder.load()
-        settings = context.sync_settings() if state and list_tasks(state, folder) else None
-        if state is None or settings is None:
+        if state is None or not list_tasks(state, folder) or other_host(context.redis, path.name, host):
+            continue
+        settings = context.sync_settings()
+        if settings is None:
             continue
         if state.rules == rules_digest(settings, state.decisions, state.collection):
             settings = state.decisions.over(settings)

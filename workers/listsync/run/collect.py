@@ -24,8 +24,8 @@ def look_up(run: Run) -> Generator[None, None, None]:
         run.state.lists = _existing(run)
         _look_for_abandoned(run)
         run.save()
+        yield
     run.wake_helpers(len(list_tasks(run.state, run.folder)))
-    yield
 
 
 def _existing(run: Run) -> list[ListState]:
@@ -149,4 +149,4 @@ def add_missing_lists(run: Run) -> Generator[None, None, None]:
     if new:
         run.state.lists = sorted([*run.lists, *new], key=lambda item: item.name)
         run.save()
-    yield
+        yield

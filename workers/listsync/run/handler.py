@@ -1,21 +1,18 @@
-"""What a worker does with a `lists.sync` job: hand it out by collection, or go on with its run for a few seconds."""
+"""What a worker does with a `lists.sync` job: hand it out by collection, or go on with its run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
 import structlog
 
 from workers.core.errors import ConfigError, InputError, ServiceAway
 from workers.core.jobs import Job
-from workers.core.results import SyncHandedOut, SyncOverlap, SyncSkipped
-from workers.ledger.admin import LedgerAdmin
+from workers.core.results import SyncHandedOut, SyncSkipped
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import now_ms
 from workers.ledger.expiries import tell_expiry
-from workers.ledger.locks import hold_all, release_all
 from workers.ledger.records import Claim, Settlement, done, released
 from workers.ledger.status import tell
 from workers.listsync.plan.decisions import Decisions
@@ -26,7 +23,8 @@ from workers.listsync.run.context import SyncContext
 from workers.listsync.run.outcome import conclude
 from workers.listsync.run.recorded import decisions_of, deviation, shown
 from workers.listsync.run.run import Run, rules_digest
-from workers.listsync.run.run_folder import RunFolder, RunState, base_folder
+from workers.listsync.run.run_folder import RunFolder, RunState, base_folder, host_of
+from workers.listsync.run.run_lease import RunLease
 from workers.listsync.run.time_slice import Preempted, TimeSlice
 from workers.listsync.run.writing import plan_and_write
 from workers.logrhythm.token import DISPLAY_NAME, read_token
@@ -36,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 
 def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Settlement:
-    """Go on with a job for a few seconds and say what became of it.
+    """Go on with a job until it ends or others wait, and say what became of it.
 
     Raises ServiceAway and ConfigError, with which the job waits, and what makes it impossible.
     """
@@ -56,7 +54,6 @@ def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Se
     if collection is None:
         known = ", ".join(family.name for family in families)
         raise InputError(f"{name!r} is not among the data collections: {known}", field="collection")
-    time_slice = TimeSlice(stopping, partial(_is_ours, context, claim))
     new = RunState(
         collection=collection,
         rules=rules_digest(own, decisions, collection),
@@ -66,7 +63,7 @@ def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Se
         asked_by=claim.sender,
         via=claim.producer,
     )
-    return _go_on(claim, context, own, new, time_slice)
+    return _go_on(claim, context, own, new, stopping)
 
 
 def _tell_token(redis: RedisClient, settings: Settings) -> None:
@@ -93,51 +90,47 @@ def _hand_out(claim: Claim, context: SyncContext, decisions: Decisions, names: l
     return done(claim, SyncHandedOut(runs=runs))
 
 
-def _is_ours(context: SyncContext, claim: Claim) -> bool:
-    return claim.id not in context.ledger.renew([claim])
-
-
 def _go_on(
-    claim: Claim, context: SyncContext, own: Settings, new: RunState, time_slice: TimeSlice
+    claim: Claim, context: SyncContext, own: Settings, new: RunState, stopping: Callable[[], bool]
 ) -> Settlement:
-    names = new.collection.names
-    if not new.dry_run:
-        holder = hold_all(context.redis, names, claim.id)
-        if holder != claim.id:
-            return done(claim, _overlap(context, new.collection.name, holder))
+    base = base_folder(own)
+    lease = RunLease(context, claim, () if new.dry_run else new.collection.names, host_of(base))
+    if refusal := lease.refusal():
+        return refusal
     try:
-        run = _taken_up(context, own, RunFolder(base_folder(own), claim.id), new, time_slice)
-        if not _advance(run):
-            return released(claim)
+        folder = RunFolder(base, claim.id)
+        time_slice = TimeSlice(stopping, lease.is_ours, lease.is_awaited)
+        run = _taken_up(context, own, folder, new, time_slice, is_moved=lease.is_moved)
+        while not _advance(run):
+            lease.extend()
+            if not time_slice.goes_on():
+                return released(claim)
         result = conclude(context.redis, run, claim.id)
     except Preempted:
         return released(claim)
     except (ServiceAway, ConfigError):
-        # The job waits, and its collection with it.
+        # The job waits, and its collection and its host with it.
+        lease.wait()
         raise
     except Exception:
-        release_all(context.redis, names, claim.id)
+        lease.end()
         raise
     run.folder.remove()
-    release_all(context.redis, names, claim.id)
+    lease.end()
     return done(claim, result)
 
 
-def _overlap(context: SyncContext, collection: str, holder: str) -> SyncOverlap:
-    """Return the result of a run whose collection another job has; `at_work`: a worker works on that one now."""
-    record = LedgerAdmin(context.redis).record(holder)
-    reason = f"a run of {collection!r} is under way (job {holder}); nothing was started"
-    if record is not None and record.state == "waiting":
-        reason = f"a run of {collection!r} waits already (job {holder}) and is tried again each minute: {record.reason}"
-    at_work = record is not None and record.state == "running"
-    return SyncOverlap(by=holder, at_work=at_work, reason=reason)
-
-
 def _taken_up(
-    context: SyncContext, own: Settings, folder: RunFolder, new: RunState, time_slice: TimeSlice
+    context: SyncContext,
+    own: Settings,
+    folder: RunFolder,
+    new: RunState,
+    time_slice: TimeSlice,
+    *,
+    is_moved: bool,
 ) -> Run:
     """Return the run as another process left it, or a new one; both with the settings of the run, not this worker's."""
-    state = folder.load()
+    state = None if is_moved else folder.load()
     if state is None or state.rules != new.rules:
         folder.begin()
         state = new

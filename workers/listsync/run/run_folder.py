@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import tempfile
 import time
@@ -204,6 +205,11 @@ def base_folder(settings: Settings) -> Path:
     except OSError as error:
         raise ConfigError(f"{base} cannot be used: {error.strerror}", field="sync_dir") from error
     return base
+
+
+def host_of(base: Path) -> str:
+    """Return by which name this host owns runs: workers that share a folder on it share their runs."""
+    return f"{platform.node()}:{base.absolute()}"
 
 
 def _remove_abandoned(base: Path) -> None:

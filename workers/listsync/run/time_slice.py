@@ -1,11 +1,11 @@
-"""How long a worker stays with one run before it gives way, and when it must let go at once."""
+"""When a worker that has a run looks up from it: to give way to other jobs, and when it must let go at once."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 
-#: Seconds that a worker stays with a run; then the run that waits longest goes on.
+#: Seconds after which a worker writes down how far a run is, and gives way to the job that waits longest.
 SLICE_S = 4.0
 
 #: Seconds between two looks at whether the job is still ours.
@@ -20,14 +20,17 @@ class TimeSlice:
     """One worker's time with one run.
 
     `is_ours` asks the ledger whether the job's lease is still ours: a process that was asleep for a minute must
-    not write any more.
+    not write any more. `is_awaited` asks whether other jobs wait for this worker.
     """
 
     def __init__(
-        self, stopping: Callable[[], bool], is_ours: Callable[[], bool], *, seconds: float = SLICE_S
+        self,
+        stopping: Callable[[], bool],
+        is_ours: Callable[[], bool],
+        is_awaited: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._stopping, self._is_ours = stopping, is_ours
-        self._ends = time.monotonic() + seconds
+        self._stopping, self._is_ours, self._is_awaited = stopping, is_ours, is_awaited
+        self._ends = time.monotonic() + SLICE_S
         self._look_at = time.monotonic() + LOOK_EVERY_S
         #: Set when the job has gone to another worker, which owns the run's files now.
         self.lost = False
@@ -41,6 +44,13 @@ class TimeSlice:
             self.lost = not self._is_ours()
             if self.lost:
                 raise Preempted
+
+    def goes_on(self) -> bool:
+        """Return whether the worker stays with the run although its time was over; then it begins anew."""
+        if self._is_awaited():
+            return False
+        self._ends = time.monotonic() + SLICE_S
+        return True
 
     def completes(self, steps: Iterator[None]) -> bool:
         """Do one step after the other; return whether all were done before the time was over."""
