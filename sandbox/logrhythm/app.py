@@ -28,6 +28,7 @@ _API: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/persons", people.persons),
     ("GET", "/persons/{id}", people.person),
     ("GET", "/users", people.users),
+    ("GET", "/users/user-logins", people.logins),
     ("GET", "/users/{id}", people.user),
     ("GET", "/users/{id}/login", people.login),
     ("GET", "/permissions", people.permissions),

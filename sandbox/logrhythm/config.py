@@ -45,7 +45,8 @@ class LogRhythmConfig(Struct, frozen=True, kw_only=True):
     """The simulated LogRhythm's version, its people and its undocumented choices.
 
     `duplicates`, `max_items_per_call`, `max_page` and `deadlocks` are guesses about the real product: no public source
-    settles them. `write_ms` is how long a write of items takes, so that two can overlap.
+    settles them. So is `loginless`: the `user` of a 7.4 person who never logs in is one of number 0, or is left out.
+    `write_ms` is how long a write of items takes, so that two can overlap.
     """
 
     mode: Literal["7.4", "7.5.1"] = "7.5.1"
@@ -55,4 +56,5 @@ class LogRhythmConfig(Struct, frozen=True, kw_only=True):
     max_page: int = 1000
     duplicates: Literal["ignore", "error"] = "ignore"
     deadlocks: Literal["list", "platform"] = "list"
+    loginless: Literal["zero", "absent"] = "zero"
     write_ms: float = 0.0

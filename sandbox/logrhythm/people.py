@@ -47,6 +47,13 @@ async def login(request: Request) -> Response:
     return JSONResponse({**_login(person), "userId": person.id})
 
 
+async def logins(request: Request) -> Response:
+    """Return the logins of all who have one (7.5.1 and later)."""
+    world = _admitted(request, "7.5.1")
+    people = [person for person in world.config.people if person.user_id is not None]
+    return JSONResponse([{**_login(person), "userId": person.id} for person in _slice(request, people)])
+
+
 async def permissions(request: Request) -> Response:
     """Return what the token's user may do."""
     claims = world_of(request).caller(request)
@@ -61,13 +68,20 @@ def _page(
     query = request.query_params
     wanted = query.get(status, "").lower()
     name = query.get("name", "").lower()
+    ids = set(",".join(query.getlist("id")).split(",")) - {""}
     people = [
         person
         for person in world.config.people
-        if name in person.full_name.lower() and (not wanted or person.status.lower() in wanted.split(","))
+        if name in person.full_name.lower()
+        and (not wanted or person.status.lower() in wanted.split(","))
+        and (not ids or str(person.id) in ids)
     ]
+    return [shown(item, world) for item in _slice(request, people)]
+
+
+def _slice(request: Request, people: list[Person]) -> list[Person]:
     offset, count = _number(request, "offset", 0, 0), _number(request, "count", 100, 1)
-    return [shown(item, world) for item in people[offset : offset + min(count, 1000)]]
+    return people[offset : offset + min(count, 1000)]
 
 
 def _one(request: Request, version: str) -> Person:
@@ -105,10 +119,12 @@ def _names(person: Person) -> dict[str, Any]:
     }
 
 
-def _person(person: Person, _world: World) -> dict[str, Any]:
+def _person(person: Person, world: World) -> dict[str, Any]:
     kind = "Role" if person.kind == "Role" else "Person"
     record = {**_names(person), "personType": kind, "isAPIPerson": False}
-    return record if person.user_id is None else {**record, "user": {**_login(person), "personid": person.id}}
+    if person.user_id is not None:
+        return {**record, "user": {**_login(person), "personid": person.id}}
+    return record if world.config.loginless == "absent" else {**record, "user": {"id": 0}}
 
 
 def _user(person: Person, world: World) -> dict[str, Any]:

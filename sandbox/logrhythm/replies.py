@@ -37,7 +37,7 @@ LIST_TYPES = (
     "Identity",
 )
 
-#: What both versions share; each adds the name of its own time below.
+#: What both versions share; each adds those of its own time below.
 _USE_CONTEXTS = (
     *("None", "Address", "DomainImpacted", "Group", "HostName", "Message", "Object", "Process", "Session"),
     *("Subject", "URL", "User", "VendorMsgID", "DomainOrigin", "Hash", "Policy", "VendorInfo", "Result"),
@@ -114,4 +114,4 @@ def too_long(threshold: int) -> Refused:
 
 def use_contexts(mode: str) -> tuple[str, ...]:
     """Return the list contexts that this version knows."""
-    return (*_USE_CONTEXTS, "ObjectType" if mode == "7.4" else "ObjectName")
+    return (*_USE_CONTEXTS, *(("ObjectType",) if mode == "7.4" else ("ObjectName", "MACAddress", "Command")))

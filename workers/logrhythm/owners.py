@@ -60,7 +60,8 @@ class Person(Struct, frozen=True, rename="camel"):
     @property
     def owner_id(self) -> int:
         """The id that owns lists: up to 7.4 that of the person's login, if there is one."""
-        return self.id if self.user is None or self.user.id is None else self.user.id
+        # Who has no login has one of number 0.
+        return (self.user and self.user.id) or self.id
 
     @property
     def is_retired(self) -> bool:

@@ -43,6 +43,13 @@ def test_up_to_7_4_the_login_of_the_person_owns_lists() -> None:
         assert sandbox.client(logrhythm_v751=False).owner == 5
 
 
+@pytest.mark.parametrize("loginless", ["zero", "absent"])
+def test_up_to_7_4_a_person_without_a_login_owns_lists_by_its_own_number(loginless: str) -> None:
+    with running_logrhythm(LogRhythmConfig(mode="7.4", people=(Person(id=16, last="Grid Only"),))) as sandbox:
+        sandbox.control("behaviour", {"loginless": loginless})
+        assert sandbox.client(logrhythm_v751=False, logrhythm_owner="Grid Only").owner == 16
+
+
 @pytest.mark.parametrize(("mode", "v751"), [("7.4", True), ("7.5.1", False)])
 def test_the_other_people_endpoint_is_asked_when_the_version_is_set_wrongly(mode: str, v751: bool) -> None:
     with running_logrhythm() as sandbox:

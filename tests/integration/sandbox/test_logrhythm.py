@@ -116,6 +116,7 @@ def test_a_public_name_is_taken_a_private_one_is_not(logrhythm: SandboxLogRhythm
         # contexts: never empty, never for other than GeneralValue
         ({"useContext": []}, "body.useContext.0 must match one of the following: None,Address"),
         ({"useContext": None}, "body.useContext.0"),
+        ({"useContext": [None]}, "body.useContext.0"),
         ({"listType": "IP", "useContext": ["Hash"]}, "body.useContext.0"),
         ({"useContext": ["ObjectType"]}, "body.useContext.0"),
         # a time to live on a list that never expires
