@@ -10,7 +10,10 @@ from jmespath.functions import Functions, signature
 
 from workers.core.times import read_time
 from workers.indicators.refang import refang
+from workers.mappings.finder import find_once
+from workers.mappings.generic import guess
 from workers.mappings.lines import read_cef, read_leef
+from workers.mappings.observables import misp_values, stix_objects, stix_pattern
 
 _ANY: dict[str, list[str]] = {"types": []}
 _MORE: dict[str, Any] = {"types": [], "variadic": True}
@@ -187,6 +190,36 @@ class MappingFunctions(Functions):
     def _func_leef(self, text: Any) -> dict[str, Any] | None:
         """`leef(text)`: a LEEF line as an object, its fields under `extension`; null where it is none."""
         return read_leef(text) if isinstance(text, str) else None
+
+    @signature(_ANY)
+    def _func_sources(self, value: Any) -> list[dict[str, str]]:
+        """`sources(value)`: the indicators anywhere in a value that something came from, by field name and form."""
+        return list(find_once(value).sources)
+
+    @signature(_ANY)
+    def _func_targets(self, value: Any) -> list[dict[str, str]]:
+        """`targets(value)`: the indicators anywhere in a value that were contacted, asked for or run."""
+        return list(find_once(value).targets)
+
+    @signature(_ANY)
+    def _func_hosts(self, value: Any) -> list[str]:
+        """`hosts(value)`: the machines of ours anywhere in a value, by name or address."""
+        return list(find_once(value).assets)
+
+    @signature(_ANY)
+    def _func_guess(self, value: Any) -> dict[str, Any] | None:
+        """`guess(object)`: its title, type, time, person, severity and source, by the usual names of such fields."""
+        return guess(value) if isinstance(value, dict) else None
+
+    @signature(_ANY)
+    def _func_stix(self, value: Any) -> list[dict[str, str]]:
+        """`stix(value)`: the indicators that a STIX pattern compares with, or that STIX objects name."""
+        return stix_pattern(value) if isinstance(value, str) else stix_objects(value)
+
+    @signature(_ANY)
+    def _func_misp(self, attributes: Any) -> list[dict[str, str]]:
+        """`misp(attributes)`: the indicators among MISP attributes."""
+        return misp_values(attributes)
 
 
 def _as_list(value: Any) -> list[Any]:

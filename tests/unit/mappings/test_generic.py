@@ -1,0 +1,76 @@
+"""A document of no known form says what it is by the usual names of title, time, type and person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.mappings.generic import guess
+
+
+@pytest.mark.parametrize(
+    ("document", "title"),
+    [
+        ({"rule_name": "Beacon", "title": "x"}, "Beacon"),
+        ({"alert": {"signature": "ET MALWARE"}}, "ET MALWARE"),
+        ({"eventType": "user.session.start"}, "user.session.start"),
+        # A bare verb gets what it was done to beside it.
+        ({"event": {"action": "DELETE", "category": "ROLES"}}, "DELETE ROLES"),
+        # Numbers, ids and links are no titles.
+        (
+            {"title": "4711", "name": "7d1c5c6e-5d0e-4c0e-9a64-0c9fd0a34c11", "message": "Odd login"},
+            "Odd login",
+        ),
+        ({"title": "https://example.com/x"}, None),
+        ({"title": "a\n  b"}, "a b"),
+        ({}, None),
+    ],
+)
+def test_the_surest_name_is_the_title(document: dict[str, Any], title: str | None) -> None:
+    assert guess(document)["title"] == title
+
+
+@pytest.mark.parametrize(
+    ("document", "time"),
+    [
+        ({"createdAt": "2026-03-04", "event": {"time": "2026-03-04T05:06:07Z"}}, "2026-03-04T05:06:07Z"),
+        ({"timestamp": 1772600767123}, 1772600767123),
+        # A number that counts something, and a text that is no time.
+        ({"time": 17, "created": "yesterday", "ts": 1772600767}, 1772600767),
+        ({"detail": {"detectedAt": "2026-03-04T05:06:07Z"}}, "2026-03-04T05:06:07Z"),
+        ({"time": True}, None),
+    ],
+)
+def test_the_first_field_that_is_a_time_is_the_time(document: dict[str, Any], time: object) -> None:
+    assert guess(document)["time"] == time
+
+
+@pytest.mark.parametrize(
+    ("document", "person"),
+    [
+        ({"actor": {"type": "user", "email": "mia@corp.example", "id": "17"}}, "mia@corp.example"),
+        ({"actor": {"user": {"email": "mia@corp.example"}}}, "mia@corp.example"),
+        ({"USER_NAME": "MIA", "email": "x@corp.example"}, "MIA"),
+        ({"users": [{"name": "mia"}, {"name": "leo"}]}, "mia"),
+        ({"user": 17}, None),
+    ],
+)
+def test_the_surest_name_of_a_person_is_the_identity(document: dict[str, Any], person: str | None) -> None:
+    assert guess(document)["person"] == person
+
+
+def test_what_is_nearest_to_the_top_counts() -> None:
+    assert guess({"inner": {"severity": "low"}, "severity": "high"})["severity"] == "high"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["title", "time", "user", "type", "severity", "event", "source"]),
+        st.none() | st.text() | st.integers() | st.floats() | st.lists(st.text()),
+    )
+)  # fmt: skip
+def test_any_document_can_be_asked(document: dict[str, Any]) -> None:
+    assert set(guess(document)) == {"title", "type", "time", "person", "severity", "source"}

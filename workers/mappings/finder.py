@@ -1,0 +1,232 @@
+"""Finds what is an indicator in any JSON document: by the field's name and the value's form, in one walk."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from workers.mappings import forms
+from workers.mappings.field_names import Meaning, Side, fold, meaning
+
+#: Levels that are looked into, and characters of one text: what is deeper or longer is no field of a detection.
+_DEEPEST, _LONGEST = 40, 65_536
+
+#: Values that one document may give; a list of all that a machine ever contacted is no finding.
+MOST = 500
+
+#: The fields of a pair that name its value, and those that hold it.
+_PAIR_NAMES = frozenset(("type", "algorithm", "hashtype", "name", "key", "field", "displayname"))
+_PAIR_VALUES = frozenset(("value", "hashvalue", "valuestring", "stringvalue", "newvalue", "new"))
+
+#: What an address begins with; a look at one character spares most texts the search for its form.
+_ADDRESS_BEGINS = frozenset("0123456789abcdefABCDEF:[")
+
+#: What stands between the fields of a text in which Hayabusa puts them.
+_BAR = " ¦ "
+
+_MACHINE_NAME = re.compile(r"[\w.-]{2,253}")
+
+
+class Found(Struct, frozen=True):
+    """What a document names: indicators by the side on which they stand, and machines of ours."""
+
+    sources: tuple[dict[str, str], ...]
+    targets: tuple[dict[str, str], ...]
+    assets: tuple[str, ...]
+
+
+class _Place(Struct, frozen=True):
+    """What the fields around a value say."""
+
+    name: str = ""
+    side: Side = ""
+    ours: bool = False
+    person: bool = False
+    depth: int = 0
+
+
+def find(value: object) -> Found:
+    """Return what `value`, a document or a part of one, names; looks at nothing else."""
+    walk = _Walk()
+    walk.look(value, _Place(), Meaning())
+    return walk.found()
+
+
+class _Last(threading.local):
+    """What this thread looked at last: a mapping asks for sources, targets and hosts of one document in turn."""
+
+    value: object = None
+    found: Found = Found((), (), ())
+
+
+_last = _Last()
+
+
+def find_once(value: object) -> Found:
+    """Return what `find` does, without a second walk where the same object is asked about again."""
+    if _last.value is not value:
+        _last.value, _last.found = value, find(value)
+    return _last.found
+
+
+class _Walk:
+    """Gathers what one document holds; an address of ours is none of another's, wherever else it stands."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, str], Side] = {}
+        self.ours: dict[str, None] = {}
+        self.perhaps_ours: dict[str, Side] = {}
+        self.mail_domains: set[str] = set()
+
+    def found(self) -> Found:
+        """Return what was gathered; a domain that may be of ours only where nothing says that it is."""
+        for name, side in self.perhaps_ours.items():
+            if name not in self.mail_domains and not forms.is_service(name):
+                self.values.setdefault(("FQDN", name), side)
+        sources: list[dict[str, str]] = []
+        targets: list[dict[str, str]] = []
+        for (kind, value), side in self.values.items():
+            if value not in self.ours:
+                (targets if side == "target" else sources).append({"type": kind, "value": value})
+        return Found(tuple(sources), tuple(targets), tuple(self.ours))
+
+    def look(self, value: object, place: _Place, says: Meaning) -> None:
+        """Look at a value of any kind."""
+        if isinstance(value, str):
+            if 3 <= len(value) <= _LONGEST:
+                self.read(value, place, says)
+        elif isinstance(value, dict):
+            self.enter(value, place)
+        elif isinstance(value, list) and place.depth < _DEEPEST:
+            for item in value:
+                self.look(item, place, says)
+
+    def enter(self, fields: dict[str, Any], place: _Place) -> None:
+        """Look at each field of an object; of a pair of name and value, at the value under that name."""
+        if place.depth >= _DEEPEST or len(self.values) >= MOST:
+            return
+        named = _pair(fields)
+        for name, inner in fields.items():
+            if isinstance(inner, str | dict | list) and inner:
+                if named and fold(name) in _PAIR_VALUES:
+                    self.under(named, inner, place)
+                elif inner != named:
+                    self.under(name, inner, place)
+
+    def under(self, name: str, value: object, place: _Place) -> None:
+        """Look at what stands under a name, which may be several with dots between."""
+        for part in name.split(".") if "." in name else (name,):
+            says = meaning(part, place.name)
+            if says.kind == "nothing" or part[:2] == "p_":
+                return
+            place = _Place(
+                part,
+                says.side or place.side,
+                says.ours or (place.ours and not says.side),
+                says.person or place.person,
+                place.depth + 1,
+            )
+        self.look(value, place, says)
+
+    def read(self, text: str, place: _Place, says: Meaning) -> None:
+        """Look at one text."""
+        if text[0] in "{[" and text[-1] in "}]" and (inner := _json(text)) is not None:
+            self.look(inner, msgspec.structs.replace(place, depth=place.depth + 1), says)
+        elif _BAR in text:
+            for name, _, value in (field.partition(":") for field in text.split(_BAR)):
+                self.under(name.strip(), value.strip(), place)
+        elif text[0] in _ADDRESS_BEGINS and forms.read_address(text):
+            self.address(text, place)
+        elif says.kind:
+            self.by_kind(text, place, says)
+        elif "@" in text:
+            self.mail_domains.update(domain for _, domain in forms.mails_in(text))
+        elif says.host_name:
+            self.machine(text)
+
+    def by_kind(self, text: str, place: _Place, says: Meaning) -> None:
+        """Look at a text whose field says what it may hold."""
+        if says.kind == "hash":
+            self.hashes(text)
+        elif says.kind == "url":
+            self.urls([text] if forms.is_url(text) else [], place)
+        elif says.kind in ("dns", "domain"):
+            self.domains(text, place, contacted=says.kind == "dns")
+        elif says.kind == "mail":
+            for mail, _ in forms.mails_in(text)[:1]:
+                self.take("Email Address", mail, "source")
+        else:
+            self.prose(text, place, command=says.kind == "command")
+
+    def address(self, text: str, place: _Place) -> None:
+        """Take an address; a private one, or one of a machine of ours, is an asset."""
+        address = forms.read_address(text)
+        if address is None:
+            return
+        if forms.is_outside(address) and not place.ours:
+            kind = "IP Address" if address.version == 4 else "IPv6 Address"
+            self.take(kind, str(address), place.side or "source")
+        elif (place.ours or address.is_private) and forms.is_machine(address):
+            self.ours[str(address)] = None
+
+    def machine(self, text: str) -> None:
+        """Take the name of a machine of ours."""
+        if _MACHINE_NAME.fullmatch(text) and not forms.is_service(text.lower()):
+            self.ours[text] = None
+
+    def hashes(self, text: str) -> None:
+        """Take each hash in a text, but for one of zeros, which stands for none."""
+        for digits in forms.hashes_in(text):
+            if digits.strip("0") and len(digits) in forms.HASH_TYPES:
+                self.take(forms.HASH_TYPES[len(digits)], digits.lower(), "target")
+
+    def urls(self, texts: Iterable[str], place: _Place) -> None:
+        """Take each URL whose host lies outside."""
+        for url in filter(None, map(forms.outside_url, texts)):
+            self.take("URL", url, place.side or "target")
+
+    def domains(self, text: str, place: _Place, *, contacted: bool) -> None:
+        """Take host names; of those that nothing contacted, whose may be known at the end alone."""
+        for name in forms.hosts_in(text[:4_000]):
+            if contacted:
+                self.take("FQDN", name, place.side or "target")
+            elif not (place.person or place.ours):
+                self.perhaps_ours.setdefault(name, place.side or "target")
+
+    def prose(self, text: str, place: _Place, *, command: bool) -> None:
+        """Take addresses and named hashes out of prose, and the URLs of a command."""
+        if command:
+            urls, text = forms.cut_urls(text)
+            self.urls(urls, place)
+        for address in forms.addresses_in(text):
+            self.address(address, place)
+        self.hashes(text)
+
+    def take(self, kind: str, value: str, side: Side) -> None:
+        """Keep an indicator, once."""
+        self.values.setdefault((kind, value), side)
+
+
+def _json(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _pair(fields: dict[str, Any]) -> str | None:
+    """Return the name that a pair gives to its value, the most telling one; None for an object that is no pair."""
+    if len(fields) > 12 or not any(fold(name) in _PAIR_VALUES for name in fields):
+        return None
+    names = [
+        value
+        for name, value in fields.items()
+        if fold(name) in _PAIR_NAMES and isinstance(value, str) and len(value) <= 80
+    ]
+    telling = (name for name in names if meaning(name.rpartition(".")[2]).kind)
+    return next(telling, names[-1] if names else None)

@@ -1,0 +1,125 @@
+"""What the form of a value says: addresses, host names, URLs and hashes, alone or inside of prose."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from functools import lru_cache
+
+from workers.indicators.addresses import IP, host_of
+from workers.indicators.refang import refang
+from workers.mappings.vocabulary import words
+
+_ADDRESS = re.compile(r"\[?(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,43})\]?(?::\d{1,5})?")
+_ADDRESS_IN_TEXT = re.compile(r"(?<![\w./:@-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d|/\d)")
+_HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.){1,12}(?:xn--[a-z0-9-]{2,59}|[a-z]{2,24})")
+_URL = re.compile(r"(?:https?|hxxps?|ftp)(?:://|\[:\]//)\S+", re.I)
+_URL_IN_TEXT = re.compile(r"\b(?:https?|hxxps?|ftp)(?:://|\[:\]//)[^\s\"'<>|;`,)(]{4,2000}", re.I)
+_HASH = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[0-9a-fA-F]{128}")
+_LABELLED_HASH = re.compile(r"\b(?:MD5|SHA1|SHA256)=([0-9A-Fa-f]{32,64})\b", re.I)
+_LONG_HASH = re.compile(r"\b[0-9a-fA-F]{64}\b")
+_MAIL = re.compile(r"[^\s@<>\"',;:()]{1,64}@((?:[\w-]{1,63}\.){1,10}[A-Za-z]{2,24})")
+_SEPARATORS = re.compile(r"[,;\s]+")
+
+HASH_TYPES = {32: "MD5", 40: "SHA-1", 64: "SHA-256", 128: "SHA-512"}
+
+#: What before a number of four parts makes it a version, and how far before it is looked for.
+_VERSION_WORDS, _BEFORE = ("version", "ver", "release", "build", "v", "revision"), 12
+
+#: Ranges for documentation: rehearsals use them, so they count as outside.
+_DOCUMENTATION = tuple(
+    ipaddress.ip_network(text)
+    for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+)
+
+_SERVICES, _INSIDE_DOMAINS = words("services"), words("inside_domains")
+
+
+@lru_cache(maxsize=8192)
+def read_address(text: str) -> IP | None:
+    """Return the address that a text is, with or without a port; IPv4 inside of IPv6 becomes IPv4."""
+    if not _ADDRESS.fullmatch(text):
+        return None
+    bare = text[1:].partition("]")[0] if text[0] == "[" else text
+    try:
+        address = ipaddress.ip_address(bare.partition(":")[0] if bare.count(":") == 1 else bare)
+    except ValueError:
+        return None
+    return (isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped) or address
+
+
+def is_outside(address: IP) -> bool:
+    """Say whether an address may be another's: public, or one that documentation and rehearsals use."""
+    if address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback:
+        return False
+    return address.is_global or _is_documentation(address)
+
+
+def is_machine(address: IP) -> bool:
+    """Say whether an address, if it is one of ours, tells one machine from the others."""
+    return not (
+        address.is_loopback or address.is_unspecified or address.is_link_local or address.is_multicast
+    )
+
+
+@lru_cache(maxsize=8192)
+def is_service(host: str) -> bool:
+    """Say whether a host is of a service that documents name for other reasons than that it was contacted."""
+    return any(host == service or host.endswith(f".{service}") for service in _SERVICES)
+
+
+def hosts_in(text: str) -> list[str]:
+    """Return the host names that a text is a list of; [] where a part of it is something else."""
+    names = [refang(part).rstrip(".").lower() for part in _SEPARATORS.split(text) if part]
+    if not all(map(_HOST.fullmatch, names)):
+        return []
+    return [name for name in names if name.rpartition(".")[2] not in _INSIDE_DOMAINS]
+
+
+def is_url(text: str) -> bool:
+    """Say whether a text is one absolute URL."""
+    return bool(_URL.fullmatch(text))
+
+
+def outside_url(text: str) -> str:
+    """Return a URL armed again, "" where its host lies inside or is of a service."""
+    url = refang(text).rstrip(".,")
+    host = host_of(url).lower()
+    address = read_address(host)
+    outside = is_outside(address) if address else bool(hosts_in(host)) and not is_service(host)
+    return url if outside else ""
+
+
+def cut_urls(text: str) -> tuple[list[str], str]:
+    """Return the URLs in prose or a command, and the text without them."""
+    return _URL_IN_TEXT.findall(text), _URL_IN_TEXT.sub(" ", text)
+
+
+def addresses_in(text: str) -> list[str]:
+    """Return the IPv4 addresses in prose; a number of four parts behind a word for version is none."""
+    return [
+        match[0]
+        for match in _ADDRESS_IN_TEXT.finditer(text)
+        if not text[max(match.start() - _BEFORE, 0) : match.start()]
+        .lower()
+        .rstrip(" :=(")
+        .endswith(_VERSION_WORDS)
+    ]
+
+
+def hashes_in(text: str) -> list[str]:
+    """Return the hash that a text is, or those in it that have a label before them or are called SHA-256."""
+    if _HASH.fullmatch(text):
+        return [text]
+    labelled: list[str] = _LABELLED_HASH.findall(text) if "=" in text else []
+    is_called = "sha256" in text.lower().replace("-", "")
+    return labelled + (_LONG_HASH.findall(text) if is_called else [])
+
+
+def mails_in(text: str) -> list[tuple[str, str]]:
+    """Return the e-mail addresses in a text, each with its domain."""
+    return [(match[0], match[1].lower()) for match in _MAIL.finditer(text[:1_000])]
+
+
+def _is_documentation(address: IP) -> bool:
+    return any(address in network for network in _DOCUMENTATION)

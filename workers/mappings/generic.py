@@ -1,0 +1,116 @@
+"""What a document of no known form says of itself, by the usual names of title, time, type and person."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from workers.core.times import read_time
+from workers.mappings.field_names import fold
+from workers.mappings.vocabulary import words
+
+#: Fields that are looked at, the nearest to the top first, and characters of a title.
+_MOST_FIELDS, _TITLE_CHARS = 2_000, 200
+
+_TITLES, _TIMES, _TYPES = words("titles"), words("times"), words("types")
+_PEOPLE, _SEVERITIES, _SOURCES = words("people"), words("severities"), words("sources")
+
+_NO_TITLE = re.compile(r"[\d\s.:,/-]*|[0-9a-fA-F-]{20,}|(?:https?|arn):.*", re.DOTALL)
+
+#: A title of one plain word says too little by itself.
+_WORD = re.compile(r"[A-Za-z]{1,20}")
+_BESIDE = (
+    "category",
+    "eventcategory",
+    "resourcetype",
+    "sourcetype",
+    "objecttype",
+    "categorytype",
+    "resource.type",
+)
+
+Fields = dict[str, Any]
+
+
+def guess(document: dict[str, Any]) -> dict[str, str | float | None]:
+    """Return title, type, time, person, severity and source of a document; None for what it does not say."""
+    fields = _fields(document)
+    source = _first(fields, _SOURCES, _is_kind)
+    return {
+        "title": _title(fields),
+        "type": _first(fields, _TYPES, _is_kind),
+        "time": _first(fields, _TIMES, _is_time),
+        "person": _first(fields, _PEOPLE, _is_person),
+        "severity": _first(fields, _SEVERITIES, _is_severity),
+        "source": source,
+    }
+
+
+def _title(fields: Fields) -> str | None:
+    """Return the name that the document gives itself; a bare verb gets what it was done to beside it."""
+    name = str(_first(fields, _TITLES, _is_title) or "")
+    title = " ".join(name.split())[:_TITLE_CHARS]
+    if not _WORD.fullmatch(title):
+        return title or None
+    beside = _first(fields, _BESIDE, lambda value: _is_kind(value) and value != name)
+    return f"{title} {beside}" if beside else title
+
+
+def _first(fields: Fields, names: tuple[str, ...], fits: Callable[[Any], bool]) -> Any:
+    return next((value for name in names if (value := fields.get(name)) is not None and fits(value)), None)
+
+
+def _fields(document: dict[str, Any]) -> Fields:
+    """Return the values by folded name, and by the name around it and its own, those nearest to the top first."""
+    fields: Fields = {}
+    for around, name, value in _each(document):
+        fields.setdefault(name, value)
+        if around:
+            fields.setdefault(f"{around}.{name}", value)
+    return fields
+
+
+def _each(document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Yield each plain value with the folded names around it and its own; of a list the first element counts."""
+    waiting: deque[tuple[str, dict[str, Any]]] = deque([("", document)])
+    seen = 0
+    while waiting and seen < _MOST_FIELDS:
+        around, level = waiting.popleft()
+        for name, value in level.items():
+            seen += 1
+            if name.startswith("p_") and name != "p_log_type":
+                continue
+            *outer, own = [fold(part) for part in name.split(".")]
+            parent = outer[-1] if outer else around
+            first = value[0] if isinstance(value, list) and value else value
+            if isinstance(first, dict):
+                waiting.append((own, first))
+            elif first not in (None, "", []):
+                yield parent, own, first
+
+
+def _is_title(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and not _NO_TITLE.fullmatch(value.strip())
+
+
+def _is_kind(value: Any) -> bool:
+    return _is_title(value) and len(value) <= 60
+
+
+def _is_person(value: Any) -> bool:
+    return isinstance(value, str) and 1 < len(value.strip()) <= 300 and "://" not in value
+
+
+def _is_severity(value: Any) -> bool:
+    return not isinstance(value, bool | dict | list) and 0 < len(str(value)) <= 30
+
+
+def _is_time(value: Any) -> bool:
+    if isinstance(value, bool) or (isinstance(value, int | float) and value < 100_000_000):
+        return False
+    try:
+        return 1990 <= read_time(value).year <= 2100
+    except ValueError:
+        return False

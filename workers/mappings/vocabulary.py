@@ -1,0 +1,21 @@
+"""The words of vocabulary.yaml, by which detections name things."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def words(section: str) -> tuple[str, ...]:
+    """Return the words of a section, in their order."""
+    return tuple(_sections()[section].split())
+
+
+@lru_cache(maxsize=1)
+def _sections() -> dict[str, str]:
+    text = Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8")
+    sections: dict[str, Any] = yaml.safe_load(text)
+    return sections
