@@ -68,7 +68,7 @@ def test_what_is_anothers_is_found(document: dict[str, Any], expected: list[str]
         {"device": {"external_ip": "198.51.100.9"}, "related": {"ip": ["198.51.100.9"]}},
         {"agent": {"ip": "198.51.100.9"}, "host": {"ip": ["198.51.100.9"]}, "aip": "198.51.100.9"},
         {"instanceDetails": {"networkInterfaces": [{"publicIp": "198.51.100.9"}]}},
-        # Addresses that are nobody's outside.
+        # Addresses that reach no machine outside.
         {"src": "127.0.0.1", "dst": "0.0.0.0", "a": "169.254.1.1", "b": "224.0.0.1", "c": "10.0.0.1", "d": "fe80::1"},
         {"cidrIp": "203.0.113.0/24"},
         # Services, programs, packages, files and accounts that look like host names.
