@@ -9,7 +9,16 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from sandbox.threatq import control, ui
-from sandbox.threatq.handlers import children, connectors, library, lookups, objects
+from sandbox.threatq.handlers import (
+    children,
+    connectors,
+    files,
+    imports,
+    library,
+    lookups,
+    objects,
+    searches,
+)
 from sandbox.threatq.model.call import Handler
 from sandbox.threatq.model.state import ThreatQ
 from sandbox.threatq.serving import Link, endpoint, token_endpoint
@@ -34,7 +43,12 @@ _Entry = tuple[str, str, Handler, dict[str, str]]
 
 _LOOKUPS: list[_Entry] = [
     entry
-    for noun, lookup in (("indicator", "types"), ("indicator", "statuses"), ("event", "types"))
+    for noun, lookup in (
+        ("indicator", "types"),
+        ("indicator", "statuses"),
+        ("event", "types"),
+        ("attachments", "types"),
+    )
     for entry in (
         ("GET", f"{noun}/{lookup}", lookups.index, {"noun": noun, "lookup": lookup}),
         ("GET", f"{noun}/{lookup}/{{id:int}}", lookups.show, {"noun": noun, "lookup": lookup}),
@@ -43,7 +57,7 @@ _LOOKUPS: list[_Entry] = [
 
 _CHILDREN: list[_Entry] = [
     entry
-    for name in ("attributes", "sources", "tags", "comments")
+    for name in ("attributes", "sources", "tags", "comments", "watchlist")
     for entry in (
         ("GET", f"{{collection}}/{{id:int}}/{name}", children.index, {"children": name}),
         ("POST", f"{{collection}}/{{id:int}}/{name}", children.add, {"children": name}),
@@ -62,6 +76,20 @@ _ROUTES: list[_Entry] = [
     ("GET", "users/current", lookups.current_user, {}),
     ("GET", "configuration/proxy", lookups.proxy, {}),
     ("PUT", "indicator/{id:int}/scores", objects.set_score, {}),
+    ("GET", "plugins", lookups.none, {}),
+    ("GET", "investigations", lookups.none, {}),
+    ("GET", "tags", lookups.tags, {}),
+    ("POST", "attachments/upload", files.upload, {}),
+    ("POST", "attachments", files.create, {}),
+    ("GET", "attachments/{id:int}/download", files.download, {}),
+    ("POST", "events/import", imports.create, {}),
+    ("GET", "events/import/{id:int}", imports.show, {}),
+    ("PUT", "events/import/{id:int}", imports.update, {}),
+    ("PUT", "events/import/{id:int}/events/{event:int}", imports.change_event, {}),
+    ("GET", "events/import/{id:int}/commit", imports.commit, {}),
+    ("POST", "bulk/status", searches.set_status, {}),
+    ("POST", "{collection}/bulk-delete", searches.delete, {}),
+    ("POST", "search/advanced", searches.advanced, {}),
     ("GET", "search", library.keywords, {}),
     ("GET", "search/query", library.index, {}),
     ("POST", "search/query", library.create, {}),

@@ -16,6 +16,7 @@ from sandbox.serving import hang_up
 from sandbox.threatq.handlers.drafts import Fatal, Invalid
 from sandbox.threatq.model.behaviour import Fault
 from sandbox.threatq.model.call import Answer, Call, Handler, Refused, refused
+from sandbox.threatq.model.multipart import parts_of
 from sandbox.threatq.model.state import ThreatQ
 from sandbox.threatq.model.tokens import parameters
 
@@ -68,17 +69,23 @@ def token_endpoint(threatq: ThreatQ) -> Endpoint:
 
 def respond_with(answer: Answer) -> Response:
     """The HTTP response of an answer."""
+    if isinstance(answer.body, bytes):
+        return Response(answer.body, answer.status, answer.headers, media_type="application/octet-stream")
     body = b"" if answer.body is None else msgspec.json.encode(answer.body)
-    return Response(body, answer.status, media_type="application/json")
+    return Response(body, answer.status, answer.headers, media_type="application/json")
 
 
 def _call(threatq: ThreatQ, request: Request, raw: bytes, fixed: dict[str, str]) -> Call:
     account = threatq.tokens.account(request.headers.get("authorization", ""))
+    path, query = {**request.path_params, **fixed}, dict(request.query_params)
+    content_type = request.headers.get("content-type", "")
+    if content_type.startswith("multipart/form-data"):
+        return Call(threatq, account, path, query, *parts_of(content_type, raw))
     try:
         body: Any = msgspec.json.decode(raw) if raw else None
     except msgspec.DecodeError as error:
         raise refused("body", f"The body is not valid JSON: {error}.") from error
-    return Call(threatq, account, {**request.path_params, **fixed}, dict(request.query_params), body)
+    return Call(threatq, account, path, query, body)
 
 
 def _form(request: Request, raw: bytes) -> dict[str, str]:

@@ -14,6 +14,7 @@ from sandbox.pages import is_from_other_site, page
 from sandbox.threatq.handlers.connectors import change, definitions
 from sandbox.threatq.model import rows
 from sandbox.threatq.model.behaviour import Fault
+from sandbox.threatq.model.defaults import CLIENT_ID
 from sandbox.threatq.model.kinds import EVENTS, INDICATORS, KINDS, Kind
 from sandbox.threatq.model.relations import kinds_of
 from sandbox.threatq.model.state import ThreatQ
@@ -45,7 +46,14 @@ def routes(threatq: ThreatQ) -> list[Route]:
         for kind in KINDS.values()
     ]
     panel = Route("/panel/{lever}", _panel(threatq), methods=["POST"])
-    return [Route("/", _front_page(threatq)), *objects, panel]
+    config = Route("/assets/js/config.js", _client_config)
+    return [Route("/", _front_page(threatq)), config, *objects, panel]
+
+
+async def _client_config(_request: Request) -> Response:
+    """Return the script of the real interface in which clients look for the client id before they log in."""
+    script = f"angular.module('config', []).constant('ClientId','{CLIENT_ID}').constant('Edition', null);\n"
+    return Response(script, media_type="text/javascript")
 
 
 def _front_page(threatq: ThreatQ) -> Page:

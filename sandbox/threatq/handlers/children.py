@@ -15,6 +15,14 @@ RELATED_LIMIT = 1000
 
 _TABLES = {"attributes": "attributes", "comments": "comments"}
 
+_REMOVE = {
+    "attributes": ("attributes", "id"),
+    "comments": ("comments", "id"),
+    "sources": ("object_sources", "id"),
+    "tags": ("object_tags", "tag_id"),
+    "watchlist": ("watchlist", "id"),
+}
+
 
 def index(call: Call) -> Answer:
     """GET /api/{collection}/{id}/{children}."""
@@ -42,12 +50,12 @@ def change(call: Call) -> Answer:
 
 
 def remove(call: Call) -> Answer:
-    """DELETE an attribute, a comment, or a source by its pivot."""
-    if call.path["children"] == "sources":
-        call.threatq.store.run("DELETE FROM object_sources WHERE id = ?", call.path["row"])
-    else:
-        table, row = _row(call)
-        call.threatq.store.run(f"DELETE FROM {table} WHERE id = ?", row["id"])
+    """DELETE an attribute, a comment, a tag, an entry of the watchlist, or a source by its pivot."""
+    table, column = _REMOVE[call.path["children"]]
+    sql = f"DELETE FROM {table} WHERE kind = ? AND object_id = ? AND {column} = ?"
+    values = (call.kind.number, call.path["id"], call.path["row"])
+    if not call.threatq.store.db.execute(sql, values).rowcount:
+        raise not_found()
     return Answer(None, 204)
 
 
@@ -122,7 +130,23 @@ def _add_comments(call: Call) -> Answer:
     return single(_child(call, "comments", ingest.add_comment(call.kind, call.path["id"], values[0])), 201)
 
 
-_ADD = {"attributes": _add_attributes, "sources": _add_sources, "tags": _add_tags, "comments": _add_comments}
+def _watch(call: Call) -> Answer:
+    """Put an object on the account's watchlist, where it is once."""
+    kind, id = call.kind, call.path["id"]
+    values = (kind.number, id, call.account.id)
+    sql = "INSERT OR IGNORE INTO watchlist (kind, object_id, user_id, created_at) VALUES (?, ?, ?, ?)"
+    call.threatq.store.run(sql, *values, clock.now())
+    watched = rows.children(call.threatq.store, kind, id, "watchlist")
+    return single(next(row for row in watched if row["user_id"] == call.account.id), 201)
+
+
+_ADD = {
+    "attributes": _add_attributes,
+    "sources": _add_sources,
+    "tags": _add_tags,
+    "comments": _add_comments,
+    "watchlist": _watch,
+}
 
 
 def _row(call: Call) -> tuple[str, Row]:

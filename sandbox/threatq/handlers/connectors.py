@@ -18,12 +18,12 @@ def index(call: Call) -> Answer:
     """GET /api/connectors[?name=]."""
     where, values = ("WHERE name = ?", [call.query["name"]]) if "name" in call.query else ("", [])
     rows = call.threatq.store.all(f"SELECT * FROM connectors {where} ORDER BY id", *values)
-    return listing([_row(row) for row in rows])
+    return listing([_row(call, row) for row in rows])
 
 
 def show(call: Call) -> Answer:
     """GET /api/connectors/{id}."""
-    return single(_row(_load(call)))
+    return single(_row(call, _load(call)))
 
 
 def register(call: Call) -> Answer:
@@ -34,7 +34,7 @@ def register(call: Call) -> Answer:
     store, now = call.threatq.store, clock.now()
     known = store.one("SELECT * FROM connectors WHERE name = ?", name)
     if known:
-        return single(_row(known))
+        return single(_row(call, known))
     definitions, values = _fields(call.fields.get("custom_fields"))
     id = store.run(
         "INSERT INTO connectors (name, custom_fields, definitions, is_active, created_at, updated_at)"
@@ -44,7 +44,7 @@ def register(call: Call) -> Answer:
     store.run(
         "INSERT OR IGNORE INTO sources (name, type, reference_id) VALUES (?, 'connectors', ?)", name, id
     )
-    return single(_row(store.need("SELECT * FROM connectors WHERE id = ?", id)), 201)
+    return single(_row(call, store.need("SELECT * FROM connectors WHERE id = ?", id)), 201)
 
 
 def update(call: Call) -> Answer:
@@ -70,7 +70,11 @@ def change(store: Store, id: int, changes: dict[str, Any]) -> None:
 def definitions(store: Store) -> list[tuple[Row, list[Row]]]:
     """Every connector with the definitions of its fields, for the page that shows them."""
     rows = store.all("SELECT * FROM connectors ORDER BY name")
-    return [(_row(row), msgspec.json.decode(row["definitions"], type=list[Row])) for row in rows]
+    return [(shown(row), msgspec.json.decode(row["definitions"], type=list[Row])) for row in rows]
+
+
+def _row(call: Call, row: Row) -> Row:
+    return shown(row, call.threatq.behaviour.connector_flags)
 
 
 def _load(call: Call) -> Row:
@@ -90,7 +94,8 @@ def _fields(given: object) -> tuple[list[Row], Row]:
     return defined, {str(field["name"]): field.get("default", "") for field in defined}
 
 
-def _row(row: Row) -> Row:
+def shown(row: Row, flags: str = "json") -> Row:
+    """A connector as the API shows it."""
     kept = {name: row[name] for name in ("id", "name", "last_import_at", "last_import_count")}
     unset = dict.fromkeys(("indicator_status_id", "tlp_id", "gate_oauth2_client_id", "frequency"))
     return {
@@ -100,7 +105,7 @@ def _row(row: Row) -> Row:
         "category_id": 1,
         "category": {"id": 1, "name": "Labs"},
         **unset,
-        "is_active": bool(row["is_active"]),
+        "is_active": bool(row["is_active"]) if flags == "json" else ("1" if row["is_active"] else ""),
         "created_at": clock.text(row["created_at"]),
         "updated_at": clock.text(row["updated_at"]),
     }

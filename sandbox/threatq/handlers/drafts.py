@@ -121,9 +121,6 @@ def moment(item: dict[str, Any], field: str, required: bool = False) -> int | No
 
 def description_of(item: dict[str, Any]) -> str | None:
     """A description, plain or as a list of values; raises Invalid if it is too long."""
-    # A file's content in the JSON body is the sandbox's guess: the real upload was not seen.
-    if "content" in item:
-        return str(item["content"])
     given = item.get("description")
     if isinstance(given, list):
         given = "\n".join(names_of(given, "description", "value"))

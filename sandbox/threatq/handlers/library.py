@@ -18,6 +18,7 @@ from sandbox.threatq.model.call import Answer, Call, listing, not_found, refused
 from sandbox.threatq.model.defaults import TLP_NAMES
 from sandbox.threatq.model.kinds import KINDS, Kind
 from sandbox.threatq.model.store import Row, Store
+from sandbox.threatq.model.type_rows import table_of
 
 _DATES = ("created_at", "updated_at", "touched_at", "published_at", "last_detected_at")
 
@@ -105,7 +106,8 @@ def _build(
 def _shown(kind: Kind, fields: list[str], rows_2026: bool) -> list[str]:
     known = ["id", kind.key, "description", "hash", *_DATES, *_CHILDREN]
     known += ["class", "type_id", "status_id", "type", "status", "score"] if kind.is_indicator else []
-    known += ["type_id", "type", "happened_at"] if kind.is_event else []
+    known += ["type_id", "type"] if table_of(kind) and not kind.is_indicator else []
+    known += ["happened_at"] if kind.is_event else []
     default = [field for field in known if not (rows_2026 and field in _ON_REQUEST)]
     if not fields:
         return default
@@ -125,7 +127,7 @@ def _column(kind: Kind, field: str) -> str:
 
 def _converters(store: Store, kind: Kind, plain: bool) -> dict[str, Callable[[Any], Any]]:
     """How a field's column becomes its value."""
-    types = store.all("SELECT * FROM event_types" if kind.is_event else "SELECT * FROM indicator_types")
+    types = store.all(f"SELECT * FROM {table_of(kind) or 'indicator_types'}")
     statuses = store.all("SELECT id, name, name || ' indicators.' AS description FROM statuses")
     type_by_id = {row["id"]: row["name"] if plain else row for row in types}
     status_by_id = {row["id"]: row["name"] if plain else row for row in statuses}

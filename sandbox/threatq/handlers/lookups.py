@@ -8,7 +8,7 @@ from sandbox.threatq.model import clock
 from sandbox.threatq.model.call import Answer, Call, listing, not_found, refused, single
 from sandbox.threatq.model.kinds import KINDS, Kind
 from sandbox.threatq.model.store import Row, Store
-from sandbox.threatq.model.type_rows import DATES, event_type, indicator_type, table_of
+from sandbox.threatq.model.type_rows import DATES, indicator_type, plain_type, table_of
 
 
 def resolve(store: Store, table: str, wanted: object) -> Row | None:
@@ -44,12 +44,13 @@ def status(row: Row) -> Row:
 _LOOKUPS = {
     ("indicator", "types"): ("indicator_types", indicator_type),
     ("indicator", "statuses"): ("statuses", status),
-    ("event", "types"): ("event_types", event_type),
+    ("event", "types"): ("event_types", plain_type),
+    ("attachments", "types"): ("attachment_types", plain_type),
 }
 
 
 def index(call: Call) -> Answer:
-    """GET /api/indicator/types, /api/indicator/statuses, /api/event/types."""
+    """GET /api/indicator/types, /api/indicator/statuses, /api/event/types, /api/attachments/types."""
     table, shape = _lookup(call)
     where, values = ("WHERE name = ?", [call.query["name"]]) if "name" in call.query else ("", [])
     total = call.threatq.store.count(f"SELECT COUNT(*) FROM {table} {where}", *values)
@@ -75,7 +76,7 @@ def create_event_type(call: Call) -> Answer:
     if resolve(call.threatq.store, "event_types", {"name": name}):
         raise refused("name", "The name has already been taken.")
     id = call.threatq.store.run("INSERT INTO event_types (name) VALUES (?)", name)
-    return single({**event_type({"id": id, "name": name}), "user_editable": "Y", **_dates_now()}, 201)
+    return single({**plain_type({"id": id, "name": name}), "user_editable": "Y", **_dates_now()}, 201)
 
 
 def kinds(call: Call) -> Answer:
@@ -96,6 +97,17 @@ def users(call: Call) -> Answer:
 def proxy(_call: Call) -> Answer:
     """GET /api/configuration/proxy: none is set."""
     return single({"enabled": False, "host": None, "port": None})
+
+
+def none(_call: Call) -> Answer:
+    """GET /api/plugins, /api/investigations: there are none here."""
+    return listing([])
+
+
+def tags(call: Call) -> Answer:
+    """GET /api/tags[?name=]: every tag that something has had."""
+    where, values = ("WHERE name = ?", [call.query["name"]]) if "name" in call.query else ("", [])
+    return listing(call.threatq.store.all(f"SELECT id, name FROM tags {where} ORDER BY id", *values))
 
 
 def _lookup(call: Call) -> Any:

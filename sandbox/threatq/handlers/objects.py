@@ -10,8 +10,8 @@ from sandbox.threatq.handlers.ingest import Ingest
 from sandbox.threatq.handlers.lookups import resolve
 from sandbox.threatq.model import clock, relations, rows
 from sandbox.threatq.model.call import Answer, Call, Refused, listing, not_found, refused, single
-from sandbox.threatq.model.kinds import INDICATORS
-from sandbox.threatq.model.store import Row
+from sandbox.threatq.model.kinds import INDICATORS, Kind
+from sandbox.threatq.model.store import Row, Store
 from sandbox.threatq.model.type_rows import table_of
 
 
@@ -75,12 +75,18 @@ def update(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     """DELETE /api/{collection}/{id}."""
     load(call)
-    store, kind, id = call.threatq.store, call.kind, call.path["id"]
+    erase(call.threatq.store, call.kind, call.path["id"])
+    return Answer(None, 204)
+
+
+def erase(store: Store, kind: Kind, id: int) -> None:
+    """Remove an object with all that hangs on it."""
     relations.forget(store, (kind, id))
-    for table in ("attributes", "object_sources", "object_tags", "comments"):
+    for table in ("attributes", "object_sources", "object_tags", "comments", "watchlist"):
         store.run(f"DELETE FROM {table} WHERE kind = ? AND object_id = ?", kind.number, id)
     store.run(f"DELETE FROM {kind.collection} WHERE id = ?", id)
-    return Answer(None, 204)
+    if kind.is_attachment:
+        store.run("DELETE FROM files WHERE id = ?", id)
 
 
 def set_score(call: Call) -> Answer:

@@ -11,6 +11,7 @@ from sandbox.threatq.model import clock
 from sandbox.threatq.model.call import Refused
 from sandbox.threatq.model.defaults import TLP
 from sandbox.threatq.model.kinds import KINDS, Kind
+from sandbox.threatq.model.type_rows import table_of
 
 _COMPARE = {"+gt": ">", "+gte": ">=", "+lt": "<", "+lte": "<=", "is": "=", "+is": "=", "+not": "<>"}
 
@@ -118,8 +119,11 @@ def _comparison(scope: Scope, name: str, how: str, value: object) -> Where:
     if name == scope.kind.key:
         return _compared("key", how, value)
     noun = _NOUN_OF.get(name, "")
-    has_type = scope.kind.is_indicator or scope.kind.is_event
-    if not noun or (noun == "type" and not has_type) or (noun in _GUESSED and not scope.guesses):
+    if (
+        not noun
+        or (noun == "type" and table_of(scope.kind) is None)
+        or (noun in _GUESSED and not scope.guesses)
+    ):
         raise _unknown(f"The field {name} is not known.")
     return _by_name(scope.kind, noun, how, _tlp_id(value) if noun == "tlp" else value)
 
@@ -127,8 +131,7 @@ def _comparison(scope: Scope, name: str, how: str, value: object) -> Where:
 def _by_name(kind: Kind, noun: str, how: str, value: object) -> Where:
     if noun in _COLUMN_OF:
         compare, bound = _operator(how, value)
-        types = "event_types" if kind.is_event else "indicator_types"
-        return Where(_COLUMN_OF[noun].format(types=types, compare=compare), (bound,))
+        return Where(_COLUMN_OF[noun].format(types=table_of(kind), compare=compare), (bound,))
     # Without a thing is not the same as with another one.
     among, how = ("NOT IN", "is") if how == "+not" else ("IN", how)
     compare, bound = _operator(how, value)

@@ -57,6 +57,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     comma_is_or: a comma in the value of a plain search stands for "or"; else it is a part of the text.
     search_json: saved searches carry their query as an object or as a string.
     with_underscores: `with=` also takes two words with an underscore, which are a server error on some versions.
+    connector_flags: whether a connector is enabled is told as true and false, or as the texts "1" and "".
     client_grant: where the grant of client credentials is looked for: everywhere, or in the query or a form alone.
     guessed_filters: library queries take what customers' searches hold in a spelling that was not seen: filters on
         attributes, adversaries, tlp and tags, and times in words (`-30 days`); else they are refused.
@@ -79,6 +80,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     comma_is_or: bool = True
     guessed_filters: bool = True
     with_underscores: bool = False
+    connector_flags: Literal["json", "text"] = "json"
     client_grant: Literal["everywhere", "query", "form"] = "everywhere"
 
 

@@ -10,14 +10,16 @@ import msgspec
 from sandbox.threatq.model.behaviour import Behaviour
 from sandbox.threatq.model.defaults import Account
 from sandbox.threatq.model.kinds import KINDS, Kind
+from sandbox.threatq.model.multipart import Upload
 from sandbox.threatq.model.store import Store
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A status and a JSON body; None is an empty body."""
+    """A status and a JSON body; None is an empty body, bytes are sent as they are."""
 
     body: Any
     status: int = 200
+    headers: dict[str, str] = {}
 
 
 class Refused(Exception):
@@ -36,13 +38,14 @@ class System(Protocol):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A request with a valid token; `body` is parsed JSON or None."""
+    """A request with a valid token; `body` is parsed JSON, the fields of a form, or None; `file` came with a form."""
 
     threatq: System
     account: Account
     path: dict[str, Any]
     query: dict[str, str]
     body: Any
+    file: Upload | None = None
 
     @property
     def kind(self) -> Kind:

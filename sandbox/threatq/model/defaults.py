@@ -36,6 +36,18 @@ EVENT_TYPES = (
 )
 
 # fmt: on
+
+#: What a file may be; the sandbox's choice of the many that there are.
+ATTACHMENT_TYPES = (
+    "Generic Text",
+    "Malware Sample",
+    "PCAP",
+    "PDF",
+    "Spearphish Attachment",
+    "STIX",
+    "Whitepaper",
+)
+
 TLP = {"RED": 1, "AMBER": 2, "GREEN": 3, "WHITE": 4, "CLEAR": 4}
 
 TLP_NAMES = {1: "RED", 2: "AMBER", 3: "GREEN", 4: "WHITE"}

@@ -23,6 +23,10 @@ class Kind(msgspec.Struct, frozen=True):
         return self.collection == "indicators"
 
     @property
+    def is_attachment(self) -> bool:
+        return self.collection == "attachments"
+
+    @property
     def is_unique(self) -> bool:
         """Whether creating a second one of the same name is refused; elsewhere it is the same object."""
         return self.collection == "adversaries"
@@ -58,6 +62,8 @@ _TABLE = (
 KINDS = {row[0]: Kind(number, *row) for number, row in enumerate(_TABLE, start=1)}
 INDICATORS = KINDS["indicators"]
 EVENTS = KINDS["events"]
+ATTACHMENTS = KINDS["attachments"]
 #: Names of columns as clients also write them: `sort=-created`.
 SHORT = {"created": "created_at"}
 BY_NUMBER = {kind.number: kind for kind in KINDS.values()}
+BY_CODE = {kind.code: kind for kind in KINDS.values()}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sandbox.threatq.model.call import System
 
 #: Expansions that are accepted and always empty: the sandbox holds none of these.
-_EMPTY = frozenset({"watchlist", "spearphish"})
+_EMPTY = frozenset({"spearphish"})
 
 #: Attribute rows with their names, as `attribute` takes them.
 ATTRIBUTES = "SELECT a.*, n.name FROM attributes a JOIN attribute_names n ON n.id = a.attribute_id"
@@ -37,6 +37,8 @@ def shape(store: Store, kind: Kind, row: Row) -> Row:
         return {**named, **_indicator(store, row), **dates}
     if kind.is_event:
         return {**named, **_event(row), **dates}
+    if kind.is_attachment:
+        return {**named, "type_id": row["type_id"], **_file(store, row["id"]), **dates}
     names = {"object_name": kind.display, "object_name_plural": kind.plural}
     return {**named, **dates, "object_id": kind.number, "object_code": kind.code, **names}
 
@@ -68,6 +70,11 @@ def _event(row: Row) -> Row:
         "happened_at": clock.text(row["happened_at"]),
         "hash": digest(row["key"], row["type_id"], row["happened_at"]),
     }
+
+
+def _file(store: Store, id: int) -> Row:
+    columns = "name, hash, malware_locked, LENGTH(content) AS file_size, 1 AS content_type_id"
+    return store.one(f"SELECT {columns} FROM files WHERE id = ?", id) or {}
 
 
 def _dates(row: Row, *names: str) -> Row:
@@ -219,6 +226,15 @@ def comment(store: Store, kind: Kind, row: Row) -> Row:
     }
 
 
+def watchlist(store: Store, kind: Kind, id: int) -> list[Row]:
+    """Who watches an object."""
+    rows = store.all("SELECT * FROM watchlist WHERE kind = ? AND object_id = ? ORDER BY id", kind.number, id)
+    return [
+        {"id": row["id"], f"{kind.code}_id": id, "user_id": row["user_id"], **_dates(row, "created_at")}
+        for row in rows
+    ]
+
+
 def adversaries(store: Store, kind: Kind, id: int) -> list[Row]:
     """The relations of an object to adversaries."""
     return related(store, (kind, id), KINDS["adversaries"])
@@ -252,6 +268,7 @@ _EXPANSIONS: dict[str, Any] = {
     "attributes": attributes,
     "tags": tags,
     "comments": comments,
+    "watchlist": watchlist,
     "status": status,
     "score": score,
 }

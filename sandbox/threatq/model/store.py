@@ -33,6 +33,14 @@ CREATE INDEX {0}_updated ON {0} (updated_at);
 _REST = """
 CREATE TABLE indicator_types (id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE, class TEXT);
 CREATE TABLE event_types (id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE);
+CREATE TABLE attachment_types (id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE);
+CREATE TABLE files (id INTEGER PRIMARY KEY, name TEXT, hash TEXT, malware_locked INTEGER, content BLOB);
+CREATE TABLE uploads (name TEXT, chunk TEXT, content BLOB, UNIQUE (name, chunk));
+CREATE TABLE imports (id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT, status_id INTEGER);
+CREATE TABLE watchlist (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER, object_id INTEGER, user_id INTEGER, created_at INTEGER,
+    UNIQUE (kind, object_id, user_id)
+);
 CREATE TABLE statuses (id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE, protected TEXT);
 CREATE TABLE sources (id INTEGER PRIMARY KEY, name TEXT UNIQUE, type TEXT, reference_id INTEGER);
 CREATE TABLE object_sources (
@@ -209,6 +217,8 @@ def _fill(db: sqlite3.Connection, layout: defaults.IdLayout) -> None:
     types = [(id, name, defaults.class_of(name)) for id, name in defaults.indicator_types(layout)]
     db.executemany("INSERT INTO indicator_types VALUES (?, ?, ?)", types)
     db.executemany("INSERT INTO event_types VALUES (?, ?)", defaults.event_types(layout))
+    files = enumerate(defaults.ATTACHMENT_TYPES, start=1)
+    db.executemany("INSERT INTO attachment_types VALUES (?, ?)", files)
     statuses = [(id, name, "Y") for id, name in enumerate(defaults.STATUSES, start=1)]
     db.executemany("INSERT INTO statuses VALUES (?, ?, ?)", [*statuses, (6, defaults.CUSTOM_STATUS, "N")])
     people = [(account.source_id, account.name, "users", account.id) for account in ACCOUNTS]

@@ -11,11 +11,12 @@ INSTALLED_AT = "2024-01-01 00:00:00"
 DATES = {"created_at": INSTALLED_AT, "updated_at": INSTALLED_AT}
 
 
+_TABLES = {"indicators": "indicator_types", "events": "event_types", "attachments": "attachment_types"}
+
+
 def table_of(kind: Kind) -> str | None:
     """The table of a kind's types; None for kinds without types."""
-    if kind.is_indicator:
-        return "indicator_types"
-    return "event_types" if kind.is_event else None
+    return _TABLES.get(kind.collection)
 
 
 def type_of(store: Store, kind: Kind, id: int | None) -> Row | None:
@@ -24,7 +25,7 @@ def type_of(store: Store, kind: Kind, id: int | None) -> Row | None:
     row = store.recall(f"SELECT * FROM {table} WHERE id = ?", id) if table else None
     if row is None:
         return None
-    return indicator_type(row) if kind.is_indicator else event_type(row)
+    return indicator_type(row) if kind.is_indicator else plain_type(row)
 
 
 def indicator_type(row: Row) -> Row:
@@ -32,6 +33,6 @@ def indicator_type(row: Row) -> Row:
     return {**row, "score": None, "wildcard_matching": "Y", **DATES}
 
 
-def event_type(row: Row) -> Row:
-    """An event type."""
+def plain_type(row: Row) -> Row:
+    """A type of events or files."""
     return {**row, "user_editable": "N", **DATES}

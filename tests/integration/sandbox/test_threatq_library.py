@@ -223,15 +223,11 @@ def test_a_connector_starts_switched_off_and_is_set_up_in_the_ui(threatq_sandbox
     assert (touched["data"]["last_import_count"], touched["data"]["is_active"]) == (3, False)
 
 
-def test_a_file_is_kept_and_related(threatq_sandbox):
+def test_a_comment_may_be_longer_than_a_description(threatq_sandbox):
     event = {"title": "seen", "type": "Sighting", "happened_at": "2024-03-01 10:00:00"}
     id = threatq_sandbox.post("/api/events", event)["data"]["id"]
     text = "x" * 200_000
 
-    file = {"title": "syslog.txt", "content": text, "events": [{"id": id}]}
-    threatq_sandbox.post("/api/attachments", file)
-
-    assert threatq_sandbox.get(f"/api/events/{id}/attachments")["data"][0]["description"] == text
     assert threatq_sandbox.post(f"/api/events/{id}/comments", {"value": text})["data"]["value"] == text
     too_long = threatq_sandbox.call("PUT", f"/api/events/{id}", {"description": text})
     assert too_long.status_code == 400
