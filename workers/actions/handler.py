@@ -137,8 +137,8 @@ def _asked(request: Request) -> str:
     return f"{request.indicator.type} {request.indicator.value}"
 
 
-#: What follows once an indicator has been whitelisted.
-Whitelisted = Callable[[Claim, IndicatorDetails], object]
+#: What follows an action on an indicator that ThreatQ has.
+FollowUp = Callable[[Claim, IndicatorDetails], object]
 
 
 def carry_out(
@@ -146,7 +146,7 @@ def carry_out(
     threatq: ThreatQ,
     private: PrivateRanges,
     audit: Audit,
-    whitelisted: Whitelisted = lambda _claim, _indicator: None,
+    follow_up: FollowUp = lambda _claim, _indicator: None,
 ) -> list[Settlement]:
     """Carry out each action and settle it as done; raises what `act` raises."""
     attempt.ask(attempt.claims)
@@ -157,7 +157,7 @@ def carry_out(
             # It takes an indicator out of detection; the other actions only add to what is known of one.
             asker = Actor(claim.sender or "unknown", claim.producer)
             audit.by(asker).record("whitelist", result.asked, outcome=result.said, job=claim.id)
-            if result.indicator:
-                whitelisted(claim, result.indicator)
+        if result.indicator:
+            follow_up(claim, result.indicator)
         settlements.append(done(claim, result))
     return settlements

@@ -65,6 +65,7 @@ KINDS = {
         Kind("indicators.whitelist", "enrichment", "type value", REPEAT_WINDOW_S),
         Kind("lists.sync", "sync", "collection dry_run settings", REPEAT_WINDOW_S),
         Kind("lists.remove", "sync", "type value", REPEAT_WINDOW_S),
+        Kind("lists.add", "sync", "type value", REPEAT_WINDOW_S),
     )
 }
 

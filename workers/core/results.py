@@ -111,6 +111,14 @@ class ValueRemoved(Struct, frozen=True, kw_only=True):
     lists: tuple[str, ...]
 
 
+class ValueAdded(Struct, frozen=True, kw_only=True):
+    """A value that went into our lists at once, and those lists; none where only a run may change them."""
+
+    status: Literal["added"] = "added"
+    value: str
+    lists: tuple[str, ...]
+
+
 class ListResult(Struct, frozen=True, kw_only=True):
     """What a run did to one list; `entry_count` is what LogRhythm counted after the last write."""
 
@@ -211,7 +219,7 @@ class Failure(Struct, frozen=True, omit_defaults=True):
 
 
 #: What a run of the list sync can come to.
-SyncResult = RunResult | SyncSkipped | SyncHandedOut | SyncOverlap | ValueRemoved
+SyncResult = RunResult | SyncSkipped | SyncHandedOut | SyncOverlap | ValueRemoved | ValueAdded
 
 #: What a done job can have noted.
 Success = EventResult | ActionResult | SyncResult
@@ -221,6 +229,7 @@ _SYNC_TYPES: dict[object, type[SyncResult]] = {
     "handed out": SyncHandedOut,
     "overlap": SyncOverlap,
     "removed": ValueRemoved,
+    "added": ValueAdded,
 }
 
 

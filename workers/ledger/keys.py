@@ -100,6 +100,11 @@ def sync_manifest(host: str, guid: str) -> str:
     return f"{PREFIX}sync:manifest:{host}:{guid}"
 
 
+def sync_added(host: str, guid: str) -> str:
+    """Hash: entries put into a list at once that no run has taken into the manifest yet: digest (hex) to `part ms`."""
+    return f"{PREFIX}sync:added:{host}:{guid}"
+
+
 def job(job_id: str) -> str:
     """Text: the request as it was accepted, until the job is done; soon after that, packed with its progress.
 

@@ -7,6 +7,7 @@ from workers.consumer import QueueHandler
 from workers.core.results import IndicatorDetails
 from workers.leases import Attempt
 from workers.ledger.records import Claim, Settlement
+from workers.listsync.run.addition import add_soon
 from workers.listsync.run.removal import remove_soon
 from workers.runtime import runtime
 from workers.tasks.names import Teller, indicator_names
@@ -18,14 +19,16 @@ def handle(attempt: Attempt) -> list[Settlement]:
     process = runtime()
     with needed_by_all():
         threatq, private = process.threatq, process.dialect().private
-    return carry_out(attempt, threatq, private, process.audit, _whitelisted)
+    return carry_out(attempt, threatq, private, process.audit, _follow_up)
 
 
-def _whitelisted(claim: Claim, indicator: IndicatorDetails) -> None:
-    """Have LogRhythm's lists forget the indicator at once, where that is set."""
+def _follow_up(claim: Claim, indicator: IndicatorDetails) -> None:
+    """Have LogRhythm's lists forget a whitelisted indicator at once, or take in an added one, where that is set."""
     process = runtime()
-    if process.settings.sync_whitelist_at_once:
+    if claim.kind == "indicators.whitelist" and process.settings.sync_whitelist_at_once:
         remove_soon(process.ledger, claim, indicator.type, indicator.value)
+    if claim.kind == "indicators.add" and process.settings.sync_add_at_once:
+        add_soon(process.ledger, claim, indicator.type, indicator.value)
 
 
 #: One action at a time, so that waiting analysts are served by all threads side by side.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from workers.consumer import QueueHandler
 from workers.leases import Attempt
 from workers.ledger.records import Claim, Settlement
+from workers.listsync.run.addition import add
 from workers.listsync.run.assist import assist
 from workers.listsync.run.handler import work as go_on
 from workers.listsync.run.removal import remove
@@ -19,9 +20,11 @@ def handle(attempt: Attempt) -> list[Settlement]:
 
 
 def _step(claim: Claim) -> Settlement:
-    return (
-        remove(claim, runtime()) if claim.kind == "lists.remove" else go_on(claim, runtime(), stopping.is_set)
-    )
+    if claim.kind == "lists.remove":
+        return remove(claim, runtime())
+    if claim.kind == "lists.add":
+        return add(claim, runtime())
+    return go_on(claim, runtime(), stopping.is_set)
 
 
 def help_others() -> None:

@@ -27,7 +27,7 @@ def whitelist(stage: Stage, value: str) -> None:
     job = Job("indicators.whitelist", {"type": "FQDN", "value": value}, producer="http", sender="soar")
     stage.runtime.ledger.accept([job])
 
-    def leave(claim: Claim, indicator: object) -> None:
+    def leave(claim: Claim, _indicator: object) -> None:
         remove_soon(stage.runtime.ledger, claim, "FQDN", value)
 
     def handle(attempt: Attempt) -> list[Settlement]:

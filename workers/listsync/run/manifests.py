@@ -34,17 +34,23 @@ class WrittenList(Struct, frozen=True):
     caseless: bool = False
 
 
-class StoredManifest(Mapping[int, bytes]):
-    """A manifest that is fetched partition by partition, since a large list's takes 16 MB."""
+_NOTHING: Manifest = {}
 
-    def __init__(self, redis: RedisClient, key: str) -> None:
-        self._redis, self._key = redis, key
+
+class StoredManifest(Mapping[int, bytes]):
+    """A manifest that is fetched partition by partition, since a large list's takes 16 MB.
+
+    `more` are digests by partition that are ours and not stored there yet.
+    """
+
+    def __init__(self, redis: RedisClient, key: str, more: Manifest = _NOTHING) -> None:
+        self._redis, self._key, self._more = redis, key, more
 
     def __getitem__(self, part: int) -> bytes:
-        packed = self._redis.hget(self._key, str(part))
-        if packed is None:
+        packed, more = self._redis.hget(self._key, str(part)), self._more.get(part, b"")
+        if packed is None and not more:
             raise KeyError(part)
-        return packed
+        return with_added(packed or b"", more) if more else packed or b""
 
     def __iter__(self) -> Iterator[int]:
         return (part for part in range(PARTS) if part in self)
@@ -54,15 +60,24 @@ class StoredManifest(Mapping[int, bytes]):
 
 
 class Manifests:
-    """What we put into the lists of one LogRhythm. Only the run of a list's collection changes its manifest."""
+    """What we put into the lists of one LogRhythm.
+
+    Only the run of a list's collections changes its manifest. A value that is put into a list at once stands in a note
+    beside it, until a run that began later takes it in: one that is under way may have read ThreatQ before.
+    """
 
     def __init__(self, redis: RedisClient, host: str) -> None:
         self._redis, self._host = redis, short(host)
 
-    def of(self, guid: str) -> Manifest | None:
-        """Return a list's manifest; None when we never wrote to it."""
+    def of(self, guid: str, *, before_ms: int | None = None) -> Manifest | None:
+        """Return a list's manifest; None when we never wrote to it.
+
+        Of the values that were put in at once, only those from `before_ms`, where that is given.
+        """
         key = keys.sync_manifest(self._host, guid)
-        return StoredManifest(self._redis, key) if self._redis.exists(key) else None
+        if not self._redis.exists(key):
+            return None
+        return StoredManifest(self._redis, key, _by_part(self._values(guid, before_ms)))
 
     def has(self, guid: str, value: str, *, caseless: bool) -> bool:
         """Tell whether we put a value, spelled so, into a list."""
@@ -101,9 +116,31 @@ class Manifests:
         """Forget entries; to be done after they were taken out of the list."""
         self._change(guid, name, digests, with_removed)
 
+    def note_value(self, guid: str, value: str, *, caseless: bool, now_ms: int) -> None:
+        """Note a value as ours that is put into a list at once; to be done before it is."""
+        part = partition(key_of(caseless)(value))
+        self._redis.hset(keys.sync_added(self._host, guid), digest(value).hex(), f"{part} {now_ms}")
+
+    def forget_value(self, guid: str, value: str) -> None:
+        """Forget a value that was not put in after all."""
+        self._redis.hdel(keys.sync_added(self._host, guid), digest(value).hex())
+
+    def take_in(self, guid: str, name: str, *, before_ms: int, caseless: bool) -> None:
+        """Make the values that were put in at once before a run began part of the manifest."""
+        values = self._values(guid, before_ms)
+        if values:
+            self.added(guid, name, _by_part(values), caseless=caseless)
+            self._redis.hdel(keys.sync_added(self._host, guid), *values)
+
+    def _values(self, guid: str, before_ms: int | None) -> dict[str, int]:
+        """Return the partitions of the values that were put in at once, by digest."""
+        stored = self._redis.hgetall(keys.sync_added(self._host, guid))
+        noted = {text.decode(): tuple(map(int, place.split())) for text, place in stored.items()}
+        return {text: part for text, (part, ms) in noted.items() if before_ms is None or ms < before_ms}
+
     def forget(self, guid: str) -> None:
         """Forget a list."""
-        self._redis.delete(keys.sync_manifest(self._host, guid))
+        self._redis.delete(keys.sync_manifest(self._host, guid), keys.sync_added(self._host, guid))
         self._redis.hdel(keys.sync_lists(self._host), guid)
 
     def _change(
@@ -118,3 +155,11 @@ class Manifests:
             for part, packed in zip(some, before, strict=True):
                 pipe.hset(key, str(part), change(packed or b"", digests[part]))
             pipe.execute()
+
+
+def _by_part(values: Mapping[str, int]) -> Manifest:
+    """Return digests (hex) packed by partition."""
+    parts: dict[int, bytes] = {}
+    for text, part in values.items():
+        parts[part] = parts.get(part, b"") + bytes.fromhex(text)
+    return parts

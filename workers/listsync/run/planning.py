@@ -110,7 +110,7 @@ def _decide(run: Run, item: ListState, read: ReadList, existing: ListSummary | N
         listing=Listing(read.count, read.count),
         exists=existing is not None,
     )
-    manifest = run.tools.manifests.of(existing.guid) if existing else None
+    manifest = run.tools.manifests.of(existing.guid, before_ms=run.state.began_ms) if existing else None
     if item.is_abandoned:
         plan = plan_emptying(target, manifest=manifest, folder=path)
     else:

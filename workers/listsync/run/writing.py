@@ -107,6 +107,11 @@ def _write(run: Run, item: ListState) -> Generator[None, None, None]:
     plan = item.plan
     if plan is None:
         return
+    if item.found:
+        caseless = run.caseless(item)
+        run.tools.manifests.take_in(
+            item.found.guid, item.name, before_ms=run.state.began_ms, caseless=caseless
+        )
     if plan.calls:
         yield from _change(run, item, plan)
     elif item.found:

@@ -1,0 +1,66 @@
+"""Jobs about one value that an analyst's action has changed: what they are started with, and what they read first."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from workers.core.jobs import Job
+from workers.core.results import SyncSkipped
+from workers.ledger import keys
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import Claim
+from workers.listsync.plan.settings import require_sync
+from workers.listsync.run.context import SyncContext
+from workers.listsync.run.run import Options, Tools
+from workers.settings.model import Settings
+
+
+class ListedValue(Struct, frozen=True):
+    """A value as it was given, its normal form as an entry, and all that decides about its lists."""
+
+    settings: Settings
+    options: Options
+    tools: Tools
+    type: str
+    value: str
+    entry: str
+
+    @property
+    def spellings(self) -> list[str]:
+        """What it may stand under in a list or in ThreatQ."""
+        return sorted({self.value, self.entry})
+
+    @property
+    def caseless(self) -> bool:
+        """Whether an entry in capitals is the same entry."""
+        return self.options.types[self.type].caseless
+
+
+def start(ledger: Ledger, kind: str, action: Claim, type_name: str, value: str, *, title: str) -> str:
+    """Start a job of `kind` after an action, if the sync has ever written a list; return its id, "" for none."""
+    if not ledger.redis.exists(keys.SYNC_HISTORY):
+        return ""
+    job = Job(
+        kind,
+        {"type": type_name, "value": value},
+        producer=action.producer,
+        sender=action.sender,
+        title=title,
+        trace=action.trace,
+    )
+    (accepted,) = ledger.accept([job])
+    return accepted.id
+
+
+def read_value(claim: Claim, context: SyncContext) -> ListedValue | SyncSkipped:
+    """Return what a job is about, or why there is nothing to do; raises ConfigError for what a sync lacks."""
+    settings = context.sync_settings()
+    if settings is None:
+        return SyncSkipped(reason=f"{context.settings.logrhythm_connector_name} is not enabled in ThreatQ")
+    require_sync(settings)
+    arguments, options = claim.known_arguments(), Options.of(settings)
+    value, type_name = str(arguments["value"]), options.types.canonical(str(arguments["type"]))
+    entry = options.types[type_name].normal(value) if type_name else None
+    if type_name is None or entry is None:
+        return SyncSkipped(reason=f"no list takes {value} as {arguments['type']}")
+    return ListedValue(settings, options, Tools.of(context, settings), type_name, value, entry)
