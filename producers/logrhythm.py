@@ -29,7 +29,11 @@ from workers.core.results import SyncHandedOut, SyncOverlap
 from workers.core.trace import trace_of
 from workers.core.user import user_at_host
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.breakers import ask_now
+from workers.ledger.client import RedisClient
+from workers.ledger.connection import now_ms
 from workers.ledger.ledger import Ledger
+from workers.ledger.sync_owners import owner_of
 from workers.listsync.plan.decisions import Decisions
 from workers.listsync.plan.mapping import family_of
 from workers.listsync.plan.settings import NEEDED, collections_of, require_sync
@@ -178,6 +182,7 @@ def _names(settings: Settings, only: str) -> list[str]:
 
 def _sync(names: list[str], decisions: dict[str, Any], loaded: Loaded, options: Namespace) -> int:
     ledger = ledger_of(loaded)
+    since_ms = now_ms(ledger.redis)
     asked = {"dry_run": options.dry_run, "settings": decisions}
     runs = {name: _accept(ledger, {"collection": name, **asked}) for name in names}
     if options.no_wait:
@@ -191,7 +196,7 @@ def _sync(names: list[str], decisions: dict[str, Any], loaded: Loaded, options: 
     admin = LedgerAdmin(ledger.redis)
     try:
         with _worker(loaded.settings, options) if options.inline else nullcontext():
-            ends = _follow(admin, runs, options)
+            ends = _follow(admin, runs, since_ms, options)
     except KeyboardInterrupt:
         note(
             "what was started is kept, and a worker goes on with it; tqctl sync history shows what became of it"
@@ -205,15 +210,17 @@ def _sync(names: list[str], decisions: dict[str, Any], loaded: Loaded, options: 
     return max(map(code_of, ends))
 
 
-def _follow(admin: LedgerAdmin, runs: Mapping[str, str], options: Namespace) -> list[End]:
+def _follow(admin: LedgerAdmin, runs: Mapping[str, str], since_ms: int, options: Namespace) -> list[End]:
     """Return how the runs ended, and in place of those that led to others, how these did."""
-    ends = Follow(admin, runs, quiet=options.json).to_the_end()
-    led_to = {end.job: _led_to(end, inline=options.inline) for end in ends}
+    ends = Follow(admin, runs, since_ms=since_ms, quiet=options.json).to_the_end()
+    led_to = {end.job: _led_to(admin.redis, end, inline=options.inline) for end in ends}
     others = {name: job for jobs in led_to.values() for name, job in jobs.items()}
-    return [end for end in ends if not led_to[end.job]] + (_follow(admin, others, options) if others else [])
+    return [end for end in ends if not led_to[end.job]] + (
+        _follow(admin, others, since_ms, options) if others else []
+    )
 
 
-def _led_to(end: End, *, inline: bool) -> dict[str, str]:
+def _led_to(redis: RedisClient, end: End, *, inline: bool) -> dict[str, str]:
     """Return the jobs that do a run's work in its place, by collection.
 
     Those that it was handed out to; or the earlier one that has the collection, if only this process works on it.
@@ -221,8 +228,19 @@ def _led_to(end: End, *, inline: bool) -> dict[str, str]:
     result = end.result
     if inline and isinstance(result, SyncOverlap) and not result.at_work:
         note(f"{end.collection}: going on with the run that was begun earlier (job {result.by})")
+        _say_where(redis, result.by)
         return {end.collection: result.by}
     return result.runs if isinstance(result, SyncHandedOut) else {}
+
+
+def _say_where(redis: RedisClient, job_id: str) -> None:
+    """Say which other host has a run, and for how long it is left to that."""
+    owner = owner_of(redis, job_id)
+    left_s = (owner.until_ms - now_ms(redis)) / 1000 if owner else 0
+    if owner and left_s > 0:
+        note(
+            f"its files are on {owner.host}: another host takes it over in {left_s:.0f} s, unless that goes on"
+        )
 
 
 def _accept(ledger: Ledger, arguments: dict[str, Any]) -> str:
@@ -244,12 +262,13 @@ def _accept(ledger: Ledger, arguments: dict[str, Any]) -> str:
 
 @contextmanager
 def _worker(settings: Settings, options: Namespace) -> Iterator[None]:
-    """Work on the queue in this process for as long as the block lasts."""
+    """Work on the queue in this process for as long as the block lasts; what an outage put off is tried now."""
     ours = logging.getLogger("workers")
     if options.loglocation in (logs.STDOUT, logs.STDERR) and options.verbosity == 1:
         # What is logged of a failure is what the report says at the end, in words.
         ours.setLevel(logging.CRITICAL)
     runtime, over = Runtime(settings), threading.Event()
+    ask_now(runtime.redis, "sync")
     consumer = QueueHandler(
         "sync", lambda attempt: [work(claim, runtime, over.is_set) for claim in attempt.claims], 1
     )

@@ -55,11 +55,16 @@ class Display(Protocol):
 
 
 class Follow:
-    """Looks after some runs; `runs` maps the collection's name to its job."""
+    """Looks after some runs; `runs` maps the collection's name to its job.
 
-    def __init__(self, admin: LedgerAdmin, runs: Mapping[str, str], *, quiet: bool = False) -> None:
+    What was noted of one before `since_ms`, of Redis' clock, is not taken for an answer.
+    """
+
+    def __init__(
+        self, admin: LedgerAdmin, runs: Mapping[str, str], *, since_ms: int = 0, quiet: bool = False
+    ) -> None:
         self._admin, self._runs, self._quiet = admin, dict(runs), quiet
-        self._began = time.monotonic()
+        self._began, self._since_ms = time.monotonic(), since_ms
         self._waits: dict[str, float] = {}
         self._has_begun = False
 
@@ -106,10 +111,12 @@ class Follow:
 
     def _waiting(self, name: str, record: Record) -> End | None:
         result = record.outcome
-        if not isinstance(result, Failure) or result.service is None:
-            return End(name, record.id, "held", result)
+        is_away = isinstance(result, Failure) and result.service is not None
+        is_tried = bool(record.history) and record.history[-1].at_ms >= self._since_ms
         since = self._waits.setdefault(record.id, time.monotonic())
-        return End(name, record.id, "waiting", result) if self._waited(since) else None
+        if not self._waited(since) and (is_away or not is_tried):
+            return None
+        return End(name, record.id, "waiting" if is_away else "held", result)
 
     def _waited(self, since: float) -> bool:
         return time.monotonic() - since > PATIENCE_S

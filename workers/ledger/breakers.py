@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from workers.ledger import keys
 from workers.ledger.acts import Auditor
 from workers.ledger.breaker_records import Away, QueueWait, read_breaker, read_queue_wait
@@ -60,13 +62,23 @@ def close_breaker(redis: RedisClient, name: str, audit: Auditor) -> int | None:
     return sum(_hasten(redis, queue, name) for queue in queues_behind(name))
 
 
-def _hasten(redis: RedisClient, queue: str, service: str) -> int:
-    """Make the jobs of a queue ready that wait for a service; return how many."""
+def ask_now(redis: RedisClient, queue: str) -> int:
+    """Let the next job of a queue ask the services that are away, and make ready what waits; return how many jobs.
+
+    Where a service is still away, its breaker stays open as before. Raises ServiceAway("redis").
+    """
+    return _hasten(redis, queue, "", [keys.away(name) for name in (*NEEDS[queue], queue)])
+
+
+def _hasten(redis: RedisClient, queue: str, service: str, breakers: Sequence[str] = ()) -> int:
+    """Make the jobs of a queue ready that wait for a service, or for anything (""); return how many."""
     moved, passed = 0, 0
     while True:
         scanned: int
         ready: int
-        scanned, ready = run(redis, HASTEN, [keys.due(queue)], [keys.PREFIX, service, passed, PAGE])
+        scanned, ready = run(
+            redis, HASTEN, [keys.due(queue), *breakers], [keys.PREFIX, service, passed, PAGE]
+        )
         moved += ready
         passed += scanned - ready
         if scanned < PAGE:

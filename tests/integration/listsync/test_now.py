@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from producers.cli import remembered
+from producers.cli import follow, remembered
 from producers.cli.follow import Bars, End, Lines
 from producers.cli.sync_report import code_of, reason
 from producers.logrhythm import main
@@ -19,7 +19,10 @@ from tests.support.sync_stage import COLLECTION, Stage, write_config
 from workers.core.results import Failure, RunResult, SyncOverlap, SyncSkipped
 from workers.ledger import keys
 from workers.ledger.connection import now_ms
+from workers.ledger.records import deferred
+from workers.ledger.sync_owners import own
 from workers.ledger.sync_runs import Step
+from workers.listsync.run import run_lease
 
 pytestmark = pytest.mark.integration
 
@@ -88,6 +91,66 @@ def test_a_run_that_waits_for_a_setting_says_for_which(stage: Stage, sync: Sync)
     assert code == 2
     assert "shared with" in said
     assert "goes on once this is corrected" in said
+
+
+@pytest.mark.parametrize("service", ["threatq", "logrhythm"])
+def test_after_an_outage_the_service_is_asked_now_and_not_when_its_time_has_come(
+    service: str, stage: Stage, sync: Sync
+) -> None:
+    # given a service that was away, is back, and is not to be called for a while; and a run that waits for it
+    stage.seed(3_000)
+    first = begun(stage)
+    (claim,) = stage.runtime.ledger.claim("sync", 1)
+    stage.runtime.ledger.settle([deferred(claim, "it cannot be reached", 60, service=service)])
+    stage.runtime.ledger.service_away(service, "it cannot be reached", after=60)
+
+    # when, then
+    code, shown, said = sync()
+    assert (code, "cannot be reached" in shown + said) == (0, False), said
+    assert stage.outcome(first).note["status"] == "done"
+    assert stage.admin.away(service) == {}
+
+
+def test_a_service_that_is_still_away_is_asked_before_that_is_said(
+    stage: Stage, sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "PATIENCE_S", 1)
+    stage.seed(10)
+    stage.runtime.ledger.service_away("threatq", "of before", after=60)
+    stage.threatq.fault("error", path="/api/search/query", status=503)
+    code, _, said = sync()
+    assert code == 3
+    assert "of before" not in said
+    assert stage.threatq.calls()["GET /api/search/query"] >= 1
+
+
+def test_a_setting_that_was_corrected_counts_at_once(stage: Stage, sync: Sync) -> None:
+    # given a run that waits until its collection is shared again, which it is since
+    stage.seed(10)
+    stage.threatq.control("collections/share", {"name": COLLECTION, "shared": False})
+    first = stage.start()
+    stage.consume()
+    due_in(stage, first, 60)
+    stage.threatq.control("collections/share", {"name": COLLECTION, "shared": True})
+    code, _, said = sync()
+    assert code == 0, said
+    assert stage.outcome(first).note["adds"] == 10
+
+
+def test_a_run_whose_files_are_on_another_host_is_waited_for_and_that_is_said(
+    stage: Stage, sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a run that another host had, and which has ended since
+    monkeypatch.setattr(run_lease, "LEFT_ALONE_S", 0.1)
+    stage.seed(3_000)
+    first = begun(stage)
+    own(stage.redis, first, "elsewhere:/sync", 2)
+
+    # when, then it is taken over once its time is over
+    code, _, said = sync()
+    assert code == 0, said
+    assert "its files are on elsewhere:/sync: another host takes it over in " in said
+    assert stage.outcome(first).note["adds"] == 3_000
 
 
 def test_an_odd_verbosity_in_what_is_remembered_does_no_harm(stage: Stage, sync: Sync) -> None:

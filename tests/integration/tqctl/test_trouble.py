@@ -98,7 +98,7 @@ def test_a_plan_while_threatq_is_known_to_be_away_names_it_and_not_a_missing_wor
     monkeypatch.setattr("producers.cli.follow.PATIENCE_S", 0.0)
     ledger.service_away("threatq", "ThreatQ answers 503")
     assert "ThreatQ answers 503. The job is kept and goes on once that is over" in said(
-        with_services, "sync plan --inline", code=3
+        with_services, "sync plan", code=3
     )
 
 

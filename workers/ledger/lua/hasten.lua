@@ -1,10 +1,16 @@
--- Make jobs ready that wait for a service, without waiting any longer.
--- KEYS: due
--- ARGV: prefix, service, how many of the jobs that are not ready have been looked at, how many to look at
+-- Make jobs ready that wait for a service, without waiting any longer, and let the next job ask services that are away.
+-- KEYS: due, then the breakers of these services
+-- ARGV: prefix, service or "" for whatever they wait for, how many of the jobs that are not ready have been looked at, how many to look at
 -- Answers how many were looked at, and how many of them are ready now.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local mark = '"service":"' .. ARGV[2] .. '"'
+local mark = ARGV[2] == '' and '' or '"service":"' .. ARGV[2] .. '"'
+
+for i = 2, #KEYS do
+  if redis.call('EXISTS', KEYS[i]) == 1 then
+    redis.call('HSET', KEYS[i], 'until', string.format('%d', now))
+  end
+end
 
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], string.format('(%d', now), '+inf', 'LIMIT', ARGV[3], ARGV[4])
 local ready = 0
