@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import structlog
@@ -42,7 +43,8 @@ app = Celery(
     ],
 )
 
-app.config_from_object("celeryconfig")
+# A wheel has it in here, out of the sight of other Celery applications; a checkout at its top level.
+app.config_from_object("workers.celeryconfig" if find_spec("workers.celeryconfig") else "celeryconfig")
 
 
 @worker_shutting_down.connect

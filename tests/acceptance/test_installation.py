@@ -69,6 +69,12 @@ def test_the_wheelhouse_installs_without_a_network(wheelhouse: Path, tmp_path: P
     assert run(commands / "tqctl", "--version", cwd=tmp_path).split()[-1] == PROJECT["version"]
     assert [name for name in PROJECT["scripts"] if not (commands / name).exists()] == []
     assert "concurrency" in run(commands / "celery", "-A", "workers.app", "worker", "--help", cwd=tmp_path)
+    shown = "from workers.app import app; print(app.conf.task_default_queue)"
+    assert run(commands / "python", "-c", shown, cwd=tmp_path).strip() == "upkeep"
+
+    # And another Celery application in the same environment has its own settings and not ours
+    other = "from celery import Celery; app = Celery('other'); print(app.conf.task_default_queue, app.conf.broker_url)"
+    assert run(commands / "python", "-c", other, cwd=tmp_path).split() == ["celery", "None"]
 
 
 def test_the_steps_of_the_image_give_every_command_of_the_compose_file(
