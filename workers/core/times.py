@@ -15,8 +15,10 @@ _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, start=1)}
 _NUMBER = re.compile(r"[+-]?\d{1,20}(?:\.\d{1,12})?", re.ASCII)
 _COMPACT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])(?:[0-5]\d){2}")
 _JAVA_ZONE = re.compile(r"\[[A-Za-z0-9_+/-]{1,40}\]$")
-_UTC_WORD = re.compile(r" ?(?:UTC|GMT|Z)$", re.I)
+_UTC_WORD = re.compile(r" ?(?:UTC|GMT|Z|\(UTC\))$", re.I)
 _OFFSET = re.compile(r" ([+-]\d\d:?\d\d)$", re.ASCII)
+_LOG_DATE = re.compile(r"^(\d{1,2})/([A-Za-z]{3})/(\d{4}):", re.ASCII)
+_AMERICAN = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4}),? (?=\d{1,2}:\d\d(?::\d\d)? ?[AaPp]\.?[Mm])", re.ASCII)
 _YEAR_SLASHES = re.compile(r"(\d{4})/(\d\d?)/(\d\d?)(?=\D|$)", re.ASCII)
 _MAIL = re.compile(
     r"(?:[A-Za-z]{3}, *)?\d{1,2} [A-Za-z]{3} \d{4} \d{1,2}:\d\d(?::\d\d)?(?: (?:[+-]\d{4}|[A-Z]{1,4}))?"
@@ -24,7 +26,8 @@ _MAIL = re.compile(
 _MONTH_FIRST = re.compile(
     r"(?:(?P<weekday>[A-Za-z]{3}) )?(?P<month>[A-Za-z]{3})[a-z]{0,6}\.? (?P<day>\d{1,2}),? "
     r"(?:(?P<year>\d{4}),? )?(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?"
-    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: (?P<zone>UTC|GMT|Z))?(?: (?P<last_year>\d{4}))?"
+    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: (?P<zone>UTC|GMT|Z))?"
+    r"(?: (?P<last_year>\d{4})(?: (?P<last_zone>UTC|GMT|Z))?)?"
 )
 
 
@@ -63,6 +66,7 @@ def _read_usual(text: str) -> datetime | None:
 def _read_text(text: str, zone: tzinfo) -> datetime:
     if _NUMBER.fullmatch(text):
         return _from_digits(text, zone)
+    text = _AMERICAN.sub(_with_month_name, _LOG_DATE.sub(r"\1 \2 \3 ", text))
     if _MAIL.fullmatch(text):
         moment = parsedate_to_datetime(text)
         # "-0000" says: UTC, zone of the sender unknown.
@@ -72,6 +76,12 @@ def _read_text(text: str, zone: tzinfo) -> datetime:
     text = _UTC_WORD.sub("+00:00", _YEAR_SLASHES.sub(_with_dashes, text, count=1))
     moment = datetime.fromisoformat(_OFFSET.sub(r"\1", text))
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _with_month_name(match: re.Match[str]) -> str:
+    """Write `4/1/2025` with the month's name: what has AM or PM behind it is American."""
+    month = int(match[1])
+    return f"{_MONTH_NAMES[month - 1]} {match[2]}, {match[3]} " if 1 <= month <= 12 else match[0]
 
 
 def _with_dashes(match: re.Match[str]) -> str:
@@ -95,7 +105,7 @@ def _from_epoch(number: float) -> datetime:
 
 
 def _from_words(match: re.Match[str], zone: tzinfo) -> datetime:
-    """Read `Oct 5, 2021 7:01:02 PM` and `Tue Oct 05 19:01:02 UTC 2021`."""
+    """Read `Oct 5, 2021 7:01:02 PM`, `Tue Oct 05 19:01:02 UTC 2021` and `Tue Oct 5 19:01:02 2021 UTC`."""
     year, month = match["year"] or match["last_year"], _MONTHS.get(match["month"].lower())
     if year is None or month is None or (match["year"] and match["last_year"]):
         raise ValueError("it names no year or no month")
@@ -107,4 +117,4 @@ def _from_words(match: re.Match[str], zone: tzinfo) -> datetime:
     moment = datetime(
         int(year), month, int(match["day"]), hour, int(match["minute"]), int(match["second"] or 0)
     )
-    return moment.replace(tzinfo=UTC if match["zone"] else zone)
+    return moment.replace(tzinfo=UTC if match["zone"] or match["last_zone"] else zone)

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from workers.core.errors import InputError
+from workers.core.times import read_time
 from workers.mappings.expressions import Evaluation, Expression, NoValue
 from workers.mappings.functions import is_empty
 from workers.mappings.model import IndicatorRule, Mapping, Named, SideRules
@@ -93,13 +94,25 @@ class _Application:
 
     def _essentials(self) -> dict[str, Any]:
         fields = self.fields
-        happened_at = self._value(fields.event_happened_at) if fields.event_happened_at else None
         return {
             "event_name": self._needed(fields.event_name),
             "event_type": self._needed(fields.event_type),
-            "event_happened_at": happened_at,
+            "event_happened_at": self._time(fields.event_happened_at),
             "event_source": self._text(fields.source) or self.mapping.title,
         }
+
+    def _time(self, expression: Expression | None) -> Any:
+        """Return when it happened, as the document has it; what is no time is left out, with a warning."""
+        value = None if expression is None else self._value(expression)
+        if is_empty(value):
+            return None
+        try:
+            read_time(value)
+        except ValueError:
+            place = f"{expression.place}: `{expression.text}`" if expression else ""
+            self.warnings.append(f'left out: {place} gives "{_plain(value)[:80]}", which is no time')
+            return None
+        return value
 
     def _description(self) -> Any:
         given = self._value(self.fields.description) if self.fields.description else None

@@ -32,7 +32,7 @@ _BAR = " ¦ "
 _MACHINE_NAME = re.compile(r"[\w.-]{2,253}")
 
 
-class Found(Struct, frozen=True):
+class Findings(Struct, frozen=True):
     """What a document names: indicators by the side on which they stand, and machines of ours."""
 
     sources: tuple[dict[str, str], ...]
@@ -50,7 +50,7 @@ class _Place(Struct, frozen=True):
     depth: int = 0
 
 
-def find(value: object) -> Found:
+def find(value: object) -> Findings:
     """Return what `value`, a document or a part of one, names; looks at nothing else."""
     walk = _Walk()
     walk.look(value, _Place(), Meaning())
@@ -61,13 +61,13 @@ class _Last(threading.local):
     """What this thread looked at last: a mapping asks for sources, targets and hosts of one document in turn."""
 
     value: object = None
-    found: Found = Found((), (), ())
+    found: Findings = Findings((), (), ())
 
 
 _last = _Last()
 
 
-def find_once(value: object) -> Found:
+def find_once(value: object) -> Findings:
     """Return what `find` does, without a second walk where the same object is asked about again."""
     if _last.value is not value:
         _last.value, _last.found = value, find(value)
@@ -83,7 +83,7 @@ class _Walk:
         self.perhaps_ours: dict[str, Side] = {}
         self.mail_domains: set[str] = set()
 
-    def found(self) -> Found:
+    def found(self) -> Findings:
         """Return what was gathered; a domain that may be of ours only where nothing says that it is."""
         for name, side in self.perhaps_ours.items():
             if name not in self.mail_domains and not forms.is_service(name):
@@ -93,7 +93,7 @@ class _Walk:
         for (kind, value), side in self.values.items():
             if value not in self.ours:
                 (targets if side == "target" else sources).append({"type": kind, "value": value})
-        return Found(tuple(sources), tuple(targets), tuple(self.ours))
+        return Findings(tuple(sources), tuple(targets), tuple(self.ours))
 
     def look(self, value: object, place: _Place, says: Meaning) -> None:
         """Look at a value of any kind."""

@@ -45,6 +45,10 @@ SAME = datetime(2021, 10, 5, 19, 1, 2, tzinfo=UTC)
         "Oct 5, 2021, 7:01:02\u202fPM",  # newer Javas
         "October 5, 2021 19:01:02",
         "Tue Oct 05 19:01:02 UTC 2021",  # Java's Date
+        "Tue Oct  5 19:01:02 2021 UTC",  # C's asctime, as osquery has it
+        "10/5/2021 7:01:02 PM",  # American, as Intune has it
+        "05/Oct/2021:21:01:02 +0200",  # web servers' logs
+        "2021-10-05 19:01:02 (UTC)",
         "  2021-10-05T19:01:02Z\n",
     ],
 )
@@ -76,7 +80,8 @@ def test_only_a_time_that_names_no_zone_is_in_the_given_one(value: Any, written:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "now", "10/05/2021", "Oct 5 19:01:02", "Foo 5, 2021 19:01:02", "Oct 5, 2021 13:00:00 PM", "2021-02-30",
+    ["", "now", "10/05/2021", "10/05/2021 19:01:02", "13/5/2021 7:01:02 PM", "Oct 5 19:01:02",
+     "Foo 5, 2021 19:01:02", "Oct 5, 2021 13:00:00 PM", "2021-02-30",
      "Oct 35, 2021 10:00:00", "0001-01-01T00:00:00+14:00", None, True, [], {}, float("nan"), float("inf"), 1e25],
 )  # fmt: skip
 def test_what_is_no_time_is_an_error(value: Any) -> None:

@@ -110,6 +110,14 @@ def test_a_wrong_type_in_a_field_that_an_event_can_do_without_is_left_out_and_to
     )
 
 
+@pytest.mark.parametrize("time", ["yesterday", [1], {"a": 1}, True])
+def test_what_is_no_time_costs_not_the_event(time: object) -> None:
+    event = apply_mapping(mapping_of(ALARM), {"vendor": "ACME", "alarm": {"name": "x", "time": time}})
+    assert "event_happened_at" not in event.payload
+    assert len(event.warnings) == 1
+    assert "`alarm.time` gives" in event.warnings[0]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
