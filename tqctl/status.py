@@ -44,6 +44,7 @@ def run(shell: Shell, options: Namespace) -> int:
         {"sender": sender.name, "refused": sender.refused, "wait_s": sender.wait_s, "said": sender.said}
         for sender in slowed_senders(shell.admin.redis)
     ]
+    value["limited"] = [{**to_builtins(group), "said": group.said} for group in state.limited]
     value["ingest"] = _ingest(shell)
     value["syncs"] = last_syncs(history(shell.admin.redis, most=RUNS))
     value["waiting_syncs"] = [
@@ -121,6 +122,7 @@ def _words(state: Overview, value: dict[str, Any]) -> Iterator[Shown]:
         again = f"tried again at {moment(wait['until_ms'])} UTC, or now: tqctl breaker close {wait['queue']}"
         yield f"{wait['said']} ({again})"
     yield from (sender["said"] for sender in value["slowed"])
+    yield from (group["said"] for group in value["limited"])
     lacking = {name: why for name, why in value["lacking"].items() if why}
     for name, why in lacking.items():
         yield f"{SERVICES[name]} is not configured: {why}"

@@ -12,6 +12,7 @@ from workers.ledger.acts import Actor
 from workers.ledger.audit import Audit
 from workers.ledger.audit_settings import SettingsTrail
 from workers.ledger.connection import connect
+from workers.ledger.groups import Groups
 from workers.ledger.ledger import open_ledger
 from workers.ledger.locks import turn
 from workers.logrhythm.client import LogRhythm
@@ -43,6 +44,7 @@ class Runtime:
         # Made here and not when first used: several threads may be the first, and each would make its own.
         self.redis = connect(settings.redis_url)
         self.ledger = open_ledger(self.redis, settings)
+        self.groups = Groups(self.redis, settings)
         self.leases = Leases(self.ledger)
         self.audit = Audit.of(self.redis, settings, Actor(user_at_host(), "worker"))
         self.page_changes = SettingsTrail(self.audit.by(Actor("an administrator", "ThreatQ")))

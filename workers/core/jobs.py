@@ -57,6 +57,8 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("events.create", "events", "payload warnings"),
+        # An event is told of the firings that joined its group. It shows nothing, since no event is made.
+        Kind("events.update", "events", "group after", shows="updates"),
         Kind("sightings.add", "events", "alarm_id alarm_name alarm_date observed"),
         Kind("indicators.add", "enrichment", "type value attributes", REPEAT_WINDOW_S),
         # A ThreatQ that can be read may still take no change.

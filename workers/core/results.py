@@ -39,8 +39,21 @@ class ObjectRef(Struct, frozen=True):
     value: str
 
 
+class GroupRef(Struct, frozen=True, omit_defaults=True):
+    """The group of firings that share an event: its id, and by what it is told from others.
+
+    `limited`: they were above the rate limit of their source. `firings`: of how many the event was told, 0 where it was
+    not told anything.
+    """
+
+    id: str
+    label: str
+    limited: bool = False
+    firings: int = 0
+
+
 class EventResult(Struct, frozen=True, omit_defaults=True):
-    """The event of a payload or an alarm; `existing`: it had been made before."""
+    """The event of a payload or an alarm; `existing`: it had been made before, `group`: it stands for several."""
 
     event_id: int = 0
     link: str = ""
@@ -49,6 +62,7 @@ class EventResult(Struct, frozen=True, omit_defaults=True):
     objects: tuple[ObjectRef, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     warnings: tuple[str, ...] = ()
+    group: GroupRef | None = None
 
 
 class IndicatorDetails(Struct, frozen=True, omit_defaults=True):

@@ -329,6 +329,34 @@ def quarantined(item_id: str) -> str:
     return f"{PREFIX}quarantined:{item_id}"
 
 
+def group(digest: str) -> str:
+    """Text: the id of the group of firings that is open under the digest of what they share. Expires."""
+    return f"{PREFIX}group:{digest}"
+
+
+def grouped(group_id: str) -> str:
+    """Hash: a group of firings (`GroupState` of workers/ledger/groups.py), mostly by the id of the job that opened it.
+
+    Expires an hour after its window, or after the last firing that joined it.
+    """
+    return f"{PREFIX}grouped:{group_id}"
+
+
+def grouped_values(group_id: str) -> str:
+    """Hash: distinct value of a group, as JSON -> in how many of its firings it came. Expires with the group."""
+    return f"{PREFIX}grouped:{group_id}:values"
+
+
+#: Sorted set, group -> when it expires in ms; those of limited firings, group -> when its window ends; and
+#: group -> when its event must be told of firings that it does not know of.
+GROUPS, GROUPS_LIMITED, GROUPS_DUE = PREFIX + "groups", PREFIX + "groups:limited", PREFIX + "groups:due"
+
+
+def limit(digest: str, window: int) -> str:
+    """Set of the ids of the firings that a source with a rate limit was let through in a window of it. Expires."""
+    return f"{PREFIX}limit:{digest}:{window}"
+
+
 def batch(batch_id: str) -> str:
     """Text: the ids of the jobs of one request, blanks between, then of what was refused. Expires like done jobs."""
     return f"{PREFIX}batch:{batch_id}"

@@ -25,7 +25,7 @@ from workers.ledger.client import RedisClient
 from workers.ledger.connection import follow, now_ms, run
 from workers.ledger.known_jobs import KnownJob, known_jobs_flow
 from workers.ledger.quarantine import set_aside
-from workers.ledger.records import MALFORMED, RECHECK_S, Claim, Settlement, released
+from workers.ledger.records import MALFORMED, RECHECK_S, Claim, GroupJoin, Settlement, released
 from workers.ledger.retention import Retention
 from workers.ledger.scripts import Script
 from workers.ledger.sealing import opened, sealed, use_keys
@@ -49,7 +49,7 @@ CLAIM, WAKE = (
     Script("claim", "results", "history", "arrivals", when_full=True),
     Script("wake", "arrivals", when_full=True),
 )
-SETTLE = Script("settle", "results", "history", when_full=True)
+SETTLE = Script("settle", "results", "history", "groups", when_full=True)
 RENEW, AWAY = (Script(name, when_full=True) for name in ("renew", "away"))
 
 #: Workers that a job may take down with it before it is dead.
@@ -62,6 +62,9 @@ LAST_CHANCE_AFTER_S = 60.0
 #: Times that a service may fail on a job alone while it takes others: after about four minutes at the earliest, as the
 #: waits between them grow, the job is dead.
 MOST_SOLO_FAILURES = 10
+
+#: What a job shows that only joined a group of firings.
+JOINED = "joined"
 
 #: Seconds for which it is said that jobs need a newer worker: longer than until they are looked at again.
 NEEDS_NEWER_S = int(3 * RECHECK_S)
@@ -196,6 +199,7 @@ class Ledger:
                 int(settlement.delay_s * 1000),
                 _encode(settlement.entry),
                 settlement.claim.accepted_ms,
+                msgspec.json.encode(settlement.group) if settlement.group else "",
             )
         breakers = map(keys.away, heard + silent)
         answers = self._run(
@@ -286,6 +290,9 @@ class Ledger:
 def _sign(settlement: Settlement) -> str:
     """Return what a job shows when it is done; of a dead one, by what its content is told from others."""
     claim = settlement.claim
+    if isinstance(settlement.group, GroupJoin) and not settlement.group.event:
+        # No service was called for it.
+        return JOINED
     return sha256_hex(opened(claim.body))[:8] if settlement.state == "dead" else shows(claim.kind)
 
 

@@ -13,6 +13,7 @@ from workers.ledger.breaker_records import Away, Pause, QueueWait, read_pause
 from workers.ledger.breakers import NEEDS, open_breakers
 from workers.ledger.client import Pipeline, RedisClient, Reply
 from workers.ledger.connection import now_ms
+from workers.ledger.groups import GroupState, limited_groups
 from workers.ledger.history import read_history
 from workers.ledger.retention import REFUSED_KEPT_MS
 from workers.ledger.signs import Worker, read_workers
@@ -53,8 +54,9 @@ class Overview(Struct, frozen=True):
     """All of it at `at_ms` of Redis' clock; `upkeep_s` is how long upkeep has been silent, None if it never ran.
 
     `lacking` says by service what is not set up of it, "" for nothing; a service that no worker told about is absent.
-    `refused` counts those of the last day. `alive` are the workers by their signs of life, those too that fell silent
-    in the last minutes.
+    `refused` counts those of the last day, `groups` the groups of firings that are kept; `limited` are the firings of
+    sources above their limits. `alive` are the workers by their signs of life, those too that fell silent in the last
+    minutes.
     """
 
     at_ms: int
@@ -71,6 +73,8 @@ class Overview(Struct, frozen=True):
     waits: list[QueueWait] = []
     pauses: list[Pause] = []
     alive: list[Worker] = []
+    groups: int = 0
+    limited: list[GroupState] = []
 
 
 class _QueueReplies:
@@ -116,7 +120,7 @@ def _why(reply: Reply[list[bytes | None]]) -> str:
 
 
 def overview(redis: RedisClient) -> Overview:
-    """Read the ledger in five round trips, however much it holds; raises ServiceAway("redis")."""
+    """Read the ledger in seven round trips, however much it holds; raises ServiceAway("redis")."""
     now = now_ms(redis)
     pipe = redis.pipeline(transaction=False)
     queues = [_QueueReplies(pipe, name, now) for name in QUEUES]
@@ -126,6 +130,7 @@ def overview(redis: RedisClient) -> Overview:
     quarantined = pipe.zcard(keys.QUARANTINE)
     refused = pipe.zcount(keys.REFUSED_JOBS, now - REFUSED_KEPT_MS, "+inf")
     upkeep, lacking = pipe.get(keys.UPKEEP), pipe.hgetall(keys.LACKING)
+    groups = pipe.zcount(keys.GROUPS, now, "+inf")
     signs = pipe.zrevrange(keys.WORKERS, 0, -1, withscores=True)
     pipe.execute()
     jobs = [_JobReplies(pipe, queue) for queue in queues]
@@ -149,6 +154,8 @@ def overview(redis: RedisClient) -> Overview:
         waits=waits,
         pauses=[pause for queue in queues if (pause := queue.pause_of())],
         alive=alive,
+        groups=groups.value,
+        limited=limited_groups(redis, now),
     )
 
 

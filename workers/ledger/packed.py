@@ -27,6 +27,9 @@ MOST_BYTES = 32_768
 
 _EVENT_ID = re.compile(rb'"event_id": ?(\d+)')
 
+#: The group of firings that a note names.
+_GROUP = re.compile(rb'"group":{"id":"([0-9a-f]{24})"')
+
 
 def is_packed(record: bytes) -> bool:
     """Tell whether a record, of which this may be the beginning, is packed."""
@@ -69,7 +72,10 @@ def unpack(packed: bytes, words: bytes) -> tuple[bytes, dict[bytes, bytes]]:
     history, arguments = rest[: int(history_bytes)], rest[int(history_bytes) :]
     head = (accepted.removeprefix(MARK), kind, queue, producer, trace, title)
     record = b"\n".join((*head, zlib.compress(arguments, COMPRESSION)))
-    return record, {b"state": b"done", b"attempts": attempts, b"history": history}
+    progress = {b"state": b"done", b"attempts": attempts, b"history": history}
+    # Done once more, it must not count in its group of firings again.
+    group = _GROUP.findall(history)
+    return record, {**progress, b"grouped": group[-1]} if group else progress
 
 
 def history_of(packed: bytes, words: bytes | None) -> bytes:

@@ -157,23 +157,52 @@ class Claim(Struct, frozen=True):
         return read_body(self.body)
 
 
+class GroupJoin(Struct, frozen=True):
+    """What a firing adds to its group: when it happened, as ThreatQ takes times, and its values, `more` not among them.
+
+    `event` is the id of the event that it made for the group, 0 where it joins one. After `update` ms the event is told
+    of it; `most` values are kept.
+    """
+
+    group: str
+    happened_at: str
+    values: tuple[str, ...]
+    update: int
+    most: int
+    more: int = 0
+    event: int = 0
+    limited: bool = False
+
+
+class GroupTold(Struct, frozen=True):
+    """What the event of a group was told: so many firings and values; `is_closed`: it is in ThreatQ no more."""
+
+    group: str
+    told: int
+    told_values: int
+    update: int
+    is_closed: bool = False
+
+
 class Settlement(Struct, frozen=True):
     """What became of a claim: its new state, what to remember, and after how many seconds to look again.
 
     "deferred" is waiting that counts as no attempt, "interrupted" waiting for something that is not the job's fault
     after the work may have begun, "suspected" waiting for a service that failed on this job alone, "misconfigured"
     waiting for a right or a setting that it needs, "blocked" waiting as its whole queue does; that is not noted.
+    `group` is what it changes of a group of firings where it is done.
     """
 
     claim: Claim
     state: State | Literal["deferred", "interrupted", "suspected", "misconfigured", "blocked"]
     entry: dict[str, Any] = field(default_factory=dict)
     delay_s: float = 0.0
+    group: GroupJoin | GroupTold | None = None
 
 
-def done(claim: Claim, result: Success) -> Settlement:
-    """Settle `claim` as done with its result."""
-    return Settlement(claim, "done", as_note(result))
+def done(claim: Claim, result: Success, group: GroupJoin | GroupTold | None = None) -> Settlement:
+    """Settle `claim` as done with its result, and with what that changes of a group of firings."""
+    return Settlement(claim, "done", as_note(result), group=group)
 
 
 def dead(claim: Claim, failure: Failure | str) -> Settlement:

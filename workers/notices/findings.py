@@ -12,6 +12,7 @@ from workers.core.results import RunResult
 from workers.core.text import age, counted, moment
 from workers.ledger.breaker_records import Pause
 from workers.ledger.breakers import SERVICES
+from workers.ledger.groups import GroupState
 from workers.ledger.overview import Overview
 from workers.ledger.sync_runs import WaitingRun
 from workers.notices.notice import Finding
@@ -68,6 +69,7 @@ def findings(situation: Situation, limits: Limits) -> list[Finding]:
         *_away(situation.overview, limits.away_ms),
         *_full(situation.memory, limits.memory_percent),
         *_ending(situation.expiries, now_ms, limits.expiry_ms),
+        *_limited(situation.overview.limited),
     ]
 
 
@@ -204,6 +206,18 @@ def _full(memory: tuple[int, int], memory_percent: float) -> Iterator[Finding]:
             "Redis is near full",
             f"{percent} % of its maxmemory is in use; above {memory_percent:g} % producers refuse.",
             "tqctl capacity shows what fills it and what frees it.",
+        )
+
+
+def _limited(groups: Sequence[GroupState]) -> Iterator[Finding]:
+    for group in groups:
+        yield Finding(
+            "source_limited",
+            group.source,
+            group.count,
+            f"Source {group.source} was limited, {counted(group.count, 'firing')}",
+            f"Since {moment(group.since_ms)} UTC, above its limit. None is lost: event {group.event} counts them.",
+            "See what that source sends so often, or raise TQ_RATE_LIMITS.",
         )
 
 

@@ -15,6 +15,7 @@ Cause = Literal[
     "service_away",
     "redis_full",
     "expiry",
+    "source_limited",
 ]
 
 CAUSES: tuple[Cause, ...] = get_args(Cause)

@@ -11,23 +11,25 @@ from msgspec import Struct
 
 from workers.core.errors import ConfigError
 from workers.indicators.addresses import PrivateRanges, parse_private_ips
+from workers.payload.grouping import Grouping, grouping_of
 from workers.settings.model import Settings
 
 
 class DialectOptions(Struct, frozen=True):
-    """How a payload is read: private addresses and what becomes of them, zone, name, room."""
+    """How a payload is read: private addresses and what becomes of them, zone, name, room; and which are one event."""
 
     private: PrivateRanges = PrivateRanges()
     private_become: Literal["asset", "attribute", "drop"] = "asset"
     zone: tzinfo = UTC
     default_source: str = "Events Builder"
     max_description_chars: int = 65_500
+    grouping: Grouping = Grouping()
 
 
 def from_settings(settings: Settings) -> DialectOptions:
     """Take the dialect's options from the settings.
 
-    Raises ConfigError for private addresses or a time zone that cannot be read.
+    Raises ConfigError for private addresses, a time zone or a rule of groups that cannot be read.
     """
     return DialectOptions(
         private=parse_private_ips(settings.private_ips),
@@ -35,6 +37,7 @@ def from_settings(settings: Settings) -> DialectOptions:
         zone=read_zone(settings.naive_timezone),
         default_source=settings.connector_name,
         max_description_chars=settings.max_description_chars,
+        grouping=grouping_of(settings),
     )
 
 

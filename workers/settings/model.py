@@ -77,6 +77,20 @@ class Settings(Struct, frozen=True, kw_only=True):
         "What of a payload is never stored: paths (`user.password`) and `/patterns/`, by commas or lines; "
         "see docs/data-protection.md.")] = ""
     max_description_chars: Annotated[PositiveInt, Doc("Longest description that ThreatQ takes.")] = 65_500
+    group_by: Annotated[str, Doc(
+        "Fields whose equal values make firings one event: `Suricata=event_name, uri_source; *=event_name`; "
+        "see docs/storms.md. Empty: each firing is an event of its own.")] = ""
+    group_window_s: Annotated[Positive, Doc(
+        "Seconds from the first firing of a group, in which others join its event.")] = 3_600.0
+    group_update_s: Annotated[Positive, Doc(
+        "Seconds after which the event of a group is told of the firings that joined it.")] = 60.0
+    group_values: Annotated[int, Doc(
+        "Distinct values (indicators, identities, malware, assets) that a group keeps."), Meta(gt=0, le=1_000)] = 100
+    max_groups: Annotated[PositiveInt, Doc(
+        "Groups that are kept at a time; above it, and above memory_percent, firings are not grouped.")] = 2_000
+    rate_limits: Annotated[str, Doc(
+        "Firings of a source that become events in each window, `Suricata=1000/3600; *=5000/3600` (firings/seconds); "
+        "those above are counted in one event. Empty: no limit.")] = ""
 
     keep_bodies_days: Annotated[Positive, Doc(
         "Days for which done jobs are kept with their content; then a marker of each is left.")] = 2.0

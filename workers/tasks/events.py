@@ -19,7 +19,7 @@ def handle(attempt: Attempt) -> list[Settlement]:
     process = runtime()
     with needed_by_all():
         page = process.page()
-        return make_enabled(attempt, process.threatq, page, process.dialect(page))
+        return make_enabled(attempt, process.threatq, page, process.dialect(page), process.groups)
 
 
 work = task_for(QueueHandler("events", handle, BATCH), afterwards=Teller("events", event_names))

@@ -7,12 +7,15 @@ from functools import cache, lru_cache
 
 import structlog
 from celery import current_app, shared_task
+from msgspec import structs
 
 from workers.core.errors import ConfigError
 from workers.core.jobs import QUEUES
+from workers.events.update import ask_for_updates
 from workers.ledger.connection import now_ms
 from workers.ledger.dead_retention import DeadRetention
 from workers.ledger.functions import look_after_functions
+from workers.ledger.ledger import Ledger, open_ledger
 from workers.ledger.orphans import Sweeper
 from workers.ledger.packing import Packer
 from workers.ledger.quarantine import Quarantine, limits_of
@@ -50,6 +53,7 @@ def work() -> None:
         start_due_syncs(current_app, ledger, settings)
     except ConfigError as error:
         _say_once(str(error))
+    ask_for_updates(_unlimited(), runtime().groups)
     _packer().step(now_ms(ledger.redis))
     _sweeper().step()
     _dead_retention().step(now_ms(ledger.redis))
@@ -74,6 +78,12 @@ def _flush_spool(settings: Settings) -> None:
 def _say_refused(file: str, reason: str, item: str) -> None:
     """Log once what of the spool is refused: a file that cannot go to the quarantine is met each second."""
     log.warning("refused from the spool", file=file, reason=reason, quarantined=item)
+
+
+@cache
+def _unlimited() -> Ledger:
+    """The ledger as it takes updates of events also while a storm fills the queue: they make events for all of it."""
+    return open_ledger(runtime().redis, structs.replace(runtime().settings, max_open_jobs=2**31))
 
 
 @cache

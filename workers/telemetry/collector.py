@@ -109,6 +109,8 @@ def _of_overview(state: Overview) -> Iterator[Sample]:
     for service in SERVICES:
         yield metrics.SERVICE_AWAY, (service,), service in away
     yield metrics.DEAD_JOBS, (), state.dead
+    yield metrics.GROUPS, (), state.groups
+    yield metrics.LIMITED_SOURCES, (), len(state.limited)
     if state.upkeep_s is not None:
         yield metrics.UPKEEP_SILENT, (), state.upkeep_s
 

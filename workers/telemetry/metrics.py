@@ -44,7 +44,8 @@ LEDGER = (
         "tq_jobs",
         "counter",
         "Jobs by what happened to them since the ledger began: event (accepted, done, dead, refused, which is told to "
-        "who asked, waiting, which is a retry, replayed, quarantined), kind of job and producer.",
+        "who asked, waiting, which is a retry, replayed, quarantined; of those that are done, joined, which share the "
+        "event of another, and limited), kind of job and producer.",
         ("event", "kind", "door"),
         do="When dead rises: tqctl dead list.",
     ),
@@ -149,6 +150,18 @@ LEDGER = (
         "1 while the breaker of a service (threatq, logrhythm) is open, that is while no worker calls it, else 0.",
         ("service",),
         do="tqctl status tells the reason; jobs wait and lose nothing.",
+    ),
+    GROUPS := Declared(
+        "tq_groups",
+        "gauge",
+        "Groups of firings that share an event and are kept.",
+        do="Near max_groups: does group_by name a field that differs in each firing? tqctl jobs show tells the group.",
+    ),
+    LIMITED_SOURCES := Declared(
+        "tq_limited_sources",
+        "gauge",
+        "Sources of which firings above their limit (rate_limits) are counted in one event now.",
+        do="tqctl status names them and the event. See what the source sends so often, or raise its limit.",
     ),
     UPKEEP_SILENT := Declared(
         "tq_upkeep_silent_seconds",

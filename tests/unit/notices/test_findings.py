@@ -10,6 +10,7 @@ from msgspec import structs
 from workers.core.jobs import QUEUES
 from workers.core.results import ListResult, RunResult
 from workers.ledger.breaker_records import Away, Pause
+from workers.ledger.groups import GroupState
 from workers.ledger.overview import Overview, Queue
 from workers.ledger.sync_runs import WaitingRun
 from workers.notices.findings import Expiry, Limits, Situation, findings
@@ -73,6 +74,16 @@ def test_each_cause_is_one_finding_with_its_count(
     situation: Situation, expected: list[tuple[str, int]]
 ) -> None:
     assert of(situation) == expected
+
+
+def test_a_limited_source_is_named_with_the_count_of_its_firings_and_their_event() -> None:
+    fields = {b"source": b"Zeek", b"count": b"3210", b"event": b"7", b"until": b"1", b"limited": b"1"}
+    group = GroupState.read("g", fields)
+    assert group
+    (finding,) = findings(Situation(overview(limited=[group])), LIMITS)
+    assert (finding.key, finding.count) == ("source_limited:Zeek", 3210)
+    assert finding.title == "Source Zeek was limited, 3,210 firings"
+    assert "None is lost: event 7 counts them" in finding.text
 
 
 @pytest.mark.parametrize(("age_ms", "count"), [(599_000, 0), (600_000, 1)])

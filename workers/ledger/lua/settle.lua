@@ -4,12 +4,12 @@
 --       then those of the other services that the queue's work needs; the queue's own is among them
 -- ARGV: prefix, queue, token, how many services answered, then for each job: id, kind:producer and its
 --       sender, what it shows when it is done or a digest of its content where it is dead, state, delay in ms, entry,
---       when it was accepted in ms
+--       when it was accepted in ms, what it changes of a group of firings when it is done, as JSON, or ""
 -- Answers 1 for each job that was ours to settle, 0 where another worker has the lease.
 local due, done, dead, counts, paused = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local prefix, queue, token = ARGV[1], ARGV[2], ARGV[3]
 local answered = tonumber(ARGV[4])
-local FIRST, WIDTH = 5, 7
+local FIRST, WIDTH = 5, 8
 local MINUTE_MS, MINUTES_KEPT_MS = 60000, 7200000
 -- Of so many jobs at least, this share dead: the fault is elsewhere, and the rest shall not follow them.
 local ENOUGH, TOO_MANY_DEAD = 50, 0.9
@@ -20,6 +20,8 @@ local MOST_OF_ONE, BLAMED_MS = 20, 3600000
 -- A sender of whom so many jobs were refused in a row waits before the next is accepted, each time for longer.
 local PATIENCE, FIRST_WAIT_MS, LONGEST_WAIT_MS = 20, 1000, 60000
 local MOST_SENDERS, SENDERS_KEPT_MS, MOST_REASON = 1000, 3600000, 300
+-- What a job waits for whose group has expired before it could be counted in it.
+local GROUP_GONE = '{"reason":"its group of firings is kept no more; it is looked for anew"}'
 -- A refusal goes by itself after a day, or when so many came after it (workers/ledger/retention.py says the same).
 local REFUSED_KEPT_MS, MOST_REFUSED = 86400000, 1000
 
@@ -189,11 +191,18 @@ local function note_latency(label, ms)
 end
 
 for at = FIRST, #ARGV, WIDTH do
-  local id, kind, shows, state, delay, entry, accepted = unpack(ARGV, at, at + WIDTH - 1)
+  local id, kind, shows, state, delay, entry, accepted, change = unpack(ARGV, at, at + WIDTH - 1)
   local key = prefix .. 'progress:' .. id
   if redis.call('HGET', key, 'lease') == token then
     if state == 'dead' and is_suspended then
       state = 'interrupted'
+    end
+    local counted_as = ''
+    if state == 'done' and change ~= '' then
+      counted_as = touch_group(prefix, key, change)
+    end
+    if not counted_as then
+      state, delay, entry = 'interrupted', '0', GROUP_GONE
     end
     state = settle[state](id, key, tonumber(delay), shows) or state
     redis.call('HSET', key, 'state', state)
@@ -207,6 +216,9 @@ for at = FIRST, #ARGV, WIDTH do
       note(key, now, state, entry)
       local label = read_label(kind)
       redis.call('HINCRBY', counts, state .. ':' .. label.counter, 1)
+      if counted_as and counted_as ~= '' then
+        redis.call('HINCRBY', counts, counted_as .. ':' .. label.counter, 1)
+      end
       this_minute[state] = (this_minute[state] or 0) + 1
       if fate[state] then
         judge(state, entry, label.sender, shows)
@@ -247,6 +259,8 @@ for _, label in pairs(labels) do
     judge_sender(label)
   end
 end
+
+write_groups(prefix, now)
 
 redis.call('HSET', recent, 'done', fate.done, 'dead', fate.dead)
 for shows, count in pairs(shown) do
