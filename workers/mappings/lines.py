@@ -13,6 +13,8 @@ _CEF_FIELD = re.compile(r"(?:^|(?<=\s))([A-Za-z0-9_.\[\]-]{1,100})(?<!\\)=")
 
 _LEEF_FIELD = re.compile(r"([A-Za-z0-9_.-]{1,100})=(.*)", re.DOTALL)
 
+_FRAME_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{5,20}(?:Z|[+-]\d\d:?\d\d)?")
+
 _ESCAPED = re.compile(r"\\([\\|=nr])")
 
 _MEANT = {"n": "\n", "r": "\r"}
@@ -28,7 +30,7 @@ def read_cef(text: str) -> dict[str, Any] | None:
 
     A custom field is also there under the name that its label gives it.
     """
-    _, mark, rest = text.partition("CEF:")
+    frame, mark, rest = text.partition("CEF:")
     parts = _BAR.split(rest, maxsplit=7)
     if not mark or len(parts) < 7:
         return None
@@ -36,12 +38,13 @@ def read_cef(text: str) -> dict[str, Any] | None:
     header: dict[str, Any] = {
         name: _unescaped(part.strip()) for name, part in zip(names, parts, strict=False)
     }
-    return {**header, "extension": _labelled(_cef_fields(parts[7] if len(parts) > 7 else ""))}
+    extension = _labelled(_cef_fields(parts[7] if len(parts) > 7 else ""))
+    return {**header, "time": _time_of(frame), "extension": extension}
 
 
 def read_leef(text: str) -> dict[str, Any] | None:
     """Return the header and the extension of a LEEF line, version 1 or 2; None where there is none."""
-    _, mark, rest = text.partition("LEEF:")
+    frame, mark, rest = text.partition("LEEF:")
     version = rest.partition("|")[0].strip()
     is_second = version.startswith("2")
     parts = _BAR.split(rest, maxsplit=6 if is_second else 5)
@@ -54,14 +57,20 @@ def read_leef(text: str) -> dict[str, Any] | None:
     delimiter, fields = "\t", parts[-1] if len(parts) > 5 else ""
     if is_second and len(parts) == 7:
         delimiter = _delimiter(parts[5]) or "\t"
-    return {**header, "extension": _leef_fields(fields, delimiter)}
+    return {**header, "time": _time_of(frame), "extension": _leef_fields(fields, delimiter)}
+
+
+def _time_of(frame: str) -> str | None:
+    """Return the time that a syslog frame of RFC 5424 holds; the older form names no year."""
+    return next((word for word in frame.split() if _FRAME_TIME.fullmatch(word)), None)
 
 
 def _cef_fields(text: str) -> dict[str, str]:
     starts = list(_CEF_FIELD.finditer(text))
-    ends = [match.start() for match in starts[1:]] + [len(text)]
+    ends = [*(match.start() for match in starts[1:]), len(text)]
     return {
-        match[1]: _unescaped(text[match.end() : end].strip()) for match, end in zip(starts, ends, strict=True)
+        match[1]: _unescaped(text[match.end() : end].strip())
+        for match, end in zip(starts, ends, strict=False)
     }
 
 
