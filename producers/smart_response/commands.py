@@ -43,6 +43,8 @@ _ATTRIBUTE = Switch(
     "attribute", "--attribute", label="name:value,name:value", help="attributes to add", greedy=True
 )
 
+_FORCE = Switch("force", "--force", help="add a known-good value too (where known_good_override allows it)")
+
 #: tq-job, which is no action but reads its command line the same way.
 TQ_JOB = Syntax(
     "tq-job",
@@ -80,6 +82,7 @@ def _added(words: Sequence[str], values: dict[str, str]) -> dict[str, Any]:
     return {
         **_indicator(words, values),
         "attributes": read_pairs(values.get("attribute", ""), field="--attribute"),
+        **({"force": True} if "force" in values else {}),
     }
 
 
@@ -141,6 +144,7 @@ ACTIONS = {
             "Adds an indicator to ThreatQ; one that is there gets LogRhythm as a source.",
             _added,
             _ATTRIBUTE,
+            _FORCE,
         ),
         _of_indicator(
             "ThreatQ Lookup IOC",

@@ -17,7 +17,7 @@ from tests.support.scripted import scripted
 from workers.actions.handler import act
 from workers.core.errors import TqError
 from workers.core.retry import RetryPolicy
-from workers.indicators.addresses import PrivateRanges
+from workers.payload.options import DialectOptions
 from workers.settings.model import Settings
 from workers.threatq import client
 from workers.threatq.collections import Collection, read_pages
@@ -84,13 +84,13 @@ def test_whatever_threatq_answers_an_action_ends_in_a_result_or_an_error_of_ours
         kind, more = ACTIONS[number % len(ACTIONS)]
         arguments = {"type": "FQDN", "value": f"n{number % 7}.bad.example", **more}
         with suppress(TqError):
-            assert act(kind, arguments, threatq, PrivateRanges()).said
+            assert act(kind, arguments, threatq, DialectOptions()).said
         if mutating.mutated >= ANSWERS:
             break
     # And afterwards an action has its result
     mutating.share = 0.0
     done = act(
-        "indicators.add", {"type": "FQDN", "value": "last.bad.example"}, connect(settings), PrivateRanges()
+        "indicators.add", {"type": "FQDN", "value": "last.bad.example"}, connect(settings), DialectOptions()
     )
     assert done.found
 

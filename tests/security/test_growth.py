@@ -23,14 +23,15 @@ from workers.payload.builder import plan_event
 from workers.payload.cloudevents import unwrap
 from workers.payload.indicator_fields import read_uris
 from workers.payload.intake import Intake
-from workers.payload.options import DialectOptions
+from workers.payload.options import from_settings
 from workers.payload.reading import read_payloads
+from workers.settings.model import Settings
 
 LIMIT = 4_194_304
 
 INTAKE = Intake("http", LIMIT)
 
-OPTIONS = DialectOptions(private=parse_private_ips("10.0.0.0/8"))
+OPTIONS = from_settings(Settings(private_ips="10.0.0.0/8"))
 
 
 def plan_with(field: str) -> Callable[[str], object]:

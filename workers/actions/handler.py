@@ -7,10 +7,9 @@ from typing import Any
 
 from workers.actions import library
 from workers.actions.library import attribute_name, rows_of
-from workers.actions.request import CREATES, Request, read_request, refuse_private
+from workers.actions.request import CREATES, Request, may_force, read_request, screened
 from workers.core.errors import InputError
 from workers.core.results import ActionResult, IndicatorDetails
-from workers.indicators.addresses import PrivateRanges
 from workers.indicators.model import Attribute
 from workers.indicators.types import match_type
 from workers.leases import Attempt
@@ -18,6 +17,7 @@ from workers.ledger.acts import Actor
 from workers.ledger.audit import Audit
 from workers.ledger.records import Claim, Settlement, done
 from workers.payload.json_text import escape_all
+from workers.payload.options import DialectOptions
 from workers.threatq.client import Json, row_id
 from workers.threatq.service import ThreatQ
 
@@ -28,7 +28,7 @@ VERDICTS = {"true positive": "True Positive", "false positive": "False Positive"
 WHITELISTED = "Whitelisted"
 
 
-def act(kind: str, arguments: dict[str, Any], threatq: ThreatQ, private: PrivateRanges) -> ActionResult:
+def act(kind: str, arguments: dict[str, Any], threatq: ThreatQ, dialect: DialectOptions) -> ActionResult:
     """Carry out a job of `kind` (`indicators.add`, …) and say what was done.
 
     Raises InputError for what its sender must correct, Rejected for what ThreatQ refuses for another reason, and
@@ -40,11 +40,12 @@ def act(kind: str, arguments: dict[str, Any], threatq: ThreatQ, private: Private
     threatq.lookups.indicator_type(match_type(asked) or asked)
     request = read_request(arguments, threatq.lookups.indicator_type_names())
     if kind in CREATES:
-        refuse_private(request, private)
-    return _ACTIONS[kind](request, arguments, threatq)
+        force = may_force(kind, arguments, allowed=dialect.overrule)
+        request = screened(request, dialect.known_good, force=force)
+    return _ACTIONS[kind](request, arguments, threatq, dialect)
 
 
-def _add(request: Request, _arguments: Json, threatq: ThreatQ) -> ActionResult:
+def _add(request: Request, _arguments: Json, threatq: ThreatQ, _dialect: DialectOptions) -> ActionResult:
     row = library.find(threatq, request)
     if row is None:
         id_ = library.create(threatq, request, request.attributes)
@@ -58,21 +59,23 @@ def _add(request: Request, _arguments: Json, threatq: ThreatQ) -> ActionResult:
     return _report(request, outcome, library.show(threatq, id_))
 
 
-def _look_up(request: Request, _arguments: Json, threatq: ThreatQ) -> ActionResult:
+def _look_up(request: Request, _arguments: Json, threatq: ThreatQ, _dialect: DialectOptions) -> ActionResult:
     row = library.find(threatq, request)
     if row is None:
         return ActionResult("Not in ThreatQ", False, _asked(request), notes=request.notes)
     return _report(request, "Found in ThreatQ", library.present(threatq, row))
 
 
-def _mark(request: Request, arguments: Json, threatq: ThreatQ) -> ActionResult:
+def _mark(request: Request, arguments: Json, threatq: ThreatQ, dialect: DialectOptions) -> ActionResult:
     name = VERDICTS.get(str(arguments.get("verdict", "")))
     if name is None:
         raise InputError(f"must be {' or '.join(VERDICTS)}", field="verdict")
     verdict = Attribute(name, "Yes")
     row = library.find(threatq, request)
     if row is None:
-        id_ = library.create(threatq, request, (*request.indicator.attributes, verdict))
+        # What is known to be good may be marked as such where it is, but is not made for it.
+        request = screened(request, dialect.known_good)
+        id_ = library.create(threatq, request, (*request.attributes, verdict))
         outcome = f"Created with status {threatq.status} and marked as {name}"
         return _report(request, outcome, library.show(threatq, id_))
     library.add_missing(threatq, row, (verdict,))
@@ -98,7 +101,9 @@ def _withdraw(threatq: ThreatQ, row: Json, name: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _whitelist(request: Request, _arguments: Json, threatq: ThreatQ) -> ActionResult:
+def _whitelist(
+    request: Request, _arguments: Json, threatq: ThreatQ, _dialect: DialectOptions
+) -> ActionResult:
     row = library.find(threatq, request)
     if row is None:
         raise InputError(
@@ -119,7 +124,7 @@ def _whitelist(request: Request, _arguments: Json, threatq: ThreatQ) -> ActionRe
     return _report(request, outcome, library.show(threatq, id_), notes)
 
 
-_ACTIONS: dict[str, Callable[[Request, Json, ThreatQ], ActionResult]] = {
+_ACTIONS: dict[str, Callable[[Request, Json, ThreatQ, DialectOptions], ActionResult]] = {
     "indicators.add": _add,
     "indicators.lookup": _look_up,
     "indicators.mark": _mark,
@@ -144,7 +149,7 @@ FollowUp = Callable[[Claim, IndicatorDetails], object]
 def carry_out(
     attempt: Attempt,
     threatq: ThreatQ,
-    private: PrivateRanges,
+    dialect: DialectOptions,
     audit: Audit,
     follow_up: FollowUp = lambda _claim, _indicator: None,
 ) -> list[Settlement]:
@@ -152,7 +157,7 @@ def carry_out(
     attempt.ask(attempt.claims)
     settlements = []
     for claim in attempt.claims:
-        result = act(claim.kind, claim.known_arguments(), threatq, private)
+        result = act(claim.kind, claim.known_arguments(), threatq, dialect)
         if claim.kind == "indicators.whitelist":
             # It takes an indicator out of detection; the other actions only add to what is known of one.
             asker = Actor(claim.sender or "unknown", claim.producer)

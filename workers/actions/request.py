@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from workers.core.errors import InputError
-from workers.indicators.addresses import PrivateRanges, private_part
+from workers.indicators.known_good.judge import INFORMS, KnownGood
 from workers.indicators.model import Attribute, Indicator
 from workers.indicators.parse import Misfit, read_indicator, spellings
 from workers.indicators.refang import tidy
 from workers.indicators.types import fold, match_type, unknown_type
 
-#: The actions that make an indicator where there is none.
-CREATES = ("indicators.add", "indicators.mark")
+#: The actions that make an indicator where there is none; of a known-good one that is there, marking says what it is.
+ADD, CREATES = "indicators.add", ("indicators.add", "indicators.mark")
+
+#: What helps against a refusal.
+REMEDY = (
+    "; if it is malicious here, add it with --force (`force` over HTTP) where known_good_override allows that"
+)
 
 #: Characters of a value that a message repeats.
 _SHOWN = 120
@@ -51,12 +56,36 @@ def read_request(arguments: dict[str, Any], type_names: Sequence[str]) -> Reques
     )
 
 
-def refuse_private(request: Request, private: PrivateRanges) -> None:
-    """Raise InputError for a private address: it never becomes an indicator."""
-    if address := private_part(request.indicator, private):
+def screened(request: Request, known_good: KnownGood, *, force: bool = False) -> Request:
+    """Return the request as it may become an indicator, with an attribute where a list informs of its value.
+
+    Raises InputError for a value that is ours, and for one that a list keeps out unless it is forced.
+    """
+    indicator = request.indicator
+    verdict = known_good.judge(indicator.type, indicator.value)
+    if verdict is None:
+        return request
+    if verdict.action == "block" and (verdict.is_ours or not force):
         raise InputError(
-            f"{address} is a private address (Private IPs) and is not sent to ThreatQ", field="value"
+            f"{verdict.part} {verdict.reason}, and is not sent to ThreatQ{'' if verdict.is_ours else REMEDY}",
+            field="value",
         )
+    attribute = Attribute(INFORMS, verdict.title)
+    return structs.replace(request, attributes=tuple(dict.fromkeys((*request.attributes, attribute))))
+
+
+def may_force(kind: str, arguments: Mapping[str, Any], *, allowed: bool) -> bool:
+    """Return whether a known-good value passes: where it is forced, or marked, since it may be in ThreatQ already.
+
+    Raises InputError where it asks and the setting does not allow it.
+    """
+    force = bool(arguments.get("force"))
+    if force and not allowed:
+        raise InputError(
+            "is not allowed here; an administrator allows it with known_good_override (TQ_KNOWN_GOOD_OVERRIDE)",
+            field="force",
+        )
+    return force or kind != ADD
 
 
 def _type(asked: str, names: Sequence[str]) -> str:

@@ -60,7 +60,7 @@ KINDS = {
         # An event is told of the firings that joined its group. It shows nothing, since no event is made.
         Kind("events.update", "events", "group after", shows="updates"),
         Kind("sightings.add", "events", "alarm_id alarm_name alarm_date observed"),
-        Kind("indicators.add", "enrichment", "type value attributes", REPEAT_WINDOW_S),
+        Kind("indicators.add", "enrichment", "type value attributes force", REPEAT_WINDOW_S),
         # A ThreatQ that can be read may still take no change.
         Kind("indicators.lookup", "enrichment", "type value", REPEAT_WINDOW_S, shows="lookups"),
         Kind("indicators.mark", "enrichment", "type value verdict", REPEAT_WINDOW_S),

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 class LeftOut(Struct, frozen=True):
     """Something that did not become what it was sent as: what, why, and where it is kept instead.
 
-    `kept_as` is "attribute", "asset", "job" (only in the job's record) or "nothing".
+    `kept_as` is "attribute", "asset", "identity", "job" (only in the job's record) or "nothing".
     """
 
     what: str

@@ -1,19 +1,15 @@
-"""IP addresses and hosts in every spelling in which detections write them, and the private ones among them."""
+"""IP addresses, ranges and hosts in every spelling in which detections and settings write them."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 import unicodedata
-from bisect import bisect_right
 from functools import lru_cache
+from socket import AF_INET, AF_INET6, inet_pton
 from urllib.parse import unquote
 
-from msgspec import Struct
-
 from workers.core.errors import ConfigError
-from workers.indicators.model import Indicator
-from workers.indicators.refang import refang
 
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -29,8 +25,8 @@ _ZONE = re.compile(r"%[\w.-]{1,32}\Z")
 
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
 
-#: NAT64's well-known prefix: the last 32 bits are an IPv4 address.
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+#: The first bits of NAT64's well-known prefix (64:ff9b::/96) and of 6to4 (2002::/16), in which an IPv4 address is.
+_NAT64, _SIX_TO_FOUR = 0x64FF9B << 64, 0x2002
 
 #: No spelling of an address, its brackets, zone and port is longer; longer text is not even looked at.
 _LONGEST = 300
@@ -127,79 +123,66 @@ def _number(part: str) -> int:
     return int(part)
 
 
-def embedded(ip: IP) -> ipaddress.IPv4Address | None:
-    """Return the IPv4 address that an IPv6 address carries (mapped, 6to4, NAT64, compatible), or None."""
-    if ip.version == 4:
+def carried(number: int) -> int:
+    """Return the IPv4 address that an IPv6 address carries (6to4, NAT64, compatible), both as numbers; 0 for none."""
+    if number >> 112 == _SIX_TO_FOUR:
+        return _MAPPED + (number >> 80 & 0xFFFFFFFF)
+    if number >> 32 == _NAT64 or 0xFFFF < number < 1 << 32:
+        return _MAPPED + (number & 0xFFFFFFFF)
+    return 0
+
+
+def read_number(text: str) -> int | None:
+    """Return the address that a plain spelling is, as `as_number` gives it, or None: `read_ip` reads all spellings."""
+    try:
+        if ":" in text:
+            return int.from_bytes(inet_pton(AF_INET6, text), "big")
+        return _MAPPED + int.from_bytes(inet_pton(AF_INET, text), "big")
+    except (OSError, ValueError):
         return None
-    six = ipaddress.IPv6Address(ip)
-    if inner := six.ipv4_mapped or six.sixtofour:
-        return inner
-    number = int(six)
-    if six in _NAT64 or 0xFFFF < number < 1 << 32:
-        return ipaddress.IPv4Address(number & 0xFFFFFFFF)
-    return None
-
-
-class PrivateRanges(Struct, frozen=True):
-    """Addresses that must not become indicators, as merged ranges in rising order."""
-
-    starts: tuple[int, ...] = ()
-    ends: tuple[int, ...] = ()
-
-    def __contains__(self, ip: IP) -> bool:
-        inner = embedded(ip)
-        return self.touch(_as_number(ip), _as_number(ip)) or (inner is not None and inner in self)
-
-    def overlaps(self, network: Network) -> bool:
-        """Say whether any address of `network` is private."""
-        first, last = network[0], network[-1]
-        return self.touch(_as_number(first), _as_number(last)) or first in self
-
-    def touch(self, first: int, last: int) -> bool:
-        """Say whether a private range reaches into `first` to `last`."""
-        index = bisect_right(self.starts, last) - 1
-        return index >= 0 and self.ends[index] >= first
 
 
 @lru_cache(maxsize=16)
-def parse_private_ips(setting: str) -> PrivateRanges:
-    """Read the Private IPs setting.
+def parse_private_ips(setting: str) -> tuple[tuple[int, int], ...]:
+    """Read the Private IPs setting: the first and the last number of each range, as `as_number` gives them.
 
     Raises ConfigError that names the part that cannot be read.
     """
-    parts = (part.strip() for part in _SEPARATORS.split(setting))
-    starts: list[int] = []
-    ends: list[int] = []
-    for first, last in sorted(_read_part(part) for part in parts if part):
-        if ends and first <= ends[-1] + 1:
-            ends[-1] = max(ends[-1], last)
-        else:
-            starts.append(first)
-            ends.append(last)
-    return PrivateRanges(tuple(starts), tuple(ends))
+    return tuple(_read_part(part.strip()) for part in _SEPARATORS.split(setting) if part.strip())
 
 
-def private_part(indicator: Indicator, ranges: PrivateRanges) -> str | None:
-    """Return the private address or network that an indicator is, or whose host it names, else None.
+def read_range(text: str) -> tuple[int, int] | None:
+    """Return the first and the last address of an address, a network or a range with a dash, or None."""
+    host, slash, length = text.partition("/")
+    family, width = (AF_INET6, 128) if ":" in host else (AF_INET, 32)
+    try:
+        number = int.from_bytes(inet_pton(family, host), "big")
+        bits = width - (int(length) if slash else width)
+        if not 0 <= bits <= width:
+            return None
+    except (OSError, ValueError):
+        return _dashed(text)
+    first = (number >> bits << bits) + (0 if family == AF_INET6 else _MAPPED)
+    return first, first + (1 << bits) - 1
 
-    Looks at the value whatever its type: a private address must not slip through as a String either.
-    """
-    if not ranges.starts:
+
+def _dashed(text: str) -> tuple[int, int] | None:
+    try:
+        return _read_part(text) if _DASHES.search(text) else None
+    except ConfigError:
         return None
-    text = refang(indicator.value)
-    network = None if indicator.type == "URL" else read_network(text)
-    if network:
-        return str(network) if ranges.overlaps(network) else None
-    endpoint = read_endpoint(text)
-    ip = endpoint[0] if endpoint else ip_of_host(host_of(text))
-    return str(ip) if ip is not None and ip in ranges else None
+
+
+def as_number(ip: IP) -> int:
+    """Return where an address lies among those of IPv6, in which the IPv4 ones have a place."""
+    return _MAPPED + int(ip) if isinstance(ip, ipaddress.IPv4Address) else int(ip)
 
 
 def _read_part(part: str) -> tuple[int, int]:
     if network := read_network(part):
-        return _as_number(network[0]), _as_number(network[-1])
+        return as_number(network[0]), as_number(network[-1])
     if ip := read_ip(part):
-        return _as_number(ip), _as_number(ip)
+        return as_number(ip), as_number(ip)
     ends = [end.strip() for end in _DASHES.split(part)]
     if len(ends) != 2:
         raise _unreadable(part, "is neither an address nor a range nor a network")
@@ -210,13 +193,9 @@ def _read_part(part: str) -> tuple[int, int]:
         last = read_ip(f"{str(first).rpartition('.')[0]}.{ends[1]}")
     if last is None or last.version != first.version:
         raise _unreadable(part, f'does not end with an address of the same kind ("{ends[1]}")')
-    if _as_number(last) < _as_number(first):
+    if as_number(last) < as_number(first):
         raise _unreadable(part, "ends before it begins")
-    return _as_number(first), _as_number(last)
-
-
-def _as_number(ip: IP) -> int:
-    return _MAPPED + int(ip) if isinstance(ip, ipaddress.IPv4Address) else int(ip)
+    return as_number(first), as_number(last)
 
 
 def _unreadable(part: str, why: str) -> ConfigError:

@@ -28,12 +28,13 @@ class AskedIndicator(Struct, forbid_unknown_fields=True):
     value: _Value
 
 
-class NewIndicator(Struct, forbid_unknown_fields=True):
-    """An indicator to add, with attributes as pairs of name and value."""
+class NewIndicator(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """An indicator to add, with attributes as pairs of name and value; `force`: also if a known-good list has it."""
 
     type: _Name
     value: _Value
     attributes: Annotated[list[tuple[_Name, str]], Meta(max_length=200)] = []
+    force: bool = False
 
 
 class MarkedIndicator(Struct, forbid_unknown_fields=True):

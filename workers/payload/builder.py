@@ -13,7 +13,6 @@ import msgspec
 from workers.core.errors import InputError
 from workers.core.results import LeftOut
 from workers.core.times import as_threatq_time
-from workers.indicators.addresses import private_part
 from workers.indicators.model import Attribute, Indicator
 from workers.payload.attributes import as_text, native, read_attributes
 from workers.payload.indicator_fields import Unread, read_uris
@@ -21,6 +20,7 @@ from workers.payload.json_text import MAX_DEPTH, escape_all, is_too_deep
 from workers.payload.options import DialectOptions
 from workers.payload.plan import EventPlan
 from workers.payload.required_fields import happened_at, one_line, required
+from workers.payload.screening import ALLOW, KeptOut, read_allowed, screen
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ FIELDS = frozenset(
     {
         "event_type", "event_name", "event_source", "event_happened_at", "event_attributes",
         "uri_source", "uri_source_attributes", "uri_target", "uri_target_attributes",
-        "identity", "malware", "syslog_message",
+        "identity", "malware", "syslog_message", ALLOW,
     }
 )  # fmt: skip
 
@@ -69,7 +69,10 @@ class _Builder:
         self.attributes: list[Attribute] = []
         self.indicators: dict[tuple[str, str], dict[Attribute, None]] = {}
         self.assets: list[str] = []
+        self.identities: list[str] = []
         self.left_out: list[LeftOut] = []
+        self.allowed, warning = read_allowed(self.payload, may_overrule=options.overrule)
+        self.warnings += [warning] if warning else []
 
     def plan(self) -> EventPlan:
         """Read every field in turn."""
@@ -92,7 +95,7 @@ class _Builder:
                 for (kind, value), attributes in self.indicators.items()
             ),
             assets=_unique(self.assets),
-            identities=self._names("identity"),
+            identities=_unique((*self._names("identity"), *self.identities)),
             malware=self._names("malware"),
             warnings=_unique(self.warnings),
             left_out=_unique(self.left_out),
@@ -131,16 +134,18 @@ class _Builder:
     def _side(self, role: str, field: str) -> None:
         """Read the indicators of one side; its attributes and its role go onto each of them."""
         attributes = self._attributes(f"{field}_attributes")
-        taken = 0
+        taken, options = 0, self.options
         for reading in read_uris(self.payload.get(field)):
             if isinstance(reading, Unread):
                 self._keep_as_attribute(role, field, reading)
-            elif address := private_part(reading, self.options.private):
-                self._keep_private(role, reading, address)
-            else:
-                own = self.indicators.setdefault((reading.type, reading.value), {})
-                own.update(dict.fromkeys((*reading.attributes, *attributes, Attribute("Role", role))))
-                taken += 1
+                continue
+            screened = screen(reading, options.known_good, options.private_become, self.allowed)
+            if isinstance(screened, KeptOut):
+                self._keep_out(role, screened)
+                continue
+            own = self.indicators.setdefault((screened.type, screened.value), {})
+            own.update(dict.fromkeys((*screened.attributes, *attributes, Attribute("Role", role))))
+            taken += 1
         if attributes and not taken:
             self.warnings.append(f"{field}_attributes: no indicator to put them on; kept on the event")
             self.attributes += [
@@ -154,17 +159,12 @@ class _Builder:
         self.attributes.append(Attribute(role, unread.text))
         self.left_out.append(LeftOut(unread.text, unread.why, "attribute"))
 
-    def _keep_private(self, role: str, indicator: Indicator, address: str) -> None:
-        become = self.options.private_become
-        if become != "drop":
-            port = [
-                f" (port {attribute.value})" for attribute in indicator.attributes if attribute.name == "Port"
-            ]
-            self.attributes.append(Attribute(f"{role} Private Address", indicator.value + "".join(port)))
-        if become == "asset":
-            self.assets.append(address)
-        why = f"{address} is a private address" if indicator.value != address else "a private address"
-        self.left_out.append(LeftOut(indicator.value, why, "job" if become == "drop" else become))
+    def _keep_out(self, role: str, value: KeptOut) -> None:
+        if value.is_shown:
+            self.attributes.append(Attribute(f"{role} {value.label}", value.text))
+        self.assets.append(value.asset)
+        self.identities.append(value.identity)
+        self.left_out.append(value.left_out)
 
     def _names(self, field: str) -> tuple[str, ...]:
         """Read identities or malware: a text with one or several names, or a list."""

@@ -11,12 +11,14 @@ from msgspec import Struct
 from workers.core.errors import InputError
 from workers.core.results import LeftOut
 from workers.core.times import as_threatq_time, read_time
-from workers.indicators.addresses import private_part
+from workers.indicators.addresses import host_of
+from workers.indicators.known_good.judge import OURS, Verdict
 from workers.indicators.model import Attribute, Indicator
 from workers.payload.indicator_fields import Unread, read_uris
 from workers.payload.json_text import escape_all
 from workers.payload.options import DialectOptions
 from workers.payload.plan import EventPlan
+from workers.payload.screening import KeptOut, keep_out, screen
 
 #: ThreatQ's type of such an event, and the source that it names.
 EVENT_TYPE, SOURCE = "Sighting", "LogRhythm"
@@ -54,7 +56,9 @@ def sighting_plan(
     happened_at, warnings = _time(str(alarm.get("alarm_date") or ""), received_at, options)
     seen = _Seen(options)
     for field, text in dict(alarm.get("observed") or {}).items():
-        seen.take(FIELDS.get(field) or AlarmField(field, None), str(text))
+        seen.take(
+            FIELDS.get(field) or AlarmField(field, None), str(text), is_ours=field in options.own_fields
+        )
     return EventPlan(
         title=f"{name} (LogRhythm alarm {alarm_id})",
         type=EVENT_TYPE,
@@ -65,7 +69,8 @@ def sighting_plan(
             dict.fromkeys((Attribute("Alarm ID", alarm_id), Attribute("Alarm Name", name), *seen.attributes))
         ),
         indicators=tuple(seen.indicators),
-        assets=tuple(dict.fromkeys(seen.assets)),
+        assets=tuple(dict.fromkeys(filter(None, seen.assets))),
+        identities=tuple(dict.fromkeys(filter(None, seen.identities))),
         warnings=warnings,
         left_out=tuple(seen.left_out),
     )
@@ -79,29 +84,39 @@ class _Seen:
         self.attributes: list[Attribute] = []
         self.indicators: dict[Indicator, None] = {}
         self.assets: list[str] = []
+        self.identities: list[str] = []
         self.left_out: list[LeftOut] = []
 
-    def take(self, field: AlarmField, text: str) -> None:
-        """Read one field; it is an attribute of the event in any case, but for a private address to be dropped."""
+    def take(self, field: AlarmField, text: str, *, is_ours: bool) -> None:
+        """Read one field; it is an attribute of the event in any case, but for what is ours and to be dropped."""
         for reading in read_uris({"type": field.type, "value": text}):
             if isinstance(reading, Unread):
                 self.attributes.append(Attribute(field.label, reading.text.strip()))
                 self.left_out.append(LeftOut(reading.text.strip(), reading.why, "attribute"))
-            elif address := private_part(reading, self.options.private):
-                self._take_private(field, reading, address)
+                continue
+            screened = (
+                self._as_ours(reading)
+                if is_ours
+                else screen(reading, self.options.known_good, self.options.private_become)
+            )
+            if isinstance(screened, KeptOut):
+                self._keep_out(field, reading, screened)
             else:
-                self.attributes.append(Attribute(field.label, reading.value))
-                self.indicators[reading] = None
+                self.attributes.append(Attribute(field.label, screened.value))
+                self.indicators[screened] = None
 
-    def _take_private(self, field: AlarmField, indicator: Indicator, address: str) -> None:
-        become = self.options.private_become
-        if become != "drop":
-            self.attributes.append(Attribute(field.label, indicator.value))
-        if become == "asset":
-            self.assets.append(address)
-        self.left_out.append(
-            LeftOut(indicator.value, f"{address} is a private address", "job" if become == "drop" else become)
-        )
+    def _as_ours(self, reading: Indicator) -> KeptOut:
+        part = host_of(reading.value) if reading.type == "URL" else reading.value
+        return keep_out(reading, Verdict("block", OURS, "what is ours", part), self.options.private_become)
+
+    def _keep_out(self, field: AlarmField, reading: Indicator, value: KeptOut) -> None:
+        if value.is_shown:
+            self.attributes.append(Attribute(field.label, reading.value))
+        if not value.is_ours:
+            self.attributes.append(Attribute(value.label, value.text))
+        self.assets.append(value.asset)
+        self.identities.append(value.identity)
+        self.left_out.append(value.left_out)
 
 
 def _required(alarm: Mapping[str, Any], field: str) -> str:

@@ -68,7 +68,26 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     private_ips: Annotated[str, Doc("Addresses that never become indicators: commas, dash ranges, CIDR, IPv6.")] = ""
     private_ips_become: Annotated[Literal["asset", "attribute", "drop"], Doc(
-        "What becomes of a private address: an asset and an attribute, the attribute alone, neither.")] = "asset"
+        "What becomes of a private address or another value of ours: an asset and an attribute, the attribute alone, "
+        "neither.")] = "asset"
+    own_private_ranges: Annotated[bool, Doc(
+        "RFC 1918 and unique local (IPv6) addresses count as private also where private_ips does not name them."
+        )] = True
+    own_assets: Annotated[str, Doc(
+        "What is ours and never becomes an indicator: domains (with all below them and their e-mail addresses), "
+        "`@domain` (e-mail addresses alone), networks, host names, by commas or lines.")] = ""
+    known_good: Annotated[bool, Doc(
+        "Values on known-good lists (docs/known-good.md) never become indicators or entries of lists.")] = True
+    known_good_dir: Annotated[str, Doc("Folder of known-good lists of your own, `*.txt`; empty: none.")] = ""
+    known_good_actions: Annotated[str, Doc(
+        "What lists do, `list=action` or `list/type=action` by commas: block, inform (kept, with an attribute), "
+        "allow (the list does not count).")] = ""
+    known_good_override: Annotated[bool, Doc(
+        "A payload (`allow_known_good`) or tq-add-ioc --force may have a known-good value kept as an indicator."
+        )] = False
+    sighting_own_fields: Annotated[str, Doc(
+        "Alarm fields whose values are ours (assets), as tq-sighting names them: DIP, DHostName, Recipient; empty: "
+        "every field is an observed indicator, as in the guide.")] = ""
     naive_timezone: Annotated[str, Doc("Zone of times that name none.")] = "UTC"
     unknown_event_type: Annotated[Literal["create", "reject"], Doc(
         "What to do with an event type that ThreatQ does not know.")] = "create"

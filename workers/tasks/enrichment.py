@@ -15,11 +15,11 @@ from workers.tasks.queue import needed_by_all, task_for
 
 
 def handle(attempt: Attempt) -> list[Settlement]:
-    """Carry out each action with the private addresses as they are set now."""
+    """Carry out each action with what is kept out as it is set now."""
     process = runtime()
     with needed_by_all():
-        threatq, private = process.threatq, process.dialect().private
-    return carry_out(attempt, threatq, private, process.audit, _follow_up)
+        threatq, dialect = process.threatq, process.dialect()
+    return carry_out(attempt, threatq, dialect, process.audit, _follow_up)
 
 
 def _follow_up(claim: Claim, indicator: IndicatorDetails) -> None:

@@ -10,20 +10,33 @@ from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.actions.handler import act
 from workers.core.errors import ConfigError, InputError
 from workers.core.results import ActionResult
-from workers.indicators.addresses import PrivateRanges, parse_private_ips
+from workers.indicators.known_good.configured import private_only
+from workers.payload.options import DialectOptions, from_settings
+from workers.settings.model import Settings
 from workers.threatq.service import ThreatQ, connect
 
 pytestmark = pytest.mark.integration
 
 LOGRHYTHM = [{"name": "LogRhythm"}]
 
+#: Nothing is kept out; a private network is; what the defaults keep out is.
+PLAIN = DialectOptions()
+PRIVATE = DialectOptions(known_good=private_only("10.0.0.0/8"))
+DEFAULTS = from_settings(Settings())
+FORCIBLE = from_settings(Settings(known_good_override=True))
+
 
 def do(
-    threatq: ThreatQ, action: str, type_: str, value: str, *, private: str = "", **arguments: Any
+    threatq: ThreatQ,
+    action: str,
+    type_: str,
+    value: str,
+    *,
+    options: DialectOptions = PLAIN,
+    **arguments: Any,
 ) -> ActionResult:
     """Carry out one action."""
-    ranges = parse_private_ips(private) if private else PrivateRanges()
-    return act(f"indicators.{action}", {"type": type_, "value": value, **arguments}, threatq, ranges)
+    return act(f"indicators.{action}", {"type": type_, "value": value, **arguments}, threatq, options)
 
 
 def stored(sandbox: SandboxThreatQ, value: str) -> dict[str, Any]:
@@ -275,8 +288,54 @@ def test_a_private_address_never_becomes_an_indicator(
     threatq: ThreatQ, threatq_sandbox: SandboxThreatQ, arguments: dict[str, str]
 ) -> None:
     with pytest.raises(InputError, match=r"10\.1\.2\.3 is a private address"):
-        do(threatq, type_="URL", value="http://10.1.2.3/x", private="10.0.0.0/8", **arguments)
+        do(threatq, type_="URL", value="http://10.1.2.3/x", options=PRIVATE, **arguments)
     assert threatq_sandbox.get("/api/indicators")["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "force", "why"),
+    [
+        (
+            DEFAULTS,
+            False,
+            r"value: google\.com is on the list \S+ \(.+\), and is not sent to ThreatQ; .* --force",
+        ),
+        (DEFAULTS, True, "force: is not allowed here; .* known_good_override"),
+    ],
+)
+def test_a_known_good_value_is_refused_with_the_list_and_what_helps(
+    threatq: ThreatQ, threatq_sandbox: SandboxThreatQ, options: DialectOptions, force: bool, why: str
+) -> None:
+    with pytest.raises(InputError, match=why):
+        do(threatq, "add", "FQDN", "google.com", options=options, **({"force": True} if force else {}))
+    assert threatq_sandbox.get("/api/indicators")["data"] == []
+
+
+def test_a_known_good_value_is_added_by_force_where_that_is_allowed_and_says_what_it_is(
+    threatq: ThreatQ, threatq_sandbox: SandboxThreatQ
+) -> None:
+    do(threatq, "add", "FQDN", "google.com", options=FORCIBLE, force=True)
+    ((name, title),) = attributes(stored(threatq_sandbox, "google.com"))
+    assert (name, bool(title)) == ("Warning List", True)
+
+
+def test_force_adds_nothing_that_is_ours(threatq: ThreatQ) -> None:
+    with pytest.raises(InputError, match=r"10\.1\.2\.3 is a private address, and is not sent to ThreatQ$"):
+        do(threatq, "add", "ip", "10.1.2.3", options=FORCIBLE, force=True)
+
+
+def test_a_known_good_value_may_be_marked_where_it_is_and_is_not_made_for_it(
+    threatq: ThreatQ, threatq_sandbox: SandboxThreatQ
+) -> None:
+    # Given ThreatQ without google.com, then with it, from a feed
+    with pytest.raises(InputError, match=r"google\.com is on the list"):
+        do(threatq, "mark", "FQDN", "google.com", options=DEFAULTS, verdict="false positive")
+    item = {"value": "google.com", "type": {"name": "FQDN"}, "status": {"name": "Active"}}
+    threatq_sandbox.post("/api/indicators/consume", [item])
+    # When an analyst marks it as a false positive
+    do(threatq, "mark", "FQDN", "google.com", options=DEFAULTS, verdict="false positive")
+    # Then it is one
+    assert attributes(stored(threatq_sandbox, "google.com")) == [("False Positive", "Yes")]
 
 
 @pytest.mark.parametrize("layout", ["first", "second"])

@@ -13,11 +13,11 @@ from workers.actions.handler import carry_out
 from workers.consumer import QueueHandler, consume
 from workers.core.jobs import Job
 from workers.core.user import user_at_host
-from workers.indicators.addresses import parse_private_ips
 from workers.leases import Leases
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.audit import Audit
 from workers.ledger.ledger import Ledger
+from workers.payload.options import DialectOptions
 from workers.threatq.service import ThreatQ
 
 pytestmark = pytest.mark.integration
@@ -27,8 +27,8 @@ def act(ledger: Ledger, threatq: ThreatQ, kind: str, sender: str) -> str:
     """Let a worker carry out an action that a token asked for."""
     arguments = {"type": "FQDN", "value": "bad.example", **({"attributes": []} if kind == "add" else {})}
     (accepted,) = ledger.accept([Job(f"indicators.{kind}", arguments, producer="http", sender=sender)])
-    private, audit = parse_private_ips(""), Audit(ledger.redis)
-    handler = QueueHandler("enrichment", lambda attempt: carry_out(attempt, threatq, private, audit), 1)
+    dialect, audit = DialectOptions(), Audit(ledger.redis)
+    handler = QueueHandler("enrichment", lambda attempt: carry_out(attempt, threatq, dialect, audit), 1)
     consume(handler, ledger, Leases(ledger))
     return accepted.id
 

@@ -16,14 +16,13 @@ from workers.consumer import QueueHandler, consume
 from workers.core.jobs import Job
 from workers.core.retry import RetryPolicy
 from workers.events.handler import make_events
-from workers.indicators.addresses import PrivateRanges
 from workers.leases import Leases
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.audit import Audit
 from workers.ledger.ledger import MOST_SOLO_FAILURES, Ledger
 from workers.ledger.records import Record
-from workers.payload.options import from_settings
+from workers.payload.options import DialectOptions, from_settings
 from workers.threatq.service import connect
 
 pytestmark = pytest.mark.integration
@@ -48,7 +47,7 @@ def try_alone(
     settings = threatq_sandbox.settings()
     threatq = connect(settings)
     events = partial(make_events, threatq=threatq, options=from_settings(settings))
-    actions = partial(carry_out, threatq=threatq, private=PrivateRanges(), audit=Audit(redis))
+    actions = partial(carry_out, threatq=threatq, dialect=DialectOptions(), audit=Audit(redis))
     consumers = {
         "events": QueueHandler("events", events, 100),
         "enrichment": QueueHandler("enrichment", actions, 1),

@@ -18,7 +18,6 @@ from workers.core.errors import NeedsNewerWorker
 from workers.core.jobs import KINDS, Job, Kind
 from workers.core.results import EventResult
 from workers.events.planning import plan_of
-from workers.indicators.addresses import parse_private_ips
 from workers.leases import Attempt, Leases
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
@@ -162,9 +161,9 @@ def test_an_action_with_a_field_of_a_newer_version_waits_and_is_not_carried_out_
     redis.set(keys.job(newer), b"1700000000000\nindicators.add\nenrichment\nhttp\n\nnew\n" + body)
     redis.zadd(keys.due("enrichment"), {newer: 1})
     # When an older worker takes it
-    threatq, private = cast("ThreatQ", None), parse_private_ips("")
+    threatq, dialect = cast("ThreatQ", None), DialectOptions()
     handler = QueueHandler(
-        "enrichment", lambda attempt: carry_out(attempt, threatq, private, Audit(redis)), 1
+        "enrichment", lambda attempt: carry_out(attempt, threatq, dialect, Audit(redis)), 1
     )
     consume(handler, ledger, Leases(ledger))
     # Then it waits

@@ -11,11 +11,11 @@ from tests.support.sync_stage import Stage
 from workers.actions.handler import carry_out
 from workers.consumer import QueueHandler, consume
 from workers.core.jobs import Job
-from workers.indicators.addresses import parse_private_ips
 from workers.leases import Attempt
 from workers.ledger.records import Claim, Settlement, waiting
 from workers.ledger.sync_runs import waiting_runs
 from workers.listsync.run.removal import remove, remove_soon
+from workers.payload.options import DialectOptions
 
 pytestmark = pytest.mark.integration
 
@@ -31,7 +31,7 @@ def whitelist(stage: Stage, value: str) -> None:
         remove_soon(stage.runtime.ledger, claim, "FQDN", value)
 
     def handle(attempt: Attempt) -> list[Settlement]:
-        return carry_out(attempt, stage.runtime.threatq, parse_private_ips(""), stage.runtime.audit, leave)
+        return carry_out(attempt, stage.runtime.threatq, DialectOptions(), stage.runtime.audit, leave)
 
     consume(QueueHandler("enrichment", handle, 1), stage.runtime.ledger, stage.runtime.leases)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from workers.core.errors import ConfigError, InputError
 from workers.core.results import LeftOut
-from workers.indicators.addresses import parse_private_ips
+from workers.indicators.known_good.configured import private_only
 from workers.indicators.model import Attribute, Indicator
 from workers.payload.builder import FIELDS, plan_event
 from workers.payload.options import DialectOptions, from_settings
@@ -24,7 +24,7 @@ from workers.settings.model import Settings
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 GUIDE = Path(__file__).parents[2] / "fixtures" / "payload-example.json"
-PRIVATE = DialectOptions(private=parse_private_ips("10.0.0.0/8, 192.168.0.0-192.168.255.255, fd00::/8"))
+PRIVATE = DialectOptions(known_good=private_only("10.0.0.0/8, 192.168.0.0-192.168.255.255, fd00::/8"))
 
 
 def plan(options: DialectOptions | None = None, **fields: Any) -> EventPlan:
@@ -105,8 +105,8 @@ def test_a_private_address_becomes_what_the_setting_says(
     kept_as: str,
 ) -> None:
     options = from_settings(Settings(private_ips="10.0.0.0/8", private_ips_become=become))
-    found = plan(options, uri_source="IP Address:10.1.2.3, 8.8.8.8")
-    assert values(found) == [("IP Address", "8.8.8.8")]
+    found = plan(options, uri_source="IP Address:10.1.2.3, 8.7.6.5")
+    assert values(found) == [("IP Address", "8.7.6.5")]
     assert found.attributes == attributes
     assert found.assets == assets
     assert found.left_out == (LeftOut("10.1.2.3", "a private address", kept_as),)

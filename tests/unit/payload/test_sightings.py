@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.core.errors import InputError
-from workers.indicators.addresses import parse_private_ips
+from workers.indicators.known_good.configured import private_only
 from workers.indicators.model import Attribute, Indicator
 from workers.payload.options import DialectOptions
 from workers.payload.plan import EventPlan
@@ -82,7 +82,7 @@ def test_several_recipients_are_several_indicators() -> None:
 
 @pytest.mark.parametrize("become", ["asset", "attribute", "drop"])
 def test_a_private_address_follows_the_setting_and_never_becomes_an_indicator(become: Any) -> None:
-    options = DialectOptions(private=parse_private_ips("10.0.0.0/8"), private_become=become)
+    options = DialectOptions(known_good=private_only("10.0.0.0/8"), private_become=become)
     made = plan(options, SIP="10.1.2.3", DIP="8.8.8.8")
     kept = Attribute("IP Address (Origin)", "10.1.2.3") in made.attributes
     assert made.indicators == (Indicator("IP Address", "8.8.8.8"),)

@@ -1,0 +1,1 @@
+"""Known-good, special-use and own values, which never become indicators or list entries."""

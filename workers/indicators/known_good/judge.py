@@ -1,0 +1,205 @@
+"""Whether a value may become an indicator or an entry of a list, and which list says so if not."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from workers.indicators.addresses import (
+    as_number,
+    host_of,
+    ip_of_host,
+    read_endpoint,
+    read_network,
+    read_number,
+)
+from workers.indicators.known_good.index import Index
+from workers.indicators.known_good.model import Action, KnownList, fold_text
+from workers.indicators.refang import refang
+
+#: The attribute of an indicator that is on an informing list (MISP's word for such lists).
+INFORMS = "Warning List"
+
+#: Lists of what is ours: their values become assets, and no sender may overrule them.
+PRIVATE, OURS = "private-addresses", "ours"
+
+_ADDRESS_TYPES = frozenset({"IP Address", "IPv6 Address", "CIDR Block"})
+
+_HASHES = frozenset({"MD5", "SHA-1", "SHA-256", "SHA-384", "SHA-512", "GOST Hash", "Fuzzy Hash"})
+
+#: Longer text of another type is no address and no host name.
+_LONGEST = 300
+
+#: Where the host is, in the usual case; other spellings are read as a browser would.
+_PLAIN_URL = re.compile(
+    r"(?:[A-Za-z][A-Za-z0-9+.-]{0,30}://)?([A-Za-z0-9._-]{1,255})(?::\d{1,5})?(?=[/?#]|\Z)"
+)
+
+#: What a text of another type needs to hold an address.
+_HOLDS_ADDRESS = re.compile(
+    r"\d[\[({ ]{0,2}(?:\.|dot)|:[0-9a-f:]{0,5}:|//|\\\d|\A\W{0,5}\d+\W{0,5}\Z|0x", re.I
+)
+
+_BARE_URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{0,30}://)?[^/\\?#@]*/?")
+
+_MAIL = re.compile(r"[^@]*@\[?([^@\[\]]+)\]?")
+
+
+class Verdict(NamedTuple):
+    """What a list says of a value: `part` is what of the value is on it, a URL's host or the value itself."""
+
+    action: Action
+    list: str
+    title: str
+    part: str
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the value is one of our own."""
+        return self.list in (PRIVATE, OURS)
+
+    @property
+    def reason(self) -> str:
+        """Why, in words that follow `part`."""
+        if self.list == PRIVATE:
+            return "is a private address"
+        return "is ours" if self.list == OURS else f"is on the list {self.list} ({self.title})"
+
+    def reason_for(self, value: str) -> str:
+        """Why, in words that follow the whole value."""
+        return self.reason.removeprefix("is ") if self.part == value else f"{self.part} {self.reason}"
+
+
+class _Sides(NamedTuple):
+    """The lists, as bits, that count for one type of value, by what they say."""
+
+    allow: int
+    block: int
+    inform: int
+
+
+class KnownGood:
+    """Judges values by `lists`, of which the first that has a value is named; without lists, nothing is kept out.
+
+    `actions`, by list and type ("": all types), count more than those of the lists.
+    """
+
+    def __init__(
+        self, lists: Sequence[KnownList] = (), actions: Mapping[tuple[str, str], Action | None] | None = None
+    ) -> None:
+        self._lists = lists
+        self._actions = actions or {}
+        self._index = Index(lists)
+        self._sides: dict[tuple[str, bool], _Sides] = {}
+
+    def judge(self, type_: str, value: str) -> Verdict | None:
+        """Return what the lists say of a value, whatever its spelling; None where it is an indicator like any other."""
+        mask, part, is_bare = self._look_up(type_, value)
+        if not mask:
+            return None
+        sides = self._sides.get((type_, is_bare)) or self._sides_of(type_, is_bare)
+        if mask & sides.allow:
+            return None
+        if hits := mask & sides.block:
+            return self._verdict("block", hits, part)
+        hits = mask & sides.inform
+        return self._verdict("inform", hits, part) if hits else None
+
+    def _verdict(self, action: Action, hits: int, part: str) -> Verdict:
+        first = self._lists[(hits & -hits).bit_length() - 1]
+        return Verdict(action, first.name, first.title, part)
+
+    def _look_up(self, type_: str, value: str) -> tuple[int, str, bool]:
+        """Return the lists that a value is on, what of it is, and whether it is a URL with a path."""
+        if type_ == "FQDN":
+            return *self._host(value), True
+        if type_ in _ADDRESS_TYPES:
+            return *self._address(value), True
+        if type_ == "URL":
+            return self._url(value)
+        if type_ == "Email Address":
+            return *self._mail(value), True
+        return *self._other(type_, value), True
+
+    def _host(self, value: str) -> tuple[int, str]:
+        name = value.strip().lower().rstrip(".")
+        if not name.isascii():
+            name = _plain(name)
+        ip = ip_of_host(name) if _may_be_address(name) else None
+        return (self._index.number(as_number(ip)), str(ip)) if ip else (self._index.host(name), name)
+
+    def _address(self, value: str) -> tuple[int, str]:
+        text = value.strip()
+        number = read_number(text)
+        if number is not None:
+            return self._index.number(number), text
+        network = read_network(text)
+        if network:
+            first, last = as_number(network[0]), as_number(network[-1])
+            return self._index.reach(first, last) | self._index.number(first), str(network)
+        endpoint = read_endpoint(text)
+        return (self._index.number(as_number(endpoint[0])), str(endpoint[0])) if endpoint else (0, text)
+
+    def _url(self, value: str) -> tuple[int, str, bool]:
+        text = self._index.text(fold_text(value))
+        plain = _PLAIN_URL.match(value)
+        mask, part = self._host(plain[1] if plain else host_of(value))
+        rest = value[plain.end() :] if plain else ""
+        is_bare = rest in ("", "/") if plain else bool(_BARE_URL.fullmatch(value))
+        return text | mask, part if mask else value, is_bare
+
+    def _mail(self, value: str) -> tuple[int, str]:
+        match = _MAIL.fullmatch(value.strip())
+        if not match:
+            return self._other("", value)
+        domain = match[1].lower().rstrip(".")
+        ip = ip_of_host(domain) if _may_be_address(domain) else None
+        mask = self._index.mail(value.strip().casefold(), domain if domain.isascii() else _plain(domain))
+        return mask | (self._index.number(as_number(ip)) if ip else 0), value
+
+    def _other(self, type_: str, value: str) -> tuple[int, str]:
+        """Look a text up: an address must not slip through as another type either, nor a name as a String."""
+        mask = self._index.text(fold_text(value))
+        is_other = type_ != "String" and not _HOLDS_ADDRESS.search(value[:_LONGEST])
+        if mask or is_other or type_ in _HASHES or len(value) > _LONGEST:
+            return mask, value
+        text = refang(value)
+        if read_network(text):
+            return self._address(text)
+        host = host_of(text)
+        return self._host(host) if type_ == "String" or _may_be_address(host) else (0, value)
+
+    def _sides_of(self, type_: str, is_bare: bool) -> _Sides:
+        sides = {"allow": 0, "block": 0, "inform": 0}
+        for number, known in enumerate(self._lists):
+            if type_ == "URL" and known.about.urls == "bare" and not is_bare:
+                continue
+            action = self._action(known, type_)
+            if action:
+                sides[action] |= 1 << number
+        self._sides[type_, is_bare] = _Sides(**sides)
+        return self._sides[type_, is_bare]
+
+    def _action(self, known: KnownList, type_: str) -> Action | None:
+        """Return what a list says of a type; None where the settings have it say nothing."""
+        given = self._actions.get((known.name, type_)) or self._actions.get((known.name, ""))
+        if given == "allow" and known.about.action != "allow":
+            return None
+        return given or known.about.action
+
+
+def _may_be_address(host: str) -> bool:
+    """Tell whether a host ends like an address: only then is it worth being read as one."""
+    last = host.rpartition(".")[2]
+    return last.isdigit() or ":" in host or last[:2] in ("0x", "0X")
+
+
+def _plain(name: str) -> str:
+    """Return a name in the letters that DNS knows; as it is where it is none."""
+    name = unicodedata.normalize("NFKC", name).replace("。", ".")
+    try:
+        return name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError:
+        return name
