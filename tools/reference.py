@@ -11,11 +11,13 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import yaml
+from msgspec import Struct, structs
 
 from workers.core.jobs import KINDS, QUEUES
+from workers.core.sync_report import AbandonedList, CollectionPart, ListResult, RunResult
 from workers.ledger import keys
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,7 +87,8 @@ def jobs() -> str:
             *(f"- `{queue}.work`" for queue in QUEUES),
             "\nA sender that speaks Celery and has nothing of ours may also send `jobs.accept`: see "
             "[Celery clients](../celery-clients.md).\n",
-            "## Keys in Redis\n",
+            *report(),
+            "\n## Keys in Redis\n",
             "All lie under one hash tag, so that a script may touch several on a cluster too. Other programs must not "
             "write them; to read them, use `tqctl` or the HTTP entry point.\n",
             "| key | what it is |",
@@ -94,6 +97,33 @@ def jobs() -> str:
             "",
         ]
     )
+
+
+def report() -> Iterator[str]:
+    """Yield the section on the report of the list sync, from the value that everything reads."""
+    yield "## The report of a list sync\n"
+    yield (
+        "The JSON of `tq-conn-logrhythm --json`, of `tqctl sync history --json` and of the job's result over HTTP; the "
+        "command's table, the status page, the notices and the metrics are made of the same value.\n"
+    )
+    for part, title in (
+        (RunResult, "The run"),
+        (ListResult, "Each of `lists`"),
+        (CollectionPart, "Each of `parts`"),
+        (AbandonedList, "Each of `abandoned`"),
+    ):
+        yield f"| {title} | |\n|---|---|"
+        yield from (f"| `{name}` | {meaning} |" for name, meaning in meanings(part).items())
+        yield ""
+    yield "The run also has `adds` and `deletes`, the sums of its lists."
+
+
+def meanings(part: type[Struct]) -> dict[str, str]:
+    """Return what each field of a part of the report means, by its name in JSON."""
+    hints = get_type_hints(part, include_extras=True)
+    return {
+        field.encode_name: hints[field.name].__metadata__[0].description for field in structs.fields(part)
+    }
 
 
 def sameness(window_s: int | None) -> str:

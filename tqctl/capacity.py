@@ -108,12 +108,7 @@ def _memory(shell: Shell, used: int, refused_at: int | None) -> Iterator[Limit]:
 def _lists(shell: Shell) -> dict[str, int]:
     """Return the entries of each list after the last run that wrote it."""
     runs = reversed(history(shell.admin.redis, most=RUNS))
-    return {
-        result.name: result.after if result.entry_count is None else result.entry_count
-        for run in runs
-        for result in run.lists
-        if run.status != "planned"
-    }
+    return {result.name: result.entries for run in runs for result in run.lists if not run.is_planned}
 
 
 def _words(value: list[dict[str, Any]]) -> Iterator[Shown]:

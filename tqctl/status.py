@@ -13,7 +13,7 @@ from tqctl.overview_text import doubles, queue_grid, standings, worker_grid
 from tqctl.shell import ANSWER_TIMEOUT_S, Shell
 from workers.core.errors import ServiceAway
 from workers.core.jobs import QUEUES
-from workers.core.results import RunResult
+from workers.core.sync_report import RunResult, last_of_each
 from workers.core.text import moment, size
 from workers.ledger.breakers import SERVICES, slowed_senders
 from workers.ledger.ingest import Waiting, ingest_redis, is_elsewhere, waiting_for_bridge
@@ -79,7 +79,6 @@ def _ingest(shell: Shell) -> dict[str, Any]:
 
 def last_syncs(runs: Sequence[RunResult]) -> list[dict[str, Any]]:
     """Return the last run of each collection; `runs` are newest first."""
-    last = {run.collection: run for run in reversed(runs)}
     return [
         {
             "collection": run.collection,
@@ -88,9 +87,9 @@ def last_syncs(runs: Sequence[RunResult]) -> list[dict[str, Any]]:
             "seconds": run.seconds,
             "adds": run.adds,
             "deletes": run.deletes,
-            "failed": [result.name for result in run.lists if result.error],
+            "failed": run.failed,
         }
-        for run in last.values()
+        for run in last_of_each(runs).values()
     ]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from argparse import ArgumentParser, Namespace
-from typing import Any
 
 from msgspec import to_builtins
 
@@ -14,7 +13,7 @@ from producers.logrhythm import main as sync_now
 from tqctl import takeover
 from tqctl.shell import Shell, above_zero, options_of_all
 from workers.core.jobs import Job
-from workers.core.results import RunResult
+from workers.core.sync_report import RunResult, as_json, columns
 from workers.core.text import age, moment
 from workers.core.trace import trace_of
 from workers.ledger.connection import now_ms
@@ -109,7 +108,7 @@ def show_history(shell: Shell, options: Namespace) -> int:
         if options.collection in ("", run.collection, *(part.name for part in run.parts))
     ]
     runs = runs[: options.limit]
-    shell.show([_as_json(run) for run in runs], lambda _: [_by_list(runs) if options.lists else _runs(runs)])
+    shell.show([as_json(run) for run in runs], lambda _: [_by_list(runs) if options.lists else _runs(runs)])
     return 0
 
 
@@ -165,7 +164,7 @@ def _runs(runs: list[RunResult]) -> Grid:
             f"{run.read:,}",
             f"{run.adds:,}",
             f"{run.deletes:,}",
-            f"{sum(item.pending for item in run.lists):,}",
+            f"{run.pending:,}",
             f"{run.seconds:g} s",
         ]
         for run in runs
@@ -174,22 +173,14 @@ def _runs(runs: list[RunResult]) -> Grid:
 
 
 def _by_list(runs: list[RunResult]) -> Grid:
-    columns = ("Began", "List", "Before", "Added", "Deleted", "After", "Pending", "Error")
+    counts = columns(item for run in runs for item in run.lists)
     rows = [
-        [
-            _moment(run.began_ms),
-            item.name,
-            *(f"{count:,}" for count in (item.now, item.adds, item.deletes, item.after, item.pending)),
-            item.error,
-        ]
+        [_moment(run.began_ms), item.name, *(f"{count.of(item):,}" for count in counts), item.error]
         for run in runs
         for item in run.lists
     ]
-    return Grid("", columns, rows, "no run is remembered")
-
-
-def _as_json(run: RunResult) -> dict[str, Any]:
-    return {**to_builtins(run), "adds": run.adds, "deletes": run.deletes}
+    headings = ("Began", "List", *(count.heading for count in counts), "Error")
+    return Grid("", headings, rows, "no run is remembered")
 
 
 def _since(since_ms: int) -> str:

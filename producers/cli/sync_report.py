@@ -8,11 +8,12 @@ from typing import Any
 from producers.cli.console import AWAY, DONE, FAILED, WRONG_INPUT, note
 from producers.cli.follow import End
 from producers.cli.tables import Grid, show_all
-from workers.core.results import Failure, RunResult, SyncOverlap, SyncSkipped, as_note
+from workers.core.results import Failure, SyncOverlap, SyncSkipped, as_note
+from workers.core.sync_report import Count, ListResult, RunResult, columns
 from workers.core.text import printable
 from workers.ledger.admin import LedgerAdmin
 from workers.listsync.plan import render
-from workers.listsync.plan.plan import ListPlan, SyncPlan
+from workers.listsync.plan.plan import SyncPlan
 from workers.listsync.run.stored_plans import plan_of
 
 #: Exit code by how the following ended, where the run did not come to its end.
@@ -45,11 +46,9 @@ def show(admin: LedgerAdmin, end: End) -> None:
     if not isinstance(result, RunResult):
         note(f"{end.collection or ALL}: {printable(reason(end))}")
         return
-    plan = plan_of(admin.redis, end.job)
-    if result.status == "planned" and plan:
-        show_all([_plan_table(plan), *result.notes, *_samples(plan)])
-    else:
-        show_all([_result_table(result), *result.notes, *_errors(result)])
+    plan = plan_of(admin.redis, end.job) if result.is_planned else None
+    details = _samples(plan) if plan else _errors(result)
+    show_all([_table(result), *result.notes, *details])
 
 
 def as_json(admin: LedgerAdmin, end: End) -> str:
@@ -76,51 +75,25 @@ def reason(end: End) -> str:
     return why
 
 
-def _plan_table(plan: SyncPlan) -> Grid:
-    return _counts(
-        f"{plan.collection} · {plan.method} · plan {plan.id}",
-        ("Now", "Add", "Delete", "After", "Pending", "Foreign", "Left out"),
-        [_row(item.name, *_planned(item)) for item in plan.lists],
-    )
-
-
-def _planned(planned: ListPlan) -> tuple[int, ...]:
-    pending = planned.pending.count if planned.pending else 0
-    return (
-        planned.now,
-        planned.adds.count,
-        planned.released.count,
-        planned.after,
-        pending,
-        planned.foreign.count,
-        planned.left_out,
-    )
-
-
 def _samples(plan: SyncPlan) -> list[str]:
     return [f"  {item.name}  {line}" for item in plan.lists for line in render.samples(item)]
 
 
-def _result_table(result: RunResult) -> Grid:
-    return _counts(
-        f"{result.collection} · {result.method} · {result.status} · {result.seconds:g} s",
-        ("Before", "Added", "Deleted", "After", "Pending"),
-        [
-            [item.name, "failed", "", "", "", ""]
-            if item.error
-            else _row(item.name, item.now, item.adds, item.deletes, item.after, item.pending)
-            for item in result.lists
-        ],
-    )
+def _table(result: RunResult) -> Grid:
+    """Return what was done, or would be done, list by list."""
+    counts = columns(result.lists, planned=result.is_planned)
+    end = f"plan {result.plan}" if result.is_planned else f"{result.status} · {result.seconds:g} s"
+    headings = tuple(count.planned if result.is_planned else count.heading for count in counts)
+    rows = [[item.name, *_counts(item, counts)] for item in result.lists]
+    title = f"{result.collection} · {result.method} · {end}"
+    return Grid(title, ("List", *headings), rows, "no list", headings)
+
+
+def _counts(item: ListResult, counts: list[Count]) -> list[str]:
+    if item.error:
+        return ["failed", *[""] * (len(counts) - 1)]
+    return [f"{count.of(item):,}" if count.of(item) else "·" for count in counts]
 
 
 def _errors(result: RunResult) -> list[str]:
     return [f"{item.name}: {item.error}" for item in result.lists if item.error]
-
-
-def _counts(title: str, counts: tuple[str, ...], rows: list[list[str]]) -> Grid:
-    return Grid(title, ("List", *counts), rows, "no list", counts)
-
-
-def _row(name: str, *counts: int) -> list[str]:
-    return [name, *(f"{count:,}" if count else "·" for count in counts)]

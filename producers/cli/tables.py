@@ -68,7 +68,7 @@ def as_renderable(part: Shown, *, one_line: bool = False) -> Table | Text:
     if isinstance(part, str):
         return Text(printable(part), no_wrap=one_line, overflow="ellipsis" if one_line else None)
     if not part.rows:
-        return Text(f"{part.title}: {part.nothing}" if part.title else part.nothing)
+        return Text(_nothing(part))
     title = Text(printable(part.title)) if part.title else None
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for column in part.columns:
@@ -85,11 +85,15 @@ def _plain(part: Shown) -> str:
     if isinstance(part, str):
         return printable(part)
     if not part.rows:
-        return f"{part.title}: {part.nothing}" if part.title else part.nothing
+        return _nothing(part)
     rows = [list(part.columns), *([printable(cell) for cell in row] for row in part.rows)]
     widths = [max(len(row[index]) for row in rows) for index in range(len(part.columns))]
     lines = [_aligned(row, widths, part) for row in rows]
     return "\n".join([printable(part.title), *lines] if part.title else lines)
+
+
+def _nothing(part: Grid) -> str:
+    return printable(f"{part.title}: {part.nothing}" if part.title else part.nothing)
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int], grid: Grid) -> str:

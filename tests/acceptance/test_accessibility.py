@@ -19,7 +19,7 @@ from tests.support.browser import WITHIN_MS, is_wider_than_the_window, sign_in
 from tests.support.producers import OPERATOR, Shim, event
 from tests.support.sandbox_threatq import SandboxThreatQ
 from tests.support.waiting import until
-from workers.core.results import ListResult, RunResult
+from workers.core.sync_report import ListResult, RunResult
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.quarantine import Quarantine, Unreadable

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
+
+from workers.core.sync_report import RunResult, as_json
 
 
 class LeftOut(Struct, frozen=True):
@@ -133,90 +135,6 @@ class ValueAdded(Struct, frozen=True, kw_only=True):
     lists: tuple[str, ...]
 
 
-class ListResult(Struct, frozen=True, kw_only=True):
-    """What a run did to one list; `entry_count` is what LogRhythm counted after the last write."""
-
-    name: str
-    now: int
-    adds: int
-    deletes: int
-    after: int
-    pending: int = field(default=0, name="held")
-    foreign: int = 0
-    left_out: int = 0
-    entry_count: int | None = None
-    error: str = ""
-
-
-class CollectionPart(Struct, frozen=True):
-    """What one of several data collections brought to their union: `usable` of its indicators, by list in `lists`.
-
-    `declared` is how many ThreatQ says it holds, None where it does not say; `read` how many were read.
-    """
-
-    name: str
-    declared: int | None
-    read: int
-    usable: int
-    lists: dict[str, int]
-
-    @property
-    def sentence(self) -> str:
-        """The same as a sentence."""
-        return f"Data collection {self.name}: {self.read:,} indicators, {self.usable:,} of them for the lists"
-
-
-class AbandonedList(Struct, frozen=True):
-    """A list of ours that no data collection feeds any more, and how many entries it has."""
-
-    name: str
-    entries: int
-
-    @property
-    def sentence(self) -> str:
-        """The same as a sentence, with what to do."""
-        return (
-            f"{self.name} is abandoned: no data collection feeds it any more, and LogRhythm goes on alarming on its "
-            f"{self.entries:,} entries; tqctl lists retire --abandoned"
-        )
-
-
-class RunResult(Struct, frozen=True, kw_only=True):
-    """What became of a run. `status`: done, errors (some lists failed), planned (a dry run).
-
-    `parts` says what each data collection brought, where several feed the same lists.
-
-    `settings` are those that decided what the run did, by name, whichever worker did it.
-    """
-
-    job: str
-    collection: str
-    status: str
-    method: str
-    plan: str
-    began_ms: int
-    seconds: float
-    declared: int | None
-    read: int
-    unsupported: dict[str, int] = {}
-    kept_out: dict[str, int] = {}
-    parts: tuple[CollectionPart, ...] = ()
-    lists: tuple[ListResult, ...] = ()
-    notes: tuple[str, ...] = ()
-    settings: dict[str, Any] = {}
-    abandoned: tuple[AbandonedList, ...] = ()
-
-    @property
-    def adds(self) -> int:
-        """The entries that were added to all lists."""
-        return sum(result.adds for result in self.lists)
-
-    @property
-    def deletes(self) -> int:
-        """The entries that were deleted from all lists."""
-        return sum(result.deletes for result in self.lists)
-
-
 class Failure(Struct, frozen=True, omit_defaults=True):
     """Why a job is dead, or waits, or was opened again.
 
@@ -248,9 +166,11 @@ _SYNC_TYPES: dict[object, type[SyncResult]] = {
 
 
 def as_note(result: Success | Failure) -> dict[str, Any]:
-    """Return a result as the JSON that the ledger keeps; a run's has the sums of its lists, too."""
+    """Return a result as the JSON that the ledger keeps."""
+    if isinstance(result, RunResult):
+        return as_json(result)
     note: dict[str, Any] = msgspec.to_builtins(result)
-    return {**note, "adds": result.adds, "deletes": result.deletes} if isinstance(result, RunResult) else note
+    return note
 
 
 def read_note(kind: str, state: str, note: dict[str, Any]) -> Success | Failure | None:

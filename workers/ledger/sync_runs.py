@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import Struct
 
-from workers.core.results import AbandonedList, RunResult
+from workers.core.sync_report import AbandonedList, RunResult, as_json, read
 from workers.ledger import keys
 from workers.ledger.client import RedisClient
 from workers.ledger.reader import LedgerReader
@@ -60,13 +60,13 @@ def progress_of(redis: RedisClient, job_id: str) -> dict[str, Step]:
 
 def keep_result(redis: RedisClient, result: RunResult) -> None:
     """Add a run to the history."""
-    redis.xadd(keys.SYNC_HISTORY, {"run": msgspec.json.encode(result)}, maxlen=KEEP_RUNS)
+    redis.xadd(keys.SYNC_HISTORY, {"run": msgspec.json.encode(as_json(result))}, maxlen=KEEP_RUNS)
 
 
 def history(redis: RedisClient, *, most: int = 50) -> list[RunResult]:
     """Return the last runs, newest first."""
     entries = redis.xrevrange(keys.SYNC_HISTORY, count=most)
-    return [msgspec.json.decode(fields[b"run"], type=RunResult) for _, fields in entries]
+    return [read(fields[b"run"]) for _, fields in entries]
 
 
 def abandoned_lists(redis: RedisClient) -> list[AbandonedList]:

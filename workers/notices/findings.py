@@ -8,7 +8,7 @@ from statistics import median
 
 from msgspec import Struct
 
-from workers.core.results import RunResult
+from workers.core.sync_report import RunResult, last_of_each
 from workers.core.text import age, counted, moment
 from workers.ledger.breaker_records import Pause
 from workers.ledger.breakers import SERVICES
@@ -128,7 +128,7 @@ def _overdue(
     for collection, since_ms in stuck.items():
         text = f"Its run has come no further since {moment(since_ms)} UTC, and no other starts meanwhile."
         yield _of_sync(collection, text)
-    done = {run.collection: _end_ms(run) for run in reversed(runs) if run.status == "done"}
+    done = {run.collection: run.ended_ms for run in reversed(runs) if run.status == "done"}
     for collection in _current(runs, sync_ms) if sync_ms else ():
         ended_ms = done.get(collection, 0.0)
         pause_ms = _pause_ms(runs, collection, sync_ms)
@@ -145,13 +145,13 @@ def _of_sync(collection: str, text: str) -> Finding:
 
 def _failed(last: dict[str, RunResult]) -> Iterator[Finding]:
     for collection, run in last.items():
-        if count := sum(1 for result in run.lists if result.error):
+        if count := len(run.failed):
             yield Finding(
                 "sync_failed",
                 collection,
                 count,
                 f"{counted(count, 'list')} of {collection} could not be synced",
-                f"The last run ended at {moment(_end_ms(run))} UTC.",
+                f"The last run ended at {moment(run.ended_ms)} UTC.",
                 "tqctl sync history --lists names each list and the reason.",
                 "/syncs",
             )
@@ -159,12 +159,11 @@ def _failed(last: dict[str, RunResult]) -> Iterator[Finding]:
 
 def _current(runs: Sequence[RunResult], sync_ms: float) -> dict[str, RunResult]:
     """Return the last run of each collection that is still synced: the others lie far behind the newest run."""
-    real = [run for run in runs if run.status != "planned"]
-    last = {run.collection: run for run in reversed(real)}
+    real = [run for run in runs if not run.is_planned]
     newest_ms = max((run.began_ms for run in real), default=0)
     return {
         name: run
-        for name, run in last.items()
+        for name, run in last_of_each(real).items()
         if newest_ms - run.began_ms <= (2 * _pause_ms(real, name, sync_ms) or newest_ms)
     }
 
@@ -175,10 +174,6 @@ def _pause_ms(runs: Sequence[RunResult], collection: str, sync_ms: float) -> flo
     return (
         max(sync_ms, median(later - earlier for earlier, later in pairwise(began))) if began[1:] else sync_ms
     )
-
-
-def _end_ms(run: RunResult) -> float:
-    return run.began_ms + run.seconds * 1000
 
 
 def _away(overview: Overview, away_ms: float) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from workers.core.errors import ServiceAway
-from workers.core.results import RunResult
+from workers.core.sync_report import CHANGES, RunResult, last_of_each
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.breakers import SERVICES
 from workers.ledger.client import RedisClient
@@ -123,25 +123,11 @@ def _of_waiting(runs: list[WaitingRun], now_ms: int) -> Iterator[Sample]:
 
 def of_runs(runs: list[RunResult], now_ms: int) -> Iterator[Sample]:
     """Yield what the last run of each collection did, and how long ago one went well; `runs` are newest first."""
-    runs = [run for run in runs if run.status != "planned"]
-    last = {run.collection: run for run in reversed(runs)}
-    well = {run.collection: run for run in reversed(runs) if run.status == "done"}
-    for collection, run in well.items():
-        ended_ms = run.began_ms + run.seconds * 1000
-        yield metrics.SYNC_AGE, (collection,), max(0.0, (now_ms - ended_ms) / 1000)
-    for collection, run in last.items():
-        yield metrics.SYNC_FAILED, (collection,), sum(1 for item in run.lists if item.error)
+    for collection, run in last_of_each(run for run in runs if run.status == "done").items():
+        yield metrics.SYNC_AGE, (collection,), max(0.0, (now_ms - run.ended_ms) / 1000)
+    for collection, run in last_of_each(runs).items():
+        yield metrics.SYNC_FAILED, (collection,), len(run.failed)
         for item in run.lists:
-            yield metrics.SYNC_ENTRIES, (collection, item.name), _entries(item.entry_count, item.after)
-            changes = {
-                "adds": item.adds,
-                "deletes": item.deletes,
-                "held": item.pending,
-                "left_out": item.left_out,
-            }
-            for change, count in changes.items():
-                yield metrics.SYNC_CHANGES, (collection, item.name, change), count
-
-
-def _entries(declared: int | None, counted: int) -> int:
-    return counted if declared is None else declared
+            yield metrics.SYNC_ENTRIES, (collection, item.name), item.entries
+            for change in CHANGES:
+                yield metrics.SYNC_CHANGES, (collection, item.name, change.key), change.of(item)

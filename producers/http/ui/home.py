@@ -14,6 +14,7 @@ from producers.http.ui.latency_chart import WIDTH as LATENCY_WIDTH
 from producers.http.ui.latency_chart import latency_chart
 from producers.http.ui.session import PageRequest
 from workers.core.jobs import PAUSABLE
+from workers.core.sync_report import columns
 from workers.core.text import counted
 from workers.ledger.breakers import SERVICES
 from workers.ledger.connection import now_ms
@@ -201,6 +202,7 @@ def listing(page_request: PageRequest) -> Response:
         pending=PendingDeletes(redis).every(),
         abandoned=abandoned_lists(redis),
         runs=history(redis, most=RUNS_SHOWN),
+        columns=columns,
     )
 
 

@@ -7,7 +7,7 @@ from redis import Redis
 
 from producers.cli.follow import End
 from producers.cli.sync_report import show
-from workers.core.results import RunResult
+from workers.core.sync_report import RunResult
 from workers.ledger.admin import LedgerAdmin
 from workers.listsync.plan import render
 from workers.listsync.plan.batches import Batches
@@ -34,8 +34,8 @@ def test_nothing_that_others_named_steers_the_terminal(
     keep_plan(redis, "job", plan)
     # When it is shown
     result = RunResult(
-        job="job", collection="C", status="planned", method="add", plan="2", began_ms=0, seconds=1, declared=1, read=1,
-        notes=tuple(render.notes(plan)),
+        job="job", collection=f"[red]C{CLEAR}", status="planned", method="add", plan="2", began_ms=0, seconds=1,
+        declared=1, read=1, notes=tuple(render.notes(plan)),
     )  # fmt: skip
     show(admin, End("C", "job", "done", result))
     # Then each is there as text

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.sync_stage import MAPPING, Stage, write_config
 from tqctl.main import main as tqctl
-from workers.core.results import AbandonedList
+from workers.core.sync_report import AbandonedList
 from workers.ledger.audit import Audit
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.sync_approvals import PendingDeletes

@@ -16,7 +16,8 @@ from producers.cli.follow import Bars, End, Lines
 from producers.cli.sync_report import code_of, reason
 from producers.logrhythm import main
 from tests.support.sync_stage import COLLECTION, Stage, write_config
-from workers.core.results import Failure, RunResult, SyncOverlap, SyncSkipped
+from workers.core.results import Failure, SyncOverlap, SyncSkipped
+from workers.core.sync_report import RunResult
 from workers.ledger import keys
 from workers.ledger.connection import now_ms
 from workers.ledger.records import deferred

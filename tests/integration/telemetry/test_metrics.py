@@ -13,7 +13,7 @@ from tests.support.scripted import Answer, scripted
 from workers.consumer import QueueHandler, consume
 from workers.core.errors import ConfigError
 from workers.core.jobs import Job
-from workers.core.results import ListResult, RunResult
+from workers.core.sync_report import ListResult, RunResult
 from workers.leases import Attempt, Leases
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger

@@ -10,7 +10,7 @@ from redis import Redis
 from tests.integration.ui.letters import NASTY, accept
 from tests.support.browsing import Visitor
 from workers.core.jobs import Job
-from workers.core.results import ListResult, RunResult
+from workers.core.sync_report import ListResult, RunResult
 from workers.core.text import moment
 from workers.ledger import keys
 from workers.ledger.ledger import Ledger

@@ -12,8 +12,6 @@ from workers.core.results import (
     Failure,
     IndicatorRef,
     LeftOut,
-    ListResult,
-    RunResult,
     Success,
     SyncHandedOut,
     SyncOverlap,
@@ -21,6 +19,7 @@ from workers.core.results import (
     as_note,
     read_note,
 )
+from workers.core.sync_report import ListResult, RunResult
 
 RUN = RunResult(
     job="1", collection="C", status="done", method="add", plan="2", began_ms=5, seconds=1.5, declared=2, read=2,

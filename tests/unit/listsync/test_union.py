@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.core.results import CollectionPart
+from workers.core.sync_report import CollectionPart
 from workers.listsync.plan.batches import Batches
 from workers.listsync.plan.decisions import Decisions
 from workers.listsync.plan.gather import Gathering

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from workers.core.jobs import QUEUES
-from workers.core.results import ListResult, RunResult
+from workers.core.sync_report import ListResult, RunResult
 from workers.ledger.breaker_records import Away, Pause
 from workers.ledger.groups import GroupState
 from workers.ledger.overview import Overview, Queue

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
-from workers.core.results import CollectionPart
+from workers.core.sync_report import CollectionPart, ListResult
 from workers.listsync.plan.batches import Batches
 from workers.listsync.plan.diff import diff, fullness, trim
 from workers.listsync.plan.guard import Approval, DeleteGuard, Listing, Withheld, within
@@ -94,6 +94,19 @@ class ListPlan(Struct, frozen=True, kw_only=True):
     def after(self) -> int:
         """How many entries the list has when the plan was carried out."""
         return self.now + self.adds.count - self.released.count
+
+    def result(self) -> ListResult:
+        """Return the plan as a report shows it."""
+        return ListResult(
+            name=self.name,
+            now=self.now,
+            adds=self.adds.count,
+            deletes=self.released.count,
+            after=self.after,
+            pending=self.pending.count if self.pending else 0,
+            foreign=self.foreign.count,
+            left_out=self.left_out,
+        )
 
     @property
     def calls(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from workers.core.results import AbandonedList
+from workers.core.sync_report import AbandonedList
 from workers.ledger.acts import Auditor
 from workers.listsync.plan.guard import Listing
 from workers.listsync.plan.mapping import ListFamily

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from workers.core.errors import ConfigError
-from workers.core.results import RunResult
+from workers.core.sync_report import RunResult
 from workers.indicators.refang import refang
 from workers.ledger.client import RedisClient
 from workers.ledger.sync_runs import history

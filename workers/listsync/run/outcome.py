@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import structlog
+from msgspec import structs
 
-from workers.core.results import ListResult, RunResult
+from workers.core.sync_report import ListResult, RunResult
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import now_ms
 from workers.ledger.sync_runs import keep_abandoned, keep_result
@@ -69,21 +70,9 @@ def _result(run: Run, plan: SyncPlan, job_id: str, *, now_ms: int) -> RunResult:
 
 
 def _list_result(item: ListState) -> ListResult:
-    plan = item.plan
-    if plan is None:
+    if item.plan is None:
         return ListResult(name=item.name, now=0, adds=0, deletes=0, after=0, error=item.error)
-    return ListResult(
-        name=item.name,
-        now=plan.now,
-        adds=plan.adds.count,
-        deletes=plan.released.count,
-        after=plan.after,
-        pending=plan.pending.count if plan.pending else 0,
-        foreign=plan.foreign.count,
-        left_out=plan.left_out,
-        entry_count=item.entry_count,
-        error=item.error,
-    )
+    return structs.replace(item.plan.result(), entry_count=item.entry_count, error=item.error)
 
 
 def _mismatches(run: Run) -> list[str]:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from workers.core.errors import ConfigError
 from workers.core.files import write_whole
-from workers.core.results import AbandonedList, CollectionPart
+from workers.core.sync_report import AbandonedList, CollectionPart
 from workers.core.text import short
 from workers.listsync.plan.decisions import Decisions
 from workers.listsync.plan.gather import Gathered
