@@ -239,8 +239,18 @@ def keywords(call: Call) -> Answer:
     for kind in KINDS.values():
         sql = f"SELECT id, key AS value FROM {kind.collection} WHERE key LIKE ? LIMIT ?"
         rows = call.threatq.store.all(sql, f"%{call.query.get('query', '')}%", limit - len(hits))
-        hits += [{**row, "object": kind.code} for row in rows]
+        hits += [{**row, "value": _found_as(call, kind, row), "object": kind.code} for row in rows]
     return listing(hits)
+
+
+def _found_as(call: Call, kind: Kind, row: Row) -> str:
+    """What a keyword search shows: of a file its title in quotes and its name."""
+    file = (
+        call.threatq.store.one("SELECT name FROM files WHERE id = ?", row["id"])
+        if kind.is_attachment
+        else None
+    )
+    return f'"{row["value"]}" {file["name"]}' if file else str(row["value"])
 
 
 def _row(call: Call, row: Row) -> Row:

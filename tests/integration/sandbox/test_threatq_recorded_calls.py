@@ -55,6 +55,8 @@ def test_a_file_that_is_uploaded_with_its_attachment_comes_back_as_it_was(
     assert (
         threatq_sandbox.get(f"/api/attachments/types/{made['type_id']}")["data"]["name"] == "Malware Sample"
     )
+    hit = threatq_sandbox.get("/api/search", query="Sampl")["data"]
+    assert hit == [{"id": made["id"], "value": '"Sample" a.bin', "object": "attachment"}]
     answer = download(threatq_sandbox, made["id"])
     assert (answer.content, answer.headers["Content-Disposition"].split('"')[1]) == (BYTES, "a.bin")
 
