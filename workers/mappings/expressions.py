@@ -13,6 +13,7 @@ from jmespath.visitor import Options, TreeInterpreter
 from msgspec import Struct
 
 from workers.core.errors import ConfigError, InputError
+from workers.mappings.compiled import NAMED, Compiled, compiled, is_false
 from workers.mappings.functions import MappingFunctions
 
 #: Seconds of processor time that all expressions of a mapping may take over one document.
@@ -20,9 +21,6 @@ BUDGET_S = 0.5
 
 #: Lists and functions that are worked on between two looks at the clock.
 _LOOK_EVERY = 64
-
-#: The function that `$name` stands for inside of JMESPath, which knows no names.
-_NAMED = "named"
 
 #: A text, a quoted key, a literal, or a name that `let` gave.
 _PART = re.compile(
@@ -46,11 +44,12 @@ class NoValue(InputError):
 
 
 class Expression(Struct, frozen=True):
-    """An expression, its text, and where it stands: `file:line`."""
+    """An expression, its text, where it stands (`file:line`), and what works it out."""
 
     text: str
     place: str
     node: dict[str, Any]
+    run: Compiled
 
 
 def parse(text: str, place: str, names: Collection[str] = ()) -> Expression:
@@ -61,7 +60,7 @@ def parse(text: str, place: str, names: Collection[str] = ()) -> Expression:
         raise MappingFault(f"{place}: `{text}` is no JMESPath: {_reason(error)}") from error
     for fault in _faults(node, {DOCUMENT, *names}):
         raise MappingFault(f"{place}: `{text}`: {fault}")
-    return Expression(text, place, node)
+    return Expression(text, place, node, compiled(node))
 
 
 class Evaluation(TreeInterpreter):
@@ -73,13 +72,14 @@ class Evaluation(TreeInterpreter):
     def __init__(self, document: dict[str, Any]) -> None:
         super().__init__(_OPTIONS)
         self.names: dict[str, Any] = {DOCUMENT: document}
+        self.functions = _FUNCTIONS
         self._ends_s = thread_time() + BUDGET_S
         self._steps = 0
 
     def value(self, expression: Expression) -> Any:
         """Return what `expression` gives; raises NoValue where it has none, and TakesTooLong."""
         try:
-            return self.visit(expression.node, self.names[DOCUMENT])
+            return expression.run(self.names[DOCUMENT], self)
         except InputError:
             raise
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
@@ -89,48 +89,40 @@ class Evaluation(TreeInterpreter):
     def holds(self, expression: Expression) -> bool:
         """Tell whether `expression` is true, as JMESPath sees it; what cannot be worked out is not."""
         try:
-            return bool(self._is_true(self.value(expression)))
+            return not is_false(self.value(expression))
         except NoValue:
             return False
 
     def visit_function_expression(self, node: dict[str, Any], value: Any) -> Any:
         """Call a function, or return what `let` gave a name to."""
-        self._step()
-        if node["value"] == _NAMED:
+        self.step()
+        if node["value"] == NAMED:
             return self.names[node["children"][0]["value"]]
         return super().visit_function_expression(node, value)
 
-    def visit_projection(self, node: dict[str, Any], value: Any) -> Any:
-        """Walk through a list."""
-        self._step()
-        return super().visit_projection(node, value)
-
-    def visit_filter_projection(self, node: dict[str, Any], value: Any) -> Any:
-        """Walk through what of a list a condition holds for."""
-        self._step()
-        return super().visit_filter_projection(node, value)
-
     def visit_value_projection(self, node: dict[str, Any], value: Any) -> Any:
         """Walk through the values of an object."""
-        self._step()
+        self.step()
         return super().visit_value_projection(node, value)
 
     def visit_flatten(self, node: dict[str, Any], value: Any) -> Any:
         """Make one list of lists."""
-        self._step()
+        self.step()
         return super().visit_flatten(node, value)
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """Count a piece of work; raises TakesTooLong once there is no time left."""
         self._steps += 1
         if self._steps % _LOOK_EVERY == 0 and thread_time() > self._ends_s:
             raise TakesTooLong(f"its expressions take more than {BUDGET_S:g} s over this document")
 
 
-_OPTIONS = Options(custom_functions=MappingFunctions())
+_FUNCTIONS = MappingFunctions()
+_OPTIONS = Options(custom_functions=_FUNCTIONS)
 
 
 def _as_function(match: re.Match[str]) -> str:
-    return f"{_NAMED}('{match[1]}')" if match[1] else match[0]
+    return f"{NAMED}('{match[1]}')" if match[1] else match[0]
 
 
 def _reason(error: Exception) -> str:
@@ -154,7 +146,7 @@ def _faults(node: dict[str, Any], names: Collection[str]) -> Iterator[str]:
         if part["type"] != "function_expression":
             continue
         name, arguments = part["value"], part["children"]
-        if name == _NAMED:
+        if name == NAMED:
             if (given := arguments[0].get("value") if arguments else "") not in names:
                 yield f"no `let` above gives ${given}"
         elif (function := MappingFunctions.FUNCTION_TABLE.get(name)) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Mapping as Table
 from typing import Any
@@ -58,6 +59,7 @@ class Mappings:
             for mapping in ordered
             if mapping.name != GENERIC
         ]
+        self._by_field, self._always = _indexed(self._candidates)
         self._by_name = {mapping.name: mapping for mapping in ordered}
         self.faults = dict(faults or {})
 
@@ -82,7 +84,9 @@ class Mappings:
         """Return the first mapping whose `match` holds, by priority and then by name."""
         keys = document.keys()
         evaluation: Evaluation | None = None
-        for candidate in self._candidates:
+        numbers = set(self._always).union(*(self._by_field.get(key, ()) for key in keys))
+        for number in sorted(numbers):
+            candidate = self._candidates[number]
             if any(way <= keys for way in candidate.ways):
                 evaluation = evaluation or Evaluation(document)
                 if evaluation.holds(candidate.mapping.match):
@@ -99,6 +103,20 @@ class Mappings:
 
         ordered = sorted(self._candidates, key=likeness)[:NEAREST]
         return [NearMapping(candidate.mapping.name, _why(candidate, keys)) for candidate in ordered]
+
+
+def _indexed(candidates: list[_Candidate]) -> tuple[dict[str, tuple[int, ...]], tuple[int, ...]]:
+    """Return which candidates a field leads to, by their numbers, and those that any document does.
+
+    Each way stands under one field, that which the fewest ways have; a document without it has not the whole way.
+    """
+    often = Counter(field for candidate in candidates for way in candidate.ways for field in way)
+    by_field: dict[str, set[int]] = {}
+    for number, candidate in enumerate(candidates):
+        for way in filter(None, candidate.ways):
+            by_field.setdefault(min(way, key=lambda field: (often[field], field)), set()).add(number)
+    always = tuple(number for number, candidate in enumerate(candidates) if not all(candidate.ways))
+    return {field: tuple(numbers) for field, numbers in by_field.items()}, always
 
 
 def _why(candidate: _Candidate, keys: frozenset[str]) -> str:

@@ -1,0 +1,65 @@
+"""A compiled expression answers as the library's interpreter does, and the index leaves out no mapping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jmespath
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jmespath.exceptions import JMESPathError
+from jmespath.visitor import Options
+
+from tests.unit.mappings.shipped_samples import samples
+from workers.mappings.expressions import Evaluation, NoValue, parse
+from workers.mappings.folder import shipped
+from workers.mappings.functions import MappingFunctions
+from workers.mappings.matching import GENERIC
+
+#: One for each kind of node, alone and inside of others.
+EXPRESSIONS = (
+    "a", "a.b", "a.b.c", '"a"."b"', "a[0]", "a[-1].b", "a[5]", "a[1:]", "a[*].b", "a[].b", "a[][]", "*.b", "a.*", "@",
+    "a || b", "a && b", "!a", "!(a.b)", "a == b", "a != `null`", "a == 'x'", "a > b", "a[?b == 'x']", "a[?b].c",
+    "a[?b && !(c)] | [0]", "a | b", "{x: a, y: b.c}", "[a, b.c]", "a.[b, c]", "a[].{x: b}", "`[1, 2]`", "'x'",
+    "coalesce(a, b, 'c')", "coalesce(a.b, a[0])", "template('{} {}', a, b)", "length(a)", "contains(a, b)", "keys(a)",
+    "join_non_empty(', ', a)", "sort_by(a, &b)", "map(&b, a)", "merge(a, b)", "entries(a)", "a[].[coalesce(b, c)][]",
+    "a && b || c", "(a || b).c", "not_null(a, b)", "a[?contains(b, 'x')]",
+)  # fmt: skip
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(["", "x", "y"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def interpreted(text: str, document: Any) -> Any:
+    """Return what the library gives, NoValue where it fails."""
+    try:
+        return jmespath.compile(text).search(document, Options(custom_functions=MappingFunctions()))
+    except (JMESPathError, TypeError, ValueError, LookupError, AttributeError):
+        return NoValue
+
+
+@pytest.mark.parametrize("text", EXPRESSIONS)
+@settings(max_examples=30)
+@given(document=st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3))
+def test_a_compiled_expression_gives_what_the_library_gives(text: str, document: dict[str, Any]) -> None:
+    try:
+        given_value = Evaluation(document).value(parse(text, "m.yaml:1"))
+    except NoValue:
+        given_value = NoValue
+    expected = interpreted(text, document)
+    # A value behind the one that coalesce takes is not worked out, and cannot fail.
+    assert given_value == expected or (expected is NoValue and "coalesce" in text)
+
+
+def test_the_mapping_that_is_chosen_is_the_first_of_all_whose_match_holds() -> None:
+    ordered = sorted(shipped(), key=lambda mapping: (-mapping.priority, mapping.name))
+    for own in samples().values():
+        for document in (sample["document"] for sample in own):
+            holding = (
+                each for each in ordered if each.name != GENERIC and Evaluation(document).holds(each.match)
+            )
+            assert shipped().choose(document) is next(holding, None)

@@ -1,0 +1,232 @@
+"""A parsed expression as nested functions: the same answers as the library's interpreter, several times as fast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jmespath.visitor import TreeInterpreter
+
+from workers.mappings.functions import MappingFunctions, is_empty
+
+#: What an expression became: takes the value that it looks at, and the evaluation that is under way.
+Compiled = Callable[[Any, Any], Any]
+
+Node = dict[str, Any]
+
+#: The function that `$name` stands for inside of JMESPath, which knows no names.
+NAMED = "named"
+
+
+def compiled(node: Node) -> Compiled:
+    """Return the function of a node; what is seldom is left to the interpreter."""
+    make = _MAKERS.get(node["type"])
+    return make(node) if make else lambda value, run: run.visit(node, value)
+
+
+def _parts(node: Node) -> list[Compiled]:
+    return [compiled(child) for child in node["children"]]
+
+
+def _field(node: Node) -> Compiled:
+    name = node["value"]
+    return lambda value, _run: value.get(name) if isinstance(value, dict) else None
+
+
+def _chain(node: Node) -> Compiled:
+    names = _names(node)
+    return _path(names) if names else _in_turn(node)
+
+
+def _names(node: Node) -> tuple[str, ...]:
+    """Return the fields of a path, () where there is more in it than fields."""
+    if node["type"] == "field":
+        return (node["value"],)
+    if node["type"] != "subexpression":
+        return ()
+    parts = [_names(child) for child in node["children"]]
+    return sum(parts, ()) if all(parts) else ()
+
+
+def _path(names: tuple[str, ...]) -> Compiled:
+    def path(value: Any, _run: Any) -> Any:
+        for name in names:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(name)
+        return value
+
+    return path
+
+
+def _index(node: Node) -> Compiled:
+    place = node["value"]
+
+    def index(value: Any, _run: Any) -> Any:
+        inside = isinstance(value, list) and -len(value) <= place < len(value)
+        return value[place] if inside else None
+
+    return index
+
+
+def _in_turn(node: Node) -> Compiled:
+    parts = _parts(node)
+
+    def walk(value: Any, run: Any) -> Any:
+        for part in parts:
+            value = part(value, run)
+        return value
+
+    return walk
+
+
+def _constant(node: Node) -> Compiled:
+    constant = node["value"]
+    return lambda _value, _run: constant
+
+
+def _itself(_node: Node) -> Compiled:
+    return lambda value, _run: value
+
+
+def is_false(value: Any) -> bool:
+    """Tell whether JMESPath sees a value as false: null, false, "", [] or {}; 0 is true."""
+    return value is None or value is False or (isinstance(value, str | list | dict) and not value)
+
+
+def _or(node: Node) -> Compiled:
+    left, right = _parts(node)
+
+    def either(value: Any, run: Any) -> Any:
+        first = left(value, run)
+        return right(value, run) if is_false(first) else first
+
+    return either
+
+
+def _and(node: Node) -> Compiled:
+    left, right = _parts(node)
+
+    def both(value: Any, run: Any) -> Any:
+        first = left(value, run)
+        return first if is_false(first) else right(value, run)
+
+    return both
+
+
+def _not(node: Node) -> Compiled:
+    (inner,) = _parts(node)
+    return lambda value, run: is_false(inner(value, run))
+
+
+def _comparator(node: Node) -> Compiled:
+    if node["value"] not in ("eq", "ne"):
+        return lambda value, run: run.visit(node, value)
+    left, right = _parts(node)
+    compare = TreeInterpreter.COMPARATOR_FUNC[node["value"]]
+    return lambda value, run: compare(left(value, run), right(value, run))
+
+
+def _object(node: Node) -> Compiled:
+    fields = [(child["value"], compiled(child["children"][0])) for child in node["children"]]
+
+    def build(value: Any, run: Any) -> Any:
+        return None if value is None else {name: part(value, run) for name, part in fields}
+
+    return build
+
+
+def _list(node: Node) -> Compiled:
+    parts = _parts(node)
+    return lambda value, run: None if value is None else [part(value, run) for part in parts]
+
+
+def _projection(node: Node) -> Compiled:
+    base, part = _parts(node)
+
+    def project(value: Any, run: Any) -> Any:
+        run.step()
+        items = base(value, run)
+        if not isinstance(items, list):
+            return None
+        return [result for item in items if (result := part(item, run)) is not None]
+
+    return project
+
+
+def _filter(node: Node) -> Compiled:
+    base, part, condition = _parts(node)
+
+    def project(value: Any, run: Any) -> Any:
+        run.step()
+        items = base(value, run)
+        if not isinstance(items, list):
+            return None
+        chosen = (item for item in items if not is_false(condition(item, run)))
+        return [result for item in chosen if (result := part(item, run)) is not None]
+
+    return project
+
+
+def _function(node: Node) -> Compiled:
+    name, parts = node["value"], node["children"]
+    if name == NAMED:
+        given = parts[0]["value"]
+        return lambda _value, run: run.names[given]
+    arguments = _parts(node)
+    if name == "coalesce":
+        return _coalesce(arguments)
+    spec = MappingFunctions.FUNCTION_TABLE[name]
+    if any(argument["types"] for argument in spec["signature"]):
+        return _checked(name, arguments)
+    function = spec["function"]
+
+    def call(value: Any, run: Any) -> Any:
+        run.step()
+        return function(run.functions, *[argument(value, run) for argument in arguments])
+
+    return call
+
+
+def _checked(name: str, arguments: list[Compiled]) -> Compiled:
+    """Return the call of a function of JMESPath's own, which fails for a value of the wrong type."""
+
+    def call(value: Any, run: Any) -> Any:
+        run.step()
+        return run.functions.call_function(name, [argument(value, run) for argument in arguments])
+
+    return call
+
+
+def _coalesce(arguments: list[Compiled]) -> Compiled:
+    """Return the first that is not empty; those behind it are not worked out."""
+
+    def first(value: Any, run: Any) -> Any:
+        run.step()
+        for argument in arguments:
+            if not is_empty(result := argument(value, run)):
+                return result
+        return None
+
+    return first
+
+
+_MAKERS: dict[str, Callable[[Node], Compiled]] = {
+    "field": _field,
+    "subexpression": _chain,
+    "pipe": _chain,
+    "index": _index,
+    "index_expression": _in_turn,
+    "literal": _constant,
+    "identity": _itself,
+    "current": _itself,
+    "or_expression": _or,
+    "and_expression": _and,
+    "not_expression": _not,
+    "comparator": _comparator,
+    "multi_select_dict": _object,
+    "multi_select_list": _list,
+    "projection": _projection,
+    "filter_projection": _filter,
+    "function_expression": _function,
+}
