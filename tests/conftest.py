@@ -20,6 +20,7 @@ from sandbox.threatq.model.state import ThreatQ
 from tests.support.operator import Operator
 from tests.support.otlp import Collector, running_collector
 from tests.support.producers import Shim
+from tests.support.redis_over_tls import redis_of_this_run
 from tests.support.sandbox_logrhythm import SandboxLogRhythm, running_logrhythm
 from tests.support.sandbox_threatq import SandboxThreatQ
 from tests.support.sync_stage import Stage
@@ -50,7 +51,7 @@ def throwaway_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """One Redis for the whole run, on a free port, in a folder of its own."""
-    server = RedisServer(tmp_path_factory.mktemp("redis")).start()
+    server = redis_of_this_run(tmp_path_factory.mktemp("redis")).start()
     yield server
     server.stop()
 

@@ -20,6 +20,7 @@ from workers.ledger import keys
 from workers.ledger.client import End, Entries, RedisClient, RedisRefusal
 from workers.ledger.connection import answering, run
 from workers.ledger.scripts import Script
+from workers.ledger.small_writes import write
 
 log = structlog.get_logger("tq.bridge")
 
@@ -169,10 +170,7 @@ class StreamSource:
 
     def done(self, taken: Taken) -> None:
         """Acknowledge entries and delete them, so that the stream is as long as what is left to do."""
-        pipe = self.redis.pipeline()
-        pipe.xack(self.name, keys.INGEST_GROUP, *taken.ids)
-        pipe.xdel(self.name, *taken.ids)
-        pipe.execute()
+        write(self.redis, ("XACK", self.name, keys.INGEST_GROUP, *taken.ids), ("XDEL", self.name, *taken.ids))
 
     def close(self) -> None:
         """Leave the group if nothing of ours is open in it; what is open is taken over by another bridge."""

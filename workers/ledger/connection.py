@@ -80,7 +80,11 @@ class _Client(Redis):
         with answering():
             return untyped.execute_command(*words, **options)
 
-    def pipeline(self, transaction: bool = True, shard_hint: object = None) -> _Pipeline:
+    def pipeline(self, transaction: bool = False, shard_hint: object = None) -> _Pipeline:
+        """Return a pipeline that is no transaction: Redis 7 refuses those while it is full, reading ones too.
+
+        What must happen together is a script, such as `small_writes.write`.
+        """
         return _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 

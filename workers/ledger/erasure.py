@@ -123,7 +123,7 @@ class Erasure:
 
     def _among(self, ids: Sequence[str]) -> Iterator[str]:
         """Yield those of some jobs that say the value in title, arguments, sender or history."""
-        pipe = self._redis.pipeline(transaction=False)
+        pipe = self._redis.pipeline()
         replies = [
             (job_id, pipe.get(keys.job(job_id)), pipe.hgetall(keys.progress(job_id))) for job_id in ids
         ]

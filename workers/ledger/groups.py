@@ -161,7 +161,7 @@ class Groups:
 
 def states_of(redis: RedisClient, ids: Sequence[str]) -> list[GroupState]:
     """Return what is known of groups that have not expired; raises ServiceAway("redis")."""
-    pipe = redis.pipeline(transaction=False)
+    pipe = redis.pipeline()
     replies = [pipe.hgetall(keys.grouped(group_id)) for group_id in ids]
     pipe.execute()
     states = (GroupState.read(group_id, reply.value) for group_id, reply in zip(ids, replies, strict=True))

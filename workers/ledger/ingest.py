@@ -35,7 +35,7 @@ def waiting_for_bridge(redis: RedisClient) -> Waiting:
     bridges = [bridge.decode() for bridge in redis.smembers(keys.INGEST_BRIDGES)]
     lists = [keys.INGEST_RPUSH, keys.INGEST_LPUSH]
     lists += [keys.ingest_taken(name, bridge) for bridge in bridges for name in lists]
-    pipe = redis.pipeline(transaction=False)
+    pipe = redis.pipeline()
     messages = [*map(pipe.llen, lists), pipe.xlen(keys.INGEST_STREAM)]
     sizes = [pipe.memory_usage(name) for name in (*lists, keys.INGEST_STREAM, keys.INGEST_DEFERRED)]
     deferred = pipe.zcard(keys.INGEST_DEFERRED)

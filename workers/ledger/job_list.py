@@ -151,7 +151,7 @@ def _first_rank(redis: RedisClient, key: str, is_ended: bool, wanted: JobFilter)
 
 
 def _page(redis: RedisClient, key: str, rank: int) -> list[tuple[str, int]]:
-    pipe = redis.pipeline(transaction=False)
+    pipe = redis.pipeline()
     entries = pipe.zrevrange(key, rank, rank + PAGE - 1, withscores=True)
     pipe.execute()
     return [(job_id.decode(), int(score)) for job_id, score in entries.value]

@@ -255,7 +255,7 @@ class Ledger:
 
     def is_awaited(self, queue: str) -> bool:
         """Tell whether work on a job of `queue` gives way: others are ready, or the queue is paused."""
-        pipe = self.redis.pipeline(transaction=False)
+        pipe = self.redis.pipeline()
         ready = pipe.zcount(keys.due(queue), "-inf", now_ms(self.redis))
         paused = pipe.sismember(keys.PAUSED, queue)
         pipe.execute()

@@ -122,7 +122,7 @@ def _why(reply: Reply[list[bytes | None]]) -> str:
 def overview(redis: RedisClient) -> Overview:
     """Read the ledger in seven round trips, however much it holds; raises ServiceAway("redis")."""
     now = now_ms(redis)
-    pipe = redis.pipeline(transaction=False)
+    pipe = redis.pipeline()
     queues = [_QueueReplies(pipe, name, now) for name in QUEUES]
     last_minute = pipe.zcount(keys.DONE, now - MINUTE_MS, "+inf")
     last_hour = pipe.zcount(keys.DONE, now - HOUR_MS, "+inf")

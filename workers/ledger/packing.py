@@ -115,10 +115,8 @@ class Packer:
         if uses and not first:
             unneeded.append(uses[-1].name)
         if unneeded:
-            pipe = self.redis.pipeline()
-            pipe.hdel(keys.DICTIONARIES, *unneeded)
-            pipe.delete(*map(keys.dictionary, unneeded))
-            pipe.execute()
+            names = map(keys.dictionary, unneeded)
+            write(self.redis, ("HDEL", keys.DICTIONARIES, *unneeded), ("DEL", *names))
 
     def _make(self, now_ms: int, done: int) -> tuple[str, bytes]:
         words = dictionary(self._samples(done))
@@ -130,7 +128,7 @@ class Packer:
     def _samples(self, done: int) -> list[bytes]:
         """Return the contents of jobs from the whole time for which they are kept, the newest last."""
         ranks = sorted({done * (place + 1) // SAMPLES - 1 for place in range(SAMPLES)} - {-1})
-        pipe = self.redis.pipeline(transaction=False)
+        pipe = self.redis.pipeline()
         replies = [pipe.zrange(keys.DONE, rank, rank) for rank in ranks]
         pipe.execute()
         ids = [reply.value[0].decode() for reply in replies if reply.value]
@@ -148,7 +146,7 @@ class Packer:
 
 def read_done(redis: RedisClient, ids: Sequence[str]) -> list[DoneJob]:
     """Read done jobs, packed or not; raises ServiceAway("redis")."""
-    pipe = redis.pipeline(transaction=False)
+    pipe = redis.pipeline()
     replies = [
         (
             pipe.hmget(keys.progress(job_id), "history", "attempts"),

@@ -48,7 +48,7 @@ class LedgerReader:
         """Yield the records of those jobs that the ledger knows, in the order given."""
         for start in range(0, len(job_ids), PAGE):
             page = job_ids[start : start + PAGE]
-            pipe = self.redis.pipeline(transaction=False)
+            pipe = self.redis.pipeline()
             replies = [
                 (
                     job_id,
@@ -123,7 +123,7 @@ class LedgerReader:
 
     def open_jobs(self) -> dict[str, int]:
         """Return how many jobs are open in each queue."""
-        pipe = self.redis.pipeline(transaction=False)
+        pipe = self.redis.pipeline()
         counts = {queue: (pipe.zcard(keys.due(queue)), pipe.llen(keys.arrived(queue))) for queue in QUEUES}
         pipe.execute()
         return {queue: due.value + arrived.value for queue, (due, arrived) in counts.items()}
@@ -138,7 +138,7 @@ class LedgerReader:
             return None
         words = text.decode().split()
         ids = [word for word in words if not word.startswith(keys.REFUSED)]
-        pipe = self.redis.pipeline(transaction=False)
+        pipe = self.redis.pipeline()
         replies = [
             (job_id, pipe.hget(keys.progress(job_id), "state"), pipe.getrange(keys.job(job_id), 0, 0))
             for job_id in ids

@@ -70,7 +70,7 @@ def matches(wanted: str, title: str, arguments: Any) -> bool:
 
 
 def _matching(redis: RedisClient, ids: list[str], text: str, wanted: str) -> Iterator[str]:
-    pipe = redis.pipeline(transaction=False)
+    pipe = redis.pipeline()
     replies = {job_id: pipe.get(keys.job(job_id)) for job_id in ids}
     pipe.execute()
     dictionaries = Dictionaries(redis)

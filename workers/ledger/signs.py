@@ -74,7 +74,7 @@ def _note(redis: RedisClient, sign: Sign, text: bytes) -> None:
 
 def read_workers(redis: RedisClient, members: Sequence[tuple[bytes, float]], now_ms: int) -> list[Worker]:
     """Return the workers with these members and times, by name; what a newer version wrote otherwise is left out."""
-    pipe = redis.pipeline(transaction=False)
+    pipe = redis.pipeline()
     replies = [(pipe.get(keys.worker(member.decode())), at_ms) for member, at_ms in members]
     if replies:
         pipe.execute()

@@ -26,7 +26,7 @@ def last_minutes(redis: RedisClient, count: int = 60) -> list[Minute]:
     """Return the last `count` minutes, the running one last; raises ServiceAway("redis")."""
     seconds, _ = redis.time()
     numbers = range(seconds // 60 - count + 1, seconds // 60 + 1)
-    pipe = redis.pipeline(transaction=False)
+    pipe = redis.pipeline()
     counts = {number: pipe.hgetall(keys.minute(number)) for number in numbers}
     pipe.execute()
     return [_minute(number, fields.value) for number, fields in counts.items()]

@@ -29,6 +29,7 @@ from workers.ledger.acts import Actor
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.audit import Audit
 from workers.ledger.client import RedisClient
+from workers.ledger.small_writes import write
 
 #: Seconds after which a session ends: a working day.
 SESSION_S = 8 * 3600
@@ -68,10 +69,9 @@ class Sessions:
         """Open a session for a token that was found good; return the text of its cookie."""
         cookie = secrets.token_urlsafe(32)
         key = keys.session(_digest(cookie))
-        pipe = self.redis.pipeline()
-        pipe.hset(key, mapping={"token": _digest(token), "csrf": secrets.token_urlsafe(32)})
-        pipe.expire(key, SESSION_S)
-        pipe.execute()
+        fields = ("token", _digest(token), "csrf", secrets.token_urlsafe(32))
+        # In a full Redis too: that is when an operator looks.
+        write(self.redis, ("HSET", key, *fields), ("EXPIRE", key, SESSION_S))
         audit.record("sign-in")
         return cookie
 
@@ -96,14 +96,15 @@ class Sessions:
         # No cookie has a colon, so none leads here.
         session_id = _digest(f"user:{user.name}")
         key = keys.session(session_id)
-        pipe = self.redis.pipeline()
-        is_new = pipe.hsetnx(key, "csrf", secrets.token_urlsafe(32))
-        csrf = pipe.hget(key, "csrf")
-        pipe.expire(key, SESSION_S)
-        pipe.execute()
-        if is_new.value:
+        is_new, csrf, _ = write(
+            self.redis,
+            ("HSETNX", key, "csrf", secrets.token_urlsafe(32)),
+            ("HGET", key, "csrf"),
+            ("EXPIRE", key, SESSION_S),
+        )
+        if is_new:
             audit.record("sign-in")
-        return Session(session_id, user, (csrf.value or b"").decode())
+        return Session(session_id, user, csrf.decode())
 
     def close(self, session: Session, audit: Audit) -> None:
         """Forget a session."""
@@ -114,15 +115,13 @@ class Sessions:
         """Leave a sentence for the next page that this person sees."""
         # A session that ended meanwhile must not come back as a hash that never expires.
         if self.redis.exists(keys.session(session.id)):
-            self.redis.hset(keys.session(session.id), "said", text)
+            write(self.redis, ("HSET", keys.session(session.id), "said", text))
 
     def said(self, session: Session) -> str:
         """Return the sentence that was left, once."""
-        pipe = self.redis.pipeline()
-        sentence = pipe.hget(keys.session(session.id), "said")
-        pipe.hdel(keys.session(session.id), "said")
-        pipe.execute()
-        return sentence.value.decode() if sentence.value else ""
+        key = keys.session(session.id)
+        sentence, _ = write(self.redis, ("HGET", key, "said"), ("HDEL", key, "said"))
+        return sentence.decode() if sentence else ""
 
 
 def same(one: str, other: str) -> bool:

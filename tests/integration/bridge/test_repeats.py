@@ -28,7 +28,7 @@ def test_a_bridge_that_may_not_read_what_became_of_a_job_claims_nothing_and_asks
         "bridge", enabled=True, passwords=["+bridge"], keys=["*"], commands=["+@all", "-hmget", "-info"]
     )
     redis.acl_log_reset()
-    with connect(redis_url.replace("redis://", "redis://bridge:bridge@")) as client:
+    with connect(redis_url.replace("://", "://bridge:bridge@")) as client:
         forward = Forwarder(Intake("redis", 1000), Ledger(client), Quarantine(client), threading.Event())
         forward([PAYLOAD], source="list")
         # When the same is pushed again and again

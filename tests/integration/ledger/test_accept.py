@@ -128,7 +128,7 @@ def test_above_a_share_of_redis_memory_nothing_is_accepted_until_there_is_room_a
 
 def test_a_user_without_the_right_to_see_the_memory_may_still_accept(redis: Redis, redis_url: str) -> None:
     redis.acl_setuser("sender", enabled=True, passwords=["+secret"], keys=["*"], commands=["+@all", "-info"])
-    with connect(redis_url.replace("redis://", "redis://sender:secret@")) as client:
+    with connect(redis_url.replace("://", "://sender:secret@")) as client:
         assert Ledger(client).accept([event(1)])[0].created
     redis.acl_deluser("sender")
 

@@ -53,7 +53,7 @@ def test_a_user_who_may_only_read_lists_what_is_in_the_index(
     # given a user who may run no script
     redis.execute_command("ACL", "SETUSER", "looks", "on", ">pw", "~*", "+@read", "+@connection", "-@write")
     job_id = arrived(ledger, redis)
-    with connect(redis_url.replace("redis://", "redis://looks:pw@")) as looking:
+    with connect(redis_url.replace("://", "://looks:pw@")) as looking:
         assert LedgerAdmin(looking).ids("accepted") == []
     redis.execute_command("ACL", "DELUSER", "looks")
     assert LedgerAdmin(ledger.redis).ids("accepted") == [job_id]

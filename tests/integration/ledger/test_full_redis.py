@@ -87,3 +87,11 @@ def test_celery_s_messages_are_sent_taken_acknowledged_and_put_back_while_redis_
             again.ack()
         assert again.payload == [[], {}, {}]
     assert redis.exists(keys.CELERY_PREFIX + "unacked", keys.wake_ups("events")) == 0
+
+
+def test_an_operator_pauses_and_resumes_a_queue_while_redis_is_full(redis: Redis, admin: LedgerAdmin) -> None:
+    with full(redis):
+        admin.pause("events", reason="Redis is full", workers=["worker@host"])
+        assert redis.hget(keys.pause("events"), "reason") == b"Redis is full"
+        assert admin.resume("events") == ["worker@host"]
+    assert not redis.exists(keys.PAUSED, keys.pause("events"), keys.paused_workers("events"))

@@ -203,7 +203,7 @@ def test_a_user_of_an_older_acl_accepts_and_is_refused_in_general_words(redis: R
     redis.acl_setuser("older", enabled=True, passwords=["+older"], keys=older, commands=["+@all"])
     redis.hset(keys.SENDERS, "redis", f"60 {2**50} 1 refused")
     try:
-        with connect(redis_url.replace("redis://", "redis://older:older@")) as client:
+        with connect(redis_url.replace("://", "://older:older@")) as client:
             # when it sends, then its job is accepted
             assert Ledger(client).accept([job(1)])[0].created
             # and where there is no room it is told where to look

@@ -72,7 +72,7 @@ def test_a_user_of_an_older_acl_may_still_send_again(ledger: Ledger, redis: Redi
         "older", enabled=True, passwords=["+older"], keys=["*"], commands=["+@all", "-exists", "-info"]
     )
     (first,) = ledger.accept([payload()])
-    with connect(redis_url.replace("redis://", "redis://older:older@")) as client:
+    with connect(redis_url.replace("://", "://older:older@")) as client:
         # When the same is sent again as this user
         (again,) = Ledger(client).accept([payload()])
     redis.acl_deluser("older")

@@ -180,7 +180,7 @@ def test_user_password_and_database_of_the_url_are_used(redis: Redis, redis_url:
     )
     redis.execute_command("ACL", "SETUSER", *rights.split())
     look_after_functions(redis, Settings(functions_secret=Secret("secret")))
-    url = redis_url.replace("redis://", "redis://stub:s%25cret@").replace("/0", "/3")
+    url = redis_url.replace("://", "://stub:s%25cret@").replace("/0", "/3")
     # When a job is accepted by that user
     with closing(bare(url)) as link:
         (accepted,) = link.accept([lookup(producer="smart-response")])
@@ -194,7 +194,7 @@ def test_user_password_and_database_of_the_url_are_used(redis: Redis, redis_url:
 
 @pytest.mark.parametrize("login", ["nobody:wrong@", ":wrong@"])
 def test_a_refused_login_names_the_remedy(redis_url: str, login: str) -> None:
-    url = redis_url.replace("redis://", f"redis://{login}")
+    url = redis_url.replace("://", f"://{login}")
     with closing(bare(url)) as link, pytest.raises(ServiceAway, match="TQ_REDIS_URL"):
         link.accept([lookup()])
 

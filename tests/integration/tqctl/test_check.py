@@ -152,7 +152,7 @@ def test_a_user_with_few_rights_can_check_too(operator: Operator, redis: Redis, 
         "few", enabled=True, passwords=["+few"], keys=["*"], commands=["+@all", "-config", "-acl"]
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TQ_REDIS_URL", redis_url.replace("redis://", "redis://few:few@"))
+        patch.setenv("TQ_REDIS_URL", redis_url.replace("://", "://few:few@"))
         found = lines(operator, "redis")
     redis.acl_deluser("few")
     assert found["persistence"]["state"] == "ok"

@@ -58,7 +58,7 @@ def test_while_redis_is_away(with_services: Operator, monkeypatch: pytest.Monkey
 def test_when_redis_refuses_the_user(
     with_services: Operator, monkeypatch: pytest.MonkeyPatch, redis_url: str, words: str
 ) -> None:
-    monkeypatch.setenv("TQ_REDIS_URL", redis_url.replace("redis://", "redis://nobody:wrong@"))
+    monkeypatch.setenv("TQ_REDIS_URL", redis_url.replace("://", "://nobody:wrong@"))
     text = said(with_services, words, code=3)
     assert text.endswith("user is disabled; correct TQ_REDIS_URL or the ACL\n")
 

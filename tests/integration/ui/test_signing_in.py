@@ -8,7 +8,8 @@ import pytest
 from redis import Redis
 
 from tests.support.browsing import Forms, Visitor
-from tests.support.producers import READER, SENDER, Shim
+from tests.support.full_redis import full
+from tests.support.producers import OPERATOR, READER, SENDER, Shim
 from workers.ledger import keys
 
 pytestmark = pytest.mark.integration
@@ -91,3 +92,9 @@ def test_a_token_that_is_taken_out_of_the_settings_ends_its_sessions(redis_url: 
 def test_a_link_in_a_chat_leads_past_the_cookie_that_stays_away(visitor: Visitor) -> None:
     answer = visitor.get("/jobs?list=dead", **{"Sec-Fetch-Site": "cross-site"})
     assert '<meta http-equiv="refresh" content="0;url=/jobs?list=dead">' in answer.text
+
+
+def test_an_operator_signs_in_and_sees_the_page_while_redis_is_full(visitor: Visitor, redis: Redis) -> None:
+    with full(redis):
+        assert visitor.sign_in(OPERATOR).ok
+        assert "Sign out" in visitor.get("/").text

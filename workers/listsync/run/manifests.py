@@ -151,7 +151,7 @@ class Manifests:
         self._redis.hset(key, NAME, name)
         for some in (parts[start : start + AT_ONCE] for start in range(0, len(parts), AT_ONCE)):
             before = self._redis.hmget(key, *map(str, some))
-            pipe = self._redis.pipeline(transaction=False)
+            pipe = self._redis.pipeline()
             for part, packed in zip(some, before, strict=True):
                 pipe.hset(key, str(part), change(packed or b"", digests[part]))
             pipe.execute()
