@@ -1,4 +1,4 @@
-"""`tqctl sync`: plan a sync without writing, see pending deletes and approve them, see what runs did."""
+"""`tqctl sync`: plan without writing, watch and cancel runs, approve pending deletes, see what runs did."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import to_builtins
 
 from producers.cli.tables import Grid
 from producers.logrhythm import main as sync_now
-from tqctl import takeover
+from tqctl import sync_live, takeover
 from tqctl.shell import Shell, above_zero, options_of_all
 from workers.core.jobs import Job
 from workers.core.sync_report import RunResult, as_json, columns
@@ -45,6 +45,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     approving.add_argument("id")
     approving.add_argument("--later", action="store_true", help="leave it to the next scheduled run")
     approving.set_defaults(run=approve)
+
+    watching = actions.add_parser(
+        "watch", help="follow runs that are under way, on whichever host", parents=[options_of_all()]
+    )
+    sync_live.add_watch_arguments(watching)
+
+    cancelling = actions.add_parser(
+        "cancel",
+        help="end a run at its next safe point and say what it wrote; the next run does the rest",
+        parents=[options_of_all()],
+    )
+    sync_live.add_cancel_arguments(cancelling)
 
     taking_over = actions.add_parser(
         "takeover",

@@ -31,6 +31,7 @@ STAGES = {
     "write": "writing",
     "done": "done",
     "failed": "failed",
+    "cancelled": "cancelled",
 }
 
 

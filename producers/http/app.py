@@ -284,6 +284,7 @@ def page_routes() -> list[Route]:
         Route("/queues/{queue}/resume", action(home.resume), methods=["POST"]),
         Route("/syncs", view(home.listing), methods=["GET"]),
         Route("/syncs/{id}/approve", action(home.approve), methods=["POST"]),
+        Route("/syncs/{id}/cancel", action(home.cancel), methods=["POST"]),
         Route("/quarantine", view(quarantine.listing), methods=["GET"]),
         Route("/quarantine/{id}", view(quarantine.show), methods=["GET"]),
         Route("/quarantine/{id}/retry", action(quarantine.retry), methods=["POST"]),

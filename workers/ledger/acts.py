@@ -10,8 +10,8 @@ from msgspec import Struct
 #: What can be done; the words are data, by which entries are looked for.
 Act = Literal[
     "sign-in", "sign-in refused", "sign-out", "token used", "token refused", "pause", "resume", "replay", "edit",
-    "drop", "release", "quarantine drop", "approve", "whitelist", "purge", "erase", "breaker close", "take over",
-    "retire", "setup", "settings",
+    "drop", "release", "quarantine drop", "approve", "whitelist", "purge", "erase", "breaker close", "cancel",
+    "take over", "retire", "setup", "settings",
 ]  # fmt: skip
 
 #: How many things one entry names.

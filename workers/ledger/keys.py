@@ -85,6 +85,11 @@ def sync_owner(job_id: str) -> str:
     return f"{PREFIX}sync:owner:{job_id}"
 
 
+def sync_cancel(job_id: str) -> str:
+    """Text: who has cancelled a run. Expires."""
+    return f"{PREFIX}sync:cancel:{job_id}"
+
+
 def sync_plan(job_id: str) -> str:
     """Text: the plan of a run as JSON. Expires."""
     return f"{PREFIX}sync:plan:{job_id}"

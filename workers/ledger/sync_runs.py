@@ -13,6 +13,8 @@ from workers.core.sync_report import AbandonedList, RunResult, as_json, read
 from workers.ledger import keys
 from workers.ledger.client import RedisClient
 from workers.ledger.reader import LedgerReader
+from workers.ledger.records import Record
+from workers.ledger.sync_owners import owner_of
 
 #: Runs that are remembered, and seconds for which a run's progress is.
 KEEP_RUNS, KEEP_S = 1_000, 7 * 86_400
@@ -27,7 +29,7 @@ EVERY_S = 0.2
 class Step(Struct, frozen=True):
     """How far a run is with one list, or, under the name "", with the collection.
 
-    `stage`: gather (rows of ThreatQ), read (the list), write (entries put in and taken out), done, failed.
+    `stage`: gather (rows of ThreatQ), read (the list), write (entries put in and taken out), done, failed, cancelled.
     """
 
     stage: str
@@ -94,6 +96,47 @@ class _Approvable(Struct, frozen=True):
     doubt: str = ""
 
 
+class OpenRun(Struct, frozen=True):
+    """A run that has not ended; `host` is where its files are, "" before it began.
+
+    `collection` is "" for a job that shall sync all of them.
+    """
+
+    job: str
+    collection: str
+    state: str
+    dry_run: bool
+    accepted_ms: int
+    sender: str
+    host: str
+
+
+def open_runs(redis: RedisClient) -> list[OpenRun]:
+    """Return the runs that have not ended, the oldest first; raises ServiceAway("redis")."""
+    admin = LedgerReader(redis)
+    return sorted(
+        (
+            OpenRun(
+                job=record.id,
+                collection=str(arguments.get("collection", "")),
+                state=record.state,
+                dry_run=bool(arguments.get("dry_run")),
+                accepted_ms=record.accepted_ms,
+                sender=record.sender,
+                host=owner.host if (owner := owner_of(redis, record.id)) else "",
+            )
+            for record in _open_records(admin)
+            if (arguments := admin.arguments(record.id)) is not None
+        ),
+        key=lambda run: run.accepted_ms,
+    )
+
+
+def _open_records(admin: LedgerReader) -> Iterator[Record]:
+    records = admin.records(admin.ids("accepted", most=LOOKED_AT, queue="sync"))
+    return (record for record in records if record.kind == "lists.sync")
+
+
 class WaitingRun(Struct, frozen=True):
     """A run that has not come further since `since_ms`; `reason` is what its last try met.
 
@@ -119,9 +162,7 @@ def waiting_runs(redis: RedisClient) -> list[WaitingRun]:
 
 
 def _waiting(admin: LedgerReader) -> Iterator[WaitingRun]:
-    for record in admin.records(admin.ids("accepted", most=LOOKED_AT, queue="sync")):
-        if record.kind != "lists.sync":
-            continue
+    for record in _open_records(admin):
         # One that is being tried again waits until it comes further.
         arguments = admin.arguments(record.id) if record.since_ms else None
         if record.since_ms and arguments is not None and not arguments.get("dry_run"):

@@ -23,7 +23,8 @@ from workers.ledger.overview import Overview, overview
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.signs import shared_names
 from workers.ledger.sync_approvals import PendingDeletes
-from workers.ledger.sync_runs import abandoned_lists, history, waiting_runs
+from workers.ledger.sync_cancels import cancel as cancel_run
+from workers.ledger.sync_runs import abandoned_lists, history, open_runs, waiting_runs
 from workers.ledger.throughput import Minute, last_minutes
 
 #: Jobs and items of each kind on the first page; the lists show more.
@@ -194,10 +195,11 @@ def _bar(minute: Minute, x: float, step: float, top: int) -> Bar:
 
 
 def listing(page_request: PageRequest) -> Response:
-    """Answer the pending deletes and the last runs, list by list."""
+    """Answer the runs under way, the pending deletes, and the last runs, list by list."""
     redis = page_request.context.admin.redis
     return page_request.html(
         "syncs.html",
+        under_way_now=open_runs(redis),
         waits=waiting_runs(redis),
         pending=PendingDeletes(redis).every(),
         abandoned=abandoned_lists(redis),
@@ -214,3 +216,14 @@ def approve(page_request: PageRequest) -> Response:
         f"{counted(pending.count, 'delete')} of {pending.list} approved; the next run carries them out."
     )
     return page_request.done(sentence, "/" if page_request.field("from") == "home" else "/syncs")
+
+
+def cancel(page_request: PageRequest) -> Response:
+    """Let a run end at its next safe point."""
+    redis, job_id = page_request.context.admin.redis, page_request.request.path_params["id"]
+    run = next((run for run in open_runs(redis) if run.job == job_id), None)
+    if run is None:
+        raise Problem(404, "not_found", "this run is not under way any more")
+    cancel_run(redis, run.job, run.collection, page_request.audit)
+    name = run.collection or "all collections"
+    return page_request.done(f"The run of {name} ends at its next safe point.", "/syncs")

@@ -22,6 +22,7 @@ from tests.support.terminal import Terminal
 from tests.support.trail import acts, last
 from tests.support.waiting import until
 from tqctl.main import main, parser_of
+from workers.core.jobs import Job
 from workers.core.user import user_at_host
 from workers.ledger import keys
 from workers.ledger.acts import Actor
@@ -63,6 +64,11 @@ def open_breaker(redis: Redis) -> str:
     return "threatq"
 
 
+def open_run(redis: Redis) -> str:
+    (accepted,) = Ledger(redis).accept([Job("lists.sync", {"collection": "C"}, producer="cli")])
+    return f"{accepted.id} --no-wait"
+
+
 #: The commands that change something, the act, and what a test types behind the command.
 ACTING: dict[str, tuple[str, Callable[[Redis], str]]] = {
     "pause": ("pause", lambda _: "sync"),
@@ -73,6 +79,7 @@ ACTING: dict[str, tuple[str, Callable[[Redis], str]]] = {
     "dead edit": ("edit", lambda redis: f"{letter(redis)} --set payload.event_name=b --force"),
     "dead drop --quarantined": ("quarantine drop", lambda redis: item(redis) and "--yes"),
     "sync approve": ("approve", lambda redis: f"{pending(redis)} --later"),
+    "sync cancel": ("cancel", open_run),
     "purge": ("purge", done),
     "erase": ("erase", lambda redis: f"title --yes{letter(redis)[:0]}"),
 }
@@ -87,7 +94,7 @@ ELSEWHERE = {
 #: Those that only look, write a file that they are told to, or hand over jobs that name their sender.
 LOOKING = {
     "check", "status", "config", "jobs list", "jobs find", "jobs show", "dead list", "dead show", "breaker",
-    "sync plan", "sync held", "sync history", "explain", "lists show", "capacity", "audit",
+    "sync plan", "sync held", "sync history", "sync watch", "explain", "lists show", "capacity", "audit",
     "notices show", "notices test", "spool show", "spool flush", "top", "watch",
     "support-bundle", "srp-bundle", "completion", "up", "demo", "flower",
 }  # fmt: skip

@@ -10,11 +10,13 @@ from redis import Redis
 
 from tests.integration.ui.letters import NASTY, bury
 from tests.support.browsing import Forms, Visitor
+from workers.core.jobs import Job
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.ledger.sync_approvals import PendingDelete, PendingDeletes
+from workers.ledger.sync_cancels import cancelled_by
 
 pytestmark = pytest.mark.integration
 
@@ -81,6 +83,19 @@ def test_pending_deletes_are_approved_under_the_approvers_name(ui_operator: Visi
     assert (approved.approved_by, approved.approved_ms > 0) == ("operator", True)
     gone = ui_operator.post("/syncs/bb22/approve", **Forms(ui_operator.get("/").text).found["/sign-out"])
     assert (gone.status_code, "no deletes wait" in gone.text) == (409, True)
+
+
+def test_a_run_of_the_list_sync_is_cancelled_and_one_that_has_ended_is_not(
+    ui_operator: Visitor, ledger: Ledger, redis: Redis
+) -> None:
+    (run,) = ledger.accept([Job("lists.sync", {"collection": NASTY}, producer="cli", sender="ann@siem")])
+    assert "started by ann@siem" in ui_operator.get("/syncs").text
+    answer = ui_operator.send("/syncs", f"/syncs/{run.id}/cancel")
+    assert "ends at its next safe point" in answer.text
+    assert "<script>" not in answer.text.replace("<script src", "")
+    assert cancelled_by(redis, run.id) == "operator"
+    csrf = Forms(ui_operator.get("/").text).found["/sign-out"]
+    assert ui_operator.post("/syncs/" + "0" * 24 + "/cancel", **csrf).status_code == 404
 
 
 def test_an_item_of_the_quarantine_is_corrected_and_accepted(

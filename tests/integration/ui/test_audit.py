@@ -15,6 +15,7 @@ from tests.support.browsing import Forms, Visitor
 from tests.support.producers import OPERATOR, READER, TOKEN, Shim, event
 from tests.support.trail import acts, last
 from tests.support.waiting import until
+from workers.core.jobs import Job
 from workers.ledger import keys
 from workers.ledger.acts import Actor
 from workers.ledger.audit import Audit, entries
@@ -37,6 +38,11 @@ def pending(redis: Redis) -> tuple[str, str, dict[str, str]]:
     deletes = PendingDelete("aa11", "c", "a list", 2, 5, "a reason", ("bad.example",), 1)
     redis.hset(keys.SYNC_HELD, deletes.id, msgspec.json.encode(deletes))
     return "/", "/syncs/aa11/approve", {}
+
+
+def open_run(redis: Redis) -> tuple[str, str, dict[str, str]]:
+    (accepted,) = Ledger(redis).accept([Job("lists.sync", {"collection": "C"}, producer="cli")])
+    return "/syncs", f"/syncs/{accepted.id}/cancel", {}
 
 
 def paused(redis: Redis) -> tuple[str, str, dict[str, str]]:
@@ -66,6 +72,7 @@ STEPS: dict[str, tuple[str, Step]] = {
     "/queues/{queue}/pause": ("pause", lambda _: ("/", "/queues/sync/pause", {})),
     "/queues/{queue}/resume": ("resume", paused),
     "/syncs/{id}/approve": ("approve", pending),
+    "/syncs/{id}/cancel": ("cancel", open_run),
     "/quarantine/{id}/retry": ("release", mended),
     "/quarantine/{id}/drop": ("quarantine drop", unwanted),
 }

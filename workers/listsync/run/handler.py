@@ -15,9 +15,12 @@ from workers.ledger.connection import now_ms
 from workers.ledger.expiries import tell_expiry
 from workers.ledger.records import Claim, Settlement, done, released
 from workers.ledger.status import tell
+from workers.ledger.sync_cancels import cancelled_by
+from workers.ledger.sync_owners import other_host, owner_of
 from workers.listsync.plan.decisions import Decisions
 from workers.listsync.plan.mapping import family_of
 from workers.listsync.plan.settings import NEEDED, collections_of
+from workers.listsync.run.cancelling import withdraw
 from workers.listsync.run.collect import add_missing_lists, gather, look_up
 from workers.listsync.run.context import SyncContext
 from workers.listsync.run.outcome import conclude
@@ -25,7 +28,7 @@ from workers.listsync.run.recorded import decisions_of, deviation, shown
 from workers.listsync.run.run import Run, rules_digest
 from workers.listsync.run.run_folder import RunFolder, RunState, base_folder, host_of
 from workers.listsync.run.run_lease import RunLease
-from workers.listsync.run.time_slice import Preempted, TimeSlice
+from workers.listsync.run.time_slice import Cancelled, Preempted, TimeSlice
 from workers.listsync.run.writing import plan_and_write
 from workers.logrhythm.token import DISPLAY_NAME, read_token
 from workers.settings.model import Settings, not_set
@@ -38,6 +41,8 @@ def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Se
 
     Raises ServiceAway and ConfigError, with which the job waits, and what makes it impossible.
     """
+    if skipped := _cancelled(claim, context):
+        return skipped
     arguments, own = claim.known_arguments(), context.sync_settings()
     if own is None:
         reason = f"the connector {context.settings.logrhythm_connector_name} is not enabled in ThreatQ"
@@ -64,6 +69,16 @@ def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Se
         via=claim.producer,
     )
     return _go_on(claim, context, own, new, stopping)
+
+
+def _cancelled(claim: Claim, context: SyncContext) -> Settlement | None:
+    """Return the end of a job that was cancelled and of which nothing lies on this disk; no service is called."""
+    redis, base = context.redis, base_folder(context.settings)
+    by, owner = cancelled_by(redis, claim.id), owner_of(redis, claim.id)
+    if not by or RunFolder(base, claim.id).is_under_way() or other_host(redis, claim.id, host_of(base)):
+        return None
+    so_far = f"what {owner.host} had written by then is in the lists" if owner else "nothing was written"
+    return done(claim, SyncSkipped(reason=f"cancelled by {by}; {so_far}"))
 
 
 def _tell_token(redis: RedisClient, settings: Settings) -> None:
@@ -99,12 +114,10 @@ def _go_on(
         return refusal
     try:
         folder = RunFolder(base, claim.id)
-        time_slice = TimeSlice(stopping, lease.is_ours, lease.is_awaited)
+        time_slice = TimeSlice(stopping, lease.is_ours, lease.is_awaited, lease.cancelled_by)
         run = _taken_up(context, own, folder, new, time_slice, is_moved=lease.is_moved)
-        while not _advance(run):
-            lease.extend()
-            if not time_slice.goes_on():
-                return released(claim)
+        if not _completes(run, lease):
+            return released(claim)
         result = conclude(context.redis, run, claim.id)
     except Preempted:
         return released(claim)
@@ -118,6 +131,19 @@ def _go_on(
     run.folder.remove()
     lease.end()
     return done(claim, result)
+
+
+def _completes(run: Run, lease: RunLease) -> bool:
+    """Go on until the run is at its end or cancelled; return whether it came so far before others waited."""
+    try:
+        run.time_slice.check_cancelled()
+        while not _advance(run):
+            lease.extend()
+            if not run.time_slice.goes_on():
+                return False
+    except Cancelled as cancelled:
+        withdraw(run, str(cancelled))
+    return True
 
 
 def _taken_up(

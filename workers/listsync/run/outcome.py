@@ -11,6 +11,7 @@ from workers.ledger.connection import now_ms
 from workers.ledger.sync_runs import keep_abandoned, keep_result
 from workers.listsync.plan import render
 from workers.listsync.plan.plan import SyncPlan
+from workers.listsync.run.cancelling import sentences
 from workers.listsync.run.recorded import shown
 from workers.listsync.run.run import Run
 from workers.listsync.run.run_folder import ListState
@@ -27,7 +28,8 @@ def conclude(redis: RedisClient, run: Run, job_id: str) -> RunResult:
     if not run.state.dry_run:
         _keep_pending(run, now)
         keep_result(redis, result)
-        keep_abandoned(redis, result.abandoned)
+        if run.state.lists is not None:
+            keep_abandoned(redis, result.abandoned)
     log.info(
         "sync ends",
         job=job_id,
@@ -42,25 +44,25 @@ def conclude(redis: RedisClient, run: Run, job_id: str) -> RunResult:
 
 def _result(run: Run, plan: SyncPlan, job_id: str, *, now_ms: int) -> RunResult:
     state = run.state
-    has_failed = any(item.error for item in run.lists)
     return RunResult(
         job=job_id,
         collection=plan.collection,
-        status="errors" if has_failed else "planned" if state.dry_run else "done",
+        status=_status(run),
         method=plan.method,
         plan=plan.id,
         began_ms=state.began_ms,
         seconds=round((now_ms - state.began_ms) / 1000, 1),
         declared=plan.source.listing.declared,
-        read=plan.source.listing.read,
+        read=state.taken.read if state.cancelled_by else plan.source.listing.read,
         unsupported=plan.source.unsupported,
         kept_out=plan.source.kept_out,
         parts=plan.source.parts,
         lists=tuple(map(_list_result, run.lists)),
         notes=(
+            *sentences(run),
             state.decisions.sentence(),
             *state.deviations,
-            *render.notes(plan, foreign_stays=state.decisions.foreign_stays),
+            *([] if state.cancelled_by else render.notes(plan, foreign_stays=state.decisions.foreign_stays)),
             *_mismatches(run),
             *(item.sentence for item in state.abandoned),
         ),
@@ -69,10 +71,22 @@ def _result(run: Run, plan: SyncPlan, job_id: str, *, now_ms: int) -> RunResult:
     )
 
 
+def _status(run: Run) -> str:
+    if run.state.cancelled_by:
+        return "cancelled"
+    has_failed = any(item.error for item in run.lists)
+    return "errors" if has_failed else "planned" if run.state.dry_run else "done"
+
+
 def _list_result(item: ListState) -> ListResult:
     if item.plan is None:
-        return ListResult(name=item.name, now=0, adds=0, deletes=0, after=0, error=item.error)
-    return structs.replace(item.plan.result(), entry_count=item.entry_count, error=item.error)
+        count = item.found.entry_count if item.found else 0
+        return ListResult(name=item.name, now=count, adds=0, deletes=0, after=count, error=item.error)
+    result = structs.replace(item.plan.result(), entry_count=item.entry_count, error=item.error)
+    if item.written is None:
+        return result
+    adds, deletes = item.written
+    return structs.replace(result, adds=adds, deletes=deletes, after=item.plan.now + adds - deletes)
 
 
 def _mismatches(run: Run) -> list[str]:
@@ -80,7 +94,7 @@ def _mismatches(run: Run) -> list[str]:
     return [
         f"{item.name}: LogRhythm counts {item.entry_count:,} entries after the run, the plan {item.plan.after:,}"
         for item in run.lists
-        if item.plan and not item.error and item.entry_count not in (None, item.plan.after)
+        if item.plan and not (item.error or item.written) and item.entry_count not in (None, item.plan.after)
     ]
 
 
@@ -90,7 +104,7 @@ def _keep_pending(run: Run, now_ms: int) -> None:
     guarding = run.state.decisions.guarding()
     for item in run.lists:
         plan = item.plan
-        if plan is None or item.error:
+        if plan is None or item.error or item.written:
             continue
         if plan.released.count:
             approvals.drop(item.name, approved=True)

@@ -42,7 +42,8 @@ class ListState(Struct, kw_only=True):
 
     `times_planned` counts the plans that came to nothing, because the list or the worker that planned it went away;
     `faults` the times that LogRhythm failed on this list while it answered for others. `is_abandoned`: no data
-    collection feeds it any more, and it is to be emptied and retired.
+    collection feeds it any more, and it is to be emptied and retired. `written`: how many entries were added and
+    deleted when the run was cancelled, where the list was not done.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ListState(Struct, kw_only=True):
     faults: int = 0
     is_abandoned: bool = False
     caseless: bool = False
+    written: tuple[int, int] | None = None
 
     def plan_anew(self) -> None:
         """Forget the plan; the next one gets another folder."""
@@ -91,6 +93,7 @@ class RunState(Struct, kw_only=True):
     deviations: list[str] = []
     lists: list[ListState] | None = None
     abandoned: list[AbandonedList] = []
+    cancelled_by: str = ""
 
     @property
     def is_gathered(self) -> bool:

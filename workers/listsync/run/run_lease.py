@@ -10,6 +10,7 @@ from workers.core.results import SyncOverlap
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.locks import hold_all, release_all
 from workers.ledger.records import Claim, Settlement, done, released
+from workers.ledger.sync_cancels import cancelled_by
 from workers.ledger.sync_owners import WAITS_S, other_host, own
 from workers.listsync.run.context import SyncContext
 
@@ -55,6 +56,10 @@ class RunLease:
     def is_awaited(self) -> bool:
         """Tell whether other jobs wait for this worker."""
         return self._context.ledger.is_awaited(self._claim.queue)
+
+    def cancelled_by(self) -> str:
+        """Return who has cancelled the run, "" where that was not done."""
+        return cancelled_by(self._context.redis, self._claim.id)
 
     def wait(self) -> None:
         """Leave the run to this host for as long as it may wait for a service or a setting."""

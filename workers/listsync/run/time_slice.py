@@ -16,11 +16,16 @@ class Preempted(Exception):
     """This worker stops, or the job has gone to another one."""
 
 
+class Cancelled(Exception):
+    """The run is to end where it stands; the message is who wants that."""
+
+
 class TimeSlice:
     """One worker's time with one run.
 
     `is_ours` asks the ledger whether the job's lease is still ours: a process that was asleep for a minute must
-    not write any more. `is_awaited` asks whether other jobs wait for this worker.
+    not write any more. `is_awaited` asks whether other jobs wait for this worker, `cancelled_by` who has cancelled the
+    run, "" where that was not done.
     """
 
     def __init__(
@@ -28,15 +33,17 @@ class TimeSlice:
         stopping: Callable[[], bool],
         is_ours: Callable[[], bool],
         is_awaited: Callable[[], bool] = lambda: True,
+        cancelled_by: Callable[[], str] = lambda: "",
     ) -> None:
         self._stopping, self._is_ours, self._is_awaited = stopping, is_ours, is_awaited
+        self._cancelled_by = cancelled_by
         self._ends = time.monotonic() + SLICE_S
         self._look_at = time.monotonic() + LOOK_EVERY_S
         #: Set when the job has gone to another worker, which owns the run's files now.
         self.lost = False
 
     def checkpoint(self) -> None:
-        """Raise Preempted when this worker must not go on; to be called every second or so."""
+        """Raise Preempted when this worker must not go on, Cancelled when none may; to be called each second or so."""
         if self._stopping():
             raise Preempted
         if time.monotonic() >= self._look_at:
@@ -44,6 +51,12 @@ class TimeSlice:
             self.lost = not self._is_ours()
             if self.lost:
                 raise Preempted
+            self.check_cancelled()
+
+    def check_cancelled(self) -> None:
+        """Raise Cancelled when the run is to end."""
+        if by := self._cancelled_by():
+            raise Cancelled(by)
 
     def goes_on(self) -> bool:
         """Return whether the worker stays with the run although its time was over; then it begins anew."""
