@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection as Names
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -116,6 +117,21 @@ class ListPlan(Struct, frozen=True, kw_only=True):
     def fits_before_deletes(self, capacity: int) -> bool:
         """Return whether the list can take every addition before the first delete, so that none is missed."""
         return self.now + self.adds.count <= capacity
+
+    def write_calls(self, capacity: int) -> Iterator[tuple[bool, list[str]]]:
+        """Yield the entries of one call after the other, and whether they are added.
+
+        First all additions, so that no entry is missing for a while; where the list has no room for them, a call's
+        worth of deletes goes before each.
+        """
+        adds = ((True, values) for values in self.adds.read())
+        deletes = ((False, values) for values in self.released.read())
+        if not self.fits_before_deletes(capacity):
+            for delete in deletes:
+                yield delete
+                yield from islice(adds, 1)
+        yield from adds
+        yield from deletes
 
 
 class SyncPlan(Struct, frozen=True, kw_only=True):

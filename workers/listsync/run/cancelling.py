@@ -9,7 +9,6 @@ from workers.listsync.plan.manifest import digests_of
 from workers.listsync.plan.plan import ListPlan
 from workers.listsync.run.run import Run
 from workers.listsync.run.run_folder import ListState
-from workers.listsync.run.writing import in_order
 
 
 def withdraw(run: Run, by: str) -> None:
@@ -37,7 +36,7 @@ def _noted_wrongly(plan: ListPlan, capacity: int, calls: int, counts: Counter[bo
 
     `counts` takes what was written, by whether it was added.
     """
-    for number, (adding, values) in enumerate(in_order(plan, capacity)):
+    for number, (adding, values) in enumerate(plan.write_calls(capacity)):
         is_done = number < calls
         if is_done:
             counts[adding] += len(values)

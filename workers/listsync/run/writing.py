@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from itertools import islice
 
 from workers.core.errors import Rejected
@@ -136,7 +136,7 @@ def _change(run: Run, item: ListState, plan: ListPlan) -> Generator[None, None, 
     target = _ready(run, item, plan, is_new=not folder.calls)
     total = plan.adds.count + plan.released.count
     with run.tools.logrhythm.entries.writing() as writer:
-        for adding, values in islice(in_order(plan, run.options.rules.capacity), folder.calls, None):
+        for adding, values in islice(plan.write_calls(run.options.rules.capacity), folder.calls, None):
             written = writer.add(target, values) if adding else writer.remove(target, values)
             folder.count_call()
             item.entry_count = written.entry_count
@@ -168,19 +168,3 @@ def _take_over(run: Run, item: ListState, plan: ListPlan, target: ListSummary) -
 def _note_as_ours(run: Run, item: ListState, target: ListSummary, kind: str) -> None:
     digests = run.folder_of(item).digests.get(kind, {})
     run.tools.manifests.added(target.guid, item.name, digests, caseless=run.caseless(item))
-
-
-def in_order(plan: ListPlan, capacity: int) -> Iterator[tuple[bool, list[str]]]:
-    """Yield the entries of one call after the other, and whether they are added.
-
-    First all additions, so that no entry is missing for a while; where the list has no room for them, a call's
-    worth of deletes goes before each.
-    """
-    adds = ((True, values) for values in plan.adds.read())
-    deletes = ((False, values) for values in plan.released.read())
-    if not plan.fits_before_deletes(capacity):
-        for delete in deletes:
-            yield delete
-            yield from islice(adds, 1)
-    yield from adds
-    yield from deletes
