@@ -81,7 +81,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
 
     job: Annotated[str, _is("the job that did it")]
     collection: Annotated[str, _is("the data collection, or several with a plus between")]
-    status: Annotated[str, _is("done, errors (some lists failed), or planned (a dry run)")]
+    status: Annotated[str, _is("done, errors (some lists failed), planned (a dry run), or cancelled")]
     method: Annotated[str, _is("add or full")]
     plan: Annotated[str, _is("the digest of what it did, list by list")]
     began_ms: Annotated[int, _is("when it began, in Unix milliseconds")]
