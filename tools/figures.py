@@ -73,6 +73,11 @@ SENTENCES = {
         "{million[unchanged][write_calls]}, {million[changed][write_calls]} and "
         "{million[first_fill][write_calls]:,} write calls; a worker at most {million[worker_peak_mb]:g} MB",
     ),
+    "whitelist": (
+        "{indicators:,} indicators are synced; meanwhile 400 are whitelisted, and workers are killed (-9)",
+        "out of LogRhythm's lists after {undisturbed[median_s]:g} s, 99 % within {undisturbed[p99_s]:g} s; with "
+        "{killed[kills]} kills 99 % within {killed[p99_s]:g} s",
+    ),
 }
 
 

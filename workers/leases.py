@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from workers.core.errors import LeaseLost, ServiceAway
 from workers.core.retry import RetryPolicy, retry
-from workers.ledger.ledger import Ledger
+from workers.ledger.ledger import PROMPT_LEASE_MS, Ledger
 from workers.ledger.records import Claim, Settlement, blocked, interrupted
 
 log = structlog.get_logger(__name__)
@@ -125,7 +125,7 @@ class Leases:
             return list(self._claims.values())
 
     def _renew_for_ever(self) -> None:
-        pause_s = self.ledger.lease_ms / 1000 / RENEWALS
+        pause_s = min(self.ledger.lease_ms, PROMPT_LEASE_MS) / 1000 / RENEWALS
         clock = threading.Event()
         while not clock.wait(pause_s):
             for _, claims in self._rounds():

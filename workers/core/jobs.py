@@ -52,6 +52,11 @@ class Kind:
         """Whether an analyst asked for it: what is wrong with it is told to who asked, and needs no operator."""
         return self.name.startswith(("indicators.", "sightings."))
 
+    @property
+    def is_prompt(self) -> bool:
+        """Whether an analyst waits for it: where its worker is killed, another one takes it over within seconds."""
+        return self.name.startswith(("indicators.", "lists.add", "lists.remove"))
+
 
 KINDS = {
     kind.name: kind

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from workers.core.hashing import sha256_hex
-from workers.core.jobs import Job, shows
+from workers.core.jobs import KINDS, Job, shows
 from workers.ledger import keys
 from workers.ledger.accept import (
     MOST_MEMORY_PERCENT,
@@ -51,6 +51,10 @@ CLAIM, WAKE = (
 )
 SETTLE = Script("settle", "results", "history", "groups", when_full=True)
 RENEW, AWAY = (Script(name, when_full=True) for name in ("renew", "away"))
+
+#: Longest lease in ms of a job for which an analyst waits. Others have a longer one, so that a machine that stands
+#: still for a while keeps its work.
+PROMPT_LEASE_MS = 6_000
 
 #: Workers that a job may take down with it before it is dead.
 MOST_LOST = 3
@@ -141,7 +145,7 @@ class Ledger:
                 keys.PREFIX,
                 queue,
                 most,
-                self.lease_ms,
+                self._first_lease_ms(queue),
                 token,
                 MOST_LOST,
                 self.last_chance_after_ms,
@@ -157,6 +161,16 @@ class Ledger:
         set_aside(self.redis, malformed)
         return [claim for claim in claims if claim.kind != MALFORMED] or self.claim(queue, most)
 
+    def _first_lease_ms(self, queue: str) -> int:
+        """Return for how long jobs of `queue` are claimed at first, when their kinds are not known yet."""
+        leases = (self.lease_ms_of(kind.name) for kind in KINDS.values() if kind.queue == queue)
+        return max(leases, default=self.lease_ms)
+
+    def lease_ms_of(self, kind: str) -> int:
+        """Return for how long a job of `kind` is claimed; short where an analyst waits for it."""
+        is_prompt = kind in KINDS and KINDS[kind].is_prompt
+        return min(self.lease_ms, PROMPT_LEASE_MS) if is_prompt else self.lease_ms
+
     def renew(self, claims: Sequence[Claim]) -> set[str]:
         """Extend the leases of `claims`, which share a token; return the ids that another worker has now."""
         return self._renew(claims, life="")
@@ -170,7 +184,7 @@ class Ledger:
         lost = self._run(
             RENEW,
             [keys.due(first.queue)],
-            [keys.PREFIX, first.token, self.lease_ms, life, *(claim.id for claim in claims)],
+            [keys.PREFIX, first.token, self.lease_ms_of(first.kind), life, *(claim.id for claim in claims)],
         )
         return {job_id.decode() for job_id in lost}
 

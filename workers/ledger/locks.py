@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 from redis.exceptions import LockError, LockNotOwnedError
 
@@ -15,6 +18,9 @@ from workers.ledger.connection import run
 from workers.ledger.reader import LedgerReader
 from workers.ledger.scripts import Script
 
+if TYPE_CHECKING:
+    from redis.lock import Lock
+
 LOCK, UNLOCK = Script("lock"), Script("unlock")
 
 #: Seconds for which a collection stays with its job; a job that waits is looked at once a minute.
@@ -25,6 +31,9 @@ BY_HAND = "by-hand-"
 
 #: Seconds that a writer waits for its turn before the run is put off.
 TURN_WAIT_S = 120.0
+
+#: Seconds for which a turn lasts when its holder is killed; it is extended while a call takes longer.
+TURN_S = 4.0
 
 #: Seconds between two looks at whether it is our turn; a call takes longer than that.
 LOOK_EVERY_S = 0.01
@@ -69,10 +78,16 @@ def release(redis: RedisClient, collection: str, job_id: str) -> None:
 def turn(redis: RedisClient, host: str, lease_s: float) -> Iterator[None]:
     """Be the only one who writes to a LogRhythm; two writers would deadlock in its database.
 
-    A turn ends by itself after half of a job's lease: who takes a dead worker's job finds its turn ended.
+    A turn ends by itself: soon when its holder is killed, and after half of a job's lease at the latest, so that who
+    takes a dead worker's job finds its turn ended.
     """
+    most_s = lease_s / 2
     lock = redis.lock(
-        keys.sync_turn(short(host)), timeout=lease_s / 2, sleep=LOOK_EVERY_S, blocking_timeout=TURN_WAIT_S
+        keys.sync_turn(short(host)),
+        timeout=min(TURN_S, most_s),
+        sleep=LOOK_EVERY_S,
+        blocking_timeout=TURN_WAIT_S,
+        thread_local=False,
     )
     try:
         lock.acquire()
@@ -81,12 +96,23 @@ def turn(redis: RedisClient, host: str, lease_s: float) -> Iterator[None]:
         mine = False
     if not mine:
         raise ServiceAway("logrhythm", f"others have been writing to LogRhythm for {TURN_WAIT_S:.0f} s")
+    ended = Event()
+    Thread(target=_extend, args=(lock, ended, most_s), name="turn", daemon=True).start()
     try:
         yield
     finally:
+        ended.set()
         # A call that took longer than the turn has lost it; LogRhythm then sorts the writers out with a deadlock.
         with suppress(LockNotOwnedError):
             lock.release()
+
+
+def _extend(lock: Lock, ended: Event, most_s: float) -> None:
+    """Extend a turn until it has ended, for `most_s` seconds in all."""
+    until = time.monotonic() + most_s - TURN_S
+    with suppress(LockError, ServiceAway):
+        while not ended.wait(TURN_S / 2) and time.monotonic() < until:
+            lock.extend(TURN_S, replace_ttl=True)
 
 
 def is_open(redis: RedisClient, job_id: str) -> bool:

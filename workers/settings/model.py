@@ -130,7 +130,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         "Replicas of Redis that must hold a job before a producer says accepted.")] = 0
     accept_wait_ms: Annotated[int, Doc(
         "Milliseconds that replicas get to confirm; then the sender is asked to repeat."), Meta(gt=0, le=1_000)] = 500
-    lease_s: Annotated[Positive, Doc("Seconds for which a worker claims jobs before it renews.")] = 60.0
+    lease_s: Annotated[Positive, Doc(
+        "Seconds for which a worker claims jobs before it renews; what an analyst waits for, 6 at most.")] = 60.0
     look_up_after_restart_s: Annotated[NotNegative, Doc(
         "Seconds after a restart or fail-over of Redis in which a first attempt looks for its event too.")] = 120.0
     max_retry_after_s: Annotated[float, Doc(

@@ -86,6 +86,31 @@ def test_a_lease_that_ran_out_gives_the_job_to_another_worker(redis: Redis) -> N
     assert ledger.settle([done(second, {})]) == []
 
 
+@pytest.mark.parametrize(
+    ("job", "most_s"),
+    [
+        (Job("indicators.whitelist", {"type": "FQDN", "value": "a.example"}, producer="stub"), 6),
+        # At first its kind is not known; the first thing that is done with it proves the claim.
+        (Job("lists.remove", {"type": "FQDN", "value": "a.example"}, producer="stub"), 6),
+        (Job("lists.sync", {"collection": "A", "dry_run": False}, producer="beat"), 60),
+        (Job("events.create", {"payload": {}}, producer="cli"), 60),
+    ],
+    ids=lambda value: value.kind.name if isinstance(value, Job) else "",
+)
+def test_what_an_analyst_waits_for_is_soon_taken_over_from_a_killed_worker(
+    ledger: Ledger, redis: Redis, job: Job, most_s: int
+) -> None:
+    ledger.accept([job])
+    queue = job.kind.queue
+    claims = ledger.claim(queue, 1)
+    assert ledger.prove(claims) == set()
+    seconds, microseconds = redis.time()
+    left_s = redis.zscore(keys.due(queue), job.id) / 1000 - (seconds + microseconds / 1e6)
+    assert most_s - 5 < left_s <= most_s
+    assert ledger.renew(claims) == set()
+    assert redis.zscore(keys.due(queue), job.id) / 1000 - seconds <= most_s + 1
+
+
 def test_a_renewed_lease_keeps_the_job(redis: Redis) -> None:
     ledger = Ledger(redis, lease_s=60)
     ledger.accept([event()])

@@ -1,18 +1,22 @@
-"""Who may sync a collection."""
+"""Who may sync a collection, and whose turn it is to write."""
 
 from __future__ import annotations
 
 import pytest
 from redis import Redis
 
+from tests.support.waiting import until
 from workers.core.jobs import Job
-from workers.ledger import locks
+from workers.core.text import short
+from workers.ledger import keys, locks
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.ledger.locks import hold, release
 from workers.ledger.records import done
 
 pytestmark = pytest.mark.integration
+
+URL = "https://lr"
 
 
 def sync_job(ledger: Ledger, number: int) -> str:
@@ -62,3 +66,30 @@ def test_of_two_jobs_that_find_the_holder_ended_one_takes_its_place(
     # When we ask for it
     assert hold(redis, "C", "slower") == quicker
     assert LedgerAdmin(redis).record(quicker) is not None
+
+
+def turn_left_ms(redis: Redis) -> int:
+    return redis.pttl(keys.sync_turn(short(URL)))
+
+
+def test_the_turn_of_a_killed_writer_is_soon_over(redis: Redis) -> None:
+    with locks.turn(redis, URL, 60):
+        assert 0 < turn_left_ms(redis) <= 1_000 * locks.TURN_S
+    assert turn_left_ms(redis) < 0
+
+
+def test_a_turn_is_extended_while_a_call_takes_longer(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "TURN_S", 0.3)
+    with locks.turn(redis, URL, 60):
+        before_ms = turn_left_ms(redis)
+        # It falls as time goes, and rises when it is extended
+        assert until(lambda: turn_left_ms(redis) < before_ms - 100)
+        assert until(lambda: turn_left_ms(redis) > before_ms - 100)
+
+
+def test_a_call_that_never_comes_back_has_no_turn_for_ever(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "TURN_S", 0.1)
+    with locks.turn(redis, URL, 0.6):
+        assert until(lambda: turn_left_ms(redis) < 0)
