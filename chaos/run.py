@@ -31,6 +31,7 @@ from chaos.faults import (
     poison,
     producer,
     redis,
+    storm,
     threatq,
     upgrade,
     worker,
@@ -55,6 +56,7 @@ SCENARIOS: dict[str, Scenario] = {
         clock,
         upgrade,
         logrhythm,
+        storm,
         everything,
     )
     for scenario in file.fault.all

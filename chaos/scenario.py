@@ -13,7 +13,7 @@ from chaos.scene import Scene
 class Size(Struct, frozen=True):
     """How much is thrown at the system: jobs, kills, seconds of an outage, and how long all may take to be done.
 
-    `strikes_s`: for how long it is struck at random.
+    `strikes_s`: for how long it is struck at random. `firings`: how large a storm of one detection is.
     `hurry`: once the fault is over, jobs that wait for a further try have it at once.
     """
 
@@ -22,12 +22,13 @@ class Size(Struct, frozen=True):
     away_s: float
     patience_s: float
     strikes_s: float
+    firings: int
     hurry: bool = False
 
 
 #: `make chaos`; and the form that is part of `make test`.
-LONG = Size(jobs=900, kills=20, away_s=300, patience_s=600, strikes_s=1_800)
-SHORT = Size(jobs=120, kills=3, away_s=4, patience_s=60, strikes_s=24, hurry=True)
+LONG = Size(jobs=900, kills=20, away_s=300, patience_s=600, strikes_s=1_800, firings=100_000)
+SHORT = Size(jobs=120, kills=3, away_s=4, patience_s=60, strikes_s=24, firings=5_000, hurry=True)
 
 Break = Callable[[Scene, random.Random, Size], None]
 

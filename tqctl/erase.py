@@ -67,6 +67,7 @@ COUNTED = {
     "refused": "refused jobs",
     "quarantined": "items of the quarantine",
     "samples": "pending deletes that show it as a sample",
+    "groups": "groups of firings that name it (their count stays)",
     "audit": "entries of the audit trail",
     "spool": "files of the spool of this machine",
 }
@@ -80,6 +81,7 @@ def _account(mentioned: Mentions, files: list[Path]) -> dict[str, Any]:
         "refused": mentioned.count(keys.REFUSED_JOBS),
         "quarantined": len(mentioned.quarantined),
         "samples": len(mentioned.samples),
+        "groups": len(mentioned.groups),
         "audit": len(mentioned.audit),
         "spool": len(files),
         "dictionaries": mentioned.dictionaries,

@@ -69,6 +69,11 @@ SUBCOMMANDS = {
             "services that no worker calls now, queues that wait, and why; close one",
             "tqctl.breaker:add_arguments",
         ),
+        (
+            "groups",
+            "firings that share an event, and those above a source's limit",
+            "tqctl.groups:add_arguments",
+        ),
         ("sync", "the list sync: plan, pending deletes, approve, history", "tqctl.sync:add_arguments"),
         ("explain", "where a value is and should be, and why it is not there", "tqctl.explain:add_arguments"),
         ("lists", "our lists in LogRhythm: show, retire", "tqctl.lists:add_arguments"),

@@ -157,7 +157,8 @@ def words(line: PayloadReport) -> str:
 
 def _result(result: Success | Failure | None) -> str:
     if isinstance(result, EventResult):
-        return f"event {result.event_id} {result.link}".rstrip()
+        shared = f", one of the firings of {result.group.label}" if result.group else ""
+        return f"event {result.event_id} {result.link}".rstrip() + shared
     return result.reason if isinstance(result, Failure) else ""
 
 

@@ -28,6 +28,7 @@ FAULTS = (
     "failover-behind",
     "clock-jump",
     "clock-fast",
+    "storm",
     "everything",
 )
 

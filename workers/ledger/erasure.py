@@ -25,6 +25,9 @@ from workers.ledger.retention import Retention
 from workers.ledger.small_writes import write
 from workers.ledger.sync_approvals import PendingDelete, PendingDeletes
 
+#: What stands in the place of the name of a group that was erased, and the fields that may hold one.
+ERASED, _NAMES = "[erased]", ("label", "source")
+
 #: Characters of the shortest value that can be erased; a shorter one stands in too much by chance.
 SHORTEST = 4
 
@@ -32,14 +35,15 @@ SHORTEST = 4
 class Mentions(Struct, frozen=True):
     """What mentions a value: ids of jobs by the key that lists them, of quarantined items and audit entries.
 
-    `samples` are pending deletes that show it; `dictionaries` are texts that done jobs are packed against, which go
-    when these jobs do; `scanned` is how many jobs were looked at.
+    `samples` are pending deletes that show it, `groups` groups of firings that do; `dictionaries` are texts that done
+    jobs are packed against, which go when these jobs do; `scanned` is how many jobs were looked at.
     """
 
     jobs: dict[str, list[str]]
     quarantined: list[str]
     audit: list[str]
     samples: list[PendingDelete]
+    groups: list[str]
     dictionaries: int
     scanned: int
 
@@ -91,6 +95,9 @@ class Erasure:
             quarantined=[item.id for item in items if item and self._has(item.raw, item.reason, item.source)],
             audit=[each.id for each in entries(self._redis) if self._has(repr(as_line(each)))],
             samples=[each for each in PendingDeletes(self._redis).every() if self._has(*each.samples)],
+            groups=[
+                group_id for page in self._pages(keys.GROUPS) for group_id in page if self._is_in(group_id)
+            ],
             dictionaries=sum(self._has(text) for text in words),
             scanned=scanned,
         )
@@ -108,12 +115,27 @@ class Erasure:
             samples = tuple(sample for sample in pending.samples if not self._has(sample))
             text = msgspec.json.encode(structs.replace(pending, samples=samples))
             write(self._redis, ("HSET", keys.SYNC_HELD, pending.id, text))
+        for group_id in mentioned.groups:
+            self._erase_group(group_id)
         for step in _steps(mentioned.audit):
             write(self._redis, ("XDEL", keys.AUDIT, *step))
         jobs = mentioned.count(*mentioned.jobs)
         audit.record(
             "erase", jobs=jobs, quarantined=len(mentioned.quarantined), audit_entries=len(mentioned.audit)
         )
+
+    def _is_in(self, group_id: str) -> bool:
+        facts = self._redis.hmget(keys.grouped(group_id), *_NAMES)
+        return self._has(*filter(None, facts), *self._redis.hgetall(keys.grouped_values(group_id)))
+
+    def _erase_group(self, group_id: str) -> None:
+        """Forget the values of a group that say it, and what the group is called; its count and its event stay."""
+        key, values = keys.grouped(group_id), keys.grouped_values(group_id)
+        if named := [value for value in self._redis.hgetall(values) if self._has(value)]:
+            write(self._redis, ("HDEL", values, *named))
+        for name, text in zip(_NAMES, self._redis.hmget(key, *_NAMES), strict=True):
+            if text and self._has(text):
+                write(self._redis, ("HSET", key, name, ERASED))
 
     def _pages(self, key: str) -> Iterator[list[str]]:
         start = 0

@@ -168,6 +168,11 @@ def states_of(redis: RedisClient, ids: Sequence[str]) -> list[GroupState]:
     return [state for state in states if state]
 
 
+def newest_groups(redis: RedisClient, most: int) -> list[GroupState]:
+    """Return groups that are kept, those that were joined last first; raises ServiceAway("redis")."""
+    return states_of(redis, [group_id.decode() for group_id in redis.zrevrange(keys.GROUPS, 0, most - 1)])
+
+
 def limited_groups(redis: RedisClient, now: int) -> list[GroupState]:
     """Return the groups of limited firings whose window is not over at `now` (ms); raises ServiceAway("redis")."""
     return states_of(redis, _ids(redis, keys.GROUPS_LIMITED, now, "+inf", MOST_LIMITED))

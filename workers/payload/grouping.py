@@ -66,7 +66,7 @@ class Grouping(Struct, frozen=True):
         """Return the group of a firing, None where its source is not grouped."""
         fields = _of_source(self.fields, plan.source) or ()
         if fields == (AS_MAPPED,):
-            shared = [("", text) for text in map(as_text, _list(payload.get("group_by")))]
+            shared = [("", text) for text in plan.group_by]
         else:
             shared = [(field, _value(field, payload, plan)) for field in fields]
         if not shared:
@@ -149,10 +149,6 @@ def value_in_words(text: str) -> str:
         return f"{kind} {rest[0]}"
     type_, value, role = rest
     return f"{type_} {value}" + (f" ({role})" if role else "")
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
 
 
 def _roles(indicator: Indicator) -> Iterator[str]:

@@ -12,7 +12,8 @@ class EventPlan(Struct, frozen=True):
     """One event and everything related to it, decided and ready to be carried out.
 
     `happened_at` is UTC as ThreatQ takes it, `YYYY-MM-DD HH:MM:SS`. `overflow` is the part of the
-    description that ThreatQ has no room for. `warnings` stay with the job and are shown.
+    description that ThreatQ has no room for. `warnings` stay with the job and are shown. `group_by` is what its mapping
+    says that firings of one group share.
     """
 
     title: str
@@ -28,3 +29,4 @@ class EventPlan(Struct, frozen=True):
     malware: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    group_by: tuple[str, ...] = ()

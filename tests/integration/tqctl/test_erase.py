@@ -154,3 +154,20 @@ def test_the_account_is_told_in_words(jobs: dict[str, str], operator: Operator) 
     assert "What would be forgotten" in shown
     assert "Not reached:" in shown
     assert json.dumps(VALUE) not in shown
+
+
+def test_a_group_of_firings_loses_the_value_and_its_name_and_keeps_its_count(
+    redis: Redis, operator: Operator
+) -> None:
+    # Given a group that is named by the value and has it among others
+    facts = {"until": 1, "label": f"Mail, identity {VALUE}", "source": "Mail", "count": 3}
+    redis.zadd(keys.GROUPS, {"g": 2_000_000_000_000})
+    redis.hset(keys.grouped("g"), mapping=facts)
+    values = {json.dumps(["identity", VALUE]): 3, json.dumps(["malware", "Emotet"]): 1}
+    redis.hset(keys.grouped_values("g"), mapping=values)
+    # When the value is erased
+    answer = operator.asks("erase", VALUE, "--yes")
+    # Then nothing of the group says it any more
+    assert answer["groups"] == 1
+    assert redis.hkeys(keys.grouped_values("g")) == [b'["malware", "Emotet"]']
+    assert redis.hmget(keys.grouped("g"), "label", "source", "count") == [b"[erased]", b"Mail", b"3"]

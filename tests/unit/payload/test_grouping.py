@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from workers.core.errors import ConfigError
 from workers.payload.builder import plan_event
@@ -85,9 +86,11 @@ def test_a_field_may_be_a_path_or_an_attribute(field: str, fields: dict[str, Any
 
 
 def test_a_rule_may_leave_it_to_the_mapping_of_the_payload() -> None:
-    assert group("*=mapping") is None
-    assert group("*=mapping", group_by=["rule 7"]) == group("*=mapping", group_by=["rule 7"], identity="bob")
-    assert group("*=mapping", group_by=["rule 7"]) != group("*=mapping", group_by=["rule 8"])
+    made = plan({"event_type": "Alert", "event_name": "Beacon"})
+    mapped = [structs.replace(made, group_by=by) for by in (("rule 7",), ("rule 7",), ("rule 8",), ())]
+    first, same, other, none = (rules("*=mapping").group_of({}, each) for each in mapped)
+    assert first == same != other
+    assert none is None
 
 
 @pytest.mark.parametrize(
