@@ -22,9 +22,12 @@ BUDGET_S = 0.5
 #: Lists and functions that are worked on between two looks at the clock.
 _LOOK_EVERY = 64
 
-#: A text, a quoted key, a literal, or a name that `let` gave.
+#: A text, a quoted key, a literal, or a name that `let` gave. What is not closed goes to the end, where the parser
+#: refuses it: were each quotation mark tried as a beginning, the time would grow with the square of the length.
 _PART = re.compile(
-    r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|`(?:[^`\\]|\\.)*+`|\$([A-Za-z_]\w*)""", re.ASCII | re.DOTALL
+    r"""'(?:[^'\\]|\\.)*+(?:'|\\?\Z)|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|`(?:[^`\\]|\\.)*+(?:`|\\?\Z)"""
+    r"""|\$([A-Za-z_]\w*)""",
+    re.ASCII | re.DOTALL,
 )
 
 #: The document itself, which every expression may name.

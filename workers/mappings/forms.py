@@ -19,6 +19,9 @@ _HASH = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[0-9a-fA-F]
 _LABELLED_HASH = re.compile(r"\b(?:MD5|SHA1|SHA256)=([0-9A-Fa-f]{32,64})\b", re.I)
 _LONG_HASH = re.compile(r"\b[0-9a-fA-F]{64}\b")
 _MAIL = re.compile(r"[^\s@<>\"',;:()]{1,64}@((?:[\w-]{1,63}\.){1,10}[A-Za-z]{2,24})")
+_AWS_ENDPOINT = re.compile(
+    r"(?!ec2-)[a-z0-9-]{2,40}(?:\.[a-z]{2}(?:-[a-z]{1,12}){1,3}-\d)?\.(?:amazonaws\.com(?:\.cn)?|api\.aws)"
+)
 _SEPARATORS = re.compile(r"[,;\s]+")
 
 HASH_TYPES = {32: "MD5", 40: "SHA-1", 64: "SHA-256", 128: "SHA-512"}
@@ -73,7 +76,11 @@ def hosts_in(text: str) -> list[str]:
     names = [refang(part).rstrip(".").lower() for part in _SEPARATORS.split(text) if part]
     if not all(map(_HOST.fullmatch, names)):
         return []
-    return [name for name in names if name.rpartition(".")[2] not in _INSIDE_DOMAINS]
+    return [
+        name
+        for name in names
+        if name.rpartition(".")[2] not in _INSIDE_DOMAINS and not _AWS_ENDPOINT.fullmatch(name)
+    ]
 
 
 def is_url(text: str) -> bool:

@@ -33,6 +33,7 @@ def found(document: Any) -> list[str]:
         ({"id.orig_h": "203.0.113.7", "id.resp_h": "198.51.100.2"}, ["203.0.113.7", "198.51.100.2"]),
         # Hosts that were looked up or contacted, in the spellings of many products.
         ({"query_name": "a.evil.example."}, ["a.evil.example"]),
+        ({"query": "evil-bucket.s3.us-west-2.amazonaws.com"}, ["evil-bucket.s3.us-west-2.amazonaws.com"]),
         ({"dns": {"question": {"name": "a.evil.example"}}}, ["a.evil.example"]),
         ({"DestinationHostname": "a.evil.example"}, ["a.evil.example"]),
         ({"indicator": {"domain": "a[.]evil[.]example"}}, ["a.evil.example"]),
@@ -74,6 +75,7 @@ def test_what_is_anothers_is_found(document: dict[str, Any], expected: list[str]
         # Services, programs, packages, files and accounts that look like host names.
         {"eventSource": "signin.amazonaws.com", "sourceIPAddress": "lambda.amazonaws.com"},
         {"domainDetails": {"domain": "cloudformation.amazonaws.com"}},
+        {"query_name": "dynamodb.us-west-2.amazonaws.com.", "rrname": "sts.amazonaws.com"},
         {"serviceName": "compute.googleapis.com", "methodName": "v1.compute.instances.insert"},
         {"action": "team.create", "name": "m5.xlarge", "FileName": "pwsh.exe", "package": "com.example.app"},
         {"query": "SELECT name FROM users.table", "QUERY_TEXT": "DROP TABLE a.b"},
