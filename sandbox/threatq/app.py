@@ -57,7 +57,7 @@ _LOOKUPS: list[_Entry] = [
 
 _CHILDREN: list[_Entry] = [
     entry
-    for name in ("attributes", "sources", "tags", "comments", "watchlist")
+    for name in ("attributes", "sources", "tags", "comments", "watchlist", "spearphish")
     for entry in (
         ("GET", f"{{collection}}/{{id:int}}/{name}", children.index, {"children": name}),
         ("POST", f"{{collection}}/{{id:int}}/{name}", children.add, {"children": name}),
@@ -104,6 +104,7 @@ _ROUTES: list[_Entry] = [
     ("POST", "{collection}/consume/new", objects.consume, {}),
     *_CHILDREN,
     ("POST", "{collection}/{id:int}/description", children.describe, {}),
+    ("GET", "{collection}/{id:int}/description", children.description, {}),
     ("GET", "{collection}/{id:int}/details", objects.details, {}),
     ("GET", "{collection}/{id:int}/{other}", children.related, {}),
     ("POST", "{collection}/{id:int}/{other}", children.add_related, {}),

@@ -21,6 +21,7 @@ _REMOVE = {
     "sources": ("object_sources", "id"),
     "tags": ("object_tags", "tag_id"),
     "watchlist": ("watchlist", "id"),
+    "spearphish": ("spearphish", "id"),
 }
 
 
@@ -65,6 +66,11 @@ def describe(call: Call) -> Answer:
     value, id = str(call.fields.get("value", "")), call.path["id"]
     call.threatq.store.run(f"UPDATE {call.kind.collection} SET description = ? WHERE id = ?", value, id)
     return single({"id": id, "value": value}, 201)
+
+
+def description(call: Call) -> Answer:
+    """GET /api/{collection}/{id}/description."""
+    return single({"id": call.path["id"], "value": load(call)["description"]})
 
 
 def related(call: Call) -> Answer:
@@ -130,6 +136,13 @@ def _add_comments(call: Call) -> Answer:
     return single(_child(call, "comments", ingest.add_comment(call.kind, call.path["id"], values[0])), 201)
 
 
+def _add_spearphish(call: Call) -> Answer:
+    (value,) = names_of([call.fields], "spearphish", "value")
+    sql = "INSERT INTO spearphish (kind, object_id, value) VALUES (?, ?, ?)"
+    id = call.threatq.store.run(sql, call.kind.number, call.path["id"], value)
+    return single({"id": id, f"{call.kind.code}_id": call.path["id"], "value": value}, 201)
+
+
 def _watch(call: Call) -> Answer:
     """Put an object on the account's watchlist, where it is once."""
     kind, id = call.kind, call.path["id"]
@@ -146,6 +159,7 @@ _ADD = {
     "tags": _add_tags,
     "comments": _add_comments,
     "watchlist": _watch,
+    "spearphish": _add_spearphish,
 }
 
 

@@ -82,7 +82,7 @@ def delete(call: Call) -> Answer:
 def erase(store: Store, kind: Kind, id: int) -> None:
     """Remove an object with all that hangs on it."""
     relations.forget(store, (kind, id))
-    for table in ("attributes", "object_sources", "object_tags", "comments", "watchlist"):
+    for table in ("attributes", "object_sources", "object_tags", "comments", "watchlist", "spearphish"):
         store.run(f"DELETE FROM {table} WHERE kind = ? AND object_id = ?", kind.number, id)
     store.run(f"DELETE FROM {kind.collection} WHERE id = ?", id)
     if kind.is_attachment:

@@ -14,9 +14,6 @@ from sandbox.threatq.model.type_rows import table_of, type_of
 if TYPE_CHECKING:
     from sandbox.threatq.model.call import System
 
-#: Expansions that are accepted and always empty: the sandbox holds none of these.
-_EMPTY = frozenset({"spearphish"})
-
 #: Attribute rows with their names, as `attribute` takes them.
 ATTRIBUTES = "SELECT a.*, n.name FROM attributes a JOIN attribute_names n ON n.id = a.attribute_id"
 
@@ -111,7 +108,7 @@ def children(store: Store, kind: Kind, id: int, name: str) -> list[Row]:
 
 def _known(name: str) -> bool:
     top = _collection(name.split(".", maxsplit=1)[0])
-    return top in KINDS or top in _EMPTY or top in {"type", *_EXPANSIONS}
+    return top in KINDS or top in {"type", *_EXPANSIONS}
 
 
 def _expansion(threatq: System, kind: Kind, row: Row, top: str) -> Any:
@@ -119,8 +116,6 @@ def _expansion(threatq: System, kind: Kind, row: Row, top: str) -> Any:
         return type_of(threatq.store, kind, row.get("type_id"))
     if top in _EXPANSIONS:
         return _EXPANSIONS[top](threatq.store, kind, row["id"])
-    if top in _EMPTY:
-        return []
     return relation_rows(threatq, kind, row["id"], KINDS[top])
 
 
@@ -235,6 +230,12 @@ def watchlist(store: Store, kind: Kind, id: int) -> list[Row]:
     ]
 
 
+def spearphish(store: Store, kind: Kind, id: int) -> list[Row]:
+    """The texts of the e-mails that an event is about."""
+    sql = "SELECT id, value FROM spearphish WHERE kind = ? AND object_id = ? ORDER BY id"
+    return [{**row, f"{kind.code}_id": id} for row in store.all(sql, kind.number, id)]
+
+
 def adversaries(store: Store, kind: Kind, id: int) -> list[Row]:
     """The relations of an object to adversaries."""
     return related(store, (kind, id), KINDS["adversaries"])
@@ -269,6 +270,7 @@ _EXPANSIONS: dict[str, Any] = {
     "tags": tags,
     "comments": comments,
     "watchlist": watchlist,
+    "spearphish": spearphish,
     "status": status,
     "score": score,
 }

@@ -37,6 +37,7 @@ CREATE TABLE attachment_types (id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE 
 CREATE TABLE files (id INTEGER PRIMARY KEY, name TEXT, hash TEXT, malware_locked INTEGER, content BLOB);
 CREATE TABLE uploads (name TEXT, chunk TEXT, content BLOB, UNIQUE (name, chunk));
 CREATE TABLE imports (id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT, status_id INTEGER);
+CREATE TABLE spearphish (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER, object_id INTEGER, value TEXT);
 CREATE TABLE watchlist (
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER, object_id INTEGER, user_id INTEGER, created_at INTEGER,
     UNIQUE (kind, object_id, user_id)

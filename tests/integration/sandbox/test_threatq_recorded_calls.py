@@ -109,6 +109,20 @@ def test_a_spearphish_mail_becomes_an_event_step_by_step(threatq_sandbox: Sandbo
     assert threatq_sandbox.call("GET", path).status_code == 404
 
 
+def test_an_event_has_the_text_of_its_mail_and_an_adversary_its_description(
+    threatq_sandbox: SandboxThreatQ,
+) -> None:
+    event = threatq_sandbox.post("/api/events", EVENT)["data"]["id"]
+    made = threatq_sandbox.post(f"/api/events/{event}/spearphish", {"value": "From: x"})["data"]
+    shown = threatq_sandbox.get(f"/api/events/{event}", **{"with": "spearphish"})["data"]["spearphish"]
+    assert shown == [made]
+
+    adversary = threatq_sandbox.post("/api/adversaries", {"name": "Bear"})["data"]["id"]
+    threatq_sandbox.post(f"/api/adversaries/{adversary}/description", {"value": "known since 2010"})
+    told = threatq_sandbox.get(f"/api/adversaries/{adversary}/description")["data"]
+    assert told["value"] == "known since 2010"
+
+
 @pytest.mark.parametrize(
     ("conditions", "expected"),
     [
