@@ -28,7 +28,9 @@ def run(shell: Shell, options: Namespace) -> int:
     runtime = Runtime(shell.settings)
     settings = sync_settings(runtime)
     tools = Tools.of(runtime, settings)
-    explainer = Explainer(runtime.redis, Options.of(settings), tools, reads=not options.quick)
+    explainer = Explainer(
+        runtime.redis, Options.of(settings, runtime.collected_assets()), tools, reads=not options.quick
+    )
     explanations = list(explainer.explain(options.value, collections_of(settings)))
     shell.show([to_builtins(item) for item in explanations], lambda _: _words(options.value, explanations))
     places = [place for item in explanations for place in item.places]

@@ -27,6 +27,7 @@ from workers.telemetry.otlp import exporter_of
 from workers.telemetry.sign_of_life import SignOfLife
 from workers.telemetry.traces import Tracer
 from workers.threatq.connector import Connector, ConnectorPage
+from workers.threatq.own_assets import OwnAssets
 from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq
 
@@ -57,6 +58,7 @@ class Runtime:
         self.sync_helper = threading.Lock()
         #: The syncs that this process plans or writes now.
         self.own_syncs: set[str] = set()
+        self._own_assets = OwnAssets(settings.own_assets_collection)
         self._lock = threading.Lock()
         self._logrhythm: tuple[dict[str, object], LogRhythm] | None = None
 
@@ -90,7 +92,12 @@ class Runtime:
         Raises ConfigError for a setting that cannot be read: better nothing is done than that a private
         address gets through.
         """
-        return dialect_from(with_page(self.settings, (page or self.page()).fields))
+        settings = with_page(self.settings, (page or self.page()).fields)
+        return dialect_from(settings, self.collected_assets())
+
+    def collected_assets(self) -> tuple[str, ...]:
+        """Return what is ours by a data collection of ThreatQ (own_assets_collection)."""
+        return self._own_assets.values(lambda: self.threatq.caller)
 
     def sync_settings(self) -> Settings | None:
         """Return the settings as LogRhythm's page has them now; None while it is disabled or not registered."""
@@ -100,7 +107,10 @@ class Runtime:
         page = Connector(self.threatq.caller, self.settings.logrhythm_connector_name).find()
         if page:
             self._note(page, LOGRHYTHM)
-        return with_logrhythm_page(self.settings, page.fields) if page and page.is_enabled else None
+        if not page or not page.is_enabled:
+            return None
+        # Private IPs stand on the other page, and keep out of lists, too.
+        return with_logrhythm_page(with_page(self.settings, self.page().fields), page.fields)
 
     def _note(self, page: ConnectorPage, shown: Sequence[PageField]) -> None:
         """Let the audit trail know what a page in ThreatQ says, where that has changed."""

@@ -90,6 +90,9 @@ class RunResult(Struct, frozen=True, kw_only=True):
     read: Annotated[int, _is("how many were read")]
     unsupported: Annotated[dict[str, int], _is("indicators for which there is no list, by type")] = {}
     kept_out: Annotated[dict[str, int], _is("indicators that are kept out of the lists, by status")] = {}
+    known_good: Annotated[
+        dict[str, int], _is("known-good and own ones that are kept out, by the list that did it")
+    ] = {}
     parts: Annotated[tuple[CollectionPart, ...], _is("what each of several data collections brought")] = ()
     lists: Annotated[tuple[ListResult, ...], _is("what was done to each list")] = ()
     notes: Annotated[tuple[str, ...], _is("what the numbers leave open, in sentences")] = ()

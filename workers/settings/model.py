@@ -76,6 +76,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     own_assets: Annotated[str, Doc(
         "What is ours and never becomes an indicator: domains (with all below them and their e-mail addresses), "
         "`@domain` (e-mail addresses alone), networks, host names, by commas or lines.")] = ""
+    own_assets_collection: Annotated[str, Doc(
+        "Data collection of ThreatQ whose indicators are ours, too; read by the workers every ten minutes.")] = ""
     known_good: Annotated[bool, Doc(
         "Values on known-good lists (docs/known-good.md) never become indicators or entries of lists.")] = True
     known_good_dir: Annotated[str, Doc("Folder of known-good lists of your own, `*.txt`; empty: none.")] = ""

@@ -21,6 +21,12 @@ GUARDING = (
     "sync_foreign_entries",
     "sync_abandoned",
     "sync_statuses_kept_out",
+    "known_good",
+    "known_good_dir",
+    "known_good_actions",
+    "private_ips",
+    "own_private_ranges",
+    "own_assets",
 )
 
 
@@ -39,6 +45,12 @@ class Decisions(Struct, frozen=True, kw_only=True):
     sync_delete_max_percent: float
     sync_foreign_entries: Literal["keep", "delete"]
     sync_statuses_kept_out: str
+    known_good: bool
+    known_good_dir: str
+    known_good_actions: str
+    private_ips: str
+    own_private_ranges: bool
+    own_assets: str
     sync_abandoned: Literal["report", "retire"] = "report"
     sync_types: str
     sync_score_bands: str

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from workers.indicators.known_good.judge import KnownGood
 from workers.listsync.plan.naming import ListKey, SplitBy, bucket, list_name
 from workers.listsync.plan.spill import Spill
 from workers.listsync.plan.types import Form, TypeTable
@@ -49,6 +50,8 @@ class Gathered(Struct, frozen=True):
     unsupported: dict[str, int] = {}
     unusable: dict[str, int] = {}
     kept_out: dict[str, int] = {}
+    known_good: dict[str, int] = {}
+    known_good_samples: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
     lists: tuple[tuple[str, str, int, int], ...] = ()
 
@@ -68,12 +71,14 @@ class Gathering:
         folder: Path,
         *,
         keeps_out: Collection[str] = (),
+        known_good: KnownGood | None = None,
         since: Gathered | None = None,
     ) -> None:
         self._base_name = base_name
         self._types = types
         self._bands = bands
         self._folder = folder
+        self._judge = (known_good or KnownGood()).judge
         self._keeps_out = {status.casefold() for status in keeps_out}
         self._spills: dict[ListKey, Spill] = {}
         self._pages: dict[ListKey, tuple[list[str], list[int]]] = {}
@@ -87,6 +92,9 @@ class Gathering:
         self.unsupported: Counter[str] = Counter(since.unsupported)
         #: Rows that their status keeps out of the lists, by that.
         self.kept_out: Counter[str] = Counter(since.kept_out)
+        #: Rows that a known-good list keeps out, or their being ours, by the list, and the first of them.
+        self.known_good: Counter[str] = Counter(since.known_good)
+        self.known_good_samples: list[str] = list(since.known_good_samples)
         #: Rows whose value is not one of their type, by type, and the first of them.
         self.unusable: Counter[str] = Counter(since.unusable)
         self.samples: list[str] = list(since.samples)
@@ -114,6 +122,10 @@ class Gathering:
             if value is None:
                 self._refuse(type_name, row.value)
                 continue
+            verdict = self._judge(type_name, row.value)
+            if verdict and verdict.action == "block":
+                self._keep_out(verdict.list, row.value)
+                continue
             add_value(value)
             add_rank(rank + time_rank(row.created_at) if row.created_at else rank)
         self._bring_in()
@@ -132,6 +144,8 @@ class Gathering:
             unsupported=dict(self.unsupported),
             unusable=dict(self.unusable),
             kept_out=dict(self.kept_out),
+            known_good=dict(self.known_good),
+            known_good_samples=tuple(self.known_good_samples),
             samples=tuple(self.samples),
             lists=tuple(
                 (key.type, key.bucket, spill.count, spill.size) for key, spill in self._spills.items()
@@ -177,6 +191,12 @@ class Gathering:
         if not isinstance(row.score, dict):
             self._sinks[split_by, row.type, row.score, row.status] = sink
         return sink
+
+    def _keep_out(self, list_name: str, value: str) -> None:
+        self.read += 1
+        self.known_good[list_name] += 1
+        if len(self.known_good_samples) < SAMPLES:
+            self.known_good_samples.append(f"{value[:200]} ({list_name})")
 
     def _refuse(self, type_name: str, value: str) -> None:
         self.read += 1

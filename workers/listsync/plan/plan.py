@@ -47,6 +47,8 @@ class CollectionSource(Struct, frozen=True):
     unsupported: dict[str, int] = {}
     unusable: dict[str, int] = {}
     kept_out: dict[str, int] = {}
+    known_good: dict[str, int] = {}
+    known_good_samples: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
     parts: tuple[CollectionPart, ...] = ()
 

@@ -34,6 +34,12 @@ def notes(plan: SyncPlan, *, foreign_stays: bool = True) -> list[str]:
         f"Status {name}: {count:,} kept out of the lists (sync_statuses_kept_out)"
         for name, count in plan.source.kept_out.items()
     ]
+    lines += [
+        f"On the list {name}: {count:,} kept out of the lists (docs/known-good.md)"
+        for name, count in plan.source.known_good.items()
+    ]
+    if plan.source.known_good_samples:
+        lines.append(f"Kept out, for example: {', '.join(plan.source.known_good_samples)}")
     lines += [f"Not a valid {name}: {count:,} left out" for name, count in plan.source.unusable.items()]
     return lines
 
@@ -58,6 +64,7 @@ def as_json(plan: SyncPlan) -> bytes:
             "unsupported": source.unsupported,
             "unusable": source.unusable,
             "kept_out": source.kept_out,
+            "known_good": source.known_good,
             "parts": source.parts,
             "lists": [_list(item) for item in plan.lists],
         }

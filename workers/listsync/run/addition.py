@@ -69,9 +69,7 @@ def _wanted(listed: ListedValue) -> Iterator[tuple[str, tuple[ListFamily, ListKe
 
 
 def _is_meant(listed: ListedValue, row: Row) -> bool:
-    keeps_out = {status.casefold() for status in listed.options.keeps_out}
-    is_type = listed.options.types.canonical(row.type_name) == listed.type
-    return is_type and row.status_name.casefold() not in keeps_out
+    return listed.options.types.canonical(row.type_name) == listed.type and not listed.options.kept_out(row)
 
 
 def _put(listed: ListedValue, name: str, wanted: tuple[ListFamily, ListKey], redis: RedisClient) -> bool:

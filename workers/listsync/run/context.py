@@ -32,5 +32,8 @@ class SyncContext(Protocol):
     def sync_settings(self) -> Settings | None:
         """Return the settings as LogRhythm's page has them now; None while it is disabled or not registered."""
 
+    def collected_assets(self) -> tuple[str, ...]:
+        """Return what is ours by a data collection of ThreatQ (own_assets_collection)."""
+
     def logrhythm(self, settings: Settings) -> LogRhythm:
         """Return the LogRhythm that `settings` name."""

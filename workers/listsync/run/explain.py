@@ -115,13 +115,10 @@ class Explainer:
         for collection, row in hits.items():
             name = self._options.types.canonical(row.type_name)
             entry = self._options.types[name].normal(row.value) if name else None
-            if name is None or entry is None or self._is_kept_out(row):
+            if name is None or entry is None or self._options.kept_out(row):
                 continue
             in_bucket = bucket(whole_score(row.score), collection.split_by, self._options.bands)
             yield list_name(family.base_name, ListKey(name, in_bucket)), WantedEntry(entry, in_bucket)
-
-    def _is_kept_out(self, row: Row) -> bool:
-        return row.status_name.casefold() in {status.casefold() for status in self._options.keeps_out}
 
     def _places(
         self, family: ListFamily, wanted: dict[str, WantedEntry], spellings: list[str]
@@ -172,9 +169,9 @@ class Explainer:
             return "ThreatQ does not know this value"
         if row is None:
             return "ThreatQ knows it, but it is not in this data collection"
-        if row and self._is_kept_out(row):
-            return f"its status {row.status_name} keeps it out of the lists (sync_statuses_kept_out)"
-        return "" if is_wanted else f"no list takes a {row.type_name} of this form"
+        return self._options.kept_out(row) or (
+            "" if is_wanted else f"no list takes a {row.type_name} of this form"
+        )
 
     def _last_run(self, name: str) -> RunResult | None:
         return next((run for run in history(self._redis, most=1_000) if run.collection == name), None)

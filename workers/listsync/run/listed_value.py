@@ -58,7 +58,7 @@ def read_value(claim: Claim, context: SyncContext) -> ListedValue | SyncSkipped:
     if settings is None:
         return SyncSkipped(reason=f"{context.settings.logrhythm_connector_name} is not enabled in ThreatQ")
     require_sync(settings)
-    arguments, options = claim.known_arguments(), Options.of(settings)
+    arguments, options = claim.known_arguments(), Options.of(settings, context.collected_assets())
     value, type_name = str(arguments["value"]), options.types.canonical(str(arguments["type"]))
     entry = options.types[type_name].normal(value) if type_name else None
     if type_name is None or entry is None:

@@ -56,6 +56,7 @@ def _result(run: Run, plan: SyncPlan, job_id: str, *, now_ms: int) -> RunResult:
         read=state.taken.read if state.cancelled_by else plan.source.listing.read,
         unsupported=plan.source.unsupported,
         kept_out=plan.source.kept_out,
+        known_good=plan.source.known_good,
         parts=plan.source.parts,
         lists=tuple(map(_list_result, run.lists)),
         notes=(

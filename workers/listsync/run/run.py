@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from workers.core.text import short
+from workers.indicators.known_good.configured import known_good_of
+from workers.indicators.known_good.judge import KnownGood
 from workers.ledger.acts import Actor, Auditor
 from workers.ledger.audit import Audit
 from workers.ledger.sync_runs import Progress
@@ -27,10 +29,11 @@ from workers.logrhythm.client import LogRhythm
 from workers.logrhythm.model import ListSummary
 from workers.settings.model import Settings
 from workers.threatq.client import Caller
+from workers.threatq.rows import Row
 from workers.threatq.score_bands import ScoreBands, bands_of
 
 #: Changes whenever what is kept in a run's folder does: a run from before an upgrade starts anew.
-FORMAT = 7
+FORMAT = 8
 
 #: The folder, in that of the run, with the entries that the lists shall have.
 WANTED = "wanted"
@@ -49,17 +52,28 @@ class Options(Struct, frozen=True):
     bands: ScoreBands
     max_items: int
     keeps_out: tuple[str, ...] = ()
+    known_good: KnownGood = KnownGood()
 
     @classmethod
-    def of(cls, settings: Settings) -> Options:
-        """Read them from the settings; raises ConfigError."""
+    def of(cls, settings: Settings, collected_assets: tuple[str, ...] = ()) -> Options:
+        """Read them from the settings; raises ConfigError. `collected_assets` are ours by a collection of ThreatQ."""
         return cls(
             rules_of(settings),
             types_of(settings),
             bands_of(settings),
             settings.sync_max_items,
             keeps_out_of(settings),
+            known_good_of(settings, collected_assets),
         )
+
+    def kept_out(self, row: Row) -> str:
+        """Return what keeps an indicator out of the lists, "" for nothing."""
+        if row.status_name.casefold() in {status.casefold() for status in self.keeps_out}:
+            return f"its status {row.status_name} keeps it out of the lists (sync_statuses_kept_out)"
+        verdict = self.known_good.judge(self.types.canonical(row.type_name) or row.type_name, row.value)
+        if verdict and verdict.action == "block":
+            return f"{verdict.part} {verdict.reason}, which keeps it out of the lists (docs/known-good.md)"
+        return ""
 
 
 class Tools(Struct, frozen=True):
@@ -97,7 +111,10 @@ class Run:
         time_slice: TimeSlice,
     ) -> None:
         self.state, self.folder, self.time_slice = state, folder, time_slice
-        self.options, self.tools = Options.of(settings), Tools.of(context, settings)
+        self.options, self.tools = (
+            Options.of(settings, context.collected_assets()),
+            Tools.of(context, settings),
+        )
         self.progress = Progress(context.redis, folder.path.name)
         self._context = context
 
@@ -134,6 +151,7 @@ class Run:
             options.bands,
             folder,
             keeps_out=options.keeps_out,
+            known_good=options.known_good,
             since=state.taken,
         )
 

@@ -147,6 +147,8 @@ class RunState(Struct, kw_only=True):
             unsupported=taken.unsupported,
             unusable=taken.unusable,
             kept_out=taken.kept_out,
+            known_good=taken.known_good,
+            known_good_samples=taken.known_good_samples,
             samples=taken.samples,
             parts=tuple(self.parts) if len(self.parts) > 1 else (),
         )

@@ -55,7 +55,12 @@ def look(
 
 def _wanted(tools: Tools, options: Options, collection: ListFamily, folder: Path) -> dict[str, Spill]:
     gathering = Gathering(
-        collection.base_name, options.types, options.bands, folder, keeps_out=options.keeps_out
+        collection.base_name,
+        options.types,
+        options.bands,
+        folder,
+        keeps_out=options.keeps_out,
+        known_good=options.known_good,
     )
     for mapped in collection.collections:
         for page in read_pages(tools.threatq, find_collection(tools.threatq, mapped.name)):
