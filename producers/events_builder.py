@@ -26,8 +26,10 @@ from workers.core.trace import trace_of
 from workers.core.user import sent_by, user_at_host
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.quarantine import Quarantine, limits_of
-from workers.payload.intake import RejectedPayload, from_settings, plan_now, refused_only
+from workers.payload.intake import RejectedPayload, from_settings, refused_only
+from workers.payload.mapped import mapping_of
 from workers.payload.options import from_settings as dialect_from
+from workers.payload.planning import plan_now
 from workers.settings.loading import Loaded, load
 from workers.settings.model import Settings
 from workers.settings.pages import EVENTS_BUILDER
@@ -123,6 +125,12 @@ def _add_our_options(parser: ArgumentParser) -> None:
         action="store_true",
         help="show what would be created, call by call; touches neither Redis nor ThreatQ",
     )
+    add(
+        "--mapping",
+        default="",
+        metavar="NAME",
+        help="the mapping of every payload, such as aws-guardduty (default: each is known by its form)",
+    )
     add("--json", action="store_true", help="print one JSON object for each payload")
 
 
@@ -183,7 +191,7 @@ def _read(argument: str | None, loaded: Loaded, options: Namespace) -> list[Job 
     intake = from_settings(loaded.settings, "cli", lenient=True, source=options.name)
     if not options.explain:
         intake = with_event_types(intake, ledger_of(loaded).redis)
-    results = intake.jobs(read_argument(argument), trace=trace_of(os.environ))
+    results = intake.jobs(read_argument(argument), trace=trace_of(os.environ), mapping=options.mapping)
     user = user_at_host()
     for result in results:
         if isinstance(result, RejectedPayload):
@@ -203,6 +211,8 @@ def _explain(results: Sequence[Job | RejectedPayload], settings: Settings, *, as
 def _explain_in_words(position: int, job: Job, settings: Settings) -> None:
     plan = plan_now(job, dialect_from(settings))
     print(f"Payload      {position}, job {job.id}")
+    if mapping := mapping_of(job.arguments):
+        print(f"Mapping      {mapping}")
     print("\n".join(explain(plan, unknown_types=settings.unknown_event_type)))
     print("\n".join(explain_calls(calls(plan, settings, job.id))))
 
@@ -212,7 +222,10 @@ def _explain_as_json(position: int, job: Job, settings: Settings) -> None:
     made = [
         {"method": method, "path": path, "body": body} for method, path, body in calls(plan, settings, job.id)
     ]
-    print(json.dumps({"position": position, "job": job.id, "plan": to_builtins(plan), "calls": made}))
+    mapping = {"mapping": name} if (name := mapping_of(job.arguments)) else {}
+    print(
+        json.dumps({"position": position, "job": job.id, **mapping, "plan": to_builtins(plan), "calls": made})
+    )
 
 
 def _send(results: Sequence[Job | RejectedPayload], loaded: Loaded, options: Namespace) -> int:

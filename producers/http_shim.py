@@ -69,6 +69,8 @@ def _run(options: argparse.Namespace) -> int:
     context = HttpContext(
         settings, tokens, most_connections=room_for_connections(settings.http_max_connections)
     )
+    # Read before the first request, which should not wait for it; and a folder that cannot be read is told now.
+    context.intake.mappings.current()
     if not tokens.open_to_all:
         context.token_files = TokenFiles(
             tokens, loaded, partial(load, options.config), os.environ, context.audit

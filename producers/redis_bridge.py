@@ -130,7 +130,9 @@ def _forwarder(settings: Settings, stopping: threading.Event) -> Forwarder:
         settings, relief_jobs = replace(settings, memory_percent=percent), RELIEF_JOBS
         limits = replace(limits, memory_percent=None)
     ledger = open_ledger(redis, settings, relief_jobs=relief_jobs)
-    return Forwarder(from_settings(settings, "redis"), ledger, Quarantine(redis, limits), stopping)
+    intake = from_settings(settings, "redis")
+    intake.mappings.current()
+    return Forwarder(intake, ledger, Quarantine(redis, limits), stopping)
 
 
 def _sources(ingest: RedisClient, bridge_id: str, settings: Settings) -> list[MessageSource]:

@@ -17,6 +17,7 @@ from sandbox.logrhythm.tokens import mint
 from sandbox.serving import Site, running
 from sandbox.threatq.app import create_app
 from sandbox.threatq.model.state import ThreatQ
+from tests.support.mappings import ALARM, TRAIL
 from tests.support.operator import Operator
 from tests.support.otlp import Collector, running_collector
 from tests.support.producers import Shim
@@ -203,3 +204,13 @@ def stage(
     made = Stage(redis, redis_url, threatq_sandbox, logrhythm, tmp_path / "sync")
     made.share()
     return made
+
+
+@pytest.fixture
+def own_mappings(tmp_path: Path) -> str:
+    """A user's folder with two mappings."""
+    folder = tmp_path / "mappings"
+    folder.mkdir()
+    (folder / "acme-alarm.yaml").write_text(ALARM)
+    (folder / "acme-trail.yaml").write_text(TRAIL)
+    return str(folder)

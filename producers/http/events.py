@@ -19,12 +19,16 @@ from producers.http.request import READ_ASIDE, header, read_body
 from producers.http.schemas import BatchQueued, Checked, Item, ItemError, Queued, Validation
 from producers.http.tokens import TokenHolder
 from producers.http.waiting import awaited, outcome_problem, status_of, wait_of
+from workers.core.errors import InputError
 from workers.core.jobs import Job, compact
 from workers.ledger.accept import Accepted
 from workers.ledger.known_jobs import KnownJob
 from workers.ledger.quarantine import Unreadable
 from workers.payload.cloudevents import key_of
-from workers.payload.intake import RejectedPayload, TooManyPayloads, accepted_only, plan_now, refused_only
+from workers.payload.intake import RejectedPayload, TooManyPayloads, accepted_only, refused_only
+from workers.payload.json_text import escape_unfit
+from workers.payload.mapped import mapping_of
+from workers.payload.planning import plan_now
 
 #: What the status of a refusal is where nothing of a request can be used.
 _STATUS = {"empty": 400, "not_json": 400, "too_large": 413}
@@ -33,11 +37,11 @@ _NEW = KnownJob()
 
 
 async def post_events(context: HttpContext, request: Request, caller: TokenHolder) -> Response:
-    """Accept what can be accepted of the body; all or nothing with `?atomic=true`."""
+    """Accept what can be accepted of the body; all or nothing with `?atomic=true`, all by one with `?mapping=`."""
     atomic, wait_s = flag(request, "atomic"), wait_of(request)
     data = await _body(context, request)
     key = sender_key(request, caller) or _cloud_event_key(request)
-    parts = await _read(context, data, key=key, trace=trace(request))
+    parts = await _read(context, data, key=key, trace=trace(request), mapping=_mapping(context, request))
     for job in accepted_only(parts):
         job.sender = caller.name
     refused = refused_only(parts)
@@ -60,10 +64,10 @@ async def _body(context: HttpContext, request: Request) -> bytes:
 
 
 async def _read(
-    context: HttpContext, data: bytes, *, key: str = "", trace: str = ""
+    context: HttpContext, data: bytes, *, key: str = "", trace: str = "", mapping: str = ""
 ) -> list[Job | RejectedPayload]:
     most = context.settings.http_max_items
-    read = partial((await context.reader()).jobs, data, key=key, trace=trace, most=most)
+    read = partial((await context.reader()).jobs, data, key=key, trace=trace, most=most, mapping=mapping)
     try:
         return await context.bodies.aside(read) if len(data) > READ_ASIDE else read()
     except TooManyPayloads as error:
@@ -72,6 +76,16 @@ async def _read(
             "too_many_items",
             f"more than {most} payloads in one request, the limit (TQ_HTTP_MAX_ITEMS); send smaller batches",
         ) from error
+
+
+def _mapping(context: HttpContext, request: Request) -> str:
+    """Return the mapping that a request names, "" for none; raises Problem for one that there is not."""
+    if not request.scope["query_string"] or not (name := request.query_params.get("mapping", "")):
+        return ""
+    try:
+        return context.intake.mappings.current().named(name).name
+    except InputError as error:
+        raise Problem(400, "bad_query", escape_unfit(str(error))) from error
 
 
 def refusal(refused: Sequence[RejectedPayload], *, alone: bool) -> Problem:
@@ -200,7 +214,7 @@ def _count_duplicates(context: HttpContext, caller: TokenHolder, accepted: Seque
 
 async def post_validate(context: HttpContext, request: Request, _caller: TokenHolder) -> Response:
     """Answer the plan of each payload, or why there is none."""
-    results = await _read(context, await _body(context, request))
+    results = await _read(context, await _body(context, request), mapping=_mapping(context, request))
     items = await context.bodies.aside(lambda: [_checked(context, *place) for place in enumerate(results)])
     return answer(Validation(all(item.valid for item in items), len(items), items))
 
@@ -209,4 +223,7 @@ def _checked(context: HttpContext, index: int, result: Job | RejectedPayload) ->
     if isinstance(result, RejectedPayload):
         return Checked(index, False, code=result.code, detail=result.detail, field=result.field)
     plan = plan_now(result, context.dialect)
-    return Checked(index, True, id=result.id, payload=result.arguments["payload"], plan=plan)
+    arguments = result.arguments
+    return Checked(
+        index, True, id=result.id, payload=arguments["payload"], plan=plan, mapping=mapping_of(arguments)
+    )

@@ -47,7 +47,7 @@ _EVERYWHERE = (405, 429, 431, 500, 503)
 
 _PAYLOAD: dict[str, Any] = {
     "type": "object",
-    "description": "An Events Builder payload, or a CloudEvent that holds one in `data`.",
+    "description": "An Events Builder payload, a document that a mapping is for, or a CloudEvent with one in `data`.",
     "properties": {
         "event_name": {"type": "string", "description": "Title of the event; required."},
         "event_type": {"type": "string", "description": "ThreatQ's name of the event type; required."},
@@ -103,10 +103,12 @@ def _paths() -> dict[str, Any]:
     events = {**_json(payloads), **json_lines}
     return {
         "/v1/events": {
-            "post": _post("sendEvents", _SEND, events, _SENT, _ATOMIC, _WAIT, _KEY),
+            "post": _post("sendEvents", _SEND, events, _SENT, _ATOMIC, _MAPPING, _WAIT, _KEY),
             "head": _PROBE,
         },
-        "/v1/events:validate": {"post": _post("validateEvents", _VALIDATE, events, {200: ["Validation"]})},
+        "/v1/events:validate": {
+            "post": _post("validateEvents", _VALIDATE, events, {200: ["Validation"]}, _MAPPING)
+        },
         **{f"/v1/actions/{name}": {"post": _action(name, kind)} for name, kind in ACTIONS.items()},
         "/v1/jobs": {"get": _get("listJobs", "List jobs.", "JobList", *_FILTERS, refused=400)},
         "/v1/jobs/{id}": {"get": _get("getJob", "Say what became of a job.", "JobStatus", _ID)},
@@ -135,6 +137,9 @@ _SEND = "Accept payloads: one, an array, one a line, or several in a row."
 _VALIDATE = "Say what payloads would become; nothing is accepted."
 
 _ATOMIC = _parameter("query", "atomic", {"type": "boolean"}, "All or nothing.")
+_MAPPING = _parameter(
+    "query", "mapping", {"type": "string"}, "Name of the mapping of every payload; absent: each by its form."
+)
 _WAIT = _parameter(
     "query", "wait", {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_S}, "Seconds to wait."
 )

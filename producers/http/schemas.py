@@ -92,7 +92,10 @@ class BatchQueued(Struct):
 
 
 class Checked(Struct, omit_defaults=True):
-    """What a payload would become; nothing was accepted. `id` is the one that its job would have."""
+    """What a payload would become; nothing was accepted. `id` is the one that its job would have.
+
+    `mapping` is the name and version of the mapping that made it, "" for a payload of the guide's.
+    """
 
     index: int
     valid: bool
@@ -102,6 +105,7 @@ class Checked(Struct, omit_defaults=True):
     code: str = ""
     detail: str = ""
     field: str = ""
+    mapping: str = ""
 
 
 class Validation(Struct):

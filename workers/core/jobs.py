@@ -33,17 +33,26 @@ class Kind:
     """One kind of job: its name, its queue, its arguments, and for how long an equal one counts as the same.
 
     `window_s` None: equal arguments are the same job for as long as the ledger remembers it. `shows` is what its
-    service has shown to be able to do when one is done: kinds that show the same speak for one another.
+    service has shown to be able to do when one is done: kinds that show the same speak for one another. `beside` are
+    arguments that say how a job is done, not what it is.
     """
 
-    __slots__ = ("name", "queue", "shows", "takes", "window_s")
+    __slots__ = ("beside", "name", "queue", "shows", "takes", "window_s")
 
     def __init__(
-        self, name: str, queue: str, takes: str, window_s: int | None = None, *, shows: str = ""
+        self,
+        name: str,
+        queue: str,
+        takes: str,
+        window_s: int | None = None,
+        *,
+        shows: str = "",
+        beside: str = "",
     ) -> None:
         self.name = name
         self.queue = queue
-        self.takes = frozenset(takes.split())
+        self.beside = tuple(beside.split())
+        self.takes = frozenset((*takes.split(), *self.beside))
         self.window_s = window_s
         self.shows = shows or queue
 
@@ -61,7 +70,7 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("events.create", "events", "payload warnings"),
+        Kind("events.create", "events", "payload warnings", beside="mapping"),
         # An event is told of the firings that joined its group. It shows nothing, since no event is made.
         Kind("events.update", "events", "group after", shows="updates"),
         Kind("sightings.add", "events", "alarm_id alarm_name alarm_date observed"),
@@ -88,9 +97,10 @@ class Job:
     `id` is a digest of kind and arguments where equal arguments are always the same job, else random.
     `digest` tells equal arguments apart from different ones. `key` is what the sender calls the request
     (an Idempotency-Key, a CloudEvents source and id), or "". `warnings` are the producer's; they stay with the job
-    but make it no other job. `sender` names who sent it, where several send through one producer. `texts` are what
-    `canonical` and `compact` make of the arguments, where the caller has them already. Of the arguments only their text
-    is kept: jobs come by the hundred, and what they were read from is many times as large.
+    but make it no other job, as do the arguments that its kind takes `beside`. `sender` names who sent it, where
+    several send through one producer. `texts` are what `canonical` and `compact` make of the others, where the caller
+    has them already. Of the arguments only their text is kept: jobs come by the hundred, and what they were read from
+    is many times as large.
     """
 
     __slots__ = (
@@ -125,9 +135,14 @@ class Job:
         self.producer, self.sender = producer, sender
         self.title = title
         self.trace = trace
+        beside = {name: arguments[name] for name in self.kind.beside if name in arguments}
+        if beside:
+            arguments = {name: value for name, value in arguments.items() if name not in beside}
         # The body is in the sender's order, which people read; the digest alone does not see it.
         ordered, self.body = texts or (canonical(arguments), compact(arguments))
         self.digest = digest(kind, ordered)
+        if beside:
+            self.body = b"%b,%b" % (self.body[:-1], compact(beside)[1:])
         self.warnings = list(warnings)
         if warnings:
             self.body = b'%b,"warnings":%b}' % (self.body[:-1], compact(self.warnings))

@@ -11,8 +11,8 @@ from msgspec import Struct
 from workers.core.errors import InputError
 from workers.core.times import read_time
 from workers.mappings.expressions import Evaluation, Expression, NoValue
-from workers.mappings.functions import is_empty
 from workers.mappings.model import IndicatorRule, Mapping, Named, SideRules
+from workers.mappings.values import is_empty
 
 #: Indicators, other values, and elements of one document that are made; a mapping that gives more is refused as wrong.
 MOST_INDICATORS, MOST_VALUES, MOST_EVENTS = 1_000, 1_000, 1_000
@@ -35,7 +35,7 @@ def elements(mapping: Mapping, document: dict[str, Any]) -> list[dict[str, Any]]
     """Return the documents that a document holds, itself where the mapping names no `each`; raises InputError."""
     if mapping.each is None:
         return [document]
-    evaluation = Evaluation(document)
+    evaluation = Evaluation(document, mapping.functions)
     items = _or_refuse(evaluation, mapping, mapping.each)
     objects = [item for item in _flat([items]) if isinstance(item, dict)]
     if not objects:
@@ -68,7 +68,7 @@ class _Application:
         self.fields = mapping.fields
         self.document = document
         self.warnings: list[str] = []
-        self.evaluation = Evaluation(document)
+        self.evaluation = Evaluation(document, mapping.functions)
 
     def event(self) -> MappedEvent:
         """Work out every field in turn."""
@@ -105,7 +105,8 @@ class _Application:
         """Return when it happened, as the document has it; what is no time is left out, with a warning."""
         value = None if expression is None else self._value(expression)
         if is_empty(value):
-            return None
+            # What stands there in a document of another form is the time of a CloudEvent's envelope.
+            return self.document.get("event_happened_at")
         try:
             read_time(value)
         except ValueError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from jmespath.functions import Functions
 from jmespath.visitor import TreeInterpreter
 
-from workers.mappings.functions import MappingFunctions, is_empty
+from workers.mappings.values import is_empty
 
 #: What an expression became: takes the value that it looks at, and the evaluation that is under way.
 Compiled = Callable[[Any, Any], Any]
@@ -176,13 +177,12 @@ def _function(node: Node) -> Compiled:
     arguments = _parts(node)
     if name == "coalesce":
         return _coalesce(arguments)
-    spec = MappingFunctions.FUNCTION_TABLE[name]
-    if any(argument["types"] for argument in spec["signature"]):
+    if name in Functions.FUNCTION_TABLE:
         return _checked(name, arguments)
-    function = spec["function"]
 
     def call(value: Any, run: Any) -> Any:
         run.step()
+        function = run.functions.FUNCTION_TABLE[name]["function"]
         return function(run.functions, *[argument(value, run) for argument in arguments])
 
     return call

@@ -8,13 +8,13 @@ from time import thread_time
 from typing import Any
 
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
 from jmespath.parser import Parser
 from jmespath.visitor import Options, TreeInterpreter
 from msgspec import Struct
 
 from workers.core.errors import ConfigError, InputError
 from workers.mappings.compiled import NAMED, Compiled, compiled, is_false
-from workers.mappings.functions import MappingFunctions
 
 #: Seconds of processor time that all expressions of a mapping may take over one document.
 BUDGET_S = 0.5
@@ -55,13 +55,13 @@ class Expression(Struct, frozen=True):
     run: Compiled
 
 
-def parse(text: str, place: str, names: Collection[str] = ()) -> Expression:
-    """Read an expression that may use the `names` that `let` gave; raises MappingFault."""
+def parse(text: str, place: str, functions: Functions, names: Collection[str] = ()) -> Expression:
+    """Read an expression that may call `functions` and use the `names` that `let` gave; raises MappingFault."""
     try:
         node = Parser().parse(_PART.sub(_as_function, text)).parsed
     except (JMESPathError, RecursionError) as error:
         raise MappingFault(f"{place}: `{text}` is no JMESPath: {_reason(error)}") from error
-    for fault in _faults(node, {DOCUMENT, *names}):
+    for fault in _faults(node, functions.FUNCTION_TABLE, {DOCUMENT, *names}):
         raise MappingFault(f"{place}: `{text}`: {fault}")
     return Expression(text, place, node, compiled(node))
 
@@ -72,10 +72,10 @@ class Evaluation(TreeInterpreter):
     `names` are what `let` gave; the caller adds to them. Not to be shared by threads.
     """
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        super().__init__(_OPTIONS)
+    def __init__(self, document: dict[str, Any], functions: Functions | None) -> None:
+        super().__init__(Options(custom_functions=functions))
         self.names: dict[str, Any] = {DOCUMENT: document}
-        self.functions = _FUNCTIONS
+        self.functions = functions
         self._ends_s = thread_time() + BUDGET_S
         self._steps = 0
 
@@ -120,10 +120,6 @@ class Evaluation(TreeInterpreter):
             raise TakesTooLong(f"its expressions take more than {BUDGET_S:g} s over this document")
 
 
-_FUNCTIONS = MappingFunctions()
-_OPTIONS = Options(custom_functions=_FUNCTIONS)
-
-
 def _as_function(match: re.Match[str]) -> str:
     return f"{NAMED}('{match[1]}')" if match[1] else match[0]
 
@@ -143,7 +139,7 @@ def walk(node: Any) -> Iterator[dict[str, Any]]:
             yield from walk(child)
 
 
-def _faults(node: dict[str, Any], names: Collection[str]) -> Iterator[str]:
+def _faults(node: dict[str, Any], table: dict[str, Any], names: Collection[str]) -> Iterator[str]:
     """Yield what of the functions and names in an expression there is not."""
     for part in walk(node):
         if part["type"] != "function_expression":
@@ -152,7 +148,7 @@ def _faults(node: dict[str, Any], names: Collection[str]) -> Iterator[str]:
         if name == NAMED:
             if (given := arguments[0].get("value") if arguments else "") not in names:
                 yield f"no `let` above gives ${given}"
-        elif (function := MappingFunctions.FUNCTION_TABLE.get(name)) is None:
+        elif (function := table.get(name)) is None:
             yield f"there is no function {name}()"
         elif wrong := _wrong_count(len(arguments), function["signature"]):
             yield f"{name}() takes {wrong}, not {len(arguments)}"

@@ -7,11 +7,16 @@ import time
 from functools import lru_cache
 from pathlib import Path
 
+import structlog
+
 from workers.core.errors import ConfigError
 from workers.mappings.expressions import MappingFault
+from workers.mappings.functions import FUNCTIONS
 from workers.mappings.matching import Mappings
 from workers.mappings.model import Mapping
 from workers.mappings.reading import MOST_BYTES, read_mapping
+
+log = structlog.get_logger("tq.mappings")
 
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -41,15 +46,25 @@ class MappingFolder:
         self._mappings = Mappings()
 
     def current(self) -> Mappings:
-        """Return the mappings; raises ConfigError where the folder cannot be read."""
+        """Return the mappings; raises ConfigError where the folder cannot be read, and never could be before."""
         if self._state is not None and time.monotonic() < self._look_at_s:
             return self._mappings
         with self._lock:
+            try:
+                state = _state_of(self.folder)
+                if state != self._state:
+                    self._mappings, self._state = _merged(self.folder, state), state
+            except ConfigError:
+                if self._state is None:
+                    raise
             self._look_at_s = time.monotonic() + LOOK_EVERY_S
-            state = _state_of(self.folder)
-            if state != self._state:
-                self._mappings, self._state = _merged(self.folder, state), state
             return self._mappings
+
+
+@lru_cache(maxsize=8)
+def mapping_folder(folder: str) -> MappingFolder:
+    """Return the one that this process has for a folder, "" for the shipped mappings alone; nothing is read yet."""
+    return MappingFolder(folder)
 
 
 @lru_cache(maxsize=1)
@@ -69,7 +84,7 @@ def read_file(path: Path) -> Mapping:
         raise MappingFault(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise MappingFault(f"{path} is not UTF-8") from error
-    return read_mapping(text, str(path), name=path.stem)
+    return read_mapping(text, str(path), FUNCTIONS, name=path.stem)
 
 
 def _state_of(folder: str) -> _State:
@@ -99,5 +114,6 @@ def _merged(folder: str, state: _State) -> Mappings:
         try:
             mappings[path.stem] = read_file(path)
         except MappingFault as fault:
+            log.warning("mapping cannot be used", mapping=path.stem, reason=str(fault))
             faults[path.stem] = fault
     return Mappings(mappings.values(), faults)

@@ -14,6 +14,7 @@ from workers.mappings.finder import find_once
 from workers.mappings.generic import guess
 from workers.mappings.lines import read_cef, read_leef
 from workers.mappings.observables import misp_values, stix_objects, stix_pattern
+from workers.mappings.values import is_empty, text_of
 
 _ANY: dict[str, list[str]] = {"types": []}
 _MORE: dict[str, Any] = {"types": [], "variadic": True}
@@ -22,20 +23,6 @@ _HASH_TYPES = {32: "MD5", 40: "SHA-1", 64: "SHA-256", 96: "SHA-384", 128: "SHA-5
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 _FANGS = re.compile(r"^http|[.@]", re.I)
 _SLASHES = re.compile(r"[\\/]")
-
-
-def is_empty(value: Any) -> bool:
-    """Tell whether a value counts as none: null, "", [] or {}."""
-    return value is None or (isinstance(value, str | list | dict) and not value)
-
-
-def text_of(value: Any) -> str | None:
-    """Return a text, a number or a truth value as text; None for null and for anything with parts."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else None
 
 
 class MappingFunctions(Functions):
@@ -226,3 +213,7 @@ def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
+
+
+#: What every mapping may call.
+FUNCTIONS = MappingFunctions()

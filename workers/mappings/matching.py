@@ -88,7 +88,7 @@ class Mappings:
         for number in sorted(numbers):
             candidate = self._candidates[number]
             if any(way <= keys for way in candidate.ways):
-                evaluation = evaluation or Evaluation(document)
+                evaluation = evaluation or Evaluation(document, candidate.mapping.functions)
                 if evaluation.holds(candidate.mapping.match):
                     return candidate.mapping
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jmespath.functions import Functions
 from msgspec import Struct
 
 from workers.mappings.expressions import Expression
@@ -43,7 +44,8 @@ class FieldRules(Struct, frozen=True):
 
 
 class Mapping(Struct, frozen=True):
-    """A mapping: which documents it is for, and how each becomes an event. `file` is where it was read.
+    """A mapping: which documents it is for, and how each becomes an event. `file` is where it was read,
+    `functions` what its expressions may call.
 
     `each` makes several events of one document; each element keeps of the document around it what `keep` names.
     """
@@ -58,3 +60,4 @@ class Mapping(Struct, frozen=True):
     each: Expression | None = None
     keep: tuple[tuple[str, Expression], ...] = ()
     let: tuple[tuple[str, Expression], ...] = ()
+    functions: Functions | None = None

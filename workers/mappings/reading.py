@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 import yaml
+from jmespath.functions import Functions
 from msgspec import Struct
 
 from workers.mappings.expressions import DOCUMENT, Expression, MappingFault, parse
@@ -26,13 +27,13 @@ _FIELDS = (*_TEXTS, *_LISTS, "attributes", "sources", "source_attributes", "targ
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read_mapping(text: str, file: str, *, name: str) -> Mapping:
-    """Read the mapping in `text`, which must be called `name`, as its file is; raises MappingFault."""
+def read_mapping(text: str, file: str, functions: Functions, *, name: str) -> Mapping:
+    """Read the mapping in `text`, called `name` as its file is, which may call `functions`; raises MappingFault."""
     try:
         node = yaml.compose(text, Loader=_Loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise MappingFault(_yaml_fault(error, file)) from error
-    return _Reader(file).mapping(node, name)
+    return _Reader(file, functions).mapping(node, name)
 
 
 def _yaml_fault(error: Exception, file: str) -> str:
@@ -51,8 +52,9 @@ class _Part(Struct, frozen=True):
 class _Reader:
     """Reads one file; `names` are those that `let` has given so far."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, functions: Functions) -> None:
         self.file = file
+        self.functions = functions
         self.names: list[str] = []
 
     def mapping(self, node: Any, name: str) -> Mapping:
@@ -79,6 +81,7 @@ class _Reader:
             each=each,
             keep=keep,
             let=let,
+            functions=self.functions,
         )
 
     def _let(self, part: _Part | None) -> Iterator[tuple[str, Expression]]:
@@ -122,7 +125,7 @@ class _Reader:
 
     def _expression(self, part: _Part) -> Expression:
         place = f"{self.file}:{part.node.start_mark.line + 1}: {part.path}"
-        return parse(self._text(part), place, self.names)
+        return parse(self._text(part), place, self.functions, self.names)
 
     def _items(self, part: _Part) -> list[_Part]:
         """Return the items of a list, or what stands in its place."""

@@ -30,6 +30,9 @@ MOST_FIRINGS = 100_000
 #: Event attributes that tell of the firings of a group.
 FIRINGS, FIRST_SEEN, LAST_SEEN, GROUPED_BY = "Firings", "First Seen", "Last Seen", "Grouped By"
 
+#: Fields that a plan has in any case, also where a mapping gave them.
+_PLANNED = {"event_source": "source", "event_name": "title", "event_type": "type"}
+
 #: The field of attributes, in which a name is looked for among those that were read.
 _ATTRIBUTES = "event_attributes."
 
@@ -158,8 +161,8 @@ def _roles(indicator: Indicator) -> Iterator[str]:
 
 def _value(field: str, payload: Mapping[str, Any], plan: EventPlan) -> str:
     """Return what a firing says in `field`: the name of a field, with dots a path, or `event_attributes.NAME`."""
-    if field == "event_source":
-        return plan.source
+    if field in _PLANNED:
+        return str(getattr(plan, _PLANNED[field]))
     if field.startswith(_ATTRIBUTES):
         name = field.removeprefix(_ATTRIBUTES).casefold()
         return ", ".join(a.value for a in plan.attributes if a.name.casefold() == name)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
 from typing import Any, Literal
 
 from msgspec import Struct, structs
 
-from workers.core.errors import InputError
+from workers.core.errors import ConfigError, InputError
 from workers.core.jobs import Job, compact
-from workers.payload.builder import plan_event
+from workers.mappings.folder import MappingFolder, mapping_folder
 from workers.payload.cloudevents import Unwrapped, is_cloud_event, unwrap
 from workers.payload.json_text import escape_unfit, read_plain, split
-from workers.payload.options import DialectOptions, read_zone
-from workers.payload.plan import EventPlan
+from workers.payload.log_lines import is_log_lines, log_lines
+from workers.payload.mapped import MappedDocument, NoMapping, is_dialect, map_document
+from workers.payload.options import read_zone
 from workers.payload.reading import Fault, Payload, ReadingRefused, each_payload
 from workers.payload.required_fields import check
 from workers.settings.model import Settings
@@ -29,7 +30,7 @@ class RejectedPayload(Struct, frozen=True):
     """A part of the input that no producer accepts: its place from 1, why, in words and in one word, and its text."""
 
     position: int
-    code: Fault | Literal["invalid_event"]
+    code: Fault | Literal["invalid_event", "no_mapping"]
     detail: str
     raw: bytes
     field: str = ""
@@ -54,7 +55,8 @@ class Intake(Struct, frozen=True):
     `lenient` also takes a Python literal, for a person at a terminal. `source` is the source of events that name
     none; "" leaves them to the worker. What `redaction` takes out is in no job and in no refusal. `event_types` are
     those that ThreatQ has, () while that is not known: another one is taken with a warning, or, where ThreatQ is not to
-    create it, refused.
+    create it, refused. A document that is not in the dialect gets one of the `mappings`, or is refused; `generic`: it
+    becomes a generic event.
     """
 
     producer: str
@@ -65,23 +67,27 @@ class Intake(Struct, frozen=True):
     redaction: Redaction | None = None
     event_types: tuple[str, ...] = ()
     creates_types: bool = True
+    mappings: MappingFolder = MappingFolder()
+    generic: bool = False
 
     def jobs(
-        self, data: bytes, *, key: str = "", trace: str = "", most: int | None = None
+        self, data: bytes, *, key: str = "", trace: str = "", most: int | None = None, mapping: str = ""
     ) -> list[Job | RejectedPayload]:
-        """Return a job or a refusal for each payload in `data`, in order.
+        """Return a job or a refusal for each payload in `data`, in order; a document may hold several events.
 
-        `key` is what the sender calls the whole; of several payloads, each gets it with its place. Raises
-        TooManyPayloads as soon as there are more than `most`.
+        `key` is what the sender calls the whole; of several payloads, each gets it with its place. `mapping` names the
+        one that all have, "" lets each be known by its form. Raises TooManyPayloads as soon as there are more than
+        `most`.
         """
         results: list[Job | RejectedPayload] = []
         items = map(self._redacted, self._items(data)) if self.redaction else self._items(data)
         for item in items:
-            if len(results) == most:
+            if isinstance(item, RejectedPayload):
+                results.append(item)
+            else:
+                results += self._jobs(item, mapping, key=key, trace=trace)
+            if most is not None and len(results) > most:
                 raise TooManyPayloads(f"more than {most} payloads in one")
-            results.append(
-                item if isinstance(item, RejectedPayload) else self._job(item, key=key, trace=trace)
-            )
         if key and len(results) > 1:
             for place, result in enumerate(results):
                 if isinstance(result, Job):
@@ -109,6 +115,9 @@ class Intake(Struct, frozen=True):
         One at a time: while what was read from one is still in the processor's cache, its job is made of it.
         """
         position = 0
+        if is_log_lines(data):
+            yield from self._lines(data)
+            return
         for text in split(data):
             plain = read_plain(text, max_bytes=self.max_bytes)
             if plain is not None:
@@ -122,29 +131,66 @@ class Intake(Struct, frozen=True):
             # Blanks alone.
             yield from (_item(1, reading) for reading in each_payload(b"", max_bytes=self.max_bytes))
 
-    def _job(self, item: PayloadItem, *, key: str, trace: str) -> Job | RejectedPayload:
-        """Return the job that makes an event of one payload, or why no event can come of it."""
+    def _lines(self, data: bytes) -> Iterator[PayloadItem | RejectedPayload]:
+        for position, (line, document) in enumerate(log_lines(data), start=1):
+            if len(line) > self.max_bytes:
+                reason = (
+                    f"{len(line)} bytes are more than the limit of {self.max_bytes} (TQ_MAX_PAYLOAD_BYTES)"
+                )
+                yield RejectedPayload(position, "too_large", reason, line)
+            elif document is None:
+                yield RejectedPayload(
+                    position, "not_json", "a line that is neither JSON nor CEF nor LEEF", line
+                )
+            else:
+                yield PayloadItem(position, document)
+
+    def _jobs(self, item: PayloadItem, mapping: str, *, key: str, trace: str) -> list[Job | RejectedPayload]:
+        """Return the jobs that make events of one payload, and why no event can come of it, or of a part of it."""
         try:
             content = self._unwrapped(item.body)
             if self.redaction and content.payload is not item.body:
                 # What an envelope holds as text was not read before.
                 content = structs.replace(content, payload=self.redaction.value(content.payload))
-            title, odd = check(content.payload, received_at=datetime.now(UTC), zone=self.zone)
-            odd = [*odd, *self._unknown_type(content.payload)]
+            documents = self._documents(content.payload, mapping)
+        except ConfigError:
+            raise
         except InputError as error:
-            detail = escape_unfit(str(error))
-            return RejectedPayload(item.position, "invalid_event", detail, compact(item.body), error.field)
-        payload = self._with_source(content.payload)
+            return [_refused(item, error)]
+        results: list[Job | RejectedPayload] = []
+        faults = [document for document in documents if isinstance(document, InputError)]
+        for place, document in enumerate(documents):
+            own_key = key or (f"{content.key}#{place}" if content.key and place else content.key)
+            try:
+                if not isinstance(document, InputError):
+                    results.append(self._job(item, document, content.warnings, key=own_key, trace=trace))
+            except InputError as error:
+                faults.append(error)
+        return [*results, _refused(item, *faults)] if faults else results
+
+    def _documents(self, payload: dict[str, Any], mapping: str) -> list[MappedDocument | InputError]:
+        """Return what is in a payload: itself where it is in the dialect, else what its mapping makes of it."""
+        if not mapping and is_dialect(payload):
+            return [MappedDocument(payload, self._with_source(payload))]
+        return map_document(payload, self.mappings.current(), name=mapping, generic=self.generic)
+
+    def _job(
+        self, item: PayloadItem, document: MappedDocument, warnings: Sequence[str], *, key: str, trace: str
+    ) -> Job:
+        """Return the job that makes an event of one document; raises InputError where no event can come of it."""
+        payload = document.payload
+        title, odd = check(payload, received_at=datetime.now(UTC), zone=self.zone)
+        content = document.document if document.mapping else payload
         return Job(
             "events.create",
-            {"payload": payload},
+            {"payload": content, **document.beside},
             producer=self.producer,
             sender=_sender(payload),
             title=escape_unfit(title)[:_TITLE_CHARS],
             trace=trace,
-            key=key or content.key,
-            warnings=[*item.warnings, *content.warnings, *odd],
-            texts=_as_arguments(item.texts) if item.texts and payload is item.body else None,
+            key=key,
+            warnings=[*item.warnings, *warnings, *odd, *self._unknown_type(payload)],
+            texts=_as_arguments(item.texts) if item.texts and content is item.body else None,
         )
 
     def _unknown_type(self, payload: dict[str, Any]) -> list[str]:
@@ -170,8 +216,16 @@ class Intake(Struct, frozen=True):
 def from_settings(settings: Settings, producer: str, *, lenient: bool = False, source: str = "") -> Intake:
     """Return how `producer` reads under these settings."""
     zone = read_zone(settings.naive_timezone)
-    redaction = redaction_of(settings.redact) or None
-    return Intake(producer, settings.max_payload_bytes, zone, lenient, source, redaction)
+    return Intake(
+        producer,
+        settings.max_payload_bytes,
+        zone,
+        lenient,
+        source,
+        redaction_of(settings.redact) or None,
+        mappings=mapping_folder(settings.mappings_dir),
+        generic=settings.unmatched_documents == "event",
+    )
 
 
 def accepted_only(results: Iterable[Job | RejectedPayload]) -> list[Job]:
@@ -184,10 +238,15 @@ def refused_only(results: Iterable[Job | RejectedPayload]) -> list[RejectedPaylo
     return [result for result in results if isinstance(result, RejectedPayload)]
 
 
-def plan_now(job: Job, options: DialectOptions) -> EventPlan:
-    """Return what a worker would make of a job of `Intake.jobs` if it was accepted now."""
-    payload = job.arguments["payload"]
-    return plan_event(payload, received_at=datetime.now(UTC), options=options, warnings=job.warnings)
+def _refused(item: PayloadItem, error: InputError, *more: InputError) -> RejectedPayload:
+    """Refuse a payload whole, also where only some of its events are at fault: read again, the others are known."""
+    code: Literal["no_mapping", "invalid_event"] = (
+        "no_mapping" if isinstance(error, NoMapping) else "invalid_event"
+    )
+    also = f" (and {len(more)} more of its events)" if more else ""
+    return RejectedPayload(
+        item.position, code, escape_unfit(f"{error}{also}"), compact(item.body), error.field
+    )
 
 
 def _item(position: int, reading: Payload | ReadingRefused) -> PayloadItem | RejectedPayload:

@@ -20,7 +20,7 @@ NOTHING_KNOWN = KnownGood()
 
 
 class DialectOptions(Struct, frozen=True):
-    """How a payload is read: what is kept out and what becomes of it, zone, name, room, and which are one event.
+    """How a payload is read: what is kept out and what becomes of it, zone, name, room, mappings; what is one event.
 
     `overrule`: a sender may have a known-good value kept as an indicator. `own_fields` are the alarm fields whose
     values are ours.
@@ -34,6 +34,7 @@ class DialectOptions(Struct, frozen=True):
     default_source: str = "Events Builder"
     max_description_chars: int = 65_500
     grouping: Grouping = Grouping()
+    mappings_dir: str = ""
 
 
 def from_settings(settings: Settings, collected: tuple[str, ...] = ()) -> DialectOptions:
@@ -50,6 +51,7 @@ def from_settings(settings: Settings, collected: tuple[str, ...] = ()) -> Dialec
         default_source=settings.connector_name,
         max_description_chars=settings.max_description_chars,
         grouping=grouping_of(settings),
+        mappings_dir=settings.mappings_dir,
     )
 
 

@@ -93,6 +93,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     naive_timezone: Annotated[str, Doc("Zone of times that name none.")] = "UTC"
     unknown_event_type: Annotated[Literal["create", "reject"], Doc(
         "What to do with an event type that ThreatQ does not know.")] = "create"
+    mappings_dir: Annotated[str, Doc(
+        "Folder of your own mappings (`NAME.yaml`), which come before the shipped ones; the same on the hosts of "
+        "producers and workers; see docs/mappings.md.")] = ""
+    unmatched_documents: Annotated[Literal["refuse", "event"], Doc(
+        "What becomes of a document that is no payload of the guide's and has no mapping: refused with the nearest "
+        "mappings, or a generic event that shows it.")] = "refuse"
     max_payload_bytes: Annotated[PositiveInt, Doc("Largest payload that a producer accepts.")] = 1_048_576
     redact: Annotated[str, Doc(
         "What of a payload is never stored: paths (`user.password`) and `/patterns/`, by commas or lines; "

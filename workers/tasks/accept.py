@@ -160,12 +160,16 @@ def _read(call: dict[str, Any], intake: Intake) -> tuple[list[Job], list[Unreada
     if kind != "events.create":
         checked = read_action(kind, escape_all(arguments))
         return [Job(kind, checked, producer=PRODUCER, title=title(kind, checked), key=key)], []
-    if arguments.keys() != {"payload"}:
-        raise InputError('holds the payload and nothing else: {"payload": {…}}', field="arguments")
+    mapping = arguments.get("mapping", "")
+    if arguments.keys() - {"mapping"} != {"payload"} or not isinstance(mapping, str):
+        raise InputError(
+            'holds the payload, the name of a mapping if you like, and nothing else: {"payload": {…}}',
+            field="arguments",
+        )
     payload = arguments["payload"]
     # Half a surrogate pair, which JSON can write, is refused as what is not UTF-8.
     raw = payload.encode("utf-8", "surrogatepass") if isinstance(payload, str) else _text(payload)
-    results = intake.jobs(raw, key=key)
+    results = intake.jobs(raw, key=key, mapping=mapping)
     return accepted_only(results), [
         _unreadable(rejected.code, rejected.detail, rejected.raw) for rejected in refused_only(results)
     ]

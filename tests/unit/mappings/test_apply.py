@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.mappings.texts import ALARM, TRAIL, mapping_of
+from tests.support.mappings import ALARM, TRAIL, mapping_of
 from workers.core.errors import InputError
 from workers.mappings.apply import MOST_INDICATORS, apply_mapping, elements
 from workers.payload.builder import plan_event

@@ -14,7 +14,7 @@ from jmespath.visitor import Options
 from tests.unit.mappings.shipped_samples import samples
 from workers.mappings.expressions import Evaluation, NoValue, parse
 from workers.mappings.folder import shipped
-from workers.mappings.functions import MappingFunctions
+from workers.mappings.functions import FUNCTIONS
 from workers.mappings.matching import GENERIC
 
 #: One for each kind of node, alone and inside of others.
@@ -37,7 +37,7 @@ VALUES = st.recursive(
 def interpreted(text: str, document: Any) -> Any:
     """Return what the library gives, NoValue where it fails."""
     try:
-        return jmespath.compile(text).search(document, Options(custom_functions=MappingFunctions()))
+        return jmespath.compile(text).search(document, Options(custom_functions=FUNCTIONS))
     except (JMESPathError, TypeError, ValueError, LookupError, AttributeError):
         return NoValue
 
@@ -47,7 +47,7 @@ def interpreted(text: str, document: Any) -> Any:
 @given(document=st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3))
 def test_a_compiled_expression_gives_what_the_library_gives(text: str, document: dict[str, Any]) -> None:
     try:
-        given_value = Evaluation(document).value(parse(text, "m.yaml:1"))
+        given_value = Evaluation(document, FUNCTIONS).value(parse(text, "m.yaml:1", FUNCTIONS))
     except NoValue:
         given_value = NoValue
     expected = interpreted(text, document)
@@ -60,6 +60,8 @@ def test_the_mapping_that_is_chosen_is_the_first_of_all_whose_match_holds() -> N
     for own in samples().values():
         for document in (sample["document"] for sample in own):
             holding = (
-                each for each in ordered if each.name != GENERIC and Evaluation(document).holds(each.match)
+                each
+                for each in ordered
+                if each.name != GENERIC and Evaluation(document, FUNCTIONS).holds(each.match)
             )
             assert shipped().choose(document) is next(holding, None)

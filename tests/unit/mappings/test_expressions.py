@@ -9,13 +9,13 @@ from jmespath.functions import Functions
 
 from workers.mappings import expressions
 from workers.mappings.expressions import Evaluation, MappingFault, NoValue, TakesTooLong, parse
-from workers.mappings.functions import MappingFunctions
+from workers.mappings.functions import FUNCTIONS, MappingFunctions
 
 
 def value(text: str, document: dict[str, Any], **names: Any) -> Any:
-    evaluation = Evaluation(document)
+    evaluation = Evaluation(document, FUNCTIONS)
     evaluation.names.update(names)
-    return evaluation.value(parse(text, "m.yaml:1", names))
+    return evaluation.value(parse(text, "m.yaml:1", FUNCTIONS, names))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_dollar_in_a_text_is_no_name() -> None:
 )
 def test_a_fault_in_an_expression_is_told_when_it_is_read(text: str, reason: str) -> None:
     with pytest.raises(MappingFault) as caught:
-        parse(text, "own/mine.yaml:7: fields.event_name")
+        parse(text, "own/mine.yaml:7: fields.event_name", FUNCTIONS)
     assert str(caught.value).startswith("own/mine.yaml:7: fields.event_name: `")
     assert reason in str(caught.value)
 

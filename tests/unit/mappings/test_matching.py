@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.mappings.texts import ALARM, TRAIL, mappings_of
+from tests.support.mappings import ALARM, TRAIL, mappings_of
 from workers.core.errors import InputError
 from workers.mappings.matching import NEAREST
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.mappings.texts import ALARM
+from tests.support.mappings import ALARM
 from workers.core.errors import ConfigError, InputError
 from workers.mappings import folder as folder_module
 from workers.mappings.expressions import MappingFault
 from workers.mappings.folder import MappingFolder, shipped
+from workers.mappings.functions import FUNCTIONS
 from workers.mappings.reading import read_mapping
 
 
@@ -46,7 +47,7 @@ from workers.mappings.reading import read_mapping
 )
 def test_a_fault_names_file_line_field_and_reason(old: str, new: str, reason: str) -> None:
     with pytest.raises(MappingFault) as caught:
-        read_mapping(ALARM.replace(old, new), "m.yaml", name="acme-alarm")
+        read_mapping(ALARM.replace(old, new), "m.yaml", FUNCTIONS, name="acme-alarm")
     assert reason in str(caught.value)
 
 
@@ -54,7 +55,7 @@ def test_a_fault_names_file_line_field_and_reason(old: str, new: str, reason: st
 def test_any_text_is_a_mapping_or_a_fault(text: str) -> None:
     for whole in (text, ALARM + text):
         with contextlib.suppress(MappingFault):
-            assert read_mapping(whole, "m.yaml", name="acme-alarm").fields.event_name
+            assert read_mapping(whole, "m.yaml", FUNCTIONS, name="acme-alarm").fields.event_name
 
 
 def test_every_shipped_mapping_can_be_used() -> None:
@@ -89,3 +90,16 @@ def test_a_faulty_file_costs_no_other_mapping(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_read_is_a_wrong_setting(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="mappings_dir"):
         MappingFolder(os.fspath(tmp_path / "nowhere")).current()
+
+
+def test_a_folder_that_goes_away_while_a_process_runs_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "LOOK_EVERY_S", 0.0)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "acme-alarm.yaml").write_text(ALARM)
+    folder = MappingFolder(str(own))
+    assert folder.current().get("acme-alarm")
+    own.rename(tmp_path / "elsewhere")
+    assert folder.current().get("acme-alarm")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from workers.mappings.functions import FUNCTIONS
 from workers.mappings.matching import Mappings
 from workers.mappings.model import Mapping
 from workers.mappings.reading import read_mapping
@@ -43,10 +46,18 @@ fields:
 """
 
 
+#: A document for the first, and one with three events for the second, one of which is none.
+DOCUMENT: dict[str, Any] = {
+    "vendor": "ACME",
+    "alarm": {"name": "Beacon", "time": 1633460462, "source": "1.2.3.4", "host": "dc01"},
+}
+RECORDS: dict[str, Any] = {"account": "42", "Records": [{"name": "a"}, {"other": 1}, {"name": "b"}]}
+
+
 def mapping_of(text: str) -> Mapping:
     """Read one of the texts above, or one like it."""
     name = text.partition("name: ")[2].partition("\n")[0]
-    return read_mapping(text, f"{name}.yaml", name=name)
+    return read_mapping(text, f"{name}.yaml", FUNCTIONS, name=name)
 
 
 def mappings_of(*texts: str) -> Mappings:

@@ -1,0 +1,19 @@
+"""What a value of a document is: nothing, or a text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def is_empty(value: Any) -> bool:
+    """Tell whether a value counts as none: null, "", [] or {}."""
+    return value is None or (isinstance(value, str | list | dict) and not value)
+
+
+def text_of(value: Any) -> str | None:
+    """Return a text, a number or a truth value as text; None for null and for anything with parts."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else None

@@ -1,0 +1,81 @@
+"""A document that is not in the guide's dialect gets its mapping; its job keeps it as sent, and the mapping's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from workers.core.errors import InputError
+from workers.mappings.apply import apply_mapping, elements
+from workers.mappings.matching import GENERIC, Mappings
+from workers.mappings.model import Mapping as EventMapping
+
+#: The argument of a job that names its mapping, and what it holds.
+ARGUMENT, NAME, VERSION = "mapping", "name", "version"
+
+#: The fields by which a payload of the dialect is known although it lacks its name; no other format has them.
+_DIALECT_ALONE = {
+    "event_source", "event_attributes", "uri_source", "uri_source_attributes", "uri_target", "uri_target_attributes",
+    "syslog_message",
+}  # fmt: skip
+
+
+class NoMapping(InputError):
+    """No mapping is for this document."""
+
+
+class MappedDocument(Struct, frozen=True):
+    """What a job keeps, and the payload that it becomes; of the guide's dialect both are the same, with no mapping."""
+
+    document: dict[str, Any]
+    payload: dict[str, Any]
+    mapping: EventMapping | None = None
+
+    @property
+    def beside(self) -> dict[str, Any]:
+        """What the job says of its mapping; a worker that does not have it leaves the job to others."""
+        return {ARGUMENT: {NAME: self.mapping.name, VERSION: self.mapping.version}} if self.mapping else {}
+
+
+def is_dialect(payload: dict[str, Any]) -> bool:
+    """Tell whether a payload is in the guide's dialect, complete or not."""
+    return "event_name" in payload or not _DIALECT_ALONE.isdisjoint(payload)
+
+
+def map_document(
+    document: dict[str, Any], mappings: Mappings, *, name: str = "", generic: bool = False
+) -> list[MappedDocument | InputError]:
+    """Return the events of a document by the mapping `name`, else by the one that is for it, and why some are none.
+
+    `generic`: one that no mapping is for becomes a generic event. Raises InputError for the whole.
+    """
+    mapping = mappings.named(name) if name else mappings.choose(document)
+    if mapping is None and generic:
+        mapping = mappings.named(GENERIC)
+    if mapping is None:
+        raise _no_mapping(document, mappings)
+    return [_mapped(mapping, element) for element in elements(mapping, document)]
+
+
+def _mapped(mapping: EventMapping, element: dict[str, Any]) -> MappedDocument | InputError:
+    try:
+        return MappedDocument(element, apply_mapping(mapping, element).payload, mapping)
+    except InputError as error:
+        return error
+
+
+def _no_mapping(document: dict[str, Any], mappings: Mappings) -> NoMapping:
+    nearest = ", ".join(map(str, mappings.nearest(document)))
+    return NoMapping(
+        "is missing or empty; every event needs it. No mapping is for this document either; the nearest are "
+        f"{nearest or 'none'}. Name one, or write one of your own (docs/mappings.md)",
+        field="event_name",
+    )
+
+
+def mapping_of(arguments: Mapping[str, Any]) -> str:
+    """Return the name and the version of a job's mapping as people read them, "" where it has none."""
+    wanted = arguments.get(ARGUMENT)
+    return f"{wanted[NAME]}, version {wanted[VERSION]}" if wanted else ""
