@@ -31,6 +31,9 @@ _BESIDE = (
     "resource.type",
 )
 
+#: What the pipeline adds of its own that is looked at, for want of better.
+_OF_PIPELINE = ("p_log_type", "p_event_time")
+
 Fields = dict[str, Any]
 
 
@@ -80,7 +83,7 @@ def _each(document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
         around, level = waiting.popleft()
         for name, value in level.items():
             seen += 1
-            if name.startswith("p_") and name != "p_log_type":
+            if name.startswith("p_") and name not in _OF_PIPELINE:
                 continue
             *outer, own = [fold(part) for part in name.split(".")]
             parent = outer[-1] if outer else around

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.mappings.shipped_samples import events_of, samples
+from tests.unit.mappings.shipped_samples import FOLDER, events_of, samples
 from workers.mappings.folder import shipped
 from workers.mappings.matching import GENERIC
 
@@ -28,6 +28,13 @@ def test_a_document_becomes_the_event_that_it_tells_of(name: str, sample: dict[s
 @pytest.mark.parametrize("mapping", [mapping.name for mapping in shipped()])
 def test_a_shipped_mapping_has_two_samples_at_least(mapping: str) -> None:
     assert len(SAMPLES[mapping]) >= 2
+
+
+def test_the_page_of_formats_names_each_mapping_and_how_many_there_are() -> None:
+    page = (FOLDER.parents[2] / "docs" / "formats.md").read_text()
+    names = [mapping.name for mapping in shipped() if mapping.name != GENERIC]
+    assert [name for name in names if f"(`{name}`)" not in page] == []
+    assert f"\n{len(names)} formats have a mapping that is shipped" in page
 
 
 def test_a_payload_of_the_dialect_has_no_mapping() -> None:
