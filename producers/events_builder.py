@@ -13,7 +13,7 @@ import structlog
 from msgspec import structs, to_builtins
 
 from producers.cli.console import AWAY, DONE, FAILED, WRONG_INPUT, guarded, note
-from producers.cli.dry_run import calls, explain, explain_calls
+from producers.cli.dry_run import calls, explain, explain_calls, explain_group
 from producers.cli.first_run import CONFIGURED, FirstRun, check, is_configured, record, register
 from producers.cli.payload_argument import read_argument
 from producers.cli.refusals import keep_refused
@@ -209,11 +209,13 @@ def _explain(results: Sequence[Job | RejectedPayload], settings: Settings, *, as
 
 
 def _explain_in_words(position: int, job: Job, settings: Settings) -> None:
-    plan = plan_now(job, dialect_from(settings))
+    dialect = dialect_from(settings)
+    plan = plan_now(job, dialect)
     print(f"Payload      {position}, job {job.id}")
     if mapping := mapping_of(job.arguments):
         print(f"Mapping      {mapping}")
     print("\n".join(explain(plan, unknown_types=settings.unknown_event_type)))
+    print("".join(f"{line}\n" for line in explain_group(job, plan, dialect.grouping)), end="")
     print("\n".join(explain_calls(calls(plan, settings, job.id))))
 
 

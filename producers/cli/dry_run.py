@@ -13,8 +13,10 @@ from typing import Any
 
 import msgspec
 
+from workers.core.jobs import Job
 from workers.core.text import printable
 from workers.indicators.model import Attribute
+from workers.payload.grouping import Grouping
 from workers.payload.plan import EventPlan
 from workers.settings.model import Settings
 from workers.threatq.client import Json
@@ -50,6 +52,14 @@ def explain(plan: EventPlan, *, unknown_types: str) -> Iterator[str]:
     for left in plan.left_out:
         yield f"Left out     {printable(left.what)}: {printable(left.why)} (kept as: {left.kept_as})"
     yield from (f"Warning      {printable(warning)}" for warning in plan.warnings)
+
+
+def explain_group(job: Job, plan: EventPlan, grouping: Grouping) -> Iterator[str]:
+    """Yield lines about the other firings that count with this one; the calls are those of the first of them."""
+    if key := grouping.group_of(job.arguments["payload"], plan):
+        yield f"Group        {printable(key.label)}: its firings share one event"
+    if limit := grouping.limit_of(plan):
+        yield f"Limit        {limit.said} of {printable(plan.source)}; those above are counted in one event"
 
 
 def explain_calls(calls: Sequence[tuple[str, str, Any]]) -> Iterator[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import requires, version
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 from producers.enqueue import spool_of
-from tqctl.checks.line import CheckLine, failed, ok, warning
+from tqctl.checks.line import CheckLine, failed, ok, tried, warning
+from workers.payload.grouping import grouping_of
 from workers.settings.loading import Loaded
 from workers.settings.model import not_set, threatq_needs
 
@@ -26,6 +28,9 @@ def check_here(loaded: Loaded) -> Iterator[CheckLine]:
     yield from (warning(AREA, "settings", text, "correct that") for text in loaded.warnings)
     if absent := not_set(loaded.settings, threatq_needs(loaded.settings)):
         yield failed(AREA, "settings", absent, "run tqctl setup, or set them", code=2)
+    if loaded.settings.group_by or loaded.settings.rate_limits:
+        rules = partial(grouping_of, loaded.settings)
+        yield tried(AREA, "groups and limits", rules, "the rules of group_by and rate_limits can be read")
     yield from _versions()
     yield from _spool(loaded)
 

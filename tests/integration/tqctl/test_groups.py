@@ -27,3 +27,11 @@ def test_the_groups_that_are_kept_are_shown_with_their_counts(
 
 def test_where_no_group_is_kept_it_says_so(operator: Operator) -> None:
     assert "none is kept" in operator.types("groups").out
+
+
+def test_rules_that_cannot_be_read_are_told_by_the_check(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TQ_RATE_LIMITS", "Suricata=many")
+    found = {line["what"]: line for line in operator.types("--json", "check").json}
+    assert "'many' is no limit" in found["groups and limits"]["found"]
