@@ -5,8 +5,8 @@ from __future__ import annotations
 from producers.cli.dry_run import explain_group
 from workers.core.jobs import Job
 from workers.payload.grouping import grouping_of
-from workers.payload.intake import plan_now
 from workers.payload.options import DialectOptions
+from workers.payload.planning import plan_now
 from workers.settings.model import Settings
 
 PAYLOAD = {"event_type": "Alert", "event_name": "Beacon", "event_source": "Suricata"}
