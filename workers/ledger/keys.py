@@ -90,6 +90,16 @@ def sync_cancel(job_id: str) -> str:
     return f"{PREFIX}sync:cancel:{job_id}"
 
 
+def sync_gathered(job_id: str) -> str:
+    """List: what a run has gathered, in parts as they were added to its files (compressed). Expires."""
+    return f"{PREFIX}sync:gathered:{job_id}"
+
+
+def sync_state(job_id: str) -> str:
+    """Text: how far a run is whose gathered parts are kept (JSON, compressed). Expires."""
+    return f"{PREFIX}sync:state:{job_id}"
+
+
 def sync_plan(job_id: str) -> str:
     """Text: the plan of a run as JSON. Expires."""
     return f"{PREFIX}sync:plan:{job_id}"

@@ -10,7 +10,7 @@ import pytest
 from tests.support.sync_stage import COLLECTION, MAPPING, Stage
 from workers.ledger import keys
 from workers.ledger.sync_owners import own, owner_of
-from workers.listsync.run import run_lease, time_slice
+from workers.listsync.run import replica, run_lease, time_slice
 from workers.listsync.run.assist import assist
 from workers.listsync.run.run_folder import RunFolder
 
@@ -101,6 +101,71 @@ def test_a_run_of_a_host_that_has_ended_is_taken_over(stage: Stage, hosts: dict[
     finish(stage)
     assert stage.outcome(job_id).note["adds"] == ROWS
     assert sum(map(len, stage.lists().values())) == ROWS
+
+
+def test_what_was_gathered_for_long_is_not_read_again_by_the_host_that_takes_over(
+    stage: Stage, hosts: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a run that has lasted longer than a slice, and whose host is gone with its disk
+    monkeypatch.setattr(time_slice, "SLICE_S", 0)
+    move(stage, hosts["a"])
+    job_id = begin(stage, looks=3)
+    let_the_host_end(stage, job_id)
+
+    # when
+    move(stage, hosts["b"])
+    finish(stage)
+
+    # then
+    assert stage.outcome(job_id).note["adds"] == ROWS
+    assert sum(map(len, stage.lists().values())) == ROWS
+    assert pages(stage) == PAGES
+    assert stage.redis.exists(keys.sync_gathered(job_id), keys.sync_state(job_id)) == 0
+
+
+@pytest.mark.parametrize("how", ["too large", "cut off", "garbage"])
+def test_what_is_not_whole_in_redis_is_read_again(
+    how: str, stage: Stage, hosts: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_slice, "SLICE_S", 0)
+    if how == "too large":
+        monkeypatch.setattr(replica, "MOST_BYTES", 100)
+    move(stage, hosts["a"])
+    job_id = begin(stage, looks=3)
+    let_the_host_end(stage, job_id)
+    if how == "too large":
+        assert stage.redis.exists(keys.sync_gathered(job_id), keys.sync_state(job_id)) == 0
+    elif how == "cut off":
+        stage.redis.rpop(keys.sync_gathered(job_id))
+    else:
+        stage.redis.lset(keys.sync_gathered(job_id), 0, b"garbage")
+    read = pages(stage)
+    move(stage, hosts["b"])
+    finish(stage)
+    assert stage.outcome(job_id).note["adds"] == ROWS
+    assert sum(map(len, stage.lists().values())) == ROWS
+    assert pages(stage) == read + PAGES
+
+
+def test_a_part_that_was_kept_twice_does_no_harm(
+    stage: Stage, hosts: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a worker that was killed after it had kept a part, and before it noted that
+    monkeypatch.setattr(time_slice, "SLICE_S", 0)
+    move(stage, hosts["a"])
+    job_id = begin(stage, looks=3)
+    folder = RunFolder(Path(hosts["a"]), job_id)
+    state = folder.load()
+    assert state
+    state.replicated = {}
+    folder.save(state)
+    looked = count(1)
+    stage.consume(stopping=lambda: next(looked) > 2)
+    let_the_host_end(stage, job_id)
+    move(stage, hosts["b"])
+    finish(stage)
+    assert sum(map(len, stage.lists().values())) == ROWS
+    assert pages(stage) == PAGES
 
 
 def test_a_run_that_waits_for_a_service_stays_with_its_host(stage: Stage, hosts: dict[str, str]) -> None:

@@ -153,7 +153,7 @@ class Gathering:
         )
 
     def _open(self, key: ListKey, count: int = 0, size: int | None = None) -> None:
-        folder = self._folder / f"list-{len(self._spills):03}"
+        folder = spill_folder(self._folder, len(self._spills))
         caseless = self._types[key.type].caseless
         self._spills[key] = Spill(folder, caseless=caseless, count=count, size=size)
 
@@ -203,6 +203,11 @@ class Gathering:
         self.unusable[type_name] += 1
         if len(self.samples) < SAMPLES:
             self.samples.append(f"{type_name}: {value[:200]}")
+
+
+def spill_folder(folder: Path, number: int) -> Path:
+    """Return the folder of the spill with this number, from 0."""
+    return folder / f"list-{number:03}"
 
 
 def score_rank(score: int | None) -> int:

@@ -93,7 +93,7 @@ def gather(run: Run) -> Generator[None, None, None]:
         if run.state.position is not None:
             yield from _gather(run, run.state.position)
         run.state.end_collection()
-        run.save()
+        run.save_gathered()
 
 
 def _gather(run: Run, start: Position) -> Generator[None, None, None]:
@@ -116,7 +116,7 @@ def _gather(run: Run, start: Position) -> Generator[None, None, None]:
             if arrived:
                 _take(run, gathering, arrived)
             state.taken = gathering.pause()
-            run.save()
+            run.save_gathered()
 
 
 def _take(run: Run, gathering: Gathering, page: CollectionPage) -> None:

@@ -25,6 +25,7 @@ from workers.listsync.run.collect import add_missing_lists, gather, look_up
 from workers.listsync.run.context import SyncContext
 from workers.listsync.run.outcome import conclude
 from workers.listsync.run.recorded import decisions_of, deviation, shown
+from workers.listsync.run.replica import Replica
 from workers.listsync.run.run import Run, rules_digest
 from workers.listsync.run.run_folder import RunFolder, RunState, base_folder, host_of
 from workers.listsync.run.run_lease import RunLease
@@ -129,6 +130,7 @@ def _go_on(
         lease.end()
         raise
     run.folder.remove()
+    run.replica.forget()
     lease.end()
     return done(claim, result)
 
@@ -156,9 +158,11 @@ def _taken_up(
     is_moved: bool,
 ) -> Run:
     """Return the run as another process left it, or a new one; both with the settings of the run, not this worker's."""
-    state = None if is_moved else folder.load()
+    replica = Replica(context.redis, folder.path.name)
+    state = (None if is_moved else folder.load()) or replica.restore(folder)
     if state is None or state.rules != new.rules:
         folder.begin()
+        replica.forget()
         state = new
         method = state.decisions.sync_method
         log.info("sync begins", job=folder.path.name, collection=state.collection.name, method=method)

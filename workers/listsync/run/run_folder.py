@@ -36,6 +36,9 @@ ABANDONED_S = 86_400
 
 STATE = "state.json"
 
+#: The folder, in that of the run, with the entries that the lists shall have.
+WANTED = "wanted"
+
 
 class ListState(Struct, kw_only=True):
     """One list in a run; `found` is how LogRhythm described it, None where it has to be made.
@@ -73,7 +76,8 @@ class RunState(Struct, kw_only=True):
     `last_id` belong to the one that is read now.
     `lists` are those that exist, and those to be made as soon as everything is gathered; `deviations` say which workers
     had other settings than the run's `decisions`; `abandoned` are lists that no collection feeds any more; `asked_by`
-    is who started the run, "" for the schedule, and `via` the producer that it came through.
+    is who started the run, "" for the schedule, and `via` the producer that it came through; `replicated` counts the
+    bytes of each gathered file that are kept in Redis too, where they take `replica_bytes`, None where they do not fit.
     """
 
     collection: ListFamily
@@ -94,6 +98,8 @@ class RunState(Struct, kw_only=True):
     lists: list[ListState] | None = None
     abandoned: list[AbandonedList] = []
     cancelled_by: str = ""
+    replicated: dict[int, int] | None = {}
+    replica_bytes: int = 0
 
     @property
     def is_gathered(self) -> bool:
@@ -159,6 +165,11 @@ class RunFolder:
 
     def __init__(self, base: Path, job_id: str) -> None:
         self.path = base / job_id
+
+    @property
+    def gathered(self) -> Path:
+        """The folder with the entries that the lists shall have."""
+        return self.path / WANTED
 
     def of(self, item: ListState) -> ListFolder:
         """Return the folder of one list in its present plan."""

@@ -37,7 +37,8 @@ class TimeSlice:
     ) -> None:
         self._stopping, self._is_ours, self._is_awaited = stopping, is_ours, is_awaited
         self._cancelled_by = cancelled_by
-        self._ends = time.monotonic() + SLICE_S
+        self._began = time.monotonic()
+        self._ends = self._began + SLICE_S
         self._look_at = time.monotonic() + LOOK_EVERY_S
         #: Set when the job has gone to another worker, which owns the run's files now.
         self.lost = False
@@ -57,6 +58,11 @@ class TimeSlice:
         """Raise Cancelled when the run is to end."""
         if by := self._cancelled_by():
             raise Cancelled(by)
+
+    @property
+    def has_lasted(self) -> bool:
+        """Whether the worker has been with the run for a whole slice."""
+        return time.monotonic() - self._began >= SLICE_S
 
     def goes_on(self) -> bool:
         """Return whether the worker stays with the run although its time was over; then it begins anew."""
