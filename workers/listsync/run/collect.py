@@ -12,6 +12,7 @@ from workers.listsync.plan.naming import ListKey, list_name
 from workers.listsync.plan.plan import lists_to_plan
 from workers.listsync.run.abandoned import as_abandoned, find_abandoned, is_caseless
 from workers.listsync.run.planning import list_tasks
+from workers.listsync.run.replica import Replica
 from workers.listsync.run.run import Run
 from workers.listsync.run.run_folder import ListState, RunState
 from workers.logrhythm.model import ListSummary
@@ -93,7 +94,7 @@ def gather(run: Run) -> Generator[None, None, None]:
         if run.state.position is not None:
             yield from _gather(run, run.state.position)
         run.state.end_collection()
-        run.save_gathered()
+        _save(run)
 
 
 def _gather(run: Run, start: Position) -> Generator[None, None, None]:
@@ -116,7 +117,14 @@ def _gather(run: Run, start: Position) -> Generator[None, None, None]:
             if arrived:
                 _take(run, gathering, arrived)
             state.taken = gathering.pause()
-            run.save_gathered()
+            _save(run)
+
+
+def _save(run: Run) -> None:
+    """Write down what was gathered, in Redis too where that has taken long: reading it again would."""
+    if not run.time_slice.lost and (run.time_slice.has_lasted or run.state.replicated):
+        Replica(run.redis, run.folder.path.name).extend(run.folder, run.state)
+    run.save()
 
 
 def _take(run: Run, gathering: Gathering, page: CollectionPage) -> None:

@@ -130,7 +130,7 @@ def _go_on(
         lease.end()
         raise
     run.folder.remove()
-    run.replica.forget()
+    Replica(context.redis, claim.id).forget()
     lease.end()
     return done(claim, result)
 

@@ -23,7 +23,6 @@ from workers.listsync.run.approvals import Approvals
 from workers.listsync.run.context import SyncContext
 from workers.listsync.run.list_folder import ListFolder
 from workers.listsync.run.manifests import Manifests
-from workers.listsync.run.replica import Replica
 from workers.listsync.run.run_folder import ListState, RunFolder, RunState
 from workers.listsync.run.time_slice import TimeSlice
 from workers.logrhythm.client import LogRhythm
@@ -114,7 +113,7 @@ class Run:
             Tools.of(context, settings),
         )
         self.progress = Progress(context.redis, folder.path.name)
-        self.replica = Replica(context.redis, folder.path.name)
+        self.redis = context.redis
         self._context = context
 
     @property
@@ -158,12 +157,6 @@ class Run:
         """Return the plans of all lists together."""
         plans = {item.name: item.plan for item in self.lists if item.plan}
         return sync_plan(self.state.collection, self.state.source, self.options.rules.method, plans)
-
-    def save_gathered(self) -> None:
-        """Write down what was gathered, in Redis too where that has taken long: reading it again would."""
-        if not self.time_slice.lost and (self.time_slice.has_lasted or self.state.replicated):
-            self.replica.extend(self.folder, self.state)
-        self.save()
 
     def save(self) -> None:
         """Write down how far the run is, unless another worker has it now."""
