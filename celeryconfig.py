@@ -110,3 +110,11 @@ if _settings.sync_interval_s:
         "kwargs": {"scheduled": True},
         "options": {"queue": "upkeep"},
     }
+# Between these, what has changed is followed; whatever needs everything to be read waits for one of them.
+if _settings.sync_interval_s and _settings.sync_delta_interval_s and _settings.sync_full_interval_s:
+    beat_schedule["follow what changes"] = {
+        "task": "lists.sync",
+        "schedule": _settings.sync_delta_interval_s,
+        "kwargs": {"scheduled": True, "mode": "delta"},
+        "options": {"queue": "upkeep"},
+    }

@@ -53,6 +53,7 @@ _EPILOG = """\
 examples:
   tq-conn-logrhythm -c /etc/tq_labs -ll /var/log/tq -v3     first run: asks, checks, registers; then: sync now
   tq-conn-logrhythm -c /etc/tq_labs --dry-run               show what would change, list by list
+  tq-conn-logrhythm -c /etc/tq_labs --full                  read everything, not only what has changed
   tq-conn-logrhythm -c /etc/tq_labs --inline                for cron on a machine without a worker
 
 exit codes: 0 without errors, 1 it failed or a run is under way, 2 wrong input or configuration, 3 a service is away or
@@ -183,7 +184,7 @@ def _names(settings: Settings, only: str) -> list[str]:
 def _sync(names: list[str], decisions: dict[str, Any], loaded: Loaded, options: Namespace) -> int:
     ledger = ledger_of(loaded)
     since_ms = now_ms(ledger.redis)
-    asked = {"dry_run": options.dry_run, "settings": decisions}
+    asked = {"dry_run": options.dry_run, "settings": decisions, **({"mode": "full"} if options.full else {})}
     runs = {name: _accept(ledger, {"collection": name, **asked}) for name in names}
     if options.no_wait:
         for name, job_id in runs.items():
@@ -318,6 +319,7 @@ def parse(arguments: Sequence[str] | None = None) -> Namespace:
     add("-n", "--name", default="", help="name of the connector in ThreatQ (default: LogRhythm)")
     add("--collection", default="", help="only this data collection (default: all that are configured)")
     add("--dry-run", action="store_true", help="read and plan, write nothing")
+    add("--full", action="store_true", help="read everything, also where a look at what has changed would do")
     add("--json", action="store_true", help="print one JSON object for each collection")
     add(
         "--no-wait",

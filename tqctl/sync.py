@@ -166,13 +166,25 @@ def _advice(deletes: list[PendingDelete]) -> list[str]:
 
 
 def _runs(runs: list[RunResult]) -> Grid:
-    columns = ("Began", "Collection", "Status", "Method", "Read", "Added", "Deleted", "Pending", "Took")
+    columns = (
+        "Began",
+        "Collection",
+        "Status",
+        "Method",
+        "Kind",
+        "Read",
+        "Added",
+        "Deleted",
+        "Pending",
+        "Took",
+    )
     rows = [
         [
             _moment(run.began_ms),
             run.collection,
             run.status,
             run.method,
+            run.kind,
             f"{run.read:,}",
             f"{run.adds:,}",
             f"{run.deletes:,}",

@@ -21,6 +21,7 @@ from workers.ledger.client import RedisClient
 from workers.ledger.locks import BY_HAND, hold_all, release_all
 from workers.listsync.plan.mapping import ListFamily, family_of
 from workers.listsync.plan.settings import collections_of
+from workers.listsync.run.proven import ProvenState
 from workers.listsync.run.run import Options, Tools
 from workers.listsync.run.takeover import Takeover, look
 from workers.runtime import Runtime
@@ -45,6 +46,8 @@ def take_over(shell: Shell, options: Namespace) -> int:
             _alone(runtime.redis, collection) as us,
             TemporaryDirectory(prefix="tq-takeover-") as folder,
         ):
+            if options.yes:
+                ProvenState(runtime.redis, collection.name).doubt("entries of others were taken over")
             for item in look(tools, rules, collection, Path(folder), take=options.yes):
                 lists.append(item)
                 hold_all(runtime.redis, collection.names, us)

@@ -180,6 +180,7 @@ class SeedPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Number n, from `start` on, is of type `types[n % len(types)]` and has score n % 11, or none where n is a multiple
     of `unscored_every`; so a caller knows each value beforehand and the next plan can go on where this one ended.
+    They were made one after the other over the last `days`, or now.
     """
 
     indicators: int
@@ -187,6 +188,7 @@ class SeedPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     types: tuple[str, ...] = ("IP Address", "FQDN", "MD5", "SHA-1", "SHA-256")
     status: str = "Active"
     unscored_every: int = 0
+    days: float = 0
 
 
 def value_of(type: str, number: int) -> str:
@@ -218,7 +220,8 @@ def _rows(store: Store, plan: SeedPlan) -> Iterator[tuple[Any, ...]]:
     for number in range(plan.start, plan.start + plan.indicators):
         type_id, value = types[number % len(types)]
         unscored = plan.unscored_every and number % plan.unscored_every == 0
-        yield value(number), type_id, status, None if unscored else number % 11, now
+        age = plan.days * 86_400 * (plan.start + plan.indicators - number) / plan.indicators
+        yield value(number), type_id, status, None if unscored else number % 11, now - int(age)
 
 
 def _id(store: Store, table: str, name: str) -> int:

@@ -79,7 +79,7 @@ KINDS = {
         Kind("indicators.lookup", "enrichment", "type value", REPEAT_WINDOW_S, shows="lookups"),
         Kind("indicators.mark", "enrichment", "type value verdict", REPEAT_WINDOW_S),
         Kind("indicators.whitelist", "enrichment", "type value", REPEAT_WINDOW_S),
-        Kind("lists.sync", "sync", "collection dry_run settings", REPEAT_WINDOW_S),
+        Kind("lists.sync", "sync", "collection dry_run settings mode", REPEAT_WINDOW_S),
         Kind("lists.remove", "sync", "type value", REPEAT_WINDOW_S),
         Kind("lists.add", "sync", "type value", REPEAT_WINDOW_S),
     )

@@ -7,7 +7,7 @@ fields are those of the JSON that HTTP and `--json` answer.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -98,6 +98,12 @@ class RunResult(Struct, frozen=True, kw_only=True):
     notes: Annotated[tuple[str, ...], _is("what the numbers leave open, in sentences")] = ()
     settings: Annotated[dict[str, Any], _is("the settings that decided, whichever worker did it")] = {}
     abandoned: Annotated[tuple[AbandonedList, ...], _is("lists of ours that nothing feeds any more")] = ()
+    kind: Annotated[
+        Literal["full", "delta"],
+        _is("full: it read everything; delta: what had changed, which `read` counts"),
+    ] = "full"
+    why: Annotated[str, _is("why it was of that kind")] = ""
+    full_ms: Annotated[int, _is("when the last full run ended, this one too, in Unix milliseconds")] = 0
 
     @property
     def adds(self) -> int:

@@ -120,6 +120,16 @@ def sync_added(host: str, guid: str) -> str:
     return f"{PREFIX}sync:added:{host}:{guid}"
 
 
+def sync_proven(collection: str) -> str:
+    """Text: what the last run proved of a collection and its lists, from which a delta run goes on (JSON)."""
+    return f"{PREFIX}sync:proven:{collection}"
+
+
+def sync_rows(collection: str) -> str:
+    """Hash: a collection as last proven: `rows:<block>`, 7 bytes a row; digests `others:<list>`, `shared:<list>`."""
+    return f"{PREFIX}sync:rows:{collection}"
+
+
 def job(job_id: str) -> str:
     """Text: the request as it was accepted, until the job is done; soon after that, packed with its progress.
 

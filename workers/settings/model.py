@@ -223,6 +223,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         "Seconds between two scheduled syncs, an hour at least; 0: none.")] = 3_600.0
     sync_interval_floor_s: Annotated[Positive, Doc(
         "Shortest interval that is accepted; lower it for rehearsals alone.")] = 3_600.0
+    sync_full_interval_s: Annotated[NotNegative, Doc(
+        "Seconds after which a sync reads everything again, not only what changed; 0: each one does.")] = 86_400.0
+    sync_delta_interval_s: Annotated[NotNegative, Doc(
+        "Seconds between two syncs of what has changed, beside those of sync_interval_s; 0: none.")] = 300.0
+    sync_delta_overlap_s: Annotated[NotNegative, Doc(
+        "Seconds by which such a sync looks back beyond the last one; more than ThreatQ takes to index.")] = 300.0
     sync_dir: Annotated[str, Doc("Folder for the entries of a run, some 300 bytes each; empty: a temporary one.")] = ""
 
     http_tokens: Annotated[Secret, Doc(

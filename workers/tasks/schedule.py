@@ -28,13 +28,16 @@ SYNC = "lists.sync"
 # Silent, as the job of the same name tells of itself.
 @shared_task(name=SYNC, bind=True, send_events=False)
 def sync_lists(
-    self: Task, collection: str = "", *, dry_run: bool = False, scheduled: bool = False
+    self: Task, collection: str = "", *, dry_run: bool = False, scheduled: bool = False, mode: str = ""
 ) -> list[str]:
-    """Start a sync of one collection, or of all; a scheduled one only if the ledger says that it is due."""
+    """Start a sync of one collection, or of all; a scheduled one only if the ledger says that it is due.
+
+    With the mode "full" everything is read; "delta" follows what has changed, where that can be done.
+    """
     process = runtime()
     if scheduled:
         return start_due_syncs(self.app, process.ledger, process.settings)
-    arguments = {"collection": str(collection), "dry_run": bool(dry_run)}
+    arguments = {"collection": str(collection), "dry_run": bool(dry_run), "mode": str(mode)}
     title = f"sync {collection or 'all collections'}"
     (answer,) = process.ledger.accept([Job(SYNC, arguments, producer="celery", title=title)])
     if not self.request.ignore_result:
@@ -54,6 +57,7 @@ def start_due_syncs(app: Celery, ledger: Ledger, settings: Settings) -> list[str
             settings,
             partial(is_due, maybe_schedule(entry["schedule"], app=app)),
             collection=entry["kwargs"].get("collection", ""),
+            mode=entry["kwargs"].get("mode", ""),
         )
         for entry in entries
     ]

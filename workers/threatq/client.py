@@ -58,6 +58,11 @@ class Client:
         """ThreatQ's address, `https://host[:port]`."""
         return self._transport.base
 
+    @property
+    def server_time(self) -> float | None:
+        """ThreatQ's clock as its last answer showed it, in seconds; None before that, or where it does not tell."""
+        return self._transport.server_time
+
     def call(
         self, method: str, path: str, *, params: Params | None = None, json: object = None, type: Any = Any
     ) -> Any:

@@ -92,6 +92,11 @@ def read_pages(
             yield page
 
 
+def count_rows(caller: Caller, collection: Collection) -> int | None:
+    """Return how many indicators the collection holds; None where ThreatQ does not say."""
+    return _page(caller, collection, 1, Position(None)).total
+
+
 def look_up(caller: Caller, collection: Collection | None, values: Sequence[str]) -> list[Row]:
     """Return the indicators with one of these values, in the collection or (None) anywhere in ThreatQ."""
     query = collection.query if collection else {}

@@ -38,6 +38,8 @@ class Transport:
         self.base = service_url(settings.threatq_url, setting="threatq_url")
         self._timeout = (settings.threatq_connect_timeout_s, settings.threatq_read_timeout_s)
         self._session = threatq_session(settings, observe=observe)
+        #: ThreatQ's clock as its last answer showed it, in seconds; None before the first, or where it does not tell.
+        self.server_time: float | None = None
 
     def __repr__(self) -> str:
         return f"Transport({self.base!r})"
@@ -76,6 +78,7 @@ class Transport:
                 stream=True,
             )
             content = body_of(response, THREATQ, call, sent=len(data))
+            self.server_time = _date_of(response)
             if type is Any:
                 return _read(response, content, call, sent=len(data))
             if response.status_code != 200:
@@ -130,7 +133,15 @@ def skew_s(settings: Settings) -> float | None:
     try:
         with threatq_session(settings) as session:
             answer = session.head(settings.threatq_url, timeout=timeout, allow_redirects=False)
-        server_time = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
-    except (requests.RequestException, ValueError):
+    except requests.RequestException:
         return None
-    return server_time - time.time()
+    server_time = _date_of(answer)
+    return None if server_time is None else server_time - time.time()
+
+
+def _date_of(response: requests.Response) -> float | None:
+    """Return the time of an answer in seconds, None where it bears none."""
+    try:
+        return parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
+    except ValueError:
+        return None

@@ -98,9 +98,10 @@ def set_score(call: Call) -> Answer:
         raise refused("manual_score", "The manual score must be a number.") from None
     if rows.load(call.threatq, INDICATORS, id) is None:
         raise not_found()
+    moved = {"updated_at": "updated_at = ?2", "touched_at": "touched_at = ?2", "neither": "id = id"}
     call.threatq.store.run(
         "UPDATE indicators SET manual_score = ?1, score = CAST(COALESCE(?1, generated_score) AS INTEGER),"
-        " updated_at = ?2 WHERE id = ?3",
+        f" {moved[call.threatq.behaviour.score_moves]} WHERE id = ?3",
         *(manual, clock.now(), id),
     )
     return single(rows.score(call.threatq.store, INDICATORS, id))

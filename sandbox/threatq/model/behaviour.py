@@ -54,6 +54,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     relation_cap: relations that one object takes; further ones are dropped.
     expires_in: life of an access token in seconds.
     new_score: the generated score of a new indicator; null leaves it without one.
+    score_moves: which of its times a new score of an indicator moves. Not known of the real one.
     comma_is_or: a comma in the value of a plain search stands for "or"; else it is a part of the text.
     search_json: saved searches carry their query as an object or as a string.
     with_underscores: `with=` also takes two words with an underscore, which are a server error on some versions.
@@ -77,6 +78,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires_in: float = 3600
     new_score: float | None = 0
     search_json: Literal["object", "string"] = "object"
+    score_moves: Literal["updated_at", "touched_at", "neither"] = "updated_at"
     comma_is_or: bool = True
     guessed_filters: bool = True
     with_underscores: bool = False

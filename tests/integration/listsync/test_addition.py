@@ -119,7 +119,7 @@ def test_a_status_that_is_kept_out_keeps_an_added_value_out(synced: Stage) -> No
     assert VALUE not in synced.lists()[LIST]
 
 
-@pytest.mark.parametrize("looks_before", range(2, 6))
+@pytest.mark.parametrize("looks_before", range(3, 7))
 def test_a_run_that_has_read_the_collection_before_does_not_take_it_out_again(
     stage: Stage, looks_before: int
 ) -> None:
@@ -127,7 +127,7 @@ def test_a_run_that_has_read_the_collection_before_does_not_take_it_out_again(
     stage.seed(20, types=["FQDN"])
     stage.sync()
     looks = count(1)
-    job_id = stage.start()
+    job_id = stage.start(mode="full")
     stage.consume(stopping=lambda: next(looks) > looks_before)
     assert stage.admin.outcome(job_id) is None
     put(stage, "Active")

@@ -25,7 +25,7 @@ def pending_after(stage: Stage, *senders: str, four_eyes: bool = True) -> Pendin
     stage.sync()
     stage.expire(every=2)
     for sender in senders:
-        stage.sync(sender=sender)
+        stage.sync(sender=sender, mode="full")
     (pending,) = PendingDeletes(stage.redis).every()
     return pending
 

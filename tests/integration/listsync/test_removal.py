@@ -59,9 +59,10 @@ def test_a_whitelisted_value_leaves_its_list_and_the_next_run_agrees(stage: Stag
     assert stage.lists()[LIST] == {value_of("FQDN", number) for number in range(20)} - {value}
 
     # and neither a run nor the same job again changes anything
-    result = stage.sync()
-    assert (result["adds"], result["deletes"]) == (0, 0)
-    assert len(stage.lists()[LIST]) == 19
+    for kind in ("delta", "full"):
+        result = stage.sync(mode=kind if kind == "full" else "")
+        assert (result["kind"], result["adds"], result["deletes"]) == (kind, 0, 0)
+        assert len(stage.lists()[LIST]) == 19
 
 
 def test_what_others_put_into_the_list_stays_even_if_it_is_whitelisted(stage: Stage) -> None:

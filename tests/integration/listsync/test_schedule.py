@@ -9,6 +9,7 @@ from workers.core.errors import ConfigError
 from workers.ledger.connection import now_ms
 from workers.ledger.ledger import Ledger
 from workers.ledger.overview import overview
+from workers.ledger.sync_runs import history
 from workers.listsync.run.schedule import LAST, start_if_due, tell_setup
 from workers.settings.model import Secret, Settings
 
@@ -64,6 +65,42 @@ def test_no_schedule_starts_a_sync_before_the_floor_and_each_collection_has_its_
     assert start_if_due(ledger, settings, always, collection="one")
     assert start_if_due(ledger, settings, always, collection="one") is None
     assert start_if_due(ledger, settings, always, collection="another")
+
+
+def test_what_changes_is_followed_between_the_runs_once_there_was_one(stage: Stage, ledger: Ledger) -> None:
+    def each_minute(last_ms: int, now_ms: int) -> bool:
+        return now_ms - last_ms >= 60_000
+
+    # given no run yet, there is nothing to go on from
+    settings = stage.runtime.settings
+    assert start_if_due(ledger, settings, each_minute, mode="delta") is None
+
+    # when one was started more than the interval ago, and has ended
+    stage.seed(5, types=["FQDN"])
+    first = start_if_due(ledger, settings, hourly)
+    stage.redis.set(LAST, f"{now_ms(stage.redis) - 60_000} {first}")
+    assert start_if_due(ledger, settings, each_minute, mode="delta") is None
+    while stage.consume():
+        pass
+
+    # then one follows that goes on from it, long before the next hour
+    follows = start_if_due(ledger, settings, each_minute, mode="delta")
+    assert follows
+    assert start_if_due(ledger, settings, each_minute, mode="delta") is None
+    while stage.consume():
+        pass
+    runs = history(stage.redis)
+    assert [run.kind for run in runs] == ["delta", "full"]
+
+
+def test_what_would_have_to_read_everything_waits_for_the_hour(stage: Stage) -> None:
+    stage.seed(5, types=["FQDN"])
+    stage.sync()
+    stage.logrhythm.fill("ThreatQ: FQDN", "by-hand.example")
+    result = stage.sync(mode="delta")
+    assert result["status"] == "skipped"
+    assert "has 6 entries and the last run left 5; the last full run was at 20" in result["reason"]
+    assert stage.sync()["kind"] == "full"
 
 
 def test_workers_tell_whether_logrhythm_is_configured(stage: Stage) -> None:

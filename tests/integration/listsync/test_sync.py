@@ -162,7 +162,7 @@ def test_what_is_pending_cannot_be_approved_while_the_source_is_in_doubt(stage: 
 
     # when the next run cannot read the collection completely, they stay, and cannot be approved
     stage.threatq.fault("bare", path="/api/indicators/query", next=1)
-    stage.sync()
+    stage.sync(mode="full")
     (doubted,) = Approvals(stage.redis).every()
     assert (doubted.id, pending_count(stage.redis)) == (before.id, 0)
     with pytest.raises(InputError, match="may not be approved now: ThreatQ's listing is not complete"):

@@ -11,11 +11,15 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from workers.indicators.known_good.judge import KnownGood
+from workers.listsync.plan.known_rows import NO_LIST, RowsWriter
 from workers.listsync.plan.naming import ListKey, SplitBy, bucket, list_name
 from workers.listsync.plan.spill import Spill
 from workers.listsync.plan.types import Form, TypeTable
 from workers.threatq.rows import Row, whole_score
 from workers.threatq.score_bands import ScoreBands
+
+#: The file, in the folder of the lists, with what a delta run must know of the rows.
+ROWS = "known-rows"
 
 #: Unusable values that are remembered for people to look at.
 SAMPLES = 5
@@ -28,8 +32,8 @@ _SCORE_STEP = 10**14
 class _Sink(NamedTuple):
     """Where rows of one type and score go.
 
-    A thousand such pairs meet a million rows, so that each is looked up once. `add_value` and `add_rank` go to the
-    page's, which several scores may share.
+    A thousand such pairs meet a million rows, so that each is looked up once. `add_value`, `add_rank` and `add_id` go
+    to the page's, which several scores may share.
     """
 
     type: str
@@ -37,12 +41,13 @@ class _Sink(NamedTuple):
     rank: int
     add_value: Callable[[str], None]
     add_rank: Callable[[int], None]
+    add_id: Callable[[int], None]
 
 
 class Gathered(Struct, frozen=True):
     """How far a gathering has come: with it another process goes on where this one stopped.
 
-    `lists` holds for each spill its type, bucket, count and size.
+    `lists` holds for each spill its type, bucket, count and size; `rows_size` is that of what is known of the rows.
     """
 
     read: int = 0
@@ -54,13 +59,15 @@ class Gathered(Struct, frozen=True):
     known_good_samples: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
     lists: tuple[tuple[str, str, int, int], ...] = ()
+    rows_size: int = 0
 
 
 class Gathering:
     """Sorts rows into lists, page by page; what fits none is counted by type, what has a status of `keeps_out` by that.
 
     `wanted` holds a closed `Spill` for each list that has an entry, by the list's name. `since` continues what
-    another process left in the folder.
+    another process left in the folder. Into the file `rows` goes what a delta run must know of each row; the numbers
+    of the lists there are their places in `Gathered.lists`.
     """
 
     def __init__(
@@ -81,9 +88,12 @@ class Gathering:
         self._judge = (known_good or KnownGood()).judge
         self._keeps_out = {status.casefold() for status in keeps_out}
         self._spills: dict[ListKey, Spill] = {}
-        self._pages: dict[ListKey, tuple[list[str], list[int]]] = {}
+        self._numbers: dict[ListKey, int] = {}
+        self._pages: dict[ListKey, tuple[list[str], list[int], list[int]]] = {}
+        self._left_out: list[int] = []
         self._sinks: dict[tuple[SplitBy, object, object, object], _Sink | None] = {}
         since = since or Gathered()
+        self._rows = RowsWriter(folder / ROWS, size=since.rows_size)
         #: Rows taken.
         self.read = since.read
         #: Rows that became an entry.
@@ -117,23 +127,25 @@ class Gathering:
             if sink is None:
                 self._leave_out(row)
                 continue
-            type_name, normal, rank, add_value, add_rank = sink
+            type_name, normal, rank, add_value, add_rank, add_id = sink
             value = normal(row.value)
             if value is None:
-                self._refuse(type_name, row.value)
+                self._refuse(type_name, row)
                 continue
             verdict = self._judge(type_name, row.value)
             if verdict and verdict.action == "block":
-                self._keep_out(verdict.list, row.value)
+                self._keep_out(verdict.list, row)
                 continue
             add_value(value)
             add_rank(rank + time_rank(row.created_at) if row.created_at else rank)
+            add_id(row.id)
         self._bring_in()
 
     def close(self) -> None:
         """Bring everything to disk; nothing can be taken afterwards."""
         for spill in self._spills.values():
             spill.close()
+        self._rows.flush()
 
     def pause(self) -> Gathered:
         """Bring everything to disk and return how far it is; more can be taken afterwards."""
@@ -150,28 +162,34 @@ class Gathering:
             lists=tuple(
                 (key.type, key.bucket, spill.count, spill.size) for key, spill in self._spills.items()
             ),
+            rows_size=self._rows.size,
         )
 
     def _open(self, key: ListKey, count: int = 0, size: int | None = None) -> None:
         folder = spill_folder(self._folder, len(self._spills))
         caseless = self._types[key.type].caseless
+        self._numbers[key] = len(self._spills)
         self._spills[key] = Spill(folder, caseless=caseless, count=count, size=size)
 
     def _bring_in(self) -> None:
         """Put what a page had for each list into its spill."""
-        for key, (values, ranks) in self._pages.items():
+        for key, (values, ranks, ids) in self._pages.items():
             if not values:
                 continue
             if key not in self._spills:
                 self._open(key)
             self._spills[key].extend(values, ranks)
+            self._rows.add(self._numbers[key], ids, values)
             self.usable += len(values)
             self.read += len(values)
-            values.clear()
-            ranks.clear()
+            for column in (values, ranks, ids):
+                column.clear()
+        self._rows.add(NO_LIST, self._left_out, [""] * len(self._left_out))
+        self._left_out.clear()
 
     def _leave_out(self, row: Row) -> None:
         self.read += 1
+        self._left_out.append(row.id)
         if self._is_kept_out(row):
             self.kept_out[row.status_name] += 1
         else:
@@ -180,29 +198,37 @@ class Gathering:
     def _is_kept_out(self, row: Row) -> bool:
         return row.status_name.casefold() in self._keeps_out
 
+    def list_of(self, row: Row, split_by: SplitBy) -> ListKey | None:
+        """Return the list that takes a row; None where none does."""
+        name = self._types.canonical(row.type_name)
+        if name is None or self._is_kept_out(row):
+            return None
+        return ListKey(name, bucket(whole_score(row.score), split_by, self._bands))
+
     def _sink(self, row: Row, split_by: SplitBy) -> _Sink | None:
         """Return where rows of this type, score and status go; None where no list takes them."""
-        name, sink = self._types.canonical(row.type_name), None
-        if name and not self._is_kept_out(row):
-            score = whole_score(row.score)
-            key = ListKey(name, bucket(score, split_by, self._bands))
-            values, ranks = self._pages.setdefault(key, ([], []))
-            sink = _Sink(name, self._types[name].normal, score_rank(score), values.append, ranks.append)
+        key, sink = self.list_of(row, split_by), None
+        if key:
+            values, ranks, ids = self._pages.setdefault(key, ([], [], []))
+            normal, rank = self._types[key.type].normal, score_rank(whole_score(row.score))
+            sink = _Sink(key.type, normal, rank, values.append, ranks.append, ids.append)
         if not isinstance(row.score, dict):
             self._sinks[split_by, row.type, row.score, row.status] = sink
         return sink
 
-    def _keep_out(self, list_name: str, value: str) -> None:
+    def _keep_out(self, list_name: str, row: Row) -> None:
         self.read += 1
+        self._left_out.append(row.id)
         self.known_good[list_name] += 1
         if len(self.known_good_samples) < SAMPLES:
-            self.known_good_samples.append(f"{value[:200]} ({list_name})")
+            self.known_good_samples.append(f"{row.value[:200]} ({list_name})")
 
-    def _refuse(self, type_name: str, value: str) -> None:
+    def _refuse(self, type_name: str, row: Row) -> None:
         self.read += 1
+        self._left_out.append(row.id)
         self.unusable[type_name] += 1
         if len(self.samples) < SAMPLES:
-            self.samples.append(f"{type_name}: {value[:200]}")
+            self.samples.append(f"{type_name}: {row.value[:200]}")
 
 
 def spill_folder(folder: Path, number: int) -> Path:

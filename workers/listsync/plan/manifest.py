@@ -49,6 +49,25 @@ def digests_of(batches: Iterable[list[str]], *, caseless: bool) -> dict[int, byt
     return {part: pack(unpack(digests)) for part, digests in parts.items()}
 
 
+def among(manifest: Manifest, entries: Iterable[str], *, caseless: bool) -> set[bytes]:
+    """Return the digests of those entries that a manifest holds; looks into the partitions in which they are."""
+    wanted: defaultdict[int, list[bytes]] = defaultdict(list)
+    values, key = list(entries), key_of(caseless)
+    for part, value in zip(partitions(values, key), values, strict=True):
+        wanted[part].append(digest(value))
+    return {
+        each for part, digests in wanted.items() for each in digests if _holds(manifest.get(part, b""), each)
+    }
+
+
+def _holds(packed: bytes, wanted: bytes) -> bool:
+    place = packed.find(wanted)
+    while place % WIDTH and place >= 0:
+        # It begins inside of another digest.
+        place = packed.find(wanted, place + 1)
+    return place >= 0
+
+
 def with_added(packed: bytes, added: bytes) -> bytes:
     """Return one partition after entries were put into the list; write it before they are, so that a
     run that is killed in between still knows them as its own."""

@@ -91,7 +91,7 @@ class ListPlan(Struct, frozen=True, kw_only=True):
     @property
     def pending_id(self) -> str:
         """What the deletes are called for an approval: the same for as long as they are the same."""
-        return _id(self.name, self.deletes.digest)
+        return plan_id(self.name, self.deletes.digest)
 
     @property
     def after(self) -> int:
@@ -194,7 +194,7 @@ def plan_list(
     adds = trim(changes.adds, room, folder / "trimmed")
     left_out = changes.left_out + changes.adds.count - adds.count
     return ListPlan(
-        id=_id(target.name, rules.method, adds.digest, deletes.digest),
+        id=plan_id(target.name, rules.method, adds.digest, deletes.digest),
         name=target.name,
         type=target.key.type,
         bucket=target.key.bucket,
@@ -222,7 +222,7 @@ def plan_emptying(target: ListTarget, *, manifest: Manifest | None, folder: Path
         Withheld(count, "no data collection feeds this list any more", approvable=True) if count else None
     )
     return ListPlan(
-        id=_id(target.name, "empty", changes.gone.digest),
+        id=plan_id(target.name, "empty", changes.gone.digest),
         name=target.name,
         type=target.key.type,
         bucket=target.key.bucket,
@@ -256,7 +256,7 @@ def sync_plan(
     """Put the plans of a collection's lists together, in the order of their names."""
     ordered = tuple(lists[name] for name in sorted(lists))
     return SyncPlan(
-        id=_id(collection.name, method, *(plan.id for plan in ordered)),
+        id=plan_id(collection.name, method, *(plan.id for plan in ordered)),
         collection=collection.name,
         method=method,
         source=source,
@@ -264,7 +264,8 @@ def sync_plan(
     )
 
 
-def _id(*parts: str) -> str:
+def plan_id(*parts: str) -> str:
+    """Return the id of a plan that is made of these parts."""
     return blake2b(msgspec.json.encode(parts), digest_size=8).hexdigest()
 
 

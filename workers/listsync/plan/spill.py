@@ -170,6 +170,16 @@ class Spill:
             count += len(values)
         return best if len(best) == count else self._highest(part)
 
+    def repeated(self) -> Iterator[str]:
+        """Yield every entry that was given more than once."""
+        for part in range(PARTS):
+            seen: set[str] = set()
+            again: set[str] = set()
+            for values, _ in self._frames(part):
+                for value in values:
+                    (again if value in seen else seen).add(value)
+            yield from sorted(again)
+
     def _highest(self, part: int) -> dict[str, int]:
         best: dict[str, int] = {}
         for values, ranks in self._frames(part):

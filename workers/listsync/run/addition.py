@@ -16,6 +16,7 @@ from workers.listsync.plan.naming import ListKey, bucket, list_name
 from workers.listsync.plan.settings import collections_of
 from workers.listsync.run.context import SyncContext
 from workers.listsync.run.listed_value import ListedValue, read_value, start
+from workers.listsync.run.proven import ProvenState
 from workers.logrhythm.model import ListKind, ListSummary
 from workers.threatq.collections import find_collection, look_up
 from workers.threatq.rows import Row, whole_score
@@ -88,7 +89,9 @@ def _put(listed: ListedValue, name: str, wanted: tuple[ListFamily, ListKey], red
         if is_new:
             tools.manifests.forget_value(target.guid, listed.entry)
         raise
-    if is_new and written.entry_count == target.entry_count:
+    change = written.entry_count - target.entry_count
+    ProvenState(redis, wanted[0].name).changed_at_once(target.guid, change, [listed.entry], are_gone=False)
+    if is_new and not change:
         tools.manifests.forget_value(target.guid, listed.entry)
         return False
     return True

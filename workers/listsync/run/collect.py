@@ -7,85 +7,24 @@ from functools import partial
 
 from workers.core.http_session import meanwhile
 from workers.listsync.plan.gather import Gathering
-from workers.listsync.plan.mapping import parse_mapping
 from workers.listsync.plan.naming import ListKey, list_name
 from workers.listsync.plan.plan import lists_to_plan
-from workers.listsync.run.abandoned import as_abandoned, find_abandoned, is_caseless
+from workers.listsync.run.existing import existing_lists, look_for_abandoned
 from workers.listsync.run.planning import list_tasks
 from workers.listsync.run.replica import Replica
 from workers.listsync.run.run import Run
 from workers.listsync.run.run_folder import ListState, RunState
-from workers.logrhythm.model import ListSummary
 from workers.threatq.collections import CollectionPage, Position, find_collection, read_pages
 
 
 def look_up(run: Run) -> Generator[None, None, None]:
     """Find the lists of the family that exist in LogRhythm, and have them read while the collection is gathered."""
     if run.state.lists is None:
-        run.state.lists = _existing(run)
-        _look_for_abandoned(run)
+        run.state.lists = existing_lists(run)
+        look_for_abandoned(run)
         run.save()
         yield
     run.wake_helpers(len(list_tasks(run.state, run.folder)))
-
-
-def _existing(run: Run) -> list[ListState]:
-    collection, types = run.state.collection, run.options.types
-    names = collection.lists(types)
-    existing = run.tools.logrhythm.lists.named(names, common=collection.base_name)
-    keys = lists_to_plan(collection, types, (), existing)
-    return [
-        ListState(
-            name=name,
-            type=key.type,
-            bucket=key.bucket,
-            found=existing[name],
-            error=_mismatch(run, existing[name], key.type),
-        )
-        for name, key in sorted(keys.items())
-    ]
-
-
-def _look_for_abandoned(run: Run) -> None:
-    """Note the abandoned lists; the run of the first collection also empties and retires them, where that is set."""
-    state, tools = run.state, run.tools
-    fed_by = parse_mapping(state.decisions.sync_collections, tuple(run.options.types))
-    abandoned = find_abandoned(tools, fed_by, run.options.types)
-    state.abandoned = [as_abandoned(item) for item in abandoned]
-    if state.decisions.sync_abandoned == "retire" and state.collection == fed_by[0]:
-        state.lists = [
-            *run.lists,
-            *(
-                ListState(
-                    name=item.name,
-                    type="",
-                    bucket="",
-                    found=item,
-                    is_abandoned=True,
-                    caseless=is_caseless(tools, item),
-                )
-                for item in abandoned
-            ),
-        ]
-
-
-def _mismatch(run: Run, target: ListSummary, type_name: str) -> str:
-    """Say why a list of this name cannot be the one that is meant; "" where it can."""
-    wanted = run.options.types[type_name].list_type
-    if target.list_type != wanted:
-        return (
-            f"LogRhythm's list of this name is of the type {target.list_type}, and {type_name} needs {wanted}: rename "
-            "it there, or set listType in sync_types"
-        )
-    logrhythm = run.tools.logrhythm
-    if target.owner is None or run.tools.manifests.of(target.guid) is not None:
-        return ""
-    if target.owner in (logrhythm.owner, logrhythm.token.uid):
-        return ""
-    return (
-        f"LogRhythm's list of this name belongs to user {target.owner}, not to {logrhythm.owner}, and we never "
-        "wrote to it: rename it there, change its owner, or make it ours with tqctl sync takeover"
-    )
 
 
 def gather(run: Run) -> Generator[None, None, None]:

@@ -10,6 +10,7 @@ import structlog
 from workers.core.errors import ConfigError, InputError, ServiceAway
 from workers.core.jobs import Job
 from workers.core.results import SyncHandedOut, SyncSkipped
+from workers.core.sync_report import RunResult
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import now_ms
 from workers.ledger.expiries import tell_expiry
@@ -23,7 +24,9 @@ from workers.listsync.plan.settings import NEEDED, collections_of
 from workers.listsync.run.cancelling import withdraw
 from workers.listsync.run.collect import add_missing_lists, gather, look_up
 from workers.listsync.run.context import SyncContext
+from workers.listsync.run.delta import Postponed, choose_kind
 from workers.listsync.run.outcome import conclude
+from workers.listsync.run.prove import prove
 from workers.listsync.run.recorded import decisions_of, deviation, shown
 from workers.listsync.run.replica import Replica
 from workers.listsync.run.run import Run, rules_digest
@@ -68,6 +71,7 @@ def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Se
         dry_run=bool(arguments.get("dry_run")),
         asked_by=claim.sender,
         via=claim.producer,
+        mode=str(arguments.get("mode", "")),
     )
     return _go_on(claim, context, own, new, stopping)
 
@@ -113,15 +117,18 @@ def _go_on(
     lease = RunLease(context, claim, () if new.dry_run else new.collection.names, host_of(base))
     if refusal := lease.refusal():
         return refusal
+    folder = RunFolder(base, claim.id)
     try:
-        folder = RunFolder(base, claim.id)
         time_slice = TimeSlice(stopping, lease.is_ours, lease.is_awaited, lease.cancelled_by)
         run = _taken_up(context, own, folder, new, time_slice, is_moved=lease.is_moved)
         if not _completes(run, lease):
             return released(claim)
-        result = conclude(context.redis, run, claim.id)
+        prove(run)
+        result: RunResult | SyncSkipped = conclude(context.redis, run, claim.id)
     except Preempted:
         return released(claim)
+    except Postponed as reason:
+        result = SyncSkipped(reason=str(reason))
     except (ServiceAway, ConfigError):
         # The job waits, and its collection and its host with it.
         lease.wait()
@@ -129,7 +136,7 @@ def _go_on(
     except Exception:
         lease.end()
         raise
-    run.folder.remove()
+    folder.remove()
     Replica(context.redis, claim.id).forget()
     lease.end()
     return done(claim, result)
@@ -175,7 +182,7 @@ def _taken_up(
 
 def _advance(run: Run) -> bool:
     """Do what the time allows; return whether the run is at its end."""
-    for part in (look_up, gather, add_missing_lists, plan_and_write):
+    for part in (choose_kind, look_up, gather, add_missing_lists, plan_and_write):
         steps = part(run)
         try:
             if not run.time_slice.completes(steps):

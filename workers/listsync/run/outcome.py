@@ -49,11 +49,14 @@ def _result(run: Run, plan: SyncPlan, job_id: str, *, now_ms: int) -> RunResult:
         collection=plan.collection,
         status=_status(run),
         method=plan.method,
+        kind=state.kind or "full",
+        why=state.why,
+        full_ms=state.full_ms or now_ms,
         plan=plan.id,
         began_ms=state.began_ms,
         seconds=round((now_ms - state.began_ms) / 1000, 1),
         declared=plan.source.listing.declared,
-        read=state.taken.read if state.cancelled_by else plan.source.listing.read,
+        read=_read(run, plan),
         unsupported=plan.source.unsupported,
         kept_out=plan.source.kept_out,
         known_good=plan.source.known_good,
@@ -61,6 +64,7 @@ def _result(run: Run, plan: SyncPlan, job_id: str, *, now_ms: int) -> RunResult:
         lists=tuple(map(_list_result, run.lists)),
         notes=(
             *sentences(run),
+            f"{'Delta' if state.kind == 'delta' else 'Full'} run: {state.why}",
             state.decisions.sentence(),
             *state.deviations,
             *([] if state.cancelled_by else render.notes(plan, foreign_stays=state.decisions.foreign_stays)),
@@ -77,6 +81,13 @@ def _status(run: Run) -> str:
         return "cancelled"
     has_failed = any(item.error for item in run.lists)
     return "errors" if has_failed else "planned" if run.state.dry_run else "done"
+
+
+def _read(run: Run, plan: SyncPlan) -> int:
+    """Return how many rows were read: of a delta those that changed."""
+    if run.state.kind == "delta":
+        return run.state.changed
+    return run.state.taken.read if run.state.cancelled_by else plan.source.listing.read
 
 
 def _list_result(item: ListState) -> ListResult:
@@ -105,7 +116,7 @@ def _keep_pending(run: Run, now_ms: int) -> None:
     guarding = run.state.decisions.guarding()
     for item in run.lists:
         plan = item.plan
-        if plan is None or item.error or item.written:
+        if plan is None or item.error or item.written or item.keeps_pending:
             continue
         if plan.released.count:
             approvals.drop(item.name, approved=True)

@@ -10,6 +10,7 @@ from workers.ledger.records import Claim, Settlement, done
 from workers.listsync.plan.settings import collections_of
 from workers.listsync.run.context import SyncContext
 from workers.listsync.run.listed_value import ListedValue, read_value, start
+from workers.listsync.run.proven import ProvenState
 from workers.logrhythm.model import ListSummary
 from workers.threatq.client import Caller
 from workers.threatq.search import find_exact
@@ -34,7 +35,13 @@ def remove(claim: Claim, context: SyncContext) -> Settlement:
             claim,
             SyncSkipped(reason=f"its status in ThreatQ is {status or 'not known'}: it stays in the lists"),
         )
-    removed = [target.name for target in _holding(listed)]
+    removed = []
+    for collection, target, left in _take_out(listed):
+        removed.append(target.name)
+        change = left.entry_count - target.entry_count
+        ProvenState(context.redis, collection).changed_at_once(
+            target.guid, change, listed.spellings, are_gone=True
+        )
     return done(claim, ValueRemoved(value=listed.value, lists=tuple(removed)))
 
 
@@ -47,8 +54,8 @@ def _status(caller: Caller, type_id: int | None, value: str) -> str:
     return str(status.get("name", "")) if isinstance(status, dict) else ""
 
 
-def _holding(listed: ListedValue) -> Iterator[ListSummary]:
-    """Take the value out of each list of its type in which it is ours, and yield that list."""
+def _take_out(listed: ListedValue) -> Iterator[tuple[str, ListSummary, ListSummary]]:
+    """Take the value out of each list of its type in which it is ours, and yield the family and the list, twice."""
     tools = listed.tools
     for family in collections_of(listed.settings):
         lists = tools.logrhythm.lists.named(family.lists([listed.type]), common=family.base_name)
@@ -60,5 +67,5 @@ def _holding(listed: ListedValue) -> Iterator[ListSummary]:
             ]
             if ours:
                 with tools.logrhythm.entries.writing() as writer:
-                    writer.remove(target, ours)
-                yield target
+                    left = writer.remove(target, ours)
+                yield family.name, target, left

@@ -10,6 +10,7 @@ from msgspec import Struct
 from workers.core.text import short
 from workers.indicators.known_good.configured import known_good_of
 from workers.indicators.known_good.judge import KnownGood
+from workers.indicators.known_good.lists import list_files
 from workers.ledger.acts import Actor, Auditor
 from workers.ledger.audit import Audit
 from workers.ledger.sync_runs import Progress
@@ -33,7 +34,7 @@ from workers.threatq.rows import Row
 from workers.threatq.score_bands import ScoreBands, bands_of
 
 #: Changes whenever what is kept in a run's folder does: a run from before an upgrade starts anew.
-FORMAT = 8
+FORMAT = 9
 
 
 def rules_digest(settings: Settings, decisions: Decisions, collection: ListFamily) -> str:
@@ -50,6 +51,7 @@ class Options(Struct, frozen=True):
     max_items: int
     keeps_out: tuple[str, ...] = ()
     known_good: KnownGood = KnownGood()
+    known_good_digest: str = ""
 
     @classmethod
     def of(cls, settings: Settings, collected_assets: tuple[str, ...] = ()) -> Options:
@@ -61,6 +63,7 @@ class Options(Struct, frozen=True):
             settings.sync_max_items,
             keeps_out_of(settings),
             known_good_of(settings, collected_assets),
+            short(repr((collected_assets, settings.known_good and list_files(settings.known_good_dir)))),
         )
 
     def kept_out(self, row: Row) -> str:
@@ -112,6 +115,7 @@ class Run:
             Options.of(settings, context.collected_assets()),
             Tools.of(context, settings),
         )
+        self.settings, self.redis = settings, context.redis
         self.progress = Progress(context.redis, folder.path.name)
         self.redis = context.redis
         self._context = context
@@ -120,6 +124,11 @@ class Run:
     def audit(self) -> Audit:
         """The audit trail, for what is done for the one who started the run."""
         return self._context.audit.by(Actor(self.state.asked_by or "the schedule", self.state.via))
+
+    @property
+    def rules(self) -> str:
+        """The digest of all that decides which entries the lists have, files and assets that keep some out included."""
+        return short(self.state.rules + self.options.known_good_digest)
 
     @property
     def four_eyes(self) -> bool:

@@ -9,6 +9,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -39,6 +40,9 @@ STATE = "state.json"
 #: The folder, in that of the run, with the entries that the lists shall have.
 WANTED = "wanted"
 
+#: Whether a run reads everything, or what has changed.
+Kind = Literal["", "full", "delta"]
+
 
 class ListState(Struct, kw_only=True):
     """One list in a run; `found` is how LogRhythm described it, None where it has to be made.
@@ -46,7 +50,8 @@ class ListState(Struct, kw_only=True):
     `times_planned` counts the plans that came to nothing, because the list or the worker that planned it went away;
     `faults` the times that LogRhythm failed on this list while it answered for others. `is_abandoned`: no data
     collection feeds it any more, and it is to be emptied and retired. `written`: how many entries were added and
-    deleted when the run was cancelled, where the list was not done.
+    deleted when the run was cancelled, where the list was not done. `keeps_pending`: the deletes that wait are not
+    this run's.
     """
 
     name: str
@@ -62,6 +67,7 @@ class ListState(Struct, kw_only=True):
     is_abandoned: bool = False
     caseless: bool = False
     written: tuple[int, int] | None = None
+    keeps_pending: bool = False
 
     def plan_anew(self) -> None:
         """Forget the plan; the next one gets another folder."""
@@ -78,6 +84,9 @@ class RunState(Struct, kw_only=True):
     had other settings than the run's `decisions`; `abandoned` are lists that no collection feeds any more; `asked_by`
     is who started the run, "" for the schedule, and `via` the producer that it came through; `replicated` counts the
     bytes of each gathered file that are kept in Redis too, where they take `replica_bytes`, None where they do not fit.
+    `kind` is "" until it is decided, and `why` says why it is that; `mode` is what was asked for. `asked_s` is when the
+    run began to read, by ThreatQ's clock, `skew_s` how far that is ahead of Redis', and `query` the digest of the saved
+    search. `changed` counts the rows of a delta, and `full_ms` is when the full run ended that it goes on from.
     """
 
     collection: ListFamily
@@ -87,6 +96,14 @@ class RunState(Struct, kw_only=True):
     dry_run: bool = False
     asked_by: str = ""
     via: str = ""
+    mode: str = ""
+    kind: Kind = ""
+    why: str = ""
+    asked_s: float | None = None
+    skew_s: float = 0.0
+    query: str = ""
+    changed: int = 0
+    full_ms: int = 0
     position: Position | None = START
     taken: Gathered = Gathered()
     declared: int | None = None

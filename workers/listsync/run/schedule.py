@@ -30,9 +30,10 @@ LAST = keys.value("sync:last")
 IsDue = Callable[[int, int], bool]
 
 
-def last_start(collection: str) -> str:
+def last_start(collection: str, mode: str = "") -> str:
     """Return the key of the last start of a collection's own schedule; "" are all collections."""
-    return f"{LAST}:{collection}" if collection else LAST
+    last = f"{LAST}-{mode}" if mode else LAST
+    return f"{last}:{collection}" if collection else last
 
 
 def interval_s(settings: Settings) -> float:
@@ -46,30 +47,37 @@ def interval_s(settings: Settings) -> float:
     return wanted
 
 
-def start_if_due(ledger: Ledger, settings: Settings, is_due: IsDue, *, collection: str = "") -> str | None:
+def start_if_due(
+    ledger: Ledger, settings: Settings, is_due: IsDue, *, collection: str = "", mode: str = ""
+) -> str | None:
     """Start the scheduled sync of a collection, or of all, if its time has come; return the job's id then.
 
     While the last one still waits for a service or a setting, none is added to it; nor before `sync_interval_floor_s`
-    are over, whatever the schedule says. Raises ConfigError for an interval below that.
+    are over, whatever the schedule says. One of the mode "delta" comes as often as it likes, once there was another.
+    Raises ConfigError for an interval below that.
     """
     interval_s(settings)
     if settings.settings_from == "local" and not settings.sync_collections:
         return None
-    key, now = last_start(collection), now_ms(ledger.redis)
+    key, now = last_start(collection, mode), now_ms(ledger.redis)
     last, last_job = _last(ledger.redis, key)
+    if last is None and mode:
+        # Nothing to go on from yet: it begins one interval after the first run.
+        last, last_job = _last(ledger.redis, last_start(collection))
+        if last is None:
+            return None
+    floor_s = 0 if mode else settings.sync_interval_floor_s
     if last is not None and not (
-        now - last >= settings.sync_interval_floor_s * 1000
-        and is_due(last, now)
-        and not is_open(ledger.redis, last_job)
+        now - last >= floor_s * 1000 and is_due(last, now) and not is_open(ledger.redis, last_job)
     ):
         return None
     # Two beats at the same moment find the same last time, and so make the same key and the same job.
     job = Job(
         "lists.sync",
-        {"collection": collection, "dry_run": False},
+        {"collection": collection, "dry_run": False, **({"mode": mode} if mode else {})},
         producer="beat",
         title=f"scheduled sync {collection}".strip(),
-        key=f"sync:{collection}:{last}" if collection else f"sync:{last}",
+        key=":".join(filter(None, ("sync", mode, collection, str(last)))),
     )
     (answer,) = ledger.accept([job])
     ledger.redis.set(key, f"{now} {answer.id}")
