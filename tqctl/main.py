@@ -76,6 +76,11 @@ SUBCOMMANDS = {
         ),
         ("sync", "the list sync: plan, pending deletes, approve, history", "tqctl.sync:add_arguments"),
         ("explain", "where a value is and should be, and why it is not there", "tqctl.explain:add_arguments"),
+        (
+            "mapping",
+            "how documents of any form become events: list, test, explain, coverage, learn",
+            "tqctl.mapping:add_arguments",
+        ),
         ("lists", "our lists in LogRhythm: show, retire", "tqctl.lists:add_arguments"),
         ("audit", "who did what, through what and from where", "tqctl.audit:add_arguments"),
         (

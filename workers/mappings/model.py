@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from jmespath.functions import Functions
 from msgspec import Struct
 
@@ -61,3 +63,21 @@ class Mapping(Struct, frozen=True):
     keep: tuple[tuple[str, Expression], ...] = ()
     let: tuple[tuple[str, Expression], ...] = ()
     functions: Functions | None = None
+
+    def rules(self) -> Iterator[tuple[str, Expression]]:
+        """Yield each field that the mapping fills, and the expressions that give its values."""
+        fields = self.fields
+        for name in ("event_name", "event_type", "event_happened_at", "source", "severity", "description"):
+            if expression := getattr(fields, name):
+                yield name, expression
+        for name in ("group_by", "identity", "malware", "assets"):
+            yield from ((name, expression) for expression in getattr(fields, name))
+        yield from _named("attributes", fields.attributes)
+        for name, side in (("sources", fields.sources), ("targets", fields.targets)):
+            yield from ((name, rule.value) for rule in side.indicators)
+            yield from _named(f"{name} attributes", side.attributes)
+
+
+def _named(field: str, rules: tuple[Named, ...]) -> Iterator[tuple[str, Expression]]:
+    for name, expressions in rules:
+        yield from ((f"{field}: {name}", expression) for expression in expressions)

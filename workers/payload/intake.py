@@ -80,7 +80,7 @@ class Intake(Struct, frozen=True):
         `most`.
         """
         results: list[Job | RejectedPayload] = []
-        items = map(self._redacted, self._items(data)) if self.redaction else self._items(data)
+        items = map(self._redacted, self.items(data)) if self.redaction else self.items(data)
         for item in items:
             if isinstance(item, RejectedPayload):
                 results.append(item)
@@ -109,7 +109,7 @@ class Intake(Struct, frozen=True):
         detail = redaction.text(item.detail)
         return structs.replace(item, raw=redaction.raw(item.raw), detail=detail)
 
-    def _items(self, data: bytes) -> Iterator[PayloadItem | RejectedPayload]:
+    def items(self, data: bytes) -> Iterator[PayloadItem | RejectedPayload]:
         """Yield each payload in `data`, or why it is none.
 
         One at a time: while what was read from one is still in the processor's cache, its job is made of it.

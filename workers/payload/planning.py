@@ -33,6 +33,13 @@ def plan_arguments(
     if ARGUMENT not in arguments:
         return plan_event(document, received_at=received_at, options=options, warnings=warnings)
     event = mapped_event(arguments, options)
+    return plan_mapped(event, received_at=received_at, options=options, warnings=warnings)
+
+
+def plan_mapped(
+    event: MappedEvent, *, received_at: datetime, options: DialectOptions, warnings: Sequence[str] = ()
+) -> EventPlan:
+    """Plan the event that a mapping made; raises InputError for what is no event."""
     plan = plan_event(
         event.payload, received_at=received_at, options=options, warnings=[*warnings, *event.warnings]
     )

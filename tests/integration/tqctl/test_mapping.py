@@ -1,0 +1,114 @@
+"""`tqctl mapping`: what a person sees who writes a mapping, and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.mappings import ALARM, DOCUMENT, RECORDS
+from tests.support.operator import Operator
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def author(operator: Operator, own_mappings: str, monkeypatch: pytest.MonkeyPatch) -> Operator:
+    """An operator whose folder of mappings is set."""
+    monkeypatch.setenv("TQ_MAPPINGS_DIR", own_mappings)
+    return operator
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> str:
+    """A file with a document that has a mapping, one that has none, and a line that is no JSON."""
+    file = tmp_path / "documents.jsonl"
+    file.write_text(f'{json.dumps(DOCUMENT)}\n{{"vendor": "ACME"}}\n{{"broken\n')
+    return str(file)
+
+
+def test_the_list_names_own_and_shipped_mappings_and_those_that_are_faulty(
+    author: Operator, own_mappings: str
+) -> None:
+    rows = {row["name"]: row for row in author.asks("mapping", "list")}
+    assert (rows["acme-alarm"]["version"], rows["acme-alarm"]["from"]) == (2, "own")
+    assert rows["aws-cloudtrail"]["from"] == "shipped"
+    (Path(own_mappings) / "bad.yaml").write_text("name: bad\n")
+
+
+def test_a_test_shows_what_each_document_becomes_and_why_others_do_not(
+    author: Operator, documents: str
+) -> None:
+    answer = author.types("mapping", "test", documents)
+    assert answer.code == 1
+    assert (
+        "1  acme-alarm, version 2\n   Beacon (ACME Alarm, 2021-10-05 19:01:02 UTC, from ACME alarm)"
+        in answer.out
+    )
+    assert "IP Address: 1.2.3.4" in answer.out
+    assert "2  refused: no mapping is for it; the nearest are acme-alarm (has no alarm)" in answer.out
+    assert "3  refused: not JSON" in answer.out
+
+
+def test_a_file_that_is_not_in_the_folder_yet_can_be_tried(
+    author: Operator, tmp_path: Path, documents: str
+) -> None:
+    draft = tmp_path / "acme-alarm.yaml"
+    draft.write_text(ALARM.replace("event_name: alarm.name", "event_name: template('New {}', alarm.name)"))
+    first = author.types("--json", "mapping", "test", documents, "--mapping", str(draft)).json[0]
+    assert first["plan"]["title"] == "New Beacon"
+    draft.write_text(ALARM.replace("alarm.name", "alarm name"))
+    answer = author.types("mapping", "test", documents, "--mapping", str(draft))
+    assert (
+        answer.code,
+        "acme-alarm.yaml:6: fields.event_name: `alarm name` is no JMESPath" in answer.out,
+    ) == (1, True)
+
+
+def test_each_event_of_a_document_is_tried(author: Operator, tmp_path: Path) -> None:
+    file = tmp_path / "records.json"
+    file.write_text(json.dumps(RECORDS))
+    tried = author.types("--json", "mapping", "test", str(file)).json
+    assert [each.get("plan", {}).get("title", "") for each in tried] == ["a", "", "b"]
+
+
+def test_an_explanation_says_which_rule_gave_which_value(author: Operator, documents: str) -> None:
+    value = author.asks("mapping", "explain", documents)
+    assert {"field": "event_name", "expression": "alarm.name", "value": "Beacon"}.items() <= value["rules"][
+        0
+    ].items()
+    assert value["left_out"] == {"vendor": "ACME"}
+    words = author.types("mapping", "explain", documents)
+    assert (words.code, "left out" in words.out) == (0, True)
+
+
+def test_coverage_counts_and_names_what_has_no_mapping(author: Operator, documents: str) -> None:
+    answer = author.types("--json", "mapping", "coverage", documents)
+    assert answer.code == 1
+    assert (answer.json["total"], answer.json["mappings"]) == (3, {"acme-alarm": 1})
+    assert [item["position"] for item in answer.json["unmatched"]] == [2, 3]
+    assert "2 of 3 documents have no mapping" in author.types("mapping", "coverage", documents).out
+
+
+def test_a_draft_can_be_tried_at_once(author: Operator, tmp_path: Path) -> None:
+    samples = tmp_path / "samples.json"
+    samples.write_text(
+        json.dumps([{"tool": "Wall", "title": "Blocked", "ts": 1633460462 + n} for n in range(2)])
+    )
+    draft = tmp_path / "wall.yaml"
+    draft.write_text(author.types("mapping", "learn", str(samples), "--name", "wall").out)
+    assert "title (Alert" not in author.types("mapping", "test", str(samples), "--mapping", str(draft)).err
+    assert author.types("mapping", "test", str(samples), "--mapping", str(draft)).code == 0
+
+
+@pytest.mark.parametrize("action", ["test", "explain", "coverage", "learn"])
+def test_a_file_that_is_not_there_and_one_without_documents_are_told(
+    author: Operator, tmp_path: Path, action: str
+) -> None:
+    answer = author.types("mapping", action, str(tmp_path / "nowhere.json"))
+    assert (answer.code, "cannot be read" in answer.err) == (2, True)
+    (tmp_path / "empty.json").write_text("")
+    answer = author.types("mapping", action, str(tmp_path / "empty.json"))
+    assert answer.code != 0
+    assert "Traceback" not in answer.err
