@@ -11,7 +11,9 @@ from producers.smart_response.settings import StubSettings
 from workers.core.jobs import Job
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
+from workers.ledger.connection import now_ms
 from workers.ledger.ledger import Ledger
+from workers.ledger.markers import DAY_MS
 from workers.ledger.records import done, waiting
 
 pytestmark = pytest.mark.integration
@@ -111,7 +113,8 @@ def test_what_the_previous_version_has_done_leaves_a_marker_with_its_event(
     noted(redis, accepted.id, "done", {"event_id": 4711, "link": "https://tq.example/events/4711/details"})
     for key in (keys.job(accepted.id), keys.progress(accepted.id), keys.history(accepted.id)):
         redis.pexpire(key, 60_000)
-    redis.zadd(keys.DONE, {accepted.id: 1})
+    # Long ago, and not so long that its marker would be forgotten in the same step.
+    redis.zadd(keys.DONE, {accepted.id: now_ms(redis) - 30 * DAY_MS})
     # When upkeep of this version finds that it has been kept for long enough
     ledger.look_after()
     # Then a repeat of it is known, with its event

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from redis import Redis
 
+from sandbox.launch.redis_server import RedisServer
 from sandbox.launch.tls import tls_front
 from sandbox.logrhythm.tokens import mint
 from tests.support.operator import Operator
@@ -79,9 +79,9 @@ def test_a_redis_without_the_function_of_senders_names_the_worker_that_loads_it(
 
 
 def test_tls_to_redis_is_told_with_whether_the_certificate_is_verified(
-    operator: Operator, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    operator: Operator, redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with tls_front(tmp_path, int(urlsplit(redis_url).port or 0)) as (port, ca):
+    with tls_front(tmp_path, redis_server.port) as (port, ca):
         for query, state, words in (
             (f"?ssl_ca_certs={ca}", "ok", f"TLS, verified with {ca}"),
             ("?ssl_cert_reqs=none", "warning", "the URL says ssl_cert_reqs=none"),
