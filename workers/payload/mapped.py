@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from workers.core.errors import InputError
-from workers.mappings.apply import apply_mapping, elements
+from workers.mappings.apply import MOST_EVENTS, apply_mapping, elements
+from workers.mappings.envelopes import contents
 from workers.mappings.matching import GENERIC, Mappings
 from workers.mappings.model import Mapping as EventMapping
 
@@ -49,14 +50,41 @@ def map_document(
 ) -> list[MappedDocument | InputError]:
     """Return the events of a document by the mapping `name`, else by the one that is for it, and why some are none.
 
-    `generic`: one that no mapping is for becomes a generic event. Raises InputError for the whole.
+    One that no mapping is for may be an envelope; then each document inside gets its own. `generic`: one that is none
+    either becomes a generic event. Raises InputError for the whole.
     """
     mapping = mappings.named(name) if name else mappings.choose(document)
+    if mapping is None and (inside := _inside(document, mappings)):
+        return [event for inner in inside for event in _each(inner, mappings, generic)]
     if mapping is None and generic:
         mapping = mappings.named(GENERIC)
     if mapping is None:
         raise _no_mapping(document, mappings)
     return [_mapped(mapping, element) for element in elements(mapping, document)]
+
+
+def _inside(document: dict[str, Any], mappings: Mappings) -> list[dict[str, Any]]:
+    """Return the documents in an envelope, [] for what is none: a mapping must be for one of them.
+
+    Raises InputError for more than one request may hold.
+    """
+    for inside in contents(document):
+        if len(inside) > MOST_EVENTS:
+            raise InputError(
+                f"{len(inside)} documents in one are more than {MOST_EVENTS}; send them in parts"
+            )
+        if any(mappings.choose(inner) for inner in inside):
+            return inside
+    return []
+
+
+def _each(
+    document: dict[str, Any], mappings: Mappings, generic: bool
+) -> Sequence[MappedDocument | InputError]:
+    try:
+        return map_document(document, mappings, generic=generic)
+    except InputError as error:
+        return [error]
 
 
 def _mapped(mapping: EventMapping, element: dict[str, Any]) -> MappedDocument | InputError:
