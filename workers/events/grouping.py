@@ -119,6 +119,8 @@ def place(planned: Sequence[PlannedEvent], groups: Groups, grouping: Grouping) -
 
 
 def _rules(planned: PlannedEvent, grouping: Grouping) -> tuple[GroupKey | None, RateLimit | None]:
+    if not grouping.concerns(planned.plan.source):
+        return None, None
     arguments = planned.claim.arguments
     fields: Mapping[str, Any] = arguments.get("payload", arguments)
     return grouping.group_of(fields, planned.plan), grouping.limit_of(planned.plan)

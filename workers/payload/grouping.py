@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -64,6 +64,10 @@ class Grouping(Struct, frozen=True):
 
     def __bool__(self) -> bool:
         return bool(self.fields or self.limits)
+
+    def concerns(self, source: str) -> bool:
+        """Whether a rule is for a source."""
+        return bool(_of_source(self.fields, source) or _of_source(self.limits, source))
 
     def group_of(self, payload: Mapping[str, Any], plan: EventPlan) -> GroupKey | None:
         """Return the group of a firing, None where its source is not grouped."""
@@ -169,7 +173,23 @@ def _value(field: str, payload: Mapping[str, Any], plan: EventPlan) -> str:
     value: Any = payload
     for part in field.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
+    if value is None and field in _MAPPED:
+        # Of a document that is no payload of the dialect, what its mapping made of it.
+        return ", ".join(_MAPPED[field](plan))
     return as_text(value).strip()
+
+
+def _side(role: str) -> Callable[[EventPlan], Iterable[str]]:
+    return lambda plan: (i.value for i in plan.indicators if role in _roles(i))
+
+
+#: Fields of the dialect that a payload may lack, as its plan has them.
+_MAPPED: dict[str, Callable[[EventPlan], Iterable[str]]] = {
+    "uri_source": _side("Source"),
+    "uri_target": _side("Target"),
+    "identity": lambda plan: plan.identities,
+    "malware": lambda plan: plan.malware,
+}
 
 
 def _of_source(rules: Mapping[str, T], source: str) -> T | None:

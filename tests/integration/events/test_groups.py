@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.support.firings import Firings, firing
@@ -12,6 +14,7 @@ from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.packing import AFTER_MS, Packer
 from workers.ledger.records import Record
+from workers.payload.intake import accepted_only, from_settings
 from workers.runtime import Runtime
 
 pytestmark = pytest.mark.integration
@@ -254,6 +257,29 @@ def test_a_value_that_is_very_long_is_counted_and_not_kept(firings: Firings) -> 
     state = firings.groups.state(opener)
     assert state
     assert (state.count, state.more) == (2, 1)
+
+
+def test_firings_of_a_format_are_one_event_as_its_mapping_says(
+    runtime: Runtime, threatq_sandbox: SandboxThreatQ
+) -> None:
+    # Given alerts of two instances, of which the mapping says that instance and name tell what belongs together
+    firings = Firings(runtime, threatq_sandbox, group_by="Alertmanager=mapping")
+    alerts = [
+        {
+            "status": "firing",
+            "labels": {"alertname": "Beacon", "instance": f"host-{number % 2}:9100"},
+            "startsAt": f"2026-01-02T00:00:{number:02}Z",
+        }
+        for number in range(20)
+    ]
+    document = {"receiver": "tq", "groupKey": "k", "status": "firing", "alerts": alerts}
+    jobs = accepted_only(from_settings(firings.settings, "http").jobs(json.dumps(document).encode()))
+    # When they are done
+    firings.ledger.accept(jobs)
+    firings.work()
+    firings.flush()
+    # Then there is an event for each instance
+    assert [known["Firings"] for known in facts(firings)] == ["10", "10"]
 
 
 def test_sightings_of_one_alarm_rule_are_one_event(

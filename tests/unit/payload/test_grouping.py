@@ -85,6 +85,16 @@ def test_a_field_may_be_a_path_or_an_attribute(field: str, fields: dict[str, Any
     assert grouped != group(f"*={field}")
 
 
+def test_of_a_document_with_a_mapping_the_dialects_fields_are_those_of_its_event() -> None:
+    # Given the documents of a format of which the mapping makes the same title and source
+    made = plan({"event_type": "Alert", "event_name": "Beacon", "uri_source": "203.0.113.1"})
+    by = rules("*=event_name, uri_source, rule.id")
+    group_1, group_2 = (by.group_of({"rule": {"id": number}}, made) for number in (1, 2))
+    assert group_1
+    assert group_1.label == "Events Builder, event_name Beacon, uri_source 203.0.113.1, rule.id 1"
+    assert group_1 != group_2
+
+
 def test_a_rule_may_leave_it_to_the_mapping_of_the_payload() -> None:
     made = plan({"event_type": "Alert", "event_name": "Beacon"})
     mapped = [structs.replace(made, group_by=by) for by in (("rule 7",), ("rule 7",), ("rule 8",), ())]
