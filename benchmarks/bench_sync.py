@@ -73,13 +73,13 @@ class Timed(Struct):
 class Bench:
     """Both services with some indicators, and a worker."""
 
-    def __init__(self, on: Stage, size: int) -> None:
+    def __init__(self, on: Stage, size: int, *, days: float = 0) -> None:
         self.on, self.size = on, size
         ready = json.loads((on.processes.folder.parent / "sandbox.json").read_text())
         self.by_hand = Bare(on.settings.threatq_url, ready["logrhythm"])
         self._configure()
         on.threatq("POST", "collections", {"name": COLLECTION, "query": QUERY})
-        on.threatq("POST", "seed", {"indicators": size})
+        on.threatq("POST", "seed", {"indicators": size, "days": days})
         self.workers: dict[str, Popen[bytes]] = {}
         self.start_workers("worker")
         on.processes.beat()
@@ -129,12 +129,12 @@ class Bench:
         ]
         return {**control, **self.on.threatq("GET", "calls")["by_route"]}
 
-    def sync(self) -> Spent:
-        """Let the worker sync, from accept to done."""
+    def sync(self, mode: str = "full") -> Spent:
+        """Let the worker sync, from accept to done; with the mode "" it may be a delta."""
         workers = [worker.pid for worker in self.workers.values()]
         services = [self.on.processes.running["sandbox"].pid, *workers]
         before = sum(map(cpu_s, services))
-        job_id = self.start()
+        job_id = self.start(mode)
         wall_s = until(lambda: self.is_done(job_id), within_s=3_600)
         return Spent(wall_s, sum(map(cpu_s, services)) - before)
 
@@ -145,10 +145,9 @@ class Bench:
         wall_s = seconds(act, *arguments)
         return Spent(wall_s, sum(map(cpu_s, services)) - before)
 
-    def start(self) -> str:
-        job = Job(
-            "lists.sync", {"collection": COLLECTION, "dry_run": False}, producer="bench", key=str(time.time())
-        )
+    def start(self, mode: str = "full") -> str:
+        arguments = {"collection": COLLECTION, "dry_run": False, "mode": mode}
+        job = Job("lists.sync", arguments, producer="bench", key=str(time.time()))
         return self.on.ledger.accept([job])[0].id
 
     def is_done(self, job_id: str) -> bool:
@@ -159,10 +158,10 @@ class Bench:
             assert record.result["status"] == "done", record.result
         return record.state == "done"
 
-    def timed(self, bare: Spent) -> Timed:
+    def timed(self, bare: Spent, mode: str = "full") -> Timed:
         """Sync once, and count the calls of it."""
         before = self.calls()
-        ours = self.sync()
+        ours = self.sync(mode)
         made = {route: count - before.get(route, 0) for route, count in self.calls().items()}
         return Timed(bare, ours, {route: count for route, count in made.items() if count})
 

@@ -83,7 +83,9 @@ def last_syncs(runs: Sequence[RunResult]) -> list[dict[str, Any]]:
         {
             "collection": run.collection,
             "status": run.status,
+            "kind": run.kind,
             "began_ms": run.began_ms,
+            "full_ms": run.full_ms,
             "seconds": run.seconds,
             "adds": run.adds,
             "deletes": run.deletes,
@@ -130,7 +132,10 @@ def _words(state: Overview, value: dict[str, Any]) -> Iterator[Shown]:
     if not value["away"] and not lacking and not value["waiting_syncs"]:
         yield "ThreatQ and LogRhythm: nothing known against them"
     if value["syncs"]:
-        columns = ("collection", "last sync (UTC)", "result", "added", "deleted", "failed lists")
+        columns = (
+            *("collection", "last sync (UTC)", "kind", "last full run (UTC)", "result"),
+            *("added", "deleted", "failed lists"),
+        )
         yield Grid("List sync", columns, [_sync(run) for run in value["syncs"]])
     if value["held"]:
         yield f"deletes pending approval: {value['held']} (tqctl sync held)"
@@ -159,4 +164,5 @@ def _unaccepted(value: dict[str, Any]) -> Iterator[str]:
 
 def _sync(run: dict[str, Any]) -> list[str]:
     counts = [str(run["adds"]), str(run["deletes"])]
-    return [run["collection"], moment(run["began_ms"]), run["status"], *counts, ", ".join(run["failed"])]
+    times = (moment(run["began_ms"]), run["kind"], moment(run["full_ms"] or None))
+    return [run["collection"], *times, run["status"], *counts, ", ".join(run["failed"])]

@@ -125,6 +125,8 @@ def of_runs(runs: list[RunResult], now_ms: int) -> Iterator[Sample]:
     """Yield what the last run of each collection did, and how long ago one went well; `runs` are newest first."""
     for collection, run in last_of_each(run for run in runs if run.status == "done").items():
         yield metrics.SYNC_AGE, (collection,), max(0.0, (now_ms - run.ended_ms) / 1000)
+        if run.full_ms:
+            yield metrics.SYNC_FULL_AGE, (collection,), max(0.0, (now_ms - run.full_ms) / 1000)
     for collection, run in last_of_each(runs).items():
         yield metrics.SYNC_FAILED, (collection,), len(run.failed)
         for item in run.lists:

@@ -183,6 +183,13 @@ LEDGER = (
         do="When it exceeds the interval twice: tqctl status tells whether a run waits and why, tqctl sync history "
         "what became of the others.",
     ),
+    SYNC_FULL_AGE := Declared(
+        "tq_sync_full_age_seconds",
+        "gauge",
+        "Seconds since a run of the list sync that read everything ended without an error.",
+        ("collection",),
+        do="When it exceeds sync_full_interval_s twice: tqctl sync history tells what became of the runs.",
+    ),
     SYNC_WAITS := Declared(
         "tq_sync_waiting_seconds",
         "gauge",

@@ -35,7 +35,7 @@ def pages(stage: Stage) -> int:
     return stage.threatq.calls().get("POST /api/indicators/query", 0)
 
 
-def begin(stage: Stage, looks: int = 4) -> str:
+def begin(stage: Stage, looks: int = 5) -> str:
     """Start a run whose worker is stopped after a few pages; return its job."""
     job_id = stage.start()
     looked = count(1)
@@ -109,7 +109,7 @@ def test_what_was_gathered_for_long_is_not_read_again_by_the_host_that_takes_ove
     # given a run that has lasted longer than a slice, and whose host is gone with its disk
     monkeypatch.setattr(time_slice, "SLICE_S", 0)
     move(stage, hosts["a"])
-    job_id = begin(stage, looks=3)
+    job_id = begin(stage, looks=4)
     let_the_host_end(stage, job_id)
 
     # when
@@ -131,7 +131,7 @@ def test_what_is_not_whole_in_redis_is_read_again(
     if how == "too large":
         monkeypatch.setattr(replica, "MOST_BYTES", 100)
     move(stage, hosts["a"])
-    job_id = begin(stage, looks=3)
+    job_id = begin(stage, looks=4)
     let_the_host_end(stage, job_id)
     if how == "too large":
         assert stage.redis.exists(keys.sync_gathered(job_id), keys.sync_state(job_id)) == 0
@@ -153,7 +153,7 @@ def test_a_part_that_was_kept_twice_does_no_harm(
     # given a worker that was killed after it had kept a part, and before it noted that
     monkeypatch.setattr(time_slice, "SLICE_S", 0)
     move(stage, hosts["a"])
-    job_id = begin(stage, looks=3)
+    job_id = begin(stage, looks=4)
     folder = RunFolder(Path(hosts["a"]), job_id)
     state = folder.load()
     assert state

@@ -152,6 +152,7 @@ def run(status: str, adds: int, deletes: int, *, began_ms: int, error: str = "")
         declared=100,
         read=100,
         lists=(changed,),
+        full_ms=70_000,
     )
 
 
@@ -163,6 +164,7 @@ def test_a_sync_that_failed_keeps_the_age_of_the_last_good_one() -> None:
     ]
     samples = {(declared.name, labels): value for declared, labels, value in of_runs(runs, 100_000)}
     assert samples["tq_sync_age_seconds", ("Bad things",)] == 80
+    assert samples["tq_sync_full_age_seconds", ("Bad things",)] == 30
     assert samples["tq_list_entries", ("Bad things", "ThreatQ: FQDN")] == 98
     assert samples["tq_sync_failed_lists", ("Bad things",)] == 1
     assert samples["tq_sync_last_changes", ("Bad things", "ThreatQ: FQDN", "adds")] == 1

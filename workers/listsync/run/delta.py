@@ -50,7 +50,7 @@ def choose_kind(run: Run) -> Generator[None, None, None]:
         except Doubt as doubt:
             _be_full(run, str(doubt))
         run.save()
-    yield
+        yield
 
 
 def _be_full(run: Run, why: str) -> None:
