@@ -17,6 +17,7 @@ from producers.cli.tables import Grid, Shown
 from tqctl.shell import Shell, options_of_all
 from workers.core.errors import InputError
 from workers.mappings.apply import apply_mapping, elements
+from workers.mappings.envelopes import opened
 from workers.mappings.explaining import RuleValue, explain_document
 from workers.mappings.folder import SUFFIX, mapping_folder, read_file
 from workers.mappings.learning import draft
@@ -227,7 +228,7 @@ def _coverage_words(value: dict[str, Any]) -> Iterator[Shown]:
 
 def learn(shell: Shell, options: Namespace) -> int:
     """Print a draft."""
-    samples = [document for _, document in _documents(shell, options) if isinstance(document, dict)]
+    samples = [document for _, document in _sent(shell, options) if isinstance(document, dict)]
     if not samples:
         raise InputError("holds no JSON object", field=options.documents)
     text = draft(samples, options.name)
@@ -236,7 +237,16 @@ def learn(shell: Shell, options: Namespace) -> int:
 
 
 def _documents(shell: Shell, options: Namespace) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Yield each document and its place, or why it cannot be read."""
+    """Yield each document and its place, those in an envelope one by one, or why it cannot be read."""
+    for position, document in _sent(shell, options):
+        if isinstance(document, dict) and not options.mapping:
+            yield from ((position, each) for each in opened(document, _mappings(shell)) or [document])
+        else:
+            yield position, document
+
+
+def _sent(shell: Shell, options: Namespace) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Yield each document as it stands in the file, and its place, or why it cannot be read."""
     argument = options.documents
     data = read_argument(argument if argument in ("-",) or argument.startswith("@") else f"@{argument}")
     for item in from_settings(shell.settings, "tqctl").items(data):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+
+from workers.core.errors import InputError
+from workers.mappings.apply import MOST_EVENTS
+from workers.mappings.matching import Mappings
 
 #: Where an envelope holds its documents, the likeliest first: Azure's exports, Microsoft Graph, AWS, Okta's hooks.
 _LISTS = (
@@ -16,11 +21,28 @@ _LISTS = (
 _SINGLE = ("Message", "event", "_source", "detail", "message", "result", "payload", "body", "data")
 
 
-def contents(document: dict[str, Any]) -> list[list[dict[str, Any]]]:
-    """Return what a document holds if it is an envelope: for each way to see it as one, the documents inside."""
-    ways = [_objects(_at(document, path)) for path in _LISTS]
-    ways += [_objects([_read(document.get(field))]) for field in _SINGLE]
-    return [way for way in ways if way]
+def opened(document: dict[str, Any], mappings: Mappings) -> list[dict[str, Any]]:
+    """Return the documents in an envelope, [] for what is none: one that a mapping is for, or that holds none such.
+
+    Raises InputError for more documents than one may hold.
+    """
+    if mappings.choose(document):
+        return []
+    for inside in _ways(document):
+        if len(inside) > MOST_EVENTS:
+            raise InputError(
+                f"{len(inside)} documents in one are more than {MOST_EVENTS}; send them in parts"
+            )
+        if any(mappings.choose(inner) for inner in inside):
+            return inside
+    return []
+
+
+def _ways(document: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    """Yield, for each way to see a document as an envelope, the documents inside."""
+    ways = (_objects(_at(document, path)) for path in _LISTS)
+    yield from filter(None, ways)
+    yield from filter(None, (_objects([_read(document.get(field))]) for field in _SINGLE))
 
 
 def _at(document: dict[str, Any], path: str) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 from msgspec import Struct
 
 from workers.core.errors import InputError
-from workers.mappings.apply import MOST_EVENTS, apply_mapping, elements
-from workers.mappings.envelopes import contents
+from workers.mappings.apply import apply_mapping, elements
+from workers.mappings.envelopes import opened
 from workers.mappings.matching import GENERIC, Mappings
 from workers.mappings.model import Mapping as EventMapping
 
@@ -54,28 +54,13 @@ def map_document(
     either becomes a generic event. Raises InputError for the whole.
     """
     mapping = mappings.named(name) if name else mappings.choose(document)
-    if mapping is None and (inside := _inside(document, mappings)):
+    if mapping is None and (inside := opened(document, mappings)):
         return [event for inner in inside for event in _each(inner, mappings, generic)]
     if mapping is None and generic:
         mapping = mappings.named(GENERIC)
     if mapping is None:
         raise _no_mapping(document, mappings)
     return [_mapped(mapping, element) for element in elements(mapping, document)]
-
-
-def _inside(document: dict[str, Any], mappings: Mappings) -> list[dict[str, Any]]:
-    """Return the documents in an envelope, [] for what is none: a mapping must be for one of them.
-
-    Raises InputError for more than one request may hold.
-    """
-    for inside in contents(document):
-        if len(inside) > MOST_EVENTS:
-            raise InputError(
-                f"{len(inside)} documents in one are more than {MOST_EVENTS}; send them in parts"
-            )
-        if any(mappings.choose(inner) for inner in inside):
-            return inside
-    return []
 
 
 def _each(

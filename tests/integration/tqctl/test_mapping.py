@@ -112,3 +112,11 @@ def test_a_file_that_is_not_there_and_one_without_documents_are_told(
     answer = author.types("mapping", action, str(tmp_path / "empty.json"))
     assert answer.code != 0
     assert "Traceback" not in answer.err
+
+
+def test_each_document_in_an_envelope_is_tried(author: Operator, tmp_path: Path) -> None:
+    file = tmp_path / "export.json"
+    file.write_text(json.dumps({"records": [DOCUMENT, DOCUMENT]}))
+    assert author.types("mapping", "coverage", str(file)).code == 0
+    tried = author.asks("mapping", "test", str(file))
+    assert [each["mapping"] for each in tried] == ["acme-alarm, version 2"] * 2
