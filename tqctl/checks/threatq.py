@@ -8,7 +8,8 @@ from functools import partial
 from tqctl.checks.line import CheckLine, failed, failed_with, ok, tried, warning
 from tqctl.shell import with_pages, with_short_timeouts
 from workers.core.errors import MissingRights, TqError
-from workers.indicators.addresses import parse_private_ips
+from workers.indicators.known_good.configured import known_good_of
+from workers.indicators.known_good.judge import KnownGood
 from workers.indicators.types import INDICATOR_TYPES
 from workers.listsync.plan.settings import collections_of, require_sync
 from workers.payload.sightings import EVENT_TYPE
@@ -18,6 +19,7 @@ from workers.settings.pages import with_page
 from workers.threatq.client import Client
 from workers.threatq.collections import find_collection
 from workers.threatq.connector import Connector, ConnectorPage
+from workers.threatq.own_assets import OwnAssets
 from workers.threatq.service import ThreatQ
 from workers.threatq.transport import skew_s
 
@@ -86,8 +88,13 @@ def _connector(client: Client, settings: Settings) -> Iterator[CheckLine]:
         page = existing or ConnectorPage(0, settings.connector_name, False, {})
         yield _enabled(page)
     source = "settings" if settings.settings_from == "local" or not page.fields else "the connector's page"
-    text = with_page(settings, page.fields).private_ips
-    yield tried(AREA, "private addresses", partial(parse_private_ips, text), f"can be read (from {source})")
+    keeps_out = partial(_known_good, client, with_page(settings, page.fields))
+    yield tried(AREA, "private addresses", keeps_out, f"can be read (from {source})")
+
+
+def _known_good(client: Client, settings: Settings) -> KnownGood:
+    """Read all that is kept out: private addresses, what is ours, known-good lists."""
+    return known_good_of(settings, OwnAssets(settings.own_assets_collection).values(lambda: client))
 
 
 def _enabled(page: ConnectorPage) -> CheckLine:

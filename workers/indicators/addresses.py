@@ -161,14 +161,14 @@ def read_range(text: str) -> tuple[int, int] | None:
         if not 0 <= bits <= width:
             return None
     except (OSError, ValueError):
-        return _dashed(text)
+        return _other_range(text)
     first = (number >> bits << bits) + (0 if family == AF_INET6 else _MAPPED)
     return first, first + (1 << bits) - 1
 
 
-def _dashed(text: str) -> tuple[int, int] | None:
+def _other_range(text: str) -> tuple[int, int] | None:
     try:
-        return _read_part(text) if _DASHES.search(text) else None
+        return _read_part(text) if "/" in text or _DASHES.search(text) else None
     except ConfigError:
         return None
 

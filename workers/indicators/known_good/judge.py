@@ -14,6 +14,7 @@ from workers.indicators.addresses import (
     read_endpoint,
     read_network,
     read_number,
+    read_range,
 )
 from workers.indicators.known_good.index import Index
 from workers.indicators.known_good.model import Action, KnownList, fold_text
@@ -127,18 +128,22 @@ class KnownGood:
         name = value.strip().lower().rstrip(".")
         if not name.isascii():
             name = _plain(name)
-        ip = ip_of_host(name) if _may_be_address(name) else None
-        return (self._index.number(as_number(ip)), str(ip)) if ip else (self._index.host(name), name)
+        if _may_be_address(name):
+            number = read_number(name)
+            if number is not None:
+                return self._index.number(number), name
+            if ip := ip_of_host(name):
+                return self._index.number(as_number(ip)), str(ip)
+        return self._index.host(name), name
 
     def _address(self, value: str) -> tuple[int, str]:
         text = value.strip()
         number = read_number(text)
         if number is not None:
             return self._index.number(number), text
-        network = read_network(text)
-        if network:
-            first, last = as_number(network[0]), as_number(network[-1])
-            return self._index.reach(first, last) | self._index.number(first), str(network)
+        reach = read_range(text) if "/" in text else None
+        if reach:
+            return self._index.reach(*reach) | self._index.number(reach[0]), text
         endpoint = read_endpoint(text)
         return (self._index.number(as_number(endpoint[0])), str(endpoint[0])) if endpoint else (0, text)
 

@@ -24,7 +24,6 @@ GUARDING = (
     "known_good",
     "known_good_dir",
     "known_good_actions",
-    "private_ips",
     "own_private_ranges",
     "own_assets",
 )
@@ -48,7 +47,6 @@ class Decisions(Struct, frozen=True, kw_only=True):
     known_good: bool
     known_good_dir: str
     known_good_actions: str
-    private_ips: str
     own_private_ranges: bool
     own_assets: str
     sync_abandoned: Literal["report", "retire"] = "report"
