@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+from msgspec import structs
 
 from tests.support.planted import OWN_ASSETS, benign, malicious
 from tests.support.sync_stage import COLLECTION, MAPPING, Stage
@@ -13,6 +14,7 @@ from workers.core.errors import ConfigError
 from workers.core.jobs import Job
 from workers.events.handler import make_events
 from workers.indicators.model import Indicator
+from workers.listsync.plan.decisions import Decisions
 from workers.listsync.plan.settings import collections_of
 from workers.listsync.run.explain import Explainer
 from workers.listsync.run.run import Options, Tools
@@ -171,3 +173,17 @@ def indicators(stage: Stage) -> set[tuple[str, str]]:
     """Return type and value of each indicator in ThreatQ."""
     rows = stage.threatq.get("/api/indicators", limit="1000", **{"with": "type"})["data"]
     return {(row["type"]["name"], row["value"]) for row in rows}
+
+
+def test_a_command_of_a_host_that_does_not_know_what_is_ours_puts_nothing_of_ours_into_the_lists(
+    stage: Stage,
+) -> None:
+    # given a worker that knows what is ours, and a command with the settings of a host that does not
+    asked = structs.asdict(Decisions.of(stage.runtime.settings))
+    stage.set(own_assets=OWN_ASSETS)
+    stage.share()
+    feed(stage, ["vpn.corp-own.ru", "evil.ru"])
+    # when that command starts a run
+    result = stage.sync(settings=asked)
+    # then the worker keeps it out
+    assert result["known_good"] == {"ours": 1}

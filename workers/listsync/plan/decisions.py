@@ -22,10 +22,7 @@ GUARDING = (
     "sync_abandoned",
     "sync_statuses_kept_out",
     "known_good",
-    "known_good_dir",
     "known_good_actions",
-    "own_private_ranges",
-    "own_assets",
 )
 
 
@@ -45,10 +42,7 @@ class Decisions(Struct, frozen=True, kw_only=True):
     sync_foreign_entries: Literal["keep", "delete"]
     sync_statuses_kept_out: str
     known_good: bool
-    known_good_dir: str
     known_good_actions: str
-    own_private_ranges: bool
-    own_assets: str
     sync_abandoned: Literal["report", "retire"] = "report"
     sync_types: str
     sync_score_bands: str

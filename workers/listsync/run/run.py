@@ -42,6 +42,12 @@ def rules_digest(settings: Settings, decisions: Decisions, collection: ListFamil
     return short(repr((FORMAT, settings.threatq_url, settings.logrhythm_url, collection, decisions)))
 
 
+def _keeps_out_digest(settings: Settings, collected_assets: tuple[str, ...]) -> str:
+    """Return a digest of what each worker knows of ours itself, since another host's command may not know it."""
+    ours = (settings.private_ips, settings.own_private_ranges, settings.own_assets, collected_assets)
+    return short(repr((ours, settings.known_good and list_files(settings.known_good_dir))))
+
+
 class Options(Struct, frozen=True):
     """What the settings say about every list of a run."""
 
@@ -63,7 +69,7 @@ class Options(Struct, frozen=True):
             settings.sync_max_items,
             keeps_out_of(settings),
             known_good_of(settings, collected_assets),
-            short(repr((collected_assets, settings.known_good and list_files(settings.known_good_dir)))),
+            _keeps_out_digest(settings, collected_assets),
         )
 
     def kept_out(self, row: Row) -> str:
