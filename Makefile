@@ -69,6 +69,9 @@ docs: $(READY) ## Make the pages that come from the code
 	$(BIN)/python -m tools.diagrams
 	$(BIN)/python -m tools.account
 
+windows: $(READY) ## Get a CPython for Windows with our libraries, which tests run in wine (apt-get install wine64 wine)
+	$(BIN)/python -m tools.windows
+
 docs-demo: $(READY) ## Run the demo and the tutorial, and paste what they print into the pages
 	$(BIN)/python -m tools.demo_output
 	$(BIN)/python -m tools.tutorial
@@ -80,4 +83,4 @@ docs-site: $(READY) ## The documentation as a site that needs no network, in $(S
 screenshots: $(READY) ## Take docs/images and docs/output from a system that really runs; needs Chromium
 	$(BIN)/python -m tools.screenshots
 
-.PHONY: help install demo up test fuzz bench chaos lint lock audit sbom wheelhouse docs docs-demo docs-site screenshots
+.PHONY: help install demo up test fuzz bench chaos lint lock audit sbom wheelhouse docs windows docs-demo docs-site screenshots

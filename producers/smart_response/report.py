@@ -144,6 +144,14 @@ def _lines(text: str, *, indent: str = "") -> str:
 NO_FOLDERS = ("", "stdout", "stderr")
 
 
+def _put_aside(log: str) -> None:
+    """Rename a full log; on Windows one that another process has open keeps its name, and a later run does this."""
+    try:
+        os.replace(log, f"{log}.1")
+    except OSError:
+        return
+
+
 class RunLog:
     """The log of one command in one folder; what is no folder means none, as the answer itself is printed."""
 
@@ -180,6 +188,6 @@ class RunLog:
 
     def _append(self, line: str) -> None:
         if os.path.exists(self._path) and os.path.getsize(self._path) > FILE_BYTES:
-            os.replace(self._path, f"{self._path}.1")
+            _put_aside(self._path)
         with open(self._path, "a", encoding="utf-8") as file:
             file.write(line)

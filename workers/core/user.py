@@ -41,4 +41,4 @@ def _user(environ: Mapping[str, str]) -> str:
 
 
 def _host(environ: Mapping[str, str]) -> str:
-    return environ.get("COMPUTERNAME", "") if os.name == "nt" else os.uname().nodename
+    return os.uname().nodename if hasattr(os, "uname") else environ.get("COMPUTERNAME", "")

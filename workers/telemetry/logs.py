@@ -7,7 +7,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from logging.handlers import RotatingFileHandler
 from typing import Any
 
 import structlog
@@ -15,6 +14,7 @@ import structlog
 from workers.core.errors import ConfigError
 from workers.core.urls import without_passwords
 from workers.settings.model import Secret
+from workers.telemetry.log_file import LogFile
 from workers.telemetry.repeats import Repeats
 
 #: The guide's verbosity levels.
@@ -26,9 +26,6 @@ STDOUT, STDERR = "stdout", "stderr"
 
 #: What a command says of its flag -ll.
 LOCATION_HELP = "folder for the log, or 'stdout': standard output (default: standard error)"
-
-#: Bytes of one log file, and how many older ones are kept.
-FILE_BYTES, FILES_KEPT = 10_000_000, 5
 
 SECRET_NAME = re.compile(r"passw|secret|token|authorization|(?:api|access)[_-]?key|cookie", re.IGNORECASE)
 _BEARER = re.compile(r"(?i)\b(bearer|basic) +[\w.~+/=-]+")
@@ -109,7 +106,7 @@ def _file(folder: str, name: str) -> logging.Handler:
         raise ConfigError(f"{folder} is not a folder; mkdir -p {folder}", field="loglocation")
     path = os.path.join(folder, f"{name}.log")
     try:
-        handler = RotatingFileHandler(path, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
+        handler = LogFile(path)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}", field="loglocation") from error
     handler.setFormatter(_formatter(structlog.processors.JSONRenderer(default=str)))

@@ -9,6 +9,7 @@ import pytest
 
 from producers.smart_response import report
 from sandbox.launch.processes import ROOT
+from tests.support.windows_files import refuse_open_files
 
 PAGE = Path(ROOT / "docs" / "roles" / "analyst.md").read_text(encoding="utf-8")
 
@@ -100,3 +101,17 @@ def test_an_unscored_indicator_says_so() -> None:
     assert "Score         not scored" in report.done(
         "ThreatQ Lookup IOC", JOB, FOUND | {"indicator": unscored}
     )
+
+
+def test_a_full_log_that_another_process_has_open_on_windows_is_written_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_open_files(monkeypatch)
+    monkeypatch.setattr(report, "FILE_BYTES", 10)
+    log = tmp_path / "tq-lookup.log"
+    log.write_text("earlier lines\n")
+    with log.open():
+        assert report.RunLog(str(tmp_path), 2, "tq-lookup").write("done", exit_code=0) == ""
+    assert log.read_text().count("\n") == 2
+    assert report.RunLog(str(tmp_path), 2, "tq-lookup").write("done", exit_code=0) == ""
+    assert (log.read_text().count("\n"), (tmp_path / "tq-lookup.log.1").exists()) == (1, True)
