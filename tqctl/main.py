@@ -78,7 +78,7 @@ SUBCOMMANDS = {
         ("explain", "where a value is and should be, and why it is not there", "tqctl.explain:add_arguments"),
         (
             "mapping",
-            "how documents of any form become events: list, test, explain, coverage, learn",
+            "how documents of any form become events: list, try, explain, draft, replay",
             "tqctl.mapping:add_arguments",
         ),
         ("lists", "our lists in LogRhythm: show, retire", "tqctl.lists:add_arguments"),

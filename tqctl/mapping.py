@@ -14,6 +14,7 @@ from msgspec import Struct, to_builtins
 
 from producers.cli.payload_argument import read_argument
 from producers.cli.tables import Grid, Shown
+from tqctl.mapping_replay import diff_arguments, replay_arguments
 from tqctl.shell import Shell, options_of_all
 from workers.core.errors import InputError
 from workers.mappings.apply import apply_mapping, elements
@@ -46,6 +47,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="what is shipped, and your own", parents=[options_of_all()])
     listing.set_defaults(run=list_mappings)
+    for name, declare, text in (
+        ("diff", diff_arguments, "what would be other in the events of the last jobs"),
+        ("replay", replay_arguments, "do the jobs again that a corrected mapping touched; no event twice"),
+    ):
+        declare(actions.add_parser(name, help=text, parents=[options_of_all()]))
     for name, run, text in (
         ("test", test, "what documents become, or why they become nothing; 1 if one does not"),
         ("explain", explain, "which rule gave which value of a document, and what was left out"),

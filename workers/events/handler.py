@@ -14,6 +14,7 @@ from workers.leases import Attempt
 from workers.ledger.groups import Groups
 from workers.ledger.ledger import MOST_SOLO_FAILURES
 from workers.ledger.records import Claim, GroupJoin, Settlement, dead, done, misconfigured
+from workers.payload.mapped import earlier_event
 from workers.payload.options import DialectOptions
 from workers.threatq.connector import ConnectorPage
 from workers.threatq.event_creation import create_events
@@ -110,6 +111,7 @@ def request_of(placed: Placed) -> EventRequest:
         first_attempt=claim.attempts == 1,
         blame_item=claim.solo_failures >= MOST_SOLO_FAILURES,
         accepted_at=datetime.fromtimestamp(claim.accepted_ms / 1000, UTC),
+        event_id=earlier_event(claim.arguments) if claim.attempts > 1 else 0,
     )
 
 

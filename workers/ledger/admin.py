@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -36,15 +37,26 @@ class LedgerAdmin(LedgerReader):
         super().__init__(redis)
         self.audit = audit or Audit(redis)
 
-    def replay(self, job_ids: Sequence[str], *, note: dict[str, Any], body: bytes = b"") -> list[str]:
-        """Open dead, refused or done jobs again, with a new compressed `body` if one is given; return their ids."""
+    def replay(
+        self,
+        job_ids: Sequence[str],
+        *,
+        note: dict[str, Any],
+        body: bytes = b"",
+        bodies: Mapping[str, bytes] = MappingProxyType({}),
+        **detail: str,
+    ) -> list[str]:
+        """Open dead, refused or done jobs again, with a new compressed `body` if one is given; return their ids.
+
+        `bodies` are those that a program corrected, by the job's id; `detail` is what the audit trail says of it.
+        """
         arguments: list[Any] = [keys.PREFIX, msgspec.json.encode(note)]
         self._restore(job_ids)
         for job_id in job_ids:
-            arguments += (job_id, body)
+            arguments += (job_id, bodies.get(job_id, body))
         opened = [job_id.decode() for job_id in run(self.redis, REPLAY, [keys.DEAD, keys.DONE], arguments)]
         if opened:
-            self.audit.record("edit" if body else "replay", named(opened), jobs=len(opened))
+            self.audit.record("edit" if body else "replay", named(opened), jobs=len(opened), **detail)
         return opened
 
     def _restore(self, job_ids: Sequence[str]) -> None:

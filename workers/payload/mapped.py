@@ -16,6 +16,9 @@ from workers.mappings.model import Mapping as EventMapping
 #: The argument of a job that names its mapping, and what it holds.
 ARGUMENT, NAME, VERSION = "mapping", "name", "version"
 
+#: What that also holds where a corrected mapping was replayed over the job: the event that the job made before.
+EVENT = "event_id"
+
 #: The fields by which a payload of the dialect is known although it lacks its name; no other format has them.
 _DIALECT_ALONE = {
     "event_source", "event_attributes", "uri_source", "uri_source_attributes", "uri_target", "uri_target_attributes",
@@ -92,3 +95,14 @@ def mapping_of(arguments: Mapping[str, Any]) -> str:
     """Return the name and the version of a job's mapping as people read them, "" where it has none."""
     wanted = arguments.get(ARGUMENT)
     return f"{wanted[NAME]}, version {wanted[VERSION]}" if wanted else ""
+
+
+def with_mapping(arguments: Mapping[str, Any], mapping: EventMapping, event_id: int = 0) -> dict[str, Any]:
+    """Return the arguments of a job that is to be done again by `mapping`, which made `event_id` before, 0 for none."""
+    event = {EVENT: event_id} if event_id else {}
+    return {**arguments, ARGUMENT: {NAME: mapping.name, VERSION: mapping.version, **event}}
+
+
+def earlier_event(arguments: Mapping[str, Any]) -> int:
+    """Return the event that a job made before a corrected mapping was replayed over it, 0 for none."""
+    return int(arguments.get(ARGUMENT, {}).get(EVENT, 0))

@@ -24,6 +24,7 @@ from workers.threatq.event_draft import (
     withholding,
 )
 from workers.threatq.event_relations import relate_indicators, relate_objects
+from workers.threatq.event_renewal import renew
 from workers.threatq.objects import add_attributes, add_comment, attributes_of, relate, related_ids
 from workers.threatq.service import ThreatQ
 
@@ -187,6 +188,11 @@ def _check_types(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
 def _adopt_earlier(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
     """Find the events of earlier attempts, whose answer may have been lost."""
     again = [draft for draft in drafts if draft.is_open and not draft.request.first_attempt]
+    for draft in again:
+        if draft.request.event_id:
+            with withholding([draft]):
+                renew(threatq, draft)
+    again = [draft for draft in again if draft.is_open]
     events = find_ours(threatq, [draft.request for draft in again])
     for draft in again:
         if row := events.get(draft.request.job_id):

@@ -117,7 +117,8 @@ class EventRequest(Struct, frozen=True):
     """One event to make for a job; `first_attempt` is False once an earlier attempt may have made it.
 
     `accepted_at` is when the ledger took the job, None where no ledger did. `blame_item`: ThreatQ has failed on it
-    alone so often while it took others that it is this event's fault.
+    alone so often while it took others that it is this event's fault. `event_id` is the event that the job had made
+    before a corrected mapping was replayed over it, 0 for none.
     """
 
     job_id: str
@@ -125,6 +126,7 @@ class EventRequest(Struct, frozen=True):
     first_attempt: bool = True
     blame_item: bool = False
     accepted_at: dt.datetime | None = None
+    event_id: int = 0
 
 
 class Done(Struct, frozen=True, tag="done"):

@@ -88,13 +88,14 @@ ACTING: dict[str, tuple[str, Callable[[Redis], str]]] = {
 ELSEWHERE = {
     "lists retire": "test_lists_that_are_retired_are_recorded",
     "sync takeover": "test_lists_that_are_taken_over_by_hand_are_recorded",
+    "mapping replay": "test_a_replay_by_a_mapping_is_recorded_with_its_name",
     "setup": "test_what_a_first_run_has_written_is_recorded_without_the_answers",
 }
 
 #: Those that only look, write a file that they are told to, or hand over jobs that name their sender.
 LOOKING = {
     "check", "status", "config", "jobs list", "jobs find", "jobs show", "dead list", "dead show", "breaker", "groups",
-    "mapping list", "mapping test", "mapping explain", "mapping coverage", "mapping learn",
+    "mapping list", "mapping diff", "mapping test", "mapping explain", "mapping coverage", "mapping learn",
     "sync plan", "sync held", "sync history", "sync watch", "explain", "lists show", "capacity", "audit",
     "notices show", "notices test", "spool show", "spool flush", "top", "watch",
     "support-bundle", "srp-bundle", "completion", "up", "demo", "flower",
