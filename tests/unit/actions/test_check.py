@@ -9,7 +9,8 @@ import pytest
 from workers.actions.check import check_action
 from workers.core.errors import InputError
 from workers.ledger.known_names import UNKNOWN, KnownNames, read_names
-from workers.payload.options import DialectOptions
+from workers.payload.options import DialectOptions, from_settings
+from workers.settings.model import Settings
 
 OPTIONS = DialectOptions()
 
@@ -67,6 +68,31 @@ def test_what_threatq_knows_passes_however_it_is_written(type_: str, value: str)
 )
 def test_what_only_a_worker_can_tell_passes_while_no_worker_has_told_it(type_: str, value: str) -> None:
     assert refusal("indicators.add", UNKNOWN, type=type_, value=value) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "force", "allowed", "why"),
+    [
+        ("indicators.add", False, False, "google.com is on the list top-domains"),
+        ("indicators.add", True, False, "is not allowed here"),
+        ("indicators.add", True, True, ""),
+        # It may be in ThreatQ already
+        ("indicators.mark", False, False, ""),
+        ("indicators.lookup", False, False, ""),
+    ],
+)
+def test_a_known_good_value_is_refused_where_it_would_be_added(
+    kind: str, force: bool, allowed: bool, why: str
+) -> None:
+    arguments = {"type": "FQDN", "value": "Google[.]com", "verdict": "false positive", "force": force}
+    options = from_settings(Settings(known_good_override=allowed))
+    refused = ""
+    try:
+        check_action(kind, arguments, UNKNOWN, options)
+    except InputError as error:
+        refused = str(error)
+    assert why in refused
+    assert bool(why) == bool(refused)
 
 
 def test_a_value_that_cannot_be_is_refused_even_then() -> None:

@@ -142,6 +142,18 @@ def test_what_is_missing_is_named(command: str, argv: list[str], missing: str) -
         arguments(command, *argv)
 
 
+@pytest.mark.parametrize(
+    ("argv", "force"),
+    [
+        (["FQDN", "google.com"], None),
+        (["FQDN", "google.com", "--force"], True),
+        (["--force", "FQDN", "google.com", "--attribute", "Confidence:High"], True),
+    ],
+)
+def test_force_is_a_part_of_the_job_only_where_it_is_asked_for(argv: list[str], force: bool | None) -> None:
+    assert arguments("tq-add-ioc", *argv).get("force") == force
+
+
 def test_words_too_many_are_refused_with_the_remedy() -> None:
     with pytest.raises(InputError, match="quotes"):
         arguments("tq-lookup", "IP", "Address", "1.2.3.4")
