@@ -82,10 +82,11 @@ def home(page_request: PageRequest) -> Response:
 
 
 def services(now: Overview) -> list[Service]:
-    """Return how the services are, and whether upkeep lives."""
+    """Return how the services are, what waits and what is limited, and whether upkeep lives."""
     rows = [_service(now, service, name) for service, name in SERVICES.items()]
     rows += [Service(f"Queue {pause.queue}", "paused", "bad", pause.said) for pause in now.pauses]
     rows += [Service(f"Queue {wait.queue}", "waits", "bad", wait.said) for wait in now.waits]
+    rows += [Service(f"Source {group.source}", "limited", "bad", group.said) for group in now.limited]
     silent = now.upkeep_s is None or now.upkeep_s > SILENT_S
     if silent:
         advice = "start celery beat and a worker for the queue upkeep"

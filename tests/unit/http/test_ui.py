@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
+from msgspec import structs
 
 from producers.http.ui.home import HEIGHT, chart, round_up, services
 from producers.http.ui.render import pretty, visible
 from producers.http.ui.sign_in import place
 from workers.core.text import age, counted
 from workers.ledger.breaker_records import Away
+from workers.ledger.groups import GroupState
 from workers.ledger.overview import Overview
 from workers.ledger.throughput import Minute
 
@@ -114,3 +116,12 @@ def test_a_silent_upkeep_comes_with_its_remedy(upkeep_s: float | None) -> None:
     upkeep = services(_overview(upkeep_s=upkeep_s))[-1]
     assert upkeep.dot == "bad"
     assert "celery beat" in upkeep.detail
+
+
+def test_a_source_that_is_limited_is_named_with_the_count_of_its_firings() -> None:
+    group = GroupState.read("g", {b"source": b"Zeek", b"count": b"12", b"event": b"7", b"until": b"1"})
+    assert group
+    limited = services(structs.replace(_overview(upkeep_s=1.0), limited=[group]))[-2]
+    assert (limited.name, limited.state, limited.dot) == ("Source Zeek", "limited", "bad")
+    assert "12 firings" in limited.detail
+    assert "event 7" in limited.detail
