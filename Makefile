@@ -65,6 +65,7 @@ docs: $(READY) ## Make the pages that come from the code
 	$(BIN)/python -m producers.http.openapi > docs/openapi.json
 	$(BIN)/python -m tools.reference
 	$(BIN)/python -m tools.mapping_pages
+	$(BIN)/python -m tools.schemas
 	$(BIN)/python -m tools.figures
 	$(BIN)/python -m tools.diagrams
 	$(BIN)/python -m tools.account

@@ -18,6 +18,7 @@ from producers.http.waiting import LONGEST_WAIT_S
 from workers.core.jobs import KINDS, QUEUES
 from workers.ledger.job_list import WANTED
 from workers.payload.actions import SHAPES
+from workers.payload.schema import MEANINGS
 
 #: Version of the API; paths begin with it.
 VERSION = "1"
@@ -49,18 +50,8 @@ _PAYLOAD: dict[str, Any] = {
     "type": "object",
     "description": "An Events Builder payload, a document that a mapping is for, or a CloudEvent with one in `data`.",
     "properties": {
-        "event_name": {"type": "string", "description": "Title of the event; required."},
-        "event_type": {"type": "string", "description": "ThreatQ's name of the event type; required."},
-        "event_happened_at": {"description": "ISO 8601, or seconds or milliseconds since 1970; absent: now."},
-        "event_source": {"description": "Source of the event; absent: the connector's name."},
-        "event_attributes": {"description": "`name<|value~|name<|value`, an object, or a list."},
-        "uri_source": {"description": "Indicators as `Type:value`, several with `~|` between, or a list."},
-        "uri_source_attributes": {"description": "Attributes of the indicators in uri_source."},
-        "uri_target": {"description": "Like uri_source."},
-        "uri_target_attributes": {"description": "Like uri_source_attributes."},
-        "identity": {"description": "Identities, by name."},
-        "malware": {"description": "Malware, by name."},
-        "syslog_message": {"description": "The detection's own record; becomes the description."},
+        name: {**({"type": "string"} if name in ("event_name", "event_type") else {}), "description": text}
+        for name, text in MEANINGS.items()
     },
 }
 
