@@ -35,7 +35,7 @@ class Stage(Struct, frozen=True):
 
     def threatq(self, verb: str, path: str, body: Any = None) -> Any:
         """Pull a lever of the simulated ThreatQ."""
-        answer = requests.request(verb, f"{self.settings.threatq_url}/sandbox/{path}", json=body, timeout=60)
+        answer = requests.request(verb, f"{self.settings.threatq_url}/sandbox/{path}", json=body, timeout=600)
         answer.raise_for_status()
         return answer.json()
 

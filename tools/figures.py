@@ -73,6 +73,12 @@ SENTENCES = {
         "{million[unchanged][write_calls]}, {million[changed][write_calls]} and "
         "{million[first_fill][write_calls]:,} write calls; a worker at most {million[worker_peak_mb]:g} MB",
     ),
+    "sync_hosts": (
+        "{collections} data collections of {indicators:,} on three hosts, {page_ms} ms a page; one of two hosts killed "
+        "(-9)",
+        "{of_one_host:g} of the time of one host, {hosts_3[pages]} pages read of {hosts_3[pages_needed]}; "
+        "{killed[pages]} pages read of {killed[pages_needed]}",
+    ),
     "whitelist": (
         "{indicators:,} indicators are synced; meanwhile 400 are whitelisted, and workers are killed (-9)",
         "out of LogRhythm's lists after {undisturbed[median_s]:g} s, 99 % within {undisturbed[p99_s]:g} s; with "
