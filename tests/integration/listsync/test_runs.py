@@ -209,9 +209,9 @@ def test_a_turn_that_took_too_long_is_no_error(redis: Redis) -> None:
 
 def let_it_begin(stage: Stage) -> str:
     """Start a run whose worker has looked up the lists and read a few pages; return its job."""
-    job_id = stage.start()
+    job_id = stage.start(mode="full")
     looks = count(1)
-    stage.consume(stopping=lambda: next(looks) > 2)
+    stage.consume(stopping=lambda: next(looks) > 3)
     return job_id
 
 
