@@ -154,14 +154,18 @@ def alerts() -> str:
     """Return the page of the alerts: when each fires and what to do."""
     groups = yaml.safe_load(ALERTS.read_text())["groups"]
     rows = [
-        f"| `{rule['alert']}` | {rule['labels']['severity']} | {_plain(rule['annotations']['summary'])}"
-        f" | {rule.get('for', 'at once')} | {_plain(rule['annotations']['description'])} |"
+        f"| [`{rule['alert']}`](../runbooks/{rule['alert']}.md) | {rule['labels']['severity']}"
+        f" | {_plain(rule['annotations']['summary'])} | {rule.get('for', 'at once')}"
+        f" | {_plain(rule['annotations']['description'])} |"
         for group in groups
         for rule in group["rules"]
     ]
     return (
         "# Alerts\n\nMade from `deploy/monitoring/prometheus/alerts.yml` by `make docs`: what fires, "
-        "and what to do at night.\n\n"
+        "and what to do at night. Each alert has a page with the steps, which its annotation `runbook` names. In them, "
+        "`$QUEUE`, `$SERVICE` and `$COLLECTION` are labels of the alert, `$ID` and `$REASON` what the command before "
+        "showed. With Docker Compose, `docker compose up --detach worker-events` takes the place of "
+        "`systemctl start tq-worker@events`, and `docker compose logs worker-events` that of `journalctl`.\n\n"
         "| alert | severity | what is wrong | after | do |\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
     )
 
