@@ -21,8 +21,11 @@ from workers.payload.options import DialectOptions
 from workers.threatq.client import Json, row_id
 from workers.threatq.service import ThreatQ
 
+#: The verdict that takes an indicator out of what is looked for.
+FALSE_POSITIVE = "false positive"
+
 #: The attribute that each verdict sets to "Yes"; scoring policies read it.
-VERDICTS = {"true positive": "True Positive", "false positive": "False Positive"}
+VERDICTS = {"true positive": "True Positive", FALSE_POSITIVE: "False Positive"}
 
 #: The status that takes an indicator out of detection.
 WHITELISTED = "Whitelisted"

@@ -80,7 +80,7 @@ KINDS = {
         Kind("indicators.mark", "enrichment", "type value verdict", REPEAT_WINDOW_S),
         Kind("indicators.whitelist", "enrichment", "type value", REPEAT_WINDOW_S),
         Kind("lists.sync", "sync", "collection dry_run settings mode", REPEAT_WINDOW_S),
-        Kind("lists.remove", "sync", "type value", REPEAT_WINDOW_S),
+        Kind("lists.remove", "sync", "type value verdict", REPEAT_WINDOW_S),
         Kind("lists.add", "sync", "type value", REPEAT_WINDOW_S),
     )
 }

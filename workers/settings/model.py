@@ -209,6 +209,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         "Indicators of these statuses are kept out of the lists, by commas; empty: none.")] = "Whitelisted, Expired"
     sync_whitelist_at_once: Annotated[bool, Doc(
         "Whether an indicator that is whitelisted by an action leaves our lists at once, not at the next sync.")] = True
+    sync_false_positive_at_once: Annotated[bool, Doc(
+        "Whether an indicator that an action marks as a false positive leaves our lists at once, if no data collection "
+        "holds it any more.")] = False
     sync_add_at_once: Annotated[bool, Doc(
         "Whether an indicator that an action adds goes into our lists at once, if a data collection holds it.")] = False
     sync_abandoned: Annotated[Literal["report", "retire"], Doc(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers.actions.handler import carry_out
+from workers.actions.handler import FALSE_POSITIVE, carry_out
 from workers.consumer import QueueHandler
 from workers.core.results import IndicatorDetails
 from workers.leases import Attempt
@@ -23,10 +23,13 @@ def handle(attempt: Attempt) -> list[Settlement]:
 
 
 def _follow_up(claim: Claim, indicator: IndicatorDetails) -> None:
-    """Have LogRhythm's lists forget a whitelisted indicator at once, or take in an added one, where that is set."""
+    """Have LogRhythm's lists forget an indicator at once, or take in an added one, where that is set."""
     process = runtime()
     if claim.kind == "indicators.whitelist" and process.settings.sync_whitelist_at_once:
         remove_soon(process.ledger, claim, indicator.type, indicator.value)
+    verdict = str(claim.known_arguments().get("verdict", ""))
+    if verdict == FALSE_POSITIVE and process.settings.sync_false_positive_at_once:
+        remove_soon(process.ledger, claim, indicator.type, indicator.value, verdict=verdict)
     if claim.kind == "indicators.add" and process.settings.sync_add_at_once:
         add_soon(process.ledger, claim, indicator.type, indicator.value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from sandbox.threatq.control import value_of
 from tests.support.sync_stage import Stage
@@ -14,12 +15,24 @@ from workers.core.jobs import Job
 from workers.leases import Attempt
 from workers.ledger.records import Claim, Settlement, waiting
 from workers.ledger.sync_runs import waiting_runs
+from workers.listsync.run.listed_value import MOST_LOOKS
 from workers.listsync.run.removal import remove, remove_soon
 from workers.payload.options import DialectOptions
+from workers.tasks.enrichment import handle as enrich
 
 pytestmark = pytest.mark.integration
 
 LIST = "ThreatQ: FQDN"
+
+
+@pytest.fixture
+def false_positives_leave(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A stage whose list was synced, with the setting that lets false positives leave it."""
+    stage.seed(20, types=["FQDN"])
+    stage.sync()
+    stage.set(sync_false_positive_at_once=True)
+    monkeypatch.setattr("workers.tasks.enrichment.runtime", lambda: stage.runtime)
+    return stage
 
 
 def whitelist(stage: Stage, value: str) -> None:
@@ -102,3 +115,51 @@ def test_a_removal_that_waits_is_not_taken_for_a_sync_that_waits(stage: Stage) -
     (claim,) = ledger.claim("sync", 1)
     ledger.settle([waiting(claim, "LogRhythm is away", 60, service="logrhythm")])
     assert waiting_runs(stage.redis) == []
+
+
+def mark(stage: Stage, value: str, verdict: str = "false positive") -> None:
+    """Let a worker carry out the action of an analyst who judges a value."""
+    arguments = {"type": "FQDN", "value": value, "verdict": verdict}
+    stage.runtime.ledger.accept([Job("indicators.mark", arguments, producer="http", sender="soar")])
+    consume(QueueHandler("enrichment", enrich, 1), stage.runtime.ledger, stage.runtime.leases)
+
+
+def test_a_false_positive_leaves_its_list_where_no_data_collection_holds_it_any_more(
+    false_positives_leave: Stage,
+) -> None:
+    # given a list, and one of its entries that falls out of the collection as it is marked
+    stage = false_positives_leave
+    value = value_of("FQDN", 3)
+    (row,) = stage.threatq.call("GET", f"/api/indicators?value={value}").json()["data"]
+    assert stage.threatq.call("PUT", f"/api/indicators/{row['id']}", {"status": {"name": "Review"}}).ok
+
+    # when
+    mark(stage, value)
+    note = take_out(stage)
+
+    # then just that one is gone, and a full run changes nothing
+    assert (note["status"], note["lists"]) == ("removed", [LIST])
+    assert stage.lists()[LIST] == {value_of("FQDN", number) for number in range(20)} - {value}
+    assert stage.sync(mode="full")["deletes"] == 0
+
+
+def test_a_false_positive_that_a_data_collection_holds_stays_and_is_looked_at_again(
+    false_positives_leave: Stage,
+) -> None:
+    stage = false_positives_leave
+    value = value_of("FQDN", 3)
+    mark(stage, value)
+    (claim,) = stage.runtime.ledger.claim("sync", 1)
+
+    first, last = remove(claim, stage.runtime), remove(replace(claim, attempts=MOST_LOOKS), stage.runtime)
+
+    assert (first.state, last.state) == ("waiting", "done")
+    assert "a data collection still holds it for ThreatQ: FQDN" in str(last)
+    assert value in stage.lists()[LIST]
+
+
+@pytest.mark.parametrize(("verdict", "is_set"), [("true positive", True), ("false positive", False)])
+def test_no_other_verdict_takes_a_value_out(false_positives_leave: Stage, verdict: str, is_set: bool) -> None:
+    false_positives_leave.set(sync_false_positive_at_once=is_set)
+    mark(false_positives_leave, value_of("FQDN", 1), verdict)
+    assert false_positives_leave.admin.ids("accepted") == []

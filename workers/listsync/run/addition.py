@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from workers.core.errors import Rejected
 from workers.core.results import SyncSkipped, ValueAdded
-from workers.core.retry import RetryPolicy
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import now_ms
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim, Settlement, done, waiting
 from workers.listsync.plan.mapping import ListFamily
-from workers.listsync.plan.naming import ListKey, bucket, list_name
-from workers.listsync.plan.settings import collections_of
+from workers.listsync.plan.naming import ListKey
 from workers.listsync.run.context import SyncContext
-from workers.listsync.run.listed_value import ListedValue, read_value, start
+from workers.listsync.run.listed_value import (
+    MOST_LOOKS,
+    PATIENCE,
+    ListedValue,
+    read_value,
+    start,
+    wanted_lists,
+)
 from workers.listsync.run.proven import ProvenState
 from workers.logrhythm.model import ListKind, ListSummary
-from workers.threatq.collections import find_collection, look_up
-from workers.threatq.rows import Row, whole_score
-
-#: How long ThreatQ is given to put a new indicator into its data collections, which its index does a little later.
-PATIENCE = RetryPolicy(first_s=1.0, most_s=15.0)
-
-#: Looks after which the value is left to the next run.
-MOST_LOOKS = 6
 
 
 def add_soon(ledger: Ledger, adding: Claim, type_name: str, value: str) -> str:
@@ -41,7 +36,7 @@ def add(claim: Claim, context: SyncContext) -> Settlement:
     listed = read_value(claim, context)
     if isinstance(listed, SyncSkipped):
         return done(claim, listed)
-    wanted = dict(_wanted(listed))
+    wanted = dict(wanted_lists(listed))
     if not wanted:
         return _look_again(claim)
     try:
@@ -56,21 +51,6 @@ def _look_again(claim: Claim) -> Settlement:
         return waiting(claim, "no data collection holds it yet", PATIENCE.pause_s(claim.attempts))
     reason = f"no data collection held it in {MOST_LOOKS} looks; the next sync adds it if one does by then"
     return done(claim, SyncSkipped(reason=reason))
-
-
-def _wanted(listed: ListedValue) -> Iterator[tuple[str, tuple[ListFamily, ListKey]]]:
-    """Yield the lists that the value belongs into, as the data collections are now."""
-    threatq, bands = listed.tools.threatq, listed.options.bands
-    for family in collections_of(listed.settings):
-        for collection in family.collections:
-            for row in look_up(threatq, find_collection(threatq, collection.name), listed.spellings):
-                if _is_meant(listed, row):
-                    key = ListKey(listed.type, bucket(whole_score(row.score), collection.split_by, bands))
-                    yield list_name(family.base_name, key), (family, key)
-
-
-def _is_meant(listed: ListedValue, row: Row) -> bool:
-    return listed.options.types.canonical(row.type_name) == listed.type and not listed.options.kept_out(row)
 
 
 def _put(listed: ListedValue, name: str, wanted: tuple[ListFamily, ListKey], redis: RedisClient) -> bool:

@@ -1,4 +1,4 @@
-"""A whitelisted value leaves the lists at once, by a small job of its own; the next full run agrees."""
+"""A value that an analyst whitelists, or marks as a false positive, leaves the lists at once, and stays out."""
 
 from __future__ import annotations
 
@@ -6,35 +6,46 @@ from collections.abc import Iterator
 
 from workers.core.results import SyncSkipped, ValueRemoved
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Claim, Settlement, done
+from workers.ledger.records import Claim, Settlement, done, waiting
 from workers.listsync.plan.settings import collections_of
 from workers.listsync.run.context import SyncContext
-from workers.listsync.run.listed_value import ListedValue, read_value, start
+from workers.listsync.run.listed_value import (
+    MOST_LOOKS,
+    PATIENCE,
+    ListedValue,
+    read_value,
+    start,
+    wanted_lists,
+)
 from workers.listsync.run.proven import ProvenState
 from workers.logrhythm.model import ListSummary
 from workers.threatq.client import Caller
 from workers.threatq.search import find_exact
 
 
-def remove_soon(ledger: Ledger, whitelisting: Claim, type_name: str, value: str) -> str:
-    """Have a value leave our lists, if the sync has ever written one; return the job's id, "" for none."""
-    return start(ledger, "lists.remove", whitelisting, type_name, value, title=f"{value} leaves the lists")
+def remove_soon(ledger: Ledger, action: Claim, type_name: str, value: str, **verdict: str) -> str:
+    """Have a value leave our lists, if the sync has ever written one; return the job's id, "" for none.
+
+    With a `verdict` it leaves them once no data collection holds it any more, else as its status keeps it out.
+    """
+    return start(
+        ledger, "lists.remove", action, type_name, value, title=f"{value} leaves the lists", **verdict
+    )
 
 
 def remove(claim: Claim, context: SyncContext) -> Settlement:
-    """Take a value that its status keeps out of the lists out of those that we put it into.
+    """Take a value that no longer belongs into the lists out of those that we put it into.
 
     Its digest stays in the manifest, which only the run of the collection changes. Raises ServiceAway and ConfigError.
     """
     listed = read_value(claim, context)
     if isinstance(listed, SyncSkipped):
         return done(claim, listed)
-    status = _status(listed.tools.threatq, context.threatq.lookups.indicator_type(listed.type), listed.value)
-    if status.casefold() not in {name.casefold() for name in listed.options.keeps_out}:
-        return done(
-            claim,
-            SyncSkipped(reason=f"its status in ThreatQ is {status or 'not known'}: it stays in the lists"),
-        )
+    has_verdict = "verdict" in claim.known_arguments()
+    if stays := _still_listed(listed) if has_verdict else _shown_by_status(listed, context):
+        if has_verdict and claim.attempts < MOST_LOOKS:
+            return waiting(claim, stays, PATIENCE.pause_s(claim.attempts))
+        return done(claim, SyncSkipped(reason=f"{stays}: it stays in the lists"))
     removed = []
     for collection, target, left in _take_out(listed):
         removed.append(target.name)
@@ -43,6 +54,20 @@ def remove(claim: Claim, context: SyncContext) -> Settlement:
             target.guid, change, listed.spellings, are_gone=True
         )
     return done(claim, ValueRemoved(value=listed.value, lists=tuple(removed)))
+
+
+def _still_listed(listed: ListedValue) -> str:
+    """Return why a value with a verdict stays; "" where no data collection holds it any more."""
+    names = sorted({name for name, _ in wanted_lists(listed)})
+    return f"a data collection still holds it for {', '.join(names)}" if names else ""
+
+
+def _shown_by_status(listed: ListedValue, context: SyncContext) -> str:
+    """Return why a value stays by its status; "" where that keeps it out."""
+    status = _status(listed.tools.threatq, context.threatq.lookups.indicator_type(listed.type), listed.value)
+    if status.casefold() in {name.casefold() for name in listed.options.keeps_out}:
+        return ""
+    return f"its status in ThreatQ is {status or 'not known'}"
 
 
 def _status(caller: Caller, type_id: int | None, value: str) -> str:
