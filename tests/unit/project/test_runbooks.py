@@ -9,6 +9,7 @@ import pytest
 from tests.support.promtool import rules
 from tests.support.runbooks import DO, LOOK, OVER, PAGES, UNITS, commands, page
 from tools.reference import scripts
+from tqctl.main import parser_of
 
 ALERTS = sorted(rules())
 
@@ -50,6 +51,16 @@ def test_a_page_says_what_it_means_what_to_look_at_what_to_do_and_when_it_is_ove
 def test_the_commands_of_a_page_exist(alert: str) -> None:
     # That tqctl knows the words behind it is seen by test_docs.py, for every page.
     assert {words[0] for words in typed(alert)} <= {*scripts(), *SYSTEM}
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_tqctl_knows_the_options_of_a_page(alert: str) -> None:
+    for words in typed(alert):
+        if words[0] == "tqctl":
+            filled = [
+                word.replace('"$QUEUE"', "events").replace('"$SERVICE"', "threatq") for word in words[1:]
+            ]
+            assert parser_of().parse_args(filled).run
 
 
 @pytest.mark.parametrize("alert", ALERTS)
