@@ -65,7 +65,8 @@ def begin(redis_url: str, telemetry: Telemetry, tmp_path: Path) -> Begin:
     program("promtool", "prometheus")
 
     def begun(alert: str, **settings: str) -> Play:
-        port = telemetry.serve(Settings(redis_url=redis_url, metrics_port=0, **settings))
+        values = {"redis_url": redis_url, **settings}
+        port = telemetry.serve(Settings(metrics_port=0, **values))
         assert port is not None
         return Play(alert, port, tmp_path, {"TQ_REDIS_URL": redis_url, "TQ_CONFIG": str(tmp_path)})
 
