@@ -142,11 +142,9 @@ def _title(path: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Write a text as YAML in double quotation marks, which takes no character that cannot be printed."""
-    return json.dumps(
-        text if text.isprintable() else text.encode("ascii", "backslashreplace").decode("ascii"),
-        ensure_ascii=False,
-    )
+    """Write a text as YAML in double quotation marks; a character that YAML does not take, U+007F too, is escaped."""
+    written = json.dumps(text, ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in written)
 
 
 def _is_time(value: Any) -> bool:

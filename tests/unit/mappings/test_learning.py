@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.mappings import ALARM, DOCUMENT, mapping_of, mappings_of
@@ -44,9 +45,17 @@ JSON = st.recursive(
 )
 
 
+@example([{"": "\x7f"}])
 @given(st.lists(st.dictionaries(st.text(max_size=6), JSON, max_size=5), min_size=1, max_size=3))
 def test_a_draft_of_any_samples_can_be_read(samples: list[dict[str, Any]]) -> None:
     assert read_mapping(draft(samples, "any"), "any.yaml", FUNCTIONS, name="any").version == 1
+
+
+@pytest.mark.parametrize("name", ["a\x7fb", "\x85é", "\u2028", "\U0001f512\x00", "\ud800x", 'say "\x1f\\"'])
+def test_a_draft_takes_the_value_of_a_field_with_a_name_that_cannot_be_printed(name: str) -> None:
+    mapping = mapping_of(draft([{name: "high", "title": "Blocked"}], "odd"))
+    event = apply_mapping(mapping, {name: "low", "title": "Blocked"})
+    assert "low" in [item["value"] for item in event.payload["event_attributes"]]
 
 
 def test_an_explanation_names_each_rule_its_value_and_what_none_took() -> None:
