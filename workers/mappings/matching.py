@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Mapping as Table
+from difflib import get_close_matches
 from typing import Any
 
 from msgspec import Struct
@@ -13,8 +14,11 @@ from workers.core.errors import InputError
 from workers.mappings.expressions import Evaluation, MappingFault, walk
 from workers.mappings.model import Mapping
 
-#: Mappings that are named to the sender of a document that none is for.
+#: Mappings that are named to the sender of a document that none is for, or of a name that none has.
 NEAREST = 3
+
+#: Characters of such a name that are compared and shown.
+_LONGEST_NAME = 60
 
 #: Ways in which a `match` can come true that are told apart; one with more is worked out for every document.
 _MOST_WAYS = 16
@@ -71,13 +75,15 @@ class Mappings:
         return self._by_name.get(name)
 
     def named(self, name: str) -> Mapping:
-        """Return the mapping of this name; raises InputError that says which there are, or what is wrong with it."""
+        """Return the mapping of this name; raises InputError that says which are like it, or what is wrong with it."""
         if name in self._by_name:
             return self._by_name[name]
         if name in self.faults:
             raise InputError(f"{name} cannot be used: {self.faults[name]}", field="mapping")
+        near = get_close_matches(name[:_LONGEST_NAME], sorted(self._by_name), NEAREST, cutoff=0.0)
         raise InputError(
-            f"there is no {name[:60]!r}; there are {', '.join(sorted(self._by_name))}", field="mapping"
+            f"there is no {name[:_LONGEST_NAME]!r}; the nearest are {', '.join(near)}",
+            field="mapping",
         )
 
     def choose(self, document: dict[str, Any]) -> Mapping | None:

@@ -120,7 +120,7 @@ def test_the_command_line_takes_documents_and_explains_them(
     assert admin.arguments(job_id()) == ARGUMENTS
     wrong = builder("--mapping", "acme")
     assert wrong.returncode == 2
-    assert "there is no 'acme'; there are acme-alarm" in wrong.stderr
+    assert "there is no 'acme'; the nearest are " in wrong.stderr
 
 
 def test_a_worker_makes_the_event_and_one_without_the_mapping_waits(
