@@ -59,9 +59,9 @@ def test_a_list_that_is_taken_over_is_recorded_once(stage: Stage) -> None:
     stage.sync()
     for key in stage.redis.keys("*manifest*"):
         stage.redis.delete(key)
-    # when it is synced again, twice
-    stage.sync()
-    stage.sync()
+    # when everything is synced again, twice
+    stage.sync(mode="full")
+    stage.sync(mode="full")
     # then it is said once whose entries are ours from now on
     assert acts(stage.redis) == ["take over"]
     entry = last(stage.redis)

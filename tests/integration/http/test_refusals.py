@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
         (b"\x1f\x8bnonsense", 400, "bad_gzip"),
         (b"[]", 400, "empty"),
         (b"7", 422, "not_an_object"),
-        (b"{}", 422, "invalid_event"),
+        (b"{}", 422, "no_mapping"),
         (b'{"syslog_message":' + b"[" * 64 + b"]" * 64 + b"}", 422, "too_deep"),
         (json.dumps({"event_name": "x" * 60_000}).encode(), 413, "too_large"),
         (b"[" + b",".join([b"{}"] * 51) + b"]", 413, "too_many_items"),
