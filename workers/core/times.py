@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 
 #: Below these magnitudes a number counts seconds, milliseconds, microseconds, nanoseconds since 1970.
@@ -12,12 +12,21 @@ _EPOCHS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, start=1)}
 
+#: Hours by which clocks with these names are ahead of UTC; those that mean several places are left out.
+_ZONES = {
+    "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "BST": 1,
+    "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+}  # fmt: skip
+
 _NUMBER = re.compile(r"[+-]?\d{1,20}(?:\.\d{1,12})?", re.ASCII)
 _COMPACT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])(?:[0-5]\d){2}")
 _JAVA_ZONE = re.compile(r"\[[A-Za-z0-9_+/-]{1,40}\]$")
 _UTC_WORD = re.compile(r" ?(?:UTC|GMT|Z|\(UTC\))$", re.I)
 _OFFSET = re.compile(r" ([+-]\d\d:?\d\d)$", re.ASCII)
 _LOG_DATE = re.compile(r"^(\d{1,2})/([A-Za-z]{3})/(\d{4}):", re.ASCII)
+_DAY_DASHES = re.compile(r"^(\d{1,2})-([A-Za-z]{3})-(\d{4}) ", re.ASCII)
+_SLASHES = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4}) (?=\d{1,2}:\d\d)", re.ASCII)
+_ODATA = re.compile(r"/Date\((-?\d{1,15})\)/", re.ASCII)
 _AMERICAN = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4}),? (?=\d{1,2}:\d\d(?::\d\d)? ?[AaPp]\.?[Mm])", re.ASCII)
 _YEAR_SLASHES = re.compile(r"(\d{4})/(\d\d?)/(\d\d?)(?=\D|$)", re.ASCII)
 _MAIL = re.compile(
@@ -26,7 +35,7 @@ _MAIL = re.compile(
 _MONTH_FIRST = re.compile(
     r"(?:(?P<weekday>[A-Za-z]{3}) )?(?P<month>[A-Za-z]{3})[a-z]{0,6}\.? (?P<day>\d{1,2}),? "
     r"(?:(?P<year>\d{4}),? )?(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?"
-    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: (?P<zone>UTC|GMT|Z))?"
+    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: (?P<zone>UTC|GMT|Z|[CE]ES?T|BST|[ECMP][SD]T|(?:UTC|GMT)?[+-]\d\d:?\d\d))?"
     r"(?: (?P<last_year>\d{4})(?: (?P<last_zone>UTC|GMT|Z))?)?"
 )
 
@@ -66,7 +75,10 @@ def _read_usual(text: str) -> datetime | None:
 def _read_text(text: str, zone: tzinfo) -> datetime:
     if _NUMBER.fullmatch(text):
         return _from_digits(text, zone)
-    text = _AMERICAN.sub(_with_month_name, _LOG_DATE.sub(r"\1 \2 \3 ", text))
+    if match := _ODATA.fullmatch(text):
+        return _from_epoch(int(match[1]) / 1_000)
+    text = _DAY_DASHES.sub(r"\1 \2 \3 ", _LOG_DATE.sub(r"\1 \2 \3 ", text))
+    text = _SLASHES.sub(_with_clear_month, _AMERICAN.sub(_with_month_name, text))
     if _MAIL.fullmatch(text):
         moment = parsedate_to_datetime(text)
         # "-0000" says: UTC, zone of the sender unknown.
@@ -82,6 +94,15 @@ def _with_month_name(match: re.Match[str]) -> str:
     """Write `4/1/2025` with the month's name: what has AM or PM behind it is American."""
     month = int(match[1])
     return f"{_MONTH_NAMES[month - 1]} {match[2]}, {match[3]} " if 1 <= month <= 12 else match[0]
+
+
+def _with_clear_month(match: re.Match[str]) -> str:
+    """Write `02/22/2026` and `22/02/2026` with dashes; where both numbers may be the month, neither is taken."""
+    first, second = int(match[1]), int(match[2])
+    if (first > 12) == (second > 12):
+        return match[0]
+    month, day = (first, second) if second > 12 else (second, first)
+    return f"{match[3]}-{month:02}-{day:02} "
 
 
 def _with_dashes(match: re.Match[str]) -> str:
@@ -117,4 +138,13 @@ def _from_words(match: re.Match[str], zone: tzinfo) -> datetime:
     moment = datetime(
         int(year), month, int(match["day"]), hour, int(match["minute"]), int(match["second"] or 0)
     )
-    return moment.replace(tzinfo=UTC if match["zone"] or match["last_zone"] else zone)
+    return moment.replace(tzinfo=_zone_of(match["zone"] or match["last_zone"], zone))
+
+
+def _zone_of(name: str | None, zone: tzinfo) -> tzinfo:
+    """Return the zone that a time names, by letters or as `+02:00`; `zone` where it names none."""
+    digits = (name or "").removeprefix("UTC").removeprefix("GMT").replace(":", "")
+    if digits[:1] in ("+", "-") and digits:
+        minutes = int(digits[1:3]) * 60 + int(digits[3:5])
+        return timezone(timedelta(minutes=-minutes if digits[0] == "-" else minutes))
+    return timezone(timedelta(hours=_ZONES.get(name, 0))) if name else zone

@@ -29,6 +29,7 @@ _NOTHING, _NOTHING_ENDS = frozenset(words("nothing")), words("nothing_ends")
 _OURS, _OURS_STARTS = frozenset(words("ours")), words("ours_starts")
 _PERSONS, _HOST_NAMES = frozenset(words("persons")), frozenset(words("host_names"))
 _SOURCE_STARTS, _TARGET_STARTS = words("source_starts"), words("target_starts")
+_SOURCE_ENDS, _TARGET_ENDS = words("source_ends"), words("target_ends")
 _NO_URL, _NO_HASH = words("no_url"), words("no_hash")
 
 #: A hash inside of these is that of a handshake or a certificate, and of no file.
@@ -103,4 +104,6 @@ def _is_hash(folded: str) -> bool:
 def _side(folded: str) -> Side:
     if folded.startswith(_SOURCE_STARTS):
         return "source"
-    return "target" if folded.startswith(_TARGET_STARTS) else ""
+    if folded.startswith(_TARGET_STARTS) or folded.endswith(_TARGET_ENDS):
+        return "target"
+    return "source" if folded.endswith(_SOURCE_ENDS) else ""

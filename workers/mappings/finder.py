@@ -166,7 +166,7 @@ class _Walk:
     def address(self, text: str, place: _Place) -> None:
         """Take an address; a private one, or one of a machine of ours, is an asset."""
         address = forms.read_address(text)
-        if address is None:
+        if address is None or fold(place.name) == "id":
             return
         if forms.is_outside(address) and not place.ours:
             kind = "IP Address" if address.version == 4 else "IPv6 Address"

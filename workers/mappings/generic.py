@@ -14,10 +14,18 @@ from workers.mappings.vocabulary import words
 #: Fields that are looked at, the nearest to the top first, and characters of a title.
 _MOST_FIELDS, _TITLE_CHARS = 2_000, 200
 
-_TITLES, _TIMES, _TYPES = words("titles"), words("times"), words("types")
+_TITLES, _TYPES = words("titles"), words("types")
+_TIMES, _TIMES_END = words("times"), words("times_end")
 _PEOPLE, _SEVERITIES, _SOURCES = words("people"), words("severities"), words("sources")
 
-_NO_TITLE = re.compile(r"[\d\s.:,/-]*|[0-9a-fA-F-]{20,}|(?:https?|arn):.*", re.DOTALL)
+_NO_TITLE = re.compile(
+    r"[\d\s.:,/-]*|none|null|n/a|unknown|undefined|[0-9a-fA-F-]{20,}|(?:https?|arn):.*", re.DOTALL | re.I
+)
+
+#: What fields of types say of any detection.
+_NO_NAME = re.compile(
+    r"events?|alerts?|incidents?|threats?|logs?|info|general|Event::.*|get|post|head|put", re.I
+)
 
 #: A title of one plain word says too little by itself.
 _WORD = re.compile(r"[A-Za-z]{1,20}")
@@ -44,7 +52,7 @@ def guess(document: dict[str, Any]) -> dict[str, str | float | None]:
     return {
         "title": _title(fields),
         "type": _first(fields, _TYPES, _is_kind),
-        "time": _first(fields, _TIMES, _is_time),
+        "time": _time(fields),
         "person": _first(fields, _PEOPLE, _is_person),
         "severity": _first(fields, _SEVERITIES, _is_severity),
         "source": source,
@@ -53,12 +61,19 @@ def guess(document: dict[str, Any]) -> dict[str, str | float | None]:
 
 def _title(fields: Fields) -> str | None:
     """Return the name that the document gives itself; a bare verb gets what it was done to beside it."""
-    name = str(_first(fields, _TITLES, _is_title) or "")
+    name = str(_first(fields, _TITLES, _tells) or _first(fields, _TITLES, _is_title) or "")
     title = " ".join(name.split())[:_TITLE_CHARS]
     if not _WORD.fullmatch(title):
         return title or None
     beside = _first(fields, _BESIDE, lambda value: _is_kind(value) and value != name)
     return f"{title} {beside}" if beside else title
+
+
+def _time(fields: Fields) -> Any:
+    """Return the value of a usual name, else of a name that ends like one, as vendors put theirs before it."""
+    return _first(fields, _TIMES, _is_time) or _first(
+        fields, tuple(name for name in fields if name.endswith(_TIMES_END)), _is_time
+    )
 
 
 def _first(fields: Fields, names: tuple[str, ...], fits: Callable[[Any], bool]) -> Any:
@@ -96,6 +111,10 @@ def _each(document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
 
 def _is_title(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip()) and not _NO_TITLE.fullmatch(value.strip())
+
+
+def _tells(value: Any) -> bool:
+    return _is_title(value) and not _NO_NAME.fullmatch(value.strip())
 
 
 def _is_kind(value: Any) -> bool:

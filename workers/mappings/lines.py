@@ -84,6 +84,9 @@ def _labelled(fields: dict[str, str]) -> dict[str, str]:
 
 
 def _leef_fields(text: str, delimiter: str) -> dict[str, str]:
+    """Read the fields; many senders of version 1 put blanks where the tabulators belong, as CEF has them."""
+    if delimiter == "\t" and delimiter not in text.strip():
+        return _cef_fields(text)
     matches = (_LEEF_FIELD.match(part.strip()) for part in text.split(delimiter))
     return {match[1]: _unescaped(match[2].strip()) for match in matches if match}
 

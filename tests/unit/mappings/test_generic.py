@@ -25,6 +25,9 @@ from workers.mappings.generic import guess
             "Odd login",
         ),
         ({"title": "https://example.com/x"}, None),
+        # What says nothing of this detection comes last.
+        ({"event_type": "alerts", "threat": "None", "description": "Program changed"}, "Program changed"),
+        ({"type": "THREAT", "title": "unknown"}, "THREAT"),
         ({"title": "a\n  b"}, "a b"),
         ({}, None),
     ],
@@ -41,6 +44,8 @@ def test_the_surest_name_is_the_title(document: dict[str, Any], title: str | Non
         # A number that counts something, and a text that is no time.
         ({"time": 17, "created": "yesterday", "ts": 1772600767}, 1772600767),
         ({"detail": {"detectedAt": "2026-03-04T05:06:07Z"}}, "2026-03-04T05:06:07Z"),
+        # A vendor's own name before a usual one.
+        ({"AcmeDetectionTime": "2026-03-04T05:06:07Z", "boottime": 1772600767}, "2026-03-04T05:06:07Z"),
         ({"time": True}, None),
     ],
 )
