@@ -14,7 +14,7 @@ from workers.mappings.vocabulary import words
 #: Fields that are looked at, the nearest to the top first, and characters of a title.
 _MOST_FIELDS, _TITLE_CHARS = 2_000, 200
 
-_TITLES, _TYPES = words("titles"), words("types")
+_TITLES, _LATE_TITLES, _TYPES = words("titles"), words("late_titles"), words("types")
 _TIMES, _TIMES_END = words("times"), words("times_end")
 _PEOPLE, _SEVERITIES, _SOURCES = words("people"), words("severities"), words("sources")
 
@@ -24,7 +24,7 @@ _NO_TITLE = re.compile(
 
 #: What fields of types say of any detection.
 _NO_NAME = re.compile(
-    r"events?|alerts?|incidents?|threats?|logs?|info|general|Event::.*|get|post|head|put", re.I
+    r"events?|alerts?|incidents?|detections?|threats?|logs?|info|general|Event::.*|get|post|head|put", re.I
 )
 
 #: A title of one plain word says too little by itself.
@@ -61,7 +61,13 @@ def guess(document: dict[str, Any]) -> dict[str, str | float | None]:
 
 def _title(fields: Fields) -> str | None:
     """Return the name that the document gives itself; a bare verb gets what it was done to beside it."""
-    name = str(_first(fields, _TITLES, _tells) or _first(fields, _TITLES, _is_title) or "")
+    name = str(
+        _first(fields, _TITLES, _tells)
+        or _first(fields, ("name",), _is_phrase)
+        or _first(fields, _LATE_TITLES, _tells)
+        or _first(fields, _TITLES + _LATE_TITLES, _is_title)
+        or ""
+    )
     title = " ".join(name.split())[:_TITLE_CHARS]
     if not _WORD.fullmatch(title):
         return title or None
@@ -115,6 +121,10 @@ def _is_title(value: Any) -> bool:
 
 def _tells(value: Any) -> bool:
     return _is_title(value) and not _NO_NAME.fullmatch(value.strip())
+
+
+def _is_phrase(value: Any) -> bool:
+    return _is_kind(value) and " " in value.strip()
 
 
 def _is_kind(value: Any) -> bool:
