@@ -84,6 +84,7 @@ def session_for(
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     user_agent = f"tq-workers/{version('tq-workers')}"
     ours = {"User-Agent": user_agent, "Accept": "application/json", "Content-Type": "application/json"}
+    ours["Accept-Encoding"] = "gzip, deflate"
     session.headers.update({**ours, **(headers or {})})
     session.verify = ca_file or True
     session.proxies = {"http": proxy, "https": proxy} if proxy else {}

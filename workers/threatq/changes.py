@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -43,8 +44,15 @@ def server_time(caller: Caller) -> float | None:
 
 def changed_since(collection: Collection, moment_s: float) -> Collection:
     """Return the part of a collection that has changed since a moment of ThreatQ's clock, in seconds."""
-    text = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment_s))
+    text = _text(moment_s)
     return narrowed(collection, {"+or": [{name: {"+gt": text}} for name in MOVES]})
+
+
+def created_between(collection: Collection, since_s: int | None, until_s: int | None) -> Collection:
+    """Return the part of a collection that was created from one second on and before another, None being no limit."""
+    limits = {"+gte": since_s, "+lt": until_s}
+    given = {how: _text(second) for how, second in limits.items() if second is not None}
+    return narrowed(collection, {"created_at": given}) if given else collection
 
 
 def narrowed(collection: Collection, condition: dict[str, Any]) -> Collection:
@@ -62,6 +70,19 @@ def moves_by_itself(collection: Collection) -> bool:
 def query_text(collection: Collection) -> str:
     """Return the query as a text that is the same for the same query."""
     return msgspec.json.encode(collection.query, order="deterministic").decode()
+
+
+def seconds(text: str) -> int | None:
+    """Return a time of ThreatQ, UTC if it does not say otherwise, in seconds; None where it cannot be read."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _text(moment_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment_s))
 
 
 def _dates(value: object, *, is_date: bool = False) -> Iterator[str]:

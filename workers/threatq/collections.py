@@ -84,17 +84,17 @@ def read_pages(
     `start` goes on where an earlier reading stopped. `sort=id` ends in a unique key, as a cursor needs. Raises
     ServiceAway at the first page that fails.
     """
-    page = _page(caller, collection, size, start)
+    page = read_page(caller, collection, size=size, position=start)
     yield page
     while page.following is not None:
-        page = _page(caller, collection, size, page.following)
+        page = read_page(caller, collection, size=size, position=page.following)
         if page.rows:
             yield page
 
 
 def count_rows(caller: Caller, collection: Collection) -> int | None:
     """Return how many indicators the collection holds; None where ThreatQ does not say."""
-    return _page(caller, collection, 1, Position(None)).total
+    return read_page(caller, collection, size=1, position=Position(None)).total
 
 
 def look_up(caller: Caller, collection: Collection | None, values: Sequence[str]) -> list[Row]:
@@ -103,11 +103,16 @@ def look_up(caller: Caller, collection: Collection | None, values: Sequence[str]
     any_value = {"+or": [{"value": value} for value in values]}
     criteria = {"+and": [query["criteria"], any_value]} if query.get("criteria") else any_value
     narrowed = Collection("", {**query, "criteria": criteria})
-    return _page(caller, narrowed, len(values) * 10, Position(None)).rows
+    return read_page(caller, narrowed, size=len(values) * 10, position=Position(None)).rows
 
 
-def _page(caller: Caller, collection: Collection, size: int, position: Position) -> CollectionPage:
-    """Read one page; the first is asked for by cursor, or without one where ThreatQ refuses the parameter."""
+def read_page(
+    caller: Caller, collection: Collection, *, size: int = PAGE_SIZE, position: Position = START
+) -> CollectionPage:
+    """Read one page; the first is asked for by cursor, or without one where ThreatQ refuses the parameter.
+
+    Raises ServiceAway.
+    """
     if position != START:
         answer = _ask(caller, collection, size, position)
     else:

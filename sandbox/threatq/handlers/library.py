@@ -55,7 +55,8 @@ def _fields(call: Call, given: object) -> list[str]:
 def _run(call: Call, body: Row, fields: list[str]) -> Answer:
     store, kind, now = call.threatq.store, call.kind, clock.now()
     wanted = page(call)
-    scope = Scope(kind, now, call.threatq.behaviour.guessed_filters)
+    behaviour = call.threatq.behaviour
+    scope = Scope(kind, now, behaviour.guessed_filters, behaviour.inclusive_times)
     matching = _and(where(scope, body), _indexed(call, now))
     total = store.count(f"SELECT COUNT(*) FROM {kind.collection} {_sql(matching)}", *matching.values)
     shown = _shown(kind, fields, call.threatq.behaviour.rows_2026)

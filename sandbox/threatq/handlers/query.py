@@ -70,11 +70,12 @@ class Where(msgspec.Struct, frozen=True):
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """What a condition is about: a kind, seen at a time; the server knows the guessed parts of the language or not."""
+    """What a condition is about: a kind, seen at a time, and which parts of the language the server knows."""
 
     kind: Kind
     now: int
     guesses: bool = True
+    inclusive_times: bool = True
 
 
 def where(scope: Scope, body: dict[str, Any]) -> Where:
@@ -113,6 +114,8 @@ def _comparison(scope: Scope, name: str, how: str, value: object) -> Where:
     if name == "mentions":
         return Where("(key LIKE ? OR description LIKE ?)", (f"%{value}%", f"%{value}%"))
     if name in _TIMES:
+        if how in ("+gte", "+lte") and not scope.inclusive_times:
+            raise _unknown(f"The operator {how} is not known for {name}.")
         return _compared(name, how, _moment(scope, str(value)))
     if name in _NUMBERS:
         return _compared(name, how, _number(name, value))

@@ -62,6 +62,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_grant: where the grant of client credentials is looked for: everywhere, or in the query or a form alone.
     guessed_filters: library queries take what customers' searches hold in a spelling that was not seen: filters on
         attributes, adversaries, tlp and tags, and times in words (`-30 days`); else they are refused.
+    inclusive_times: library queries compare times with `+gte` and `+lte` too; public clients show `+gt` and `+lt`.
     """
 
     id_layout: IdLayout = "first"
@@ -81,6 +82,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     score_moves: Literal["updated_at", "touched_at", "neither"] = "updated_at"
     comma_is_or: bool = True
     guessed_filters: bool = True
+    inclusive_times: bool = True
     with_underscores: bool = False
     connector_flags: Literal["json", "text"] = "json"
     client_grant: Literal["everywhere", "query", "form"] = "everywhere"

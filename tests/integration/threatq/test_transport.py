@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import threading
 
 import pytest
@@ -50,6 +52,18 @@ def test_an_absence_carries_what_retry_after_says() -> None:
     with scripted(ThreatqScript(lambda _asked: answer)) as server, pytest.raises(ServiceAway) as caught:
         Client.from_settings(settings_for(server.url)).call("GET", "/api/x")
     assert (caught.value.service, caught.value.after) == ("threatq", 17.0)
+
+
+def test_gzip_is_asked_for_and_read() -> None:
+    body = json.dumps({"total": 1, "data": [{"id": 7, "name": "x" * 10_000}]}).encode()
+    answer = Answer(
+        gzip.compress(body), headers={"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    )
+    with scripted(ThreatqScript(lambda _asked: answer)) as server:
+        caller = Client.from_settings(settings_for(server.url))
+        assert caller.call("POST", "/api/indicators/query", json={}) == json.loads(body)
+        (asked,) = server.calls("/api/indicators/query")
+        assert "gzip" in asked.headers["Accept-Encoding"].split(", ")
 
 
 def test_a_server_that_is_not_there_is_an_absence_that_says_why() -> None:

@@ -22,7 +22,7 @@ from workers.listsync.plan.naming import ListKey, SplitBy
 from workers.listsync.plan.plan import CollectionSource, ListPlan, ListTarget, Rules, lists_to_plan, plan_list
 from workers.listsync.plan.spill import Spill
 from workers.listsync.plan.types import TypeTable
-from workers.listsync.run.run_folder import RunState
+from workers.listsync.run.run_folder import RangeState, RunState
 from workers.settings.model import Settings
 from workers.threatq.rows import Row
 from workers.threatq.score_bands import ScoreBands
@@ -149,13 +149,13 @@ def test_a_run_reads_one_collection_after_the_other_and_says_what_each_brought()
         began_ms=0,
     )
     state.taken = type(state.taken)(read=3, usable=2, lists=(("FQDN", "", 2, 10),))
-    state.declared = state.declared_last = 3
+    state.ranges = [RangeState(position=None, declared=3, declared_last=3, read=3)]
     state.end_collection()
     assert (state.reading.name, state.is_gathered) == ("B", False)
 
     # when the second brings two more, of which one is a type that the first did not have
     state.taken = type(state.taken)(read=5, usable=4, lists=(("FQDN", "", 3, 20), ("URL", "", 1, 9)))
-    state.declared = state.declared_last = 2
+    state.ranges = [RangeState(position=None, declared=2, declared_last=2, read=2)]
     state.end_collection()
 
     # then each has its own part, and both together are complete
@@ -165,3 +165,20 @@ def test_a_run_reads_one_collection_after_the_other_and_says_what_each_brought()
         CollectionPart("A", 3, 3, 2, {"T: FQDN": 2}),
         CollectionPart("B", 2, 2, 2, {"T: FQDN": 1, "T: URL": 1}),
     )
+
+
+def test_a_range_with_too_many_indicators_does_not_make_up_for_one_with_too_few() -> None:
+    state = RunState(
+        collection=ListFamily("T: ", (MappedCollection("A"),)),
+        rules="",
+        decisions=Decisions.of(Settings()),
+        began_ms=0,
+    )
+    state.taken = type(state.taken)(read=8)
+    state.ranges = [
+        RangeState(since_s=5, position=None, declared=4, declared_last=4, read=5),
+        RangeState(until_s=5, position=None, declared=4, declared_last=4, read=3),
+    ]
+    state.end_collection()
+    assert not state.source.listing.complete
+    assert "A: a range of created_at did not bring what it declared" in state.source.listing.doubt()

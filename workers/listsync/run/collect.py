@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
+from itertools import chain, islice
+from typing import NamedTuple
 
 from workers.core.http_session import meanwhile
 from workers.listsync.plan.gather import Gathering
@@ -13,8 +18,18 @@ from workers.listsync.run.existing import existing_lists, look_for_abandoned
 from workers.listsync.run.planning import list_tasks
 from workers.listsync.run.replica import Replica
 from workers.listsync.run.run import Run
-from workers.listsync.run.run_folder import ListState, RunState
-from workers.threatq.collections import CollectionPage, Position, find_collection, read_pages
+from workers.listsync.run.run_folder import ListState, RangeState
+from workers.threatq.changes import created_between
+from workers.threatq.collections import (
+    START,
+    Collection,
+    CollectionPage,
+    Position,
+    find_collection,
+    read_page,
+    read_pages,
+)
+from workers.threatq.ranges import SIDE_BY_SIDE, WORTH_CUTTING, NotCut, cut
 
 
 def look_up(run: Run) -> Generator[None, None, None]:
@@ -30,33 +45,111 @@ def look_up(run: Run) -> Generator[None, None, None]:
 def gather(run: Run) -> Generator[None, None, None]:
     """Read one data collection after the other from where it was left, a page a step."""
     while not run.state.is_gathered:
-        if run.state.position is not None:
-            yield from _gather(run, run.state.position)
+        if any(item.position is not None for item in run.state.ranges):
+            yield from _gather(run, find_collection(run.tools.threatq, run.state.reading.name))
         run.state.end_collection()
         _save(run)
 
 
-def _gather(run: Run, start: Position) -> Generator[None, None, None]:
-    """Read a data collection, sorted while ThreatQ prepares the next page."""
+def _gather(run: Run, collection: Collection) -> Generator[None, None, None]:
+    """Read a data collection, a large one in ranges side by side."""
+    state, gathering = run.state, run.gathering()
+    try:
+        yield from _steps(run, gathering, collection)
+    finally:
+        if not run.time_slice.lost:
+            state.taken = gathering.pause()
+            _save(run)
+
+
+def _steps(run: Run, gathering: Gathering, collection: Collection) -> Generator[None, None, None]:
     state = run.state
-    collection = find_collection(run.tools.threatq, state.reading.name)
-    gathering = run.gathering()
-    pages = read_pages(run.tools.threatq, collection, start=start)
+    if len(state.ranges) > 1:
+        return _side_by_side(run, gathering, collection)
+    pages = read_pages(run.tools.threatq, collection, start=state.ranges[0].position or START)
+    if state.ranges == [RangeState()]:
+        first = next(pages)
+        state.ranges = _ranges(run, collection, first)
+        if len(state.ranges) > 1:
+            return _side_by_side(run, gathering, collection)
+        pages = chain([first], pages)
+    return _in_one(run, gathering, pages)
+
+
+def _ranges(run: Run, collection: Collection, first: CollectionPage) -> list[RangeState]:
+    """Return the ranges in which a collection is read, of which this is the first page."""
+    if (first.total or 0) < WORTH_CUTTING:
+        return [RangeState()]
+    try:
+        ranges = cut(run.tools.threatq, collection, first)
+    except NotCut as reason:
+        run.state.why += f"; {collection.name} is read page after page: {reason}"
+        return [RangeState()]
+    return [
+        RangeState(since_s=item.since_s, until_s=item.until_s, declared_last=item.count) for item in ranges
+    ]
+
+
+def _in_one(run: Run, gathering: Gathering, pages: Iterator[CollectionPage]) -> Generator[None, None, None]:
+    """Take page after page, each sorted while ThreatQ prepares the next."""
+    (whole,) = run.state.ranges
     arrived: CollectionPage | None = None
     try:
         arrived = next(pages, None)
         while arrived:
             page, arrived = arrived, None
-            with meanwhile(partial(_take, run, gathering, page)):
+            with meanwhile(partial(_take, run, gathering, whole, page)):
                 arrived = next(pages, None)
             yield
     finally:
-        if not run.time_slice.lost:
-            # ThreatQ would have to give it once more.
-            if arrived:
-                _take(run, gathering, arrived)
-            state.taken = gathering.pause()
-            _save(run)
+        # ThreatQ would have to give it once more.
+        if arrived and not run.time_slice.lost:
+            _take(run, gathering, whole, arrived)
+
+
+def _side_by_side(run: Run, gathering: Gathering, collection: Collection) -> Generator[None, None, None]:
+    """Read the ranges of a data collection, a page of each in turn, so that the same pages are taken in one order."""
+    left = iter([item for item in run.state.ranges if item.position is not None])
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        ask = partial(_ask, run, pool, collection)
+        in_hand = deque(ask(item, item.position) for item in islice(left, SIDE_BY_SIDE))
+        try:
+            while in_hand:
+                asked = in_hand.popleft()
+                page = asked.page.result()
+                if page.following:
+                    in_hand.append(ask(asked.item, page.following))
+                elif item := next(left, None):
+                    in_hand.append(ask(item, item.position))
+                _take(run, gathering, asked.item, page)
+                yield
+        finally:
+            # ThreatQ would have to give them once more.
+            for asked in in_hand:
+                if not run.time_slice.lost and asked.is_next and asked.page.exception() is None:
+                    _take(run, gathering, asked.item, asked.page.result())
+
+
+class _Asked(NamedTuple):
+    """A page that is on its way, of a range, and where it begins."""
+
+    item: RangeState
+    position: Position | None
+    page: Future[CollectionPage]
+
+    @property
+    def is_next(self) -> bool:
+        """Whether all before it was taken."""
+        return self.position == self.item.position
+
+
+def _ask(
+    run: Run, pool: Executor, collection: Collection, item: RangeState, position: Position | None
+) -> _Asked:
+    """Have a page of a range read."""
+    part = created_between(collection, item.since_s, item.until_s)
+    read = partial(read_page, run.tools.threatq, part, position=position or START)
+    return _Asked(item, position, pool.submit(copy_context().run, read))
 
 
 def _save(run: Run) -> None:
@@ -66,21 +159,11 @@ def _save(run: Run) -> None:
     run.save()
 
 
-def _take(run: Run, gathering: Gathering, page: CollectionPage) -> None:
+def _take(run: Run, gathering: Gathering, item: RangeState, page: CollectionPage) -> None:
     gathering.take(page.rows, run.state.reading.split_by)
-    _note(run.state, page)
+    if not item.take(page) and not run.state.doubts:
+        run.state.doubts.append(f"{run.state.reading.name}: indicators came twice or out of order")
     run.progress.tell("", "gather", gathering.read, run.state.declared_so_far)
-
-
-def _note(state: RunState, page: CollectionPage) -> None:
-    """Note where the next page begins, and what casts doubt on the listing."""
-    if state.declared is None:
-        state.declared = page.total
-    state.declared_last, state.position = page.total, page.following
-    ids = [state.last_id, *(row.id for row in page.rows)]
-    if ids != sorted(set(ids)) and not state.doubts:
-        state.doubts.append(f"{state.reading.name}: indicators came twice or out of order")
-    state.last_id = ids[-1]
 
 
 def add_missing_lists(run: Run) -> Generator[None, None, None]:

@@ -34,7 +34,7 @@ from workers.threatq.rows import Row
 from workers.threatq.score_bands import ScoreBands, bands_of
 
 #: Changes whenever what is kept in a run's folder does: a run from before an upgrade starts anew.
-FORMAT = 9
+FORMAT = 10
 
 
 def rules_digest(settings: Settings, decisions: Decisions, collection: ListFamily) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from workers.core.errors import ConfigError
 from workers.core.files import write_whole
@@ -27,7 +27,7 @@ from workers.listsync.plan.plan import CollectionSource, ListPlan
 from workers.listsync.run.list_folder import ListFolder
 from workers.logrhythm.model import ListSummary
 from workers.settings.model import Settings
-from workers.threatq.collections import START, Position
+from workers.threatq.collections import START, CollectionPage, Position
 
 #: Seconds after which what was read and planned is too old to go on with.
 STALE_S = 3_600
@@ -75,11 +75,40 @@ class ListState(Struct, kw_only=True):
         self.times_planned += 1
 
 
+class RangeState(Struct, kw_only=True):
+    """How far a range of a data collection is read: `position` is where its next page begins, None at its end.
+
+    `since_s` and `until_s` say which indicators are in it, by their `created_at`; both None is the whole collection.
+    `read` counts its rows, and `declared` and `declared_last` are how many ThreatQ declared at first and at last.
+    """
+
+    since_s: int | None = None
+    until_s: int | None = None
+    position: Position | None = START
+    declared: int | None = None
+    declared_last: int | None = None
+    last_id: int = 0
+    read: int = 0
+
+    def take(self, page: CollectionPage) -> bool:
+        """Note that a page was read; return whether its indicators came in order, none of them twice."""
+        self.declared = page.total if self.read == 0 else self.declared
+        self.declared_last, self.position = page.total, page.following
+        ids = [self.last_id, *(row.id for row in page.rows)]
+        self.last_id, self.read = ids[-1], self.read + len(page.rows)
+        return ids == sorted(set(ids))
+
+    @property
+    def settled(self) -> int | None:
+        """How many indicators it had: while it is read some may leave it, so that the count of either end will do."""
+        return self.declared if self.read == self.declared else self.declared_last
+
+
 class RunState(Struct, kw_only=True):
     """A run: the lists are looked up, everything is gathered, then each list is planned and written.
 
-    One data collection is read after the other: `parts` are those that were read whole, and `position`, `declared` and
-    `last_id` belong to the one that is read now.
+    One data collection is read after the other: `parts` are those that were read whole, and `ranges` belong to the one
+    that is read now.
     `lists` are those that exist, and those to be made as soon as everything is gathered; `deviations` say which workers
     had other settings than the run's `decisions`; `abandoned` are lists that no collection feeds any more; `asked_by`
     is who started the run, "" for the schedule, and `via` the producer that it came through; `replicated` counts the
@@ -104,11 +133,8 @@ class RunState(Struct, kw_only=True):
     query: str = ""
     changed: int = 0
     full_ms: int = 0
-    position: Position | None = START
+    ranges: list[RangeState] = field(default_factory=lambda: [RangeState()])
     taken: Gathered = Gathered()
-    declared: int | None = None
-    declared_last: int | None = None
-    last_id: int = 0
     doubts: list[str] = []
     parts: list[CollectionPart] = []
     deviations: list[str] = []
@@ -131,17 +157,15 @@ class RunState(Struct, kw_only=True):
     @property
     def declared_so_far(self) -> int | None:
         """How many indicators ThreatQ declares of what was read and is being read."""
-        return Listing.of_union({**self._listings, "": Listing(self.declared_last, 0)}).declared
+        counts = [item.declared_last for item in self.ranges]
+        return Listing.of_union({**self._listings, "": Listing(_sum(counts), 0)}).declared
 
     @property
     def _listings(self) -> dict[str, Listing]:
         return {part.name: Listing(part.declared, part.read) for part in self.parts}
 
     def end_collection(self) -> None:
-        """Note what the data collection that was read brought, and begin with the next.
-
-        While it is read, indicators may leave it: it is complete if the count matches that of either end.
-        """
+        """Note what the data collection that was read brought, and begin with the next."""
         before = self.parts
         read = self.taken.read - sum(part.read for part in before)
         counts = {
@@ -152,13 +176,16 @@ class RunState(Struct, kw_only=True):
         }
         part = CollectionPart(
             name=self.reading.name,
-            declared=self.declared if read == self.declared else self.declared_last,
+            declared=_sum([item.settled for item in self.ranges]),
             read=read,
             usable=sum(lists.values()),
             lists={name: count for name, count in lists.items() if count},
         )
+        if len(self.ranges) > 1 and any(item.settled != item.read for item in self.ranges):
+            # One with too many must not make up for one with too few.
+            self.doubts.append(f"{part.name}: a range of created_at did not bring what it declared")
         self.parts = [*before, part]
-        self.position, self.declared, self.declared_last, self.last_id = START, None, None, 0
+        self.ranges = [RangeState()]
 
     @property
     def source(self) -> CollectionSource:
@@ -175,6 +202,12 @@ class RunState(Struct, kw_only=True):
             samples=taken.samples,
             parts=tuple(self.parts) if len(self.parts) > 1 else (),
         )
+
+
+def _sum(counts: list[int | None]) -> int | None:
+    """Return the sum; None where one of them is not known."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 class RunFolder:

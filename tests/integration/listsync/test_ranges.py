@@ -1,0 +1,127 @@
+"""A large collection is read in ranges side by side, with the result that reading it page after page has."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import pytest
+
+from sandbox.threatq.control import value_of
+from tests.support.sync_stage import COLLECTION, Stage
+from workers.listsync.run import collect
+from workers.threatq import ranges
+
+pytestmark = pytest.mark.integration
+
+TYPES = ("IP Address", "FQDN", "MD5", "SHA-1", "SHA-256")
+
+QUERY = "/api/indicators/query"
+
+#: Indicators that a batch adds, and in how many days before now they were created: 0 is one second.
+ROWS = 6_000
+
+READ_IN_ONE = 10**9
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a collection of a few pages be a large one."""
+    monkeypatch.setattr(collect, "WORTH_CUTTING", ROWS)
+    monkeypatch.setattr(ranges, "SMALLEST", ROWS // 6)
+
+
+def seed(stage: Stage, *days: float) -> None:
+    """Fill ThreatQ with as many batches as there are numbers of days over which each was made."""
+    size = ROWS // len(days)
+    for number, each in enumerate(days):
+        stage.seed(size, start=number * size, days=each)
+
+
+def pages(stage: Stage) -> int:
+    return stage.threatq.calls().get(f"POST {QUERY}", 0)
+
+
+def without_times(result: dict[str, Any]) -> dict[str, Any]:
+    """Return what two runs that did the same have in common."""
+    lists = [{**item, "guid": ""} for item in result["lists"]]
+    return {
+        **{key: result[key] for key in ("read", "declared", "status", "adds", "deletes")},
+        "l": lists,
+    }
+
+
+def is_read_in_one(result: dict[str, Any]) -> bool:
+    return any("page after page" in note for note in result["notes"])
+
+
+@pytest.mark.parametrize(
+    "days",
+    [(0,), (1,), (0.01, 4_000), (0, 30, 9_000), (3_000, 3_000, 0)],
+    ids=["one second", "one day", "old and new", "by import", "by feed"],
+)
+def test_the_lists_are_the_same_however_the_collection_is_read(
+    days: tuple[float, ...], stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed(stage, *days)
+    side_by_side = stage.sync(dry_run=True)
+    monkeypatch.setattr(collect, "WORTH_CUTTING", READ_IN_ONE)
+    assert without_times(side_by_side) == without_times(stage.sync(dry_run=True))
+    monkeypatch.setattr(collect, "WORTH_CUTTING", ROWS)
+    result = stage.sync()
+    assert (result["read"], result["declared"], is_read_in_one(result)) == (ROWS, ROWS, False)
+    assert stage.lists() == {
+        f"ThreatQ: {name}": {value_of(name, number) for number in range(first, ROWS, 5)}
+        for first, name in enumerate(TYPES)
+    }
+
+
+def test_what_has_left_is_deleted_and_a_delta_goes_on_from_the_ranges(stage: Stage) -> None:
+    seed(stage, 90)
+    stage.sync()
+    stage.expire(every=10)
+    again = stage.sync(mode="full")
+    assert (again["deletes"], again["read"]) == (ROWS // 10, ROWS - ROWS // 10)
+    assert (stage.sync()["kind"], sum(map(len, stage.lists().values()))) == ("delta", ROWS - ROWS // 10)
+
+
+def test_a_worker_that_stops_goes_on_in_each_range(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collect, "SIDE_BY_SIDE", 2)
+    seed(stage, 90)
+    stage.sync(dry_run=True)
+    undisturbed = pages(stage)
+    job_id, looked = stage.start(), count(1)
+    stage.consume(stopping=lambda: next(looked) > 4)
+    assert undisturbed < pages(stage) < 2 * undisturbed
+    while stage.consume():
+        pass
+    assert stage.outcome(job_id).note["adds"] == ROWS
+    assert pages(stage) == 2 * undisturbed
+
+
+def test_a_page_that_fails_costs_no_other_page(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collect, "SIDE_BY_SIDE", 2)
+    seed(stage, 90)
+    stage.sync(dry_run=True)
+    undisturbed = pages(stage)
+    job_id, looked = stage.start(), count(1)
+    stage.consume(stopping=lambda: next(looked) > 4)
+    stage.threatq.fault("error", path=QUERY, next=1, status=503)
+    stage.consume()
+    assert stage.outcome(job_id).state == "waiting"
+    stage.hurry()
+    while stage.consume():
+        pass
+    assert stage.outcome(job_id).note["adds"] == ROWS
+    assert pages(stage) == 2 * undisturbed + 1
+
+
+def test_a_threatq_that_cannot_compare_times_so_is_read_page_after_page_and_the_run_says_why(
+    stage: Stage,
+) -> None:
+    seed(stage, 90)
+    stage.threatq.behave(inclusive_times=False)
+    result = stage.sync()
+    assert (result["adds"], sum(map(len, stage.lists().values()))) == (ROWS, ROWS)
+    (note,) = [note for note in result["notes"] if "page after page" in note]
+    assert f"{COLLECTION} is read page after page: ThreatQ does not count by created_at" in note
