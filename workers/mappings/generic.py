@@ -50,7 +50,7 @@ def guess(document: dict[str, Any]) -> dict[str, str | float | None]:
     fields = _fields(document)
     source = _first(fields, _SOURCES, _is_kind)
     return {
-        "title": _title(fields),
+        "title": _title(fields, document.get("name")),
         "type": _first(fields, _TYPES, _is_kind),
         "time": _time(fields),
         "person": _first(fields, _PEOPLE, _is_person),
@@ -59,11 +59,14 @@ def guess(document: dict[str, Any]) -> dict[str, str | float | None]:
     }
 
 
-def _title(fields: Fields) -> str | None:
-    """Return the name that the document gives itself; a bare verb gets what it was done to beside it."""
+def _title(fields: Fields, own_name: Any) -> str | None:
+    """Return what the document calls itself; a bare verb gets what it was done to beside it.
+
+    `own_name`, its field `name`, comes before prose if it is of several words.
+    """
     name = str(
         _first(fields, _TITLES, _tells)
-        or _first(fields, ("name",), _is_phrase)
+        or (own_name if _is_phrase(own_name) else None)
         or _first(fields, _LATE_TITLES, _tells)
         or _first(fields, _TITLES + _LATE_TITLES, _is_title)
         or ""

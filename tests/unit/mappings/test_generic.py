@@ -28,6 +28,9 @@ from workers.mappings.generic import guess
         # What says nothing of this detection comes last.
         ({"event_type": "alerts", "threat": "None", "description": "Program changed"}, "Program changed"),
         ({"type": "THREAT", "title": "unknown"}, "THREAT"),
+        # A name of several words comes before a description, if it is the document's own.
+        ({"name": "Odd admin logon", "description": "Raised for a logon"}, "Odd admin logon"),
+        ({"user": {"name": "Mia Ott"}, "description": "Raised for a logon"}, "Raised for a logon"),
         ({"title": "a\n  b"}, "a b"),
         ({}, None),
     ],
