@@ -20,6 +20,9 @@ MOST_INDICATORS, MOST_VALUES, MOST_EVENTS = 1_000, 1_000, 1_000
 #: The field of an element that holds what `keep` takes from the document around it.
 OUTER = "outer"
 
+#: What senders write where there is no person.
+_NO_IDENTITY = frozenset(("-", "n/a", "none", "null", "unknown", "(no user)"))
+
 
 class MappedEvent(Struct, frozen=True):
     """What a mapping makes of a document: a payload as the dialect has it, and what that has no field for."""
@@ -80,7 +83,7 @@ class _Application:
             "event_attributes": self._attributes(self.fields.attributes) + _pair("Severity", severity),
             **self._side("uri_source", self.fields.sources),
             **self._side("uri_target", self.fields.targets),
-            "identity": self._texts(self.fields.identity, "identity"),
+            "identity": self._identities(),
             "malware": self._texts(self.fields.malware, "malware"),
             "syslog_message": self._description(),
         }
@@ -148,6 +151,11 @@ class _Application:
             )
             return None
         return None if is_empty(value) else _plain(value)
+
+    def _identities(self) -> list[str]:
+        """Return the persons, without what senders write where there is none."""
+        names = self._texts(self.fields.identity, "identity")
+        return [name for name in names if name.strip().lower() not in _NO_IDENTITY]
 
     def _texts(self, expressions: Iterable[Expression], what: str) -> list[str]:
         values = _flat(self._value(expression) for expression in expressions)
