@@ -40,6 +40,8 @@ VARIES = (
     (re.compile(r"@[\w.-]+"), "@HOST"),
     # Which call meets the outage first.
     (re.compile(r"answers (?:GET|POST) \S+ with"), "answers CALL with"),
+    # A delta asks from somewhat before the last run on, so the seconds between them count.
+    (re.compile(r"[\d,]+ indicators have changed"), "SOME indicators have changed"),
     (re.compile(r"[ ─━]{2,}"), "  "),
     (re.compile(r"[ \t]+$", re.MULTILINE), ""),
 )
