@@ -154,4 +154,5 @@ def test_a_mapping_that_there_is_not_is_told(author: Operator) -> None:
     for action in ("replay", "diff"):
         answer = author.types("mapping", action, "acme")
         assert answer.code == 2
-        assert "there is no 'acme'; there are acme-alarm" in answer.err
+        assert "there is no 'acme'; the nearest are " in answer.err
+        assert "acme-alarm" in answer.err
