@@ -20,6 +20,8 @@ FOUND = {
     "a token that is no UTF-8": ("the tokens", b"abcdefghijklmnopqrst\xff"),
     "a saved query nested too deeply": ("ThreatQ's saved queries", b"[" * 5_000),
     "an entry nested too deeply": ("messages that Celery keeps", b"[" * 5_000),
+    "an entry for an exchange that is no UTF-8": ("messages that Celery keeps", b'[{}, "\xff", "events"]'),
+    "half a surrogate pair in an envelope's text": ("cloud events", b'{"id": "7", "data": "{\\ud800"}'),
     "claims nested too deeply": ("LogRhythm's token", b'{"a":' + b"[" * 5_000),
 }
 

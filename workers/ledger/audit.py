@@ -167,7 +167,7 @@ def _line(recorded: Recorded) -> bytes:
 def _recorded(entry_id: bytes, text: bytes) -> Recorded:
     try:
         entry = msgspec.json.decode(text, type=AuditEntry)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError):
         entry = _UNREADABLE
     known = entry_id.decode()
     return Recorded(known, int(known.partition("-")[0]), entry)

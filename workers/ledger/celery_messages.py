@@ -99,7 +99,7 @@ def why_no_entry(raw: bytes) -> str:
     """Return why `raw` is nothing that kombu could put back on a queue: message, exchange, routing key; "" if it is."""
     try:
         message, exchange, queue = msgspec.json.decode(raw, type=tuple[Raw, str, str])
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         return _in_words(error)
     if exchange or queue not in QUEUES:
         return f"it goes to {queue!r} of {exchange!r}, and there are {', '.join(QUEUES)}"

@@ -89,7 +89,7 @@ def _read(reply: Reply[bytes | None], ago_s: float) -> Worker | None:
     silent_s = SHOWN_S if ago_s < -1 else max(0.0, ago_s)
     try:
         return Worker(msgspec.json.decode(reply.value, type=Sign), silent_s)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError):
         return None
 
 

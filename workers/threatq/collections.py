@@ -161,7 +161,7 @@ def _query(name: str, saved: object) -> dict[str, Any]:
         if isinstance(saved, str):
             try:
                 saved = msgspec.json.decode(saved)
-            except (msgspec.DecodeError, RecursionError):
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
                 break
     query = saved.get("api_query", saved) if isinstance(saved, dict) else None
     if not isinstance(query, dict) or not {"criteria", "filters"} & query.keys():

@@ -35,7 +35,7 @@ class ProvenState:
         text = self._redis.get(self._key)
         try:
             return msgspec.json.decode(text, type=Proven) if text else None
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeError):
             return None
 
     def doubt(self, reason: str) -> None:

@@ -82,7 +82,7 @@ class Replica:
             for number in range(self._redis.llen(self._chunks)):
                 for packed in self._redis.lrange(self._chunks, number, number):
                     _write(folder, msgspec.msgpack.decode(_unpacked(packed), type=Chunk))
-        except (zlib.error, msgspec.MsgspecError, ConfigError) as error:
+        except (zlib.error, msgspec.MsgspecError, UnicodeError, ConfigError) as error:
             log.warning("what was gathered cannot be read", reason=str(error))
             return None
         state.lists, state.abandoned = None, []

@@ -232,7 +232,7 @@ class RunFolder:
             if time.time() - file.stat().st_mtime > STALE_S:
                 return None
             return msgspec.json.decode(file.read_bytes(), type=RunState)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, UnicodeError, msgspec.MsgspecError):
             return None
 
     def is_under_way(self) -> bool:
