@@ -97,6 +97,12 @@ def count_rows(caller: Caller, collection: Collection) -> int | None:
     return read_page(caller, collection, size=1, position=Position(None)).total
 
 
+def newest(caller: Caller, collection: Collection) -> Row | None:
+    """Return the indicator that came last into ThreatQ; None for an empty collection."""
+    answer = _ask(caller, collection, 1, Position(None), sort="-id")
+    return answer.data[0] if isinstance(answer.data, list) and answer.data else None
+
+
 def look_up(caller: Caller, collection: Collection | None, values: Sequence[str]) -> list[Row]:
     """Return the indicators with one of these values, in the collection or (None) anywhere in ThreatQ."""
     query = collection.query if collection else {}
@@ -143,12 +149,14 @@ def _following(position: Position, answer: _Answer, read: int, declared: int | N
     return Position(None, so_far) if position.cursor in (None, "*") else None
 
 
-def _ask(caller: Caller, collection: Collection, size: int, position: Position) -> _Answer:
+def _ask(
+    caller: Caller, collection: Collection, size: int, position: Position, *, sort: str = "id"
+) -> _Answer:
     start: Json = {"offset": position.offset} if position.cursor is None else {"cursorMark": position.cursor}
     answer: _Answer = caller.call(
         "POST",
         "/api/indicators/query",
-        params={"limit": size, "sort": "id", **start},
+        params={"limit": size, "sort": sort, **start},
         json={**collection.query, "fields": list(FIELDS)},
         type=_Answer,
     )

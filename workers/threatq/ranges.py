@@ -18,7 +18,7 @@ from msgspec import Struct, structs
 
 from workers.threatq.changes import created_between, seconds, server_time
 from workers.threatq.client import Caller
-from workers.threatq.collections import PAGE_SIZE, Collection, CollectionPage, count_rows
+from workers.threatq.collections import PAGE_SIZE, Collection, CollectionPage, count_rows, newest
 from workers.threatq.errors import ServiceRefusal
 
 #: Ranges that are read at a time, each a page in hand.
@@ -84,10 +84,11 @@ def cut(caller: Caller, collection: Collection, first: CollectionPage) -> list[R
     Those of too many indicators are cut again until all are small, or a second long: a feed may bring a whole
     collection in a minute. Raises NotCut.
     """
-    count, ends = first.total or 0, _ends(caller, first)
+    count = first.total or 0
     most = max(count // SHARES, SMALLEST)
     ranges, totals = [Range(count=count)], [count]
     try:
+        ends = _ends(caller, collection, first)
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             while (parts := [part for item in ranges for part in item.parts(most, ends)]) != ranges:
                 ranges = _counted(pool, caller, collection, parts)
@@ -102,11 +103,15 @@ def cut(caller: Caller, collection: Collection, first: CollectionPage) -> list[R
     return sorted(_joined(ranges, most), key=lambda item: -item.count)
 
 
-def _ends(caller: Caller, first: CollectionPage) -> tuple[int, int]:
+def _ends(caller: Caller, collection: Collection, first: CollectionPage) -> tuple[int, int]:
     """Return when the oldest and the newest were created, as far as is known; a wrong guess costs some counts."""
-    now_s = int(server_time(caller) or time.time())
-    oldest_s = min((seconds(row.created_at or "") or FIRST_S for row in first.rows[:1]), default=FIRST_S)
-    return min(oldest_s, now_s), now_s
+    oldest, last = next(iter(first.rows), None), newest(caller, collection)
+    oldest_s = seconds(oldest.created_at or "") if oldest else None
+    # A ThreatQ that does not sort gives the first once more.
+    is_last = last is not None and oldest is not None and last.id > oldest.id
+    newest_s = seconds(last.created_at or "") if is_last and last else None
+    until_s = int(server_time(caller) or time.time()) if newest_s is None else newest_s + 1
+    return min(FIRST_S if oldest_s is None else oldest_s, until_s), until_s
 
 
 def _counted(pool: Executor, caller: Caller, collection: Collection, ranges: list[Range]) -> list[Range]:

@@ -33,8 +33,10 @@ class Library:
     base = "https://threatq.example"
     server_time = float(NOW_S)
 
-    def __init__(self, created: list[int | None], *, grows: int = 0, knows_ranges: bool = True) -> None:
-        self.created, self.grows, self.knows_ranges = created, grows, knows_ranges
+    def __init__(
+        self, created: list[int | None], *, grows: int = 0, knows_ranges: bool = True, sorts: bool = True
+    ) -> None:
+        self.created, self.grows, self.knows_ranges, self.sorts = created, grows, knows_ranges, sorts
         self.calls = 0
 
     def call(
@@ -48,7 +50,10 @@ class Library:
             for number, created in enumerate(self.created, 1)
             if not limits or (created is not None and _is_in(created, limits))
         ]
-        page = found[: (params or {})["limit"]]
+        given: Params = params or {}
+        if self.sorts and given["sort"] == "-id":
+            found.reverse()
+        page = found[: given["limit"]]
         return msgspec.convert({"data": page, "total": len(found)}, type)
 
 
@@ -109,9 +114,16 @@ def test_what_came_in_one_day_of_twenty_years_is_cut_too() -> None:
     assert max(item.count for item in found) <= 1_001 // SHARES
 
 
-def test_indicators_of_one_second_stay_together() -> None:
-    found = cut_up(Library([NOW_S - 5] * 500))
-    assert [item.count for item in found] == [500]
+def test_indicators_of_one_second_stay_together_and_nothing_is_counted() -> None:
+    library = Library([NOW_S - 5_000] * 500)
+    assert [item.count for item in cut_up(library)] == [500]
+    # The first page, and the newest.
+    assert library.calls == 2
+
+
+def test_a_threatq_that_sorts_one_way_only_is_cut_until_now() -> None:
+    library = Library([NOW_S - DAY_S * number for number in range(200, 0, -1)], sorts=False)
+    assert len(cut_up(library)) >= SHARES
 
 
 @pytest.mark.parametrize(
@@ -119,7 +131,7 @@ def test_indicators_of_one_second_stay_together() -> None:
     [
         (Library([NOW_S - 1_000, *[None] * 10]), "it has 11 indicators, and 1 by their created_at"),
         (
-            Library([NOW_S - 1_000] * 10, knows_ranges=False),
+            Library([NOW_S - 60 * number for number in range(10, 0, -1)], knows_ranges=False),
             "it has 10 indicators, and [1-9]0 by their created_at",
         ),
     ],
@@ -142,7 +154,7 @@ def test_a_threatq_that_does_not_know_the_condition_says_why_nothing_is_cut() ->
             return super().call(*given, json=json, **more)
 
     with pytest.raises(NotCut, match="does not count by created_at"):
-        cut_up(Refusing([NOW_S - 9_000] * 10))
+        cut_up(Refusing([NOW_S - 9_000, *[NOW_S] * 10]))
 
 
 def test_a_threatq_that_is_away_is_no_reason_to_read_in_one() -> None:
@@ -153,7 +165,7 @@ def test_a_threatq_that_is_away_is_no_reason_to_read_in_one() -> None:
             return super().call(*given, json=json, **more)
 
     with pytest.raises(ServiceAway):
-        cut_up(Away([NOW_S - 9_000] * 10))
+        cut_up(Away([NOW_S - 9_000, *[NOW_S] * 10]))
 
 
 def test_a_first_page_without_times_is_cut_from_the_year_2000_on() -> None:
