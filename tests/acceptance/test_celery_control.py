@@ -75,7 +75,7 @@ def controlled(
         # what a pool of threads refuses
         (("control", "pool_grow", "1"), "ERROR"),
         (("control", "pool_restart"), "Pool restarts not enabled"),
-        (("purge", "-f"), "messages"),
+        (("purge", "-f"), "message"),
     ],
 )
 def test_no_command_of_celery_costs_a_job(
