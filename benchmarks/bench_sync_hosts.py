@@ -17,7 +17,7 @@ from benchmarks.bench_sync import Bench, says_ready
 from benchmarks.measuring import stage, until
 from sandbox.launch.system import write_settings
 from workers.core.jobs import Job
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.sync_owners import owner_of
 from workers.settings import file as settings_file
 
@@ -115,7 +115,7 @@ def killed() -> dict[str, Any]:
         bench.start_hosts(2)
         job = Job("lists.sync", {"collection": "A"}, producer="bench", key=str(time.time()))
         (accepted,) = on.ledger.accept([job])
-        until(lambda: bench.pages() >= PAGES and on.ledger.redis.exists(keys.sync_state(accepted.id)))
+        until(lambda: bench.pages() >= PAGES and on.ledger.redis.exists(sync_keys.state(accepted.id)))
         owner = owner_of(on.ledger.redis, accepted.id)
         assert owner
         on.processes.kill(owner.host.rpartition("/")[2])

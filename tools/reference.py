@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, get_type_hints
 
 import yaml
@@ -18,7 +19,7 @@ from msgspec import Struct, structs
 
 from workers.core.jobs import KINDS, QUEUES
 from workers.core.sync_report import AbandonedList, CollectionPart, ListResult, RunResult
-from workers.ledger import keys
+from workers.ledger import keys, sync_keys
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "reference"
@@ -133,13 +134,18 @@ def sameness(window_s: int | None) -> str:
 
 def documented_keys() -> Iterator[tuple[str, str]]:
     """Yield each key of the ledger and what its documentation says."""
-    source = Path(keys.__file__).read_text()
+    for module in (keys, sync_keys):
+        yield from _documented(module)
+
+
+def _documented(module: ModuleType) -> Iterator[tuple[str, str]]:
+    source = Path(str(module.__file__)).read_text()
     lines = source.splitlines()
     for node in ast.parse(source).body:
         if isinstance(node, ast.FunctionDef):
             arguments = [f"<{argument.arg}>" for argument in node.args.args]
             meaning = " ".join((ast.get_docstring(node) or "").split())
-            yield getattr(keys, node.name)(*arguments), meaning
+            yield getattr(module, node.name)(*arguments), meaning
         elif isinstance(node, ast.Assign):
             first = node.lineno - 2
             while lines[first].startswith("#:") and lines[first - 1].startswith("#:"):
@@ -147,7 +153,7 @@ def documented_keys() -> Iterator[tuple[str, str]]:
             meaning = " ".join(line.removeprefix("#:").strip() for line in lines[first : node.lineno - 1])
             for target in ast.walk(node):
                 if isinstance(target, ast.Name) and isinstance(target.ctx, ast.Store):
-                    yield getattr(keys, target.id), meaning
+                    yield getattr(module, target.id), meaning
 
 
 def alerts() -> str:

@@ -20,7 +20,7 @@ from tests.support.producers import OPERATOR, Shim, event
 from tests.support.sandbox_threatq import SandboxThreatQ
 from tests.support.waiting import until
 from workers.core.sync_report import ListResult, RunResult
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.ledger.sync_approvals import PendingDelete
@@ -55,7 +55,7 @@ def paths(
     pending = PendingDelete(
         "aa11", "Very High", "TQ FQDN", 2000, 5000, "40 % of the list", ("bad.example",), 1
     )
-    redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
+    redis.hset(sync_keys.PENDING, pending.id, msgspec.json.encode(pending))
     lists = (ListResult(name="TQ FQDN", now=10, adds=1234, deletes=5, after=1239),)
     run = RunResult(
         job="a" * 24, collection="Very High", status="done", method="full", plan="", began_ms=0, seconds=2,

@@ -16,7 +16,7 @@ from tests.support.browser import WITHIN_MS, is_wider_than_the_window, sign_in
 from tests.support.producers import OPERATOR, READER, Shim
 from tests.support.sandbox_threatq import SandboxThreatQ
 from tests.support.waiting import until
-from workers.ledger import keys
+from workers.ledger import keys, sync_keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.ledger.sync_approvals import PendingDelete, PendingDeletes
@@ -134,7 +134,7 @@ def test_pending_deletes_are_shown_and_approved(page: Page, redis: Redis) -> Non
     pending = PendingDelete(
         "aa11", "Very High", "TQ FQDN Very High", 2000, 5000, "40 % of the list", ("bad.example",), 1
     )
-    redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
+    redis.hset(sync_keys.PENDING, pending.id, msgspec.json.encode(pending))
     # When the operator looks at some of them and approves
     page.reload()
     page.get_by_text("Some of what would go").click()
@@ -154,7 +154,7 @@ def test_deletes_that_may_not_be_approved_show_why_and_no_button(
     sound = PendingDelete("aa11", "Very High", "TQ FQDN", 2000, 5000, "40 % of the list", (), 1)
     doubted = PendingDelete("bb22", "Very High", "TQ MD5", 900, 900, doubt, (), 2, doubt=doubt)
     for pending in (sound, doubted):
-        redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
+        redis.hset(sync_keys.PENDING, pending.id, msgspec.json.encode(pending))
     # When both pages that show them are opened
     for path in ("/", "/syncs"):
         page.goto(producer.url + path)

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from workers.core.errors import InputError
 from workers.core.jobs import QUEUES
 from workers.indicators.refang import refang
-from workers.ledger import keys
+from workers.ledger import keys, sync_keys
 from workers.ledger.acts import Auditor
 from workers.ledger.admin import DROP, TRIED_MS
 from workers.ledger.audit import as_line, entries
@@ -114,7 +114,7 @@ class Erasure:
         for pending in mentioned.samples:
             samples = tuple(sample for sample in pending.samples if not self._has(sample))
             text = msgspec.json.encode(structs.replace(pending, samples=samples))
-            write(self._redis, ("HSET", keys.SYNC_HELD, pending.id, text))
+            write(self._redis, ("HSET", sync_keys.PENDING, pending.id, text))
         for group_id in mentioned.groups:
             self._erase_group(group_id)
         for step in _steps(mentioned.audit):

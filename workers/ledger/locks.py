@@ -12,7 +12,7 @@ from redis.exceptions import LockError, LockNotOwnedError
 
 from workers.core.errors import ServiceAway
 from workers.core.text import short
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import run
 from workers.ledger.reader import LedgerReader
@@ -44,7 +44,7 @@ def hold(redis: RedisClient, collection: str, job_id: str) -> str:
 
     Another job loses it when it has ended.
     """
-    names = [keys.sync_lock(short(collection))]
+    names = [sync_keys.lock(short(collection))]
     holder = run(redis, LOCK, names, [job_id, HOLD_S, ""]).decode()
     if holder == job_id or holder.startswith(BY_HAND) or is_open(redis, holder):
         return str(holder)
@@ -71,7 +71,7 @@ def release_all(redis: RedisClient, collections: Collection[str], job_id: str) -
 
 def release(redis: RedisClient, collection: str, job_id: str) -> None:
     """Let others sync a collection again; without effect where another job has it."""
-    run(redis, UNLOCK, [keys.sync_lock(short(collection))], [job_id])
+    run(redis, UNLOCK, [sync_keys.lock(short(collection))], [job_id])
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def turn(redis: RedisClient, host: str, lease_s: float) -> Iterator[None]:
     """
     most_s = lease_s / 2
     lock = redis.lock(
-        keys.sync_turn(short(host)),
+        sync_keys.turn(short(host)),
         timeout=min(TURN_S, most_s),
         sleep=LOOK_EVERY_S,
         blocking_timeout=TURN_WAIT_S,

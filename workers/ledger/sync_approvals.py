@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from workers.core.errors import InputError
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.acts import Auditor
 from workers.ledger.client import RedisClient
 
@@ -53,7 +53,7 @@ class PendingDeletes:
 
     def every(self) -> list[PendingDelete]:
         """Return what waits, oldest first."""
-        stored = self._redis.hgetall(keys.SYNC_HELD)
+        stored = self._redis.hgetall(sync_keys.PENDING)
         deletes = [msgspec.json.decode(text, type=PendingDelete) for text in stored.values()]
         return sorted(deletes, key=lambda pending: pending.since_ms)
 
@@ -68,6 +68,6 @@ class PendingDeletes:
         if why := pending.why_not(audit.actor.name):
             raise InputError(why, field=pending_id)
         approved = msgspec.structs.replace(pending, approved_ms=now_ms, approved_by=audit.actor.name)
-        self._redis.hset(keys.SYNC_HELD, pending_id, msgspec.json.encode(approved))
+        self._redis.hset(sync_keys.PENDING, pending_id, msgspec.json.encode(approved))
         audit.record("approve", pending_id, list=pending.list, deletes=pending.count)
         return approved

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.client import RedisClient
 from workers.ledger.connection import now_ms
 
@@ -28,7 +28,7 @@ class RunOwner(Struct, frozen=True):
 
 def owner_of(redis: RedisClient, job_id: str) -> RunOwner | None:
     """Return which host had a run last; None where no host had it for an hour."""
-    text = redis.get(keys.sync_owner(job_id))
+    text = redis.get(sync_keys.owner(job_id))
     return msgspec.json.decode(text, type=RunOwner) if text else None
 
 
@@ -45,5 +45,5 @@ def own(redis: RedisClient, job_id: str, host: str, seconds: float) -> str:
     """
     before = owner_of(redis, job_id)
     owner = RunOwner(host, now_ms(redis) + int(seconds * 1000))
-    redis.set(keys.sync_owner(job_id), msgspec.json.encode(owner), ex=REMEMBERED_S)
+    redis.set(sync_keys.owner(job_id), msgspec.json.encode(owner), ex=REMEMBERED_S)
     return before.host if before else ""

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from workers.core.sync_report import AbandonedList, RunResult, as_json, read
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.client import RedisClient
 from workers.ledger.reader import LedgerReader
 from workers.ledger.records import Record
@@ -41,7 +41,7 @@ class Progress:
     """Notes of one run, a few a second at most."""
 
     def __init__(self, redis: RedisClient, job_id: str) -> None:
-        self._redis, self._key = redis, keys.sync_progress(job_id)
+        self._redis, self._key = redis, sync_keys.progress(job_id)
         self._noted: dict[str, tuple[str, float]] = {}
 
     def tell(self, name: str, stage: str, done: int, total: int | None) -> None:
@@ -56,35 +56,35 @@ class Progress:
 
 def progress_of(redis: RedisClient, job_id: str) -> dict[str, Step]:
     """Return how far a run is, by list name, the collection first; empty before it began."""
-    steps = redis.hgetall(keys.sync_progress(job_id))
+    steps = redis.hgetall(sync_keys.progress(job_id))
     return {name.decode(): msgspec.json.decode(text, type=Step) for name, text in sorted(steps.items())}
 
 
 def keep_result(redis: RedisClient, result: RunResult) -> None:
     """Add a run to the history."""
-    redis.xadd(keys.SYNC_HISTORY, {"run": msgspec.json.encode(as_json(result))}, maxlen=KEEP_RUNS)
+    redis.xadd(sync_keys.HISTORY, {"run": msgspec.json.encode(as_json(result))}, maxlen=KEEP_RUNS)
 
 
 def history(redis: RedisClient, *, most: int = 50) -> list[RunResult]:
     """Return the last runs, newest first."""
-    entries = redis.xrevrange(keys.SYNC_HISTORY, count=most)
+    entries = redis.xrevrange(sync_keys.HISTORY, count=most)
     return [read(fields[b"run"]) for _, fields in entries]
 
 
 def abandoned_lists(redis: RedisClient) -> list[AbandonedList]:
     """Return the lists of ours that no data collection feeds any more, as the last run found them."""
-    text = redis.get(keys.SYNC_ABANDONED)
+    text = redis.get(sync_keys.ABANDONED)
     return msgspec.json.decode(text, type=list[AbandonedList]) if text else []
 
 
 def keep_abandoned(redis: RedisClient, abandoned: Collection[AbandonedList]) -> None:
     """Remember which lists are abandoned; none forgets those of before."""
-    redis.set(keys.SYNC_ABANDONED, msgspec.json.encode(abandoned))
+    redis.set(sync_keys.ABANDONED, msgspec.json.encode(abandoned))
 
 
 def pending_count(redis: RedisClient) -> int:
     """Return how many pending deletes wait to be approved."""
-    stored = redis.hvals(keys.SYNC_HELD)
+    stored = redis.hvals(sync_keys.PENDING)
     deletes = [msgspec.json.decode(text, type=_Approvable) for text in stored]
     return sum(not (pending.approved_ms or pending.doubt) for pending in deletes)
 

@@ -16,7 +16,7 @@ from tests.support.browsing import Forms, Visitor
 from tests.support.deployed import TOKEN, Deployment, command, payload
 from tests.support.redis_users import guarded_redis
 from tests.support.waiting import until
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
 from workers.ledger.quarantine import Quarantine, Unreadable
@@ -57,7 +57,7 @@ def make_pending(redis: Redis, name: str) -> None:
     pending = PendingDelete(
         name, "LogRhythm-IOCList", f"ThreatQ: {name}", 9, 9, "a reason", ("x.example",), 1
     )
-    redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
+    redis.hset(sync_keys.PENDING, pending.id, msgspec.json.encode(pending))
 
 
 def bury(deployment: Deployment, redis: Redis, name: str) -> str:
@@ -127,7 +127,7 @@ def test_the_status_page_does_all_that_it_shows(deployment: Deployment, writer: 
     # Then it is all done
     assert PendingDeletes(writer).every()[0].approved_by == "you"
     assert not set(kept) & set(Quarantine(writer).ids(9))
-    writer.hdel(keys.SYNC_HELD, "aa11")
+    writer.hdel(sync_keys.PENDING, "aa11")
 
 
 def test_the_list_sync_runs_from_the_command_to_the_lists(deployment: Deployment, writer: Redis) -> None:

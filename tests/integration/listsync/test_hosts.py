@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.sync_stage import COLLECTION, MAPPING, Stage
-from workers.ledger import keys
+from workers.ledger import keys, sync_keys
 from workers.ledger.sync_owners import own, owner_of
 from workers.listsync.run import replica, run_lease, time_slice
 from workers.listsync.run.assist import assist
@@ -120,7 +120,7 @@ def test_what_was_gathered_for_long_is_not_read_again_by_the_host_that_takes_ove
     assert stage.outcome(job_id).note["adds"] == ROWS
     assert sum(map(len, stage.lists().values())) == ROWS
     assert pages(stage) == PAGES
-    assert stage.redis.exists(keys.sync_gathered(job_id), keys.sync_state(job_id)) == 0
+    assert stage.redis.exists(sync_keys.gathered(job_id), sync_keys.state(job_id)) == 0
 
 
 @pytest.mark.parametrize("how", ["too large", "cut off", "garbage"])
@@ -134,11 +134,11 @@ def test_what_is_not_whole_in_redis_is_read_again(
     job_id = begin(stage, looks=4)
     let_the_host_end(stage, job_id)
     if how == "too large":
-        assert stage.redis.exists(keys.sync_gathered(job_id), keys.sync_state(job_id)) == 0
+        assert stage.redis.exists(sync_keys.gathered(job_id), sync_keys.state(job_id)) == 0
     elif how == "cut off":
-        stage.redis.rpop(keys.sync_gathered(job_id))
+        stage.redis.rpop(sync_keys.gathered(job_id))
     else:
-        stage.redis.lset(keys.sync_gathered(job_id), 0, b"garbage")
+        stage.redis.lset(sync_keys.gathered(job_id), 0, b"garbage")
     read = pages(stage)
     move(stage, hosts["b"])
     finish(stage)

@@ -8,7 +8,7 @@ from redis import Redis
 from tests.support.waiting import until
 from workers.core.jobs import Job
 from workers.core.text import short
-from workers.ledger import keys, locks
+from workers.ledger import locks, sync_keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.ledger.locks import hold, release
@@ -69,7 +69,7 @@ def test_of_two_jobs_that_find_the_holder_ended_one_takes_its_place(
 
 
 def turn_left_ms(redis: Redis) -> int:
-    return redis.pttl(keys.sync_turn(short(URL)))
+    return redis.pttl(sync_keys.turn(short(URL)))
 
 
 def test_the_turn_of_a_killed_writer_is_soon_over(redis: Redis) -> None:

@@ -85,13 +85,19 @@ def test_what_has_left_is_deleted_and_a_delta_goes_on_from_the_ranges(stage: Sta
     assert (stage.sync()["kind"], sum(map(len, stage.lists().values()))) == ("delta", ROWS - ROWS // 10)
 
 
-def test_a_worker_that_stops_goes_on_in_each_range(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def stopped_half_way(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
+    """Let a worker stop in the middle of a listing in ranges; return the pages of a whole one, and the run's job."""
     monkeypatch.setattr(collect, "SIDE_BY_SIDE", 2)
     seed(stage, 90)
     stage.sync(dry_run=True)
     undisturbed = pages(stage)
     job_id, looked = stage.start(), count(1)
     stage.consume(stopping=lambda: next(looked) > 4)
+    return undisturbed, job_id
+
+
+def test_a_worker_that_stops_goes_on_in_each_range(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    undisturbed, job_id = stopped_half_way(stage, monkeypatch)
     assert undisturbed < pages(stage) < 2 * undisturbed
     while stage.consume():
         pass
@@ -100,12 +106,7 @@ def test_a_worker_that_stops_goes_on_in_each_range(stage: Stage, monkeypatch: py
 
 
 def test_a_page_that_fails_costs_no_other_page(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collect, "SIDE_BY_SIDE", 2)
-    seed(stage, 90)
-    stage.sync(dry_run=True)
-    undisturbed = pages(stage)
-    job_id, looked = stage.start(), count(1)
-    stage.consume(stopping=lambda: next(looked) > 4)
+    undisturbed, job_id = stopped_half_way(stage, monkeypatch)
     stage.threatq.fault("error", path=QUERY, next=1, status=503)
     stage.consume()
     assert stage.outcome(job_id).state == "waiting"

@@ -12,7 +12,7 @@ from redis import Redis
 from sandbox.logrhythm.config import LogRhythmConfig
 from tests.support.sync_stage import COLLECTION, EVERYTHING, MAPPING, Stage
 from workers.core.text import short
-from workers.ledger import keys
+from workers.ledger import keys, sync_keys
 from workers.ledger.locks import turn
 from workers.ledger.sync_runs import history
 from workers.listsync.run import list_folder
@@ -198,7 +198,7 @@ def test_a_connector_that_is_disabled_in_threatq_syncs_nothing(stage: Stage) -> 
 
 
 def test_a_turn_that_took_too_long_is_no_error(redis: Redis) -> None:
-    name = keys.sync_turn(short("https://lr"))
+    name = sync_keys.turn(short("https://lr"))
     with turn(redis, "https://lr", 60):
         # The turn ends while the call goes on, and another writer takes it
         assert redis.delete(name) == 1

@@ -10,7 +10,7 @@ from sandbox.logrhythm.config import LogRhythmConfig
 from sandbox.threatq.control import value_of
 from tests.support.sync_stage import COLLECTION, MAPPING, Stage
 from workers.core.errors import InputError
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.audit import Audit
 from workers.ledger.sync_runs import pending_count
 from workers.listsync.run.approvals import Approvals
@@ -169,7 +169,7 @@ def test_what_is_pending_cannot_be_approved_while_the_source_is_in_doubt(stage: 
         Approvals(stage.redis).approve(doubted.id, Audit(stage.redis), now_ms=1)
 
     # and when it is whole again they are as before, however long ago their digests were written
-    stage.redis.delete(keys.sync_held(before.id))
+    stage.redis.delete(sync_keys.pending(before.id))
     stage.sync()
     assert Approvals(stage.redis).every() == [before]
     Approvals(stage.redis).approve(before.id, Audit(stage.redis), now_ms=1)

@@ -13,26 +13,16 @@ from workers.ledger.ledger import Ledger
 pytestmark = pytest.mark.integration
 
 
-def test_a_ledger_that_does_not_answer_is_started(begin: Begin, tmp_path: Path) -> None:
-    server = RedisServer(tmp_path / "ledger").start()
-    try:
-        play = begin("TqLedgerAway", redis_url=server.url)
-        play.reader.environ["TQ_REDIS_URL"] = server.url
-        server.stop()
-        assert play.follow().services == ["start redis"]
-        server.start()
-        play.is_over()
-    finally:
-        server.stop()
-
-
-def test_a_redis_of_the_bridge_that_does_not_answer_is_started(
-    begin: Begin, ledger: Ledger, tmp_path: Path
+@pytest.mark.parametrize(
+    ("alert", "setting"), [("TqLedgerAway", "redis_url"), ("TqIngestAway", "ingest_redis_url")]
+)
+def test_a_redis_that_does_not_answer_is_started(
+    begin: Begin, ledger: Ledger, tmp_path: Path, alert: str, setting: str
 ) -> None:
-    server = RedisServer(tmp_path / "ingest").start()
+    server = RedisServer(tmp_path / "redis").start()
     try:
-        play = begin("TqIngestAway", ingest_redis_url=server.url)
-        play.reader.environ["TQ_INGEST_REDIS_URL"] = server.url
+        play = begin(alert, **{setting: server.url})
+        play.reader.environ[f"TQ_{setting.upper()}"] = server.url
         server.stop()
         assert play.follow().services == ["start redis"]
         server.start()

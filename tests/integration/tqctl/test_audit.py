@@ -24,7 +24,7 @@ from tests.support.waiting import until
 from tqctl.main import main, parser_of
 from workers.core.jobs import Job
 from workers.core.user import user_at_host
-from workers.ledger import keys
+from workers.ledger import keys, sync_keys
 from workers.ledger.acts import Actor
 from workers.ledger.audit import Audit
 from workers.ledger.ledger import Ledger
@@ -45,7 +45,7 @@ def item(redis: Redis) -> str:
 
 def pending(redis: Redis) -> str:
     deletes = PendingDelete("aa11", "c", "a list", 2, 5, "a reason", ("bad.example",), 1)
-    redis.hset(keys.SYNC_HELD, deletes.id, msgspec.json.encode(deletes))
+    redis.hset(sync_keys.PENDING, deletes.id, msgspec.json.encode(deletes))
     return deletes.id
 
 

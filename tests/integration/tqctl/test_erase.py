@@ -14,7 +14,7 @@ from tests.support.operator import Operator
 from tests.support.trail import last
 from workers.core.jobs import Job
 from workers.core.results import EventResult
-from workers.ledger import keys
+from workers.ledger import keys, sync_keys
 from workers.ledger.acts import Actor
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.audit import Audit, entries
@@ -65,7 +65,7 @@ def jobs(ledger: Ledger, redis: Redis) -> dict[str, str]:
     raws = (b'{"user": "alice@example.com"', b"[")
     Quarantine(redis).keep([Unreadable("http", "nifi", "not_json", "why", raw) for raw in raws])
     pending = PendingDelete("aa11", "c", "a list", 2, 5, "why", (VALUE, "bad.example"), 1)
-    redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
+    redis.hset(sync_keys.PENDING, pending.id, msgspec.json.encode(pending))
     Audit(redis, Actor("bob", "http")).record("whitelist", f"Email Address {VALUE}")
     Audit(redis, Actor("bob", "http")).record("pause", "sync")
     return by_state

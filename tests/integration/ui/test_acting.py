@@ -11,7 +11,7 @@ from redis import Redis
 from tests.integration.ui.letters import NASTY, bury
 from tests.support.browsing import Forms, Visitor
 from workers.core.jobs import Job
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
@@ -77,7 +77,7 @@ def test_pending_deletes_are_approved_under_the_approvers_name(ui_operator: Visi
     pending = PendingDelete(
         "aa11", "Very High", f"TQ {NASTY}", 2000, 5000, "40 % of the list", ("bad.example",), 1
     )
-    redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
+    redis.hset(sync_keys.PENDING, pending.id, msgspec.json.encode(pending))
     assert "2,000 deletes of TQ &lt;script&gt;" in ui_operator.send("/", "/syncs/aa11/approve").text
     (approved,) = PendingDeletes(redis).every()
     assert (approved.approved_by, approved.approved_ms > 0) == ("operator", True)
@@ -129,7 +129,7 @@ def test_who_started_the_run_gets_no_button_to_approve_what_it_found(
     pending = PendingDelete(
         "aa11", "c", "a list", 2, 5, "a reason", ("bad.example",), 1, asked_by="operator", four_eyes=True
     )
-    redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
+    redis.hset(sync_keys.PENDING, pending.id, msgspec.json.encode(pending))
     page = ui_operator.get("/syncs").text
     assert "/syncs/aa11/approve" not in page
     assert "another operator approves them" in page

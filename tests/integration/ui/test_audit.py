@@ -16,7 +16,7 @@ from tests.support.producers import OPERATOR, READER, TOKEN, Shim, event
 from tests.support.trail import acts, last
 from tests.support.waiting import until
 from workers.core.jobs import Job
-from workers.ledger import keys
+from workers.ledger import keys, sync_keys
 from workers.ledger.acts import Actor
 from workers.ledger.audit import Audit, entries
 from workers.ledger.ledger import Ledger
@@ -36,7 +36,7 @@ def dead_letter(redis: Redis) -> tuple[str, str, dict[str, str]]:
 
 def pending(redis: Redis) -> tuple[str, str, dict[str, str]]:
     deletes = PendingDelete("aa11", "c", "a list", 2, 5, "a reason", ("bad.example",), 1)
-    redis.hset(keys.SYNC_HELD, deletes.id, msgspec.json.encode(deletes))
+    redis.hset(sync_keys.PENDING, deletes.id, msgspec.json.encode(deletes))
     return "/", "/syncs/aa11/approve", {}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.sync_approvals import PendingDelete, PendingDeletes
 from workers.listsync.plan.guard import Approval, Withheld
 from workers.listsync.plan.manifest import digests_of
@@ -24,7 +24,7 @@ class Approvals(PendingDeletes):
         approved = [pending for pending in self.every() if pending.list == name and pending.approved_ms]
         if not approved:
             return None
-        packed = self._redis.hgetall(keys.sync_held(approved[-1].id))
+        packed = self._redis.hgetall(sync_keys.pending(approved[-1].id))
         return Approval(name, {int(part): digests for part, digests in packed.items()})
 
     def keep(
@@ -66,7 +66,7 @@ class Approvals(PendingDeletes):
 
     def _keep_digests(self, plan: ListPlan, caseless: bool) -> None:
         """Let the digests of the deletes live on, or write them."""
-        name = keys.sync_held(plan.pending_id)
+        name = sync_keys.pending(plan.pending_id)
         if self._redis.expire(name, KEEP_S):
             return
         for part, packed in digests_of(plan.deletes.read(), caseless=caseless).items():
@@ -74,14 +74,14 @@ class Approvals(PendingDeletes):
         self._redis.expire(name, KEEP_S)
 
     def _put(self, pending: PendingDelete) -> None:
-        self._redis.hset(keys.SYNC_HELD, pending.id, msgspec.json.encode(pending))
+        self._redis.hset(sync_keys.PENDING, pending.id, msgspec.json.encode(pending))
 
     def drop(self, name: str, *, but: str = "", approved: bool = False) -> None:
         """Forget what waits of a list, except `but`, and without `approved` except what was approved."""
         for pending in self.every():
             if pending.list == name and pending.id != but and (approved or not pending.approved_ms):
-                self._redis.hdel(keys.SYNC_HELD, pending.id)
-                self._redis.delete(keys.sync_held(pending.id))
+                self._redis.hdel(sync_keys.PENDING, pending.id)
+                self._redis.delete(sync_keys.pending(pending.id))
 
 
 def _pending_delete(collection: str, plan: ListPlan, withheld: Withheld, now_ms: int) -> PendingDelete:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from workers.core.jobs import Job
 from workers.core.results import SyncSkipped
 from workers.core.retry import RetryPolicy
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Claim
 from workers.listsync.plan.mapping import ListFamily
@@ -53,7 +53,7 @@ def start(
     ledger: Ledger, kind: str, action: Claim, type_name: str, value: str, *, title: str, **more: str
 ) -> str:
     """Start a job of `kind` after an action, if the sync has ever written a list; return its id, "" for none."""
-    if not ledger.redis.exists(keys.SYNC_HISTORY):
+    if not ledger.redis.exists(sync_keys.HISTORY):
         return ""
     job = Job(
         kind,

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from workers.core.text import short
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.client import RedisClient
 from workers.listsync.plan.manifest import Manifest, digest, unpack, with_added, with_removed
 from workers.listsync.plan.spill import PARTS, key_of, partition
@@ -74,7 +74,7 @@ class Manifests:
 
         Of the values that were put in at once, only those from `before_ms`, where that is given.
         """
-        key = keys.sync_manifest(self._host, guid)
+        key = sync_keys.manifest(self._host, guid)
         if not self._redis.exists(key):
             return None
         return StoredManifest(self._redis, key, _by_part(self._values(guid, before_ms)))
@@ -87,7 +87,7 @@ class Manifests:
 
     def written(self) -> dict[str, WrittenList]:
         """Return every list that we wrote into, by guid."""
-        index = keys.sync_lists(self._host)
+        index = sync_keys.lists(self._host)
         stored = self._redis.hgetall(index) or self._find_written(index)
         return {
             guid.decode(): msgspec.json.decode(text, type=WrittenList)
@@ -98,14 +98,14 @@ class Manifests:
     def _find_written(self, index: str) -> dict[bytes, bytes]:
         """Note the lists that were written before there was such a note; looks through all of Redis, once."""
         self._redis.hset(index, LOOKED_FOR.decode(), "")
-        for key in list(self._redis.scan_iter(keys.sync_manifest(self._host, "*"), SCANNED_AT_ONCE)):
+        for key in list(self._redis.scan_iter(sync_keys.manifest(self._host, "*"), SCANNED_AT_ONCE)):
             name = self._redis.hget(key.decode(), NAME) or b""
             self.note(key.decode().rpartition(":")[2], WrittenList(name.decode()))
         return self._redis.hgetall(index)
 
     def note(self, guid: str, written: WrittenList) -> None:
         """Note that we write into a list."""
-        self._redis.hset(keys.sync_lists(self._host), guid, msgspec.json.encode(written))
+        self._redis.hset(sync_keys.lists(self._host), guid, msgspec.json.encode(written))
 
     def added(self, guid: str, name: str, digests: Manifest, *, caseless: bool = False) -> None:
         """Note entries as ours, and the list as one of ours; to be done before they are put into it."""
@@ -119,34 +119,34 @@ class Manifests:
     def note_value(self, guid: str, value: str, *, caseless: bool, now_ms: int) -> None:
         """Note a value as ours that is put into a list at once; to be done before it is."""
         part = partition(key_of(caseless)(value))
-        self._redis.hset(keys.sync_added(self._host, guid), digest(value).hex(), f"{part} {now_ms}")
+        self._redis.hset(sync_keys.added(self._host, guid), digest(value).hex(), f"{part} {now_ms}")
 
     def forget_value(self, guid: str, value: str) -> None:
         """Forget a value that was not put in after all."""
-        self._redis.hdel(keys.sync_added(self._host, guid), digest(value).hex())
+        self._redis.hdel(sync_keys.added(self._host, guid), digest(value).hex())
 
     def take_in(self, guid: str, name: str, *, before_ms: int, caseless: bool) -> None:
         """Make the values that were put in at once before a run began part of the manifest."""
         values = self._values(guid, before_ms)
         if values:
             self.added(guid, name, _by_part(values), caseless=caseless)
-            self._redis.hdel(keys.sync_added(self._host, guid), *values)
+            self._redis.hdel(sync_keys.added(self._host, guid), *values)
 
     def _values(self, guid: str, before_ms: int | None) -> dict[str, int]:
         """Return the partitions of the values that were put in at once, by digest."""
-        stored = self._redis.hgetall(keys.sync_added(self._host, guid))
+        stored = self._redis.hgetall(sync_keys.added(self._host, guid))
         noted = {text.decode(): tuple(map(int, place.split())) for text, place in stored.items()}
         return {text: part for text, (part, ms) in noted.items() if before_ms is None or ms < before_ms}
 
     def forget(self, guid: str) -> None:
         """Forget a list."""
-        self._redis.delete(keys.sync_manifest(self._host, guid), keys.sync_added(self._host, guid))
-        self._redis.hdel(keys.sync_lists(self._host), guid)
+        self._redis.delete(sync_keys.manifest(self._host, guid), sync_keys.added(self._host, guid))
+        self._redis.hdel(sync_keys.lists(self._host), guid)
 
     def _change(
         self, guid: str, name: str, digests: Manifest, change: Callable[[bytes, bytes], bytes]
     ) -> None:
-        key = keys.sync_manifest(self._host, guid)
+        key = sync_keys.manifest(self._host, guid)
         parts = sorted(digests)
         self._redis.hset(key, NAME, name)
         for some in (parts[start : start + AT_ONCE] for start in range(0, len(parts), AT_ONCE)):

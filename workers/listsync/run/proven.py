@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import structs
 
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.client import RedisClient
 from workers.listsync.plan.delta import Proven
 from workers.listsync.plan.known_rows import KnownRow, block_of, pack_block, unpack_block
@@ -28,7 +28,7 @@ class ProvenState:
 
     def __init__(self, redis: RedisClient, collection: str) -> None:
         self._redis = redis
-        self._key, self._rows_key = keys.sync_proven(collection), keys.sync_rows(collection)
+        self._key, self._rows_key = sync_keys.proven(collection), sync_keys.rows(collection)
 
     def load(self) -> Proven | None:
         """Return it; None where nothing is proven, or by another version."""

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.client import RedisClient
 from workers.ledger.sync_runs import KEEP_S
 from workers.listsync.plan.decisions import Decisions
@@ -23,7 +23,7 @@ def decisions_of(redis: RedisClient, job_id: str, asked: Mapping[str, Any], sett
 
     Raises ConfigError before anything is recorded, so that a corrected setting counts; InputError for a wrong record.
     """
-    key = keys.sync_settings(job_id)
+    key = sync_keys.settings(job_id)
     recorded = _recorded(redis, key)
     decisions = Decisions.of(settings, asked if recorded is None else recorded)
     _check(decisions.over(settings))

@@ -16,7 +16,7 @@ import structlog
 from msgspec import Meta, Struct
 
 from workers.core.errors import ConfigError, ServiceAway
-from workers.ledger import keys
+from workers.ledger import sync_keys
 from workers.ledger.client import RedisClient
 from workers.ledger.ledger import compress
 from workers.ledger.sealing import opened
@@ -47,7 +47,7 @@ class Replica:
 
     def __init__(self, redis: RedisClient, job_id: str) -> None:
         self._redis = redis
-        self._chunks, self._state = keys.sync_gathered(job_id), keys.sync_state(job_id)
+        self._chunks, self._state = sync_keys.gathered(job_id), sync_keys.state(job_id)
 
     def extend(self, folder: RunFolder, state: RunState) -> None:
         """Keep what has been gathered since the last time, and how far the run is."""
