@@ -81,10 +81,13 @@ def added(host: str, guid: str) -> str:
 
 
 def proven(collection: str) -> str:
-    """Text: what the last run proved of a collection and its lists, from which a delta run goes on (JSON)."""
+    """Text: what the last run proved of a collection and its lists, from which a delta run goes on (JSON). Expires."""
     return f"{PREFIX}sync:proven:{collection}"
 
 
 def rows(collection: str) -> str:
-    """Hash: a collection as last proven: `rows:<block>`, 7 bytes a row; digests `others:<list>`, `shared:<list>`."""
+    """Hash: a collection as last proven: `rows:<block>`, 7 bytes a row; digests `others:<list>`, `shared:<list>`.
+
+    Expires.
+    """
     return f"{PREFIX}sync:rows:{collection}"

@@ -9,9 +9,10 @@ import pytest
 
 from sandbox.threatq.control import value_of
 from tests.support.sync_stage import COLLECTION, MAPPING, Stage
+from workers.ledger import sync_keys
 from workers.ledger.audit import Audit
 from workers.ledger.sync_approvals import PendingDeletes
-from workers.listsync.run.proven import ProvenState
+from workers.listsync.run.proven import KEPT_S, ProvenState
 
 pytestmark = pytest.mark.integration
 
@@ -239,3 +240,11 @@ def test_what_is_proven_is_lost_with_redis_and_then_everything_is_read(filled: S
     result = filled.sync()
     assert result["why"] == "no full run has proven anything of this collection yet"
     assert ProvenState(filled.redis, COLLECTION).load()
+
+
+def test_what_was_proven_of_a_collection_that_is_synced_no_more_is_forgotten(stage: Stage) -> None:
+    stage.seed(20, types=["FQDN"])
+    for mode in ("full", ""):
+        stage.sync(mode=mode)
+        kept = [stage.redis.ttl(key) for key in (sync_keys.proven(COLLECTION), sync_keys.rows(COLLECTION))]
+        assert all(0 < seconds <= KEPT_S for seconds in kept), (mode, kept)

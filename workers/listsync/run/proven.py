@@ -18,6 +18,9 @@ from workers.listsync.plan.manifest import digest, pack, unpack
 #: Blocks of known rows that are written at once: half a megabyte.
 AT_ONCE = 256
 
+#: Seconds for which it is kept: of a collection that is synced no more, 7 MB a million would stay for ever.
+KEPT_S = 30 * 86_400
+
 #: Digests that are kept of a list: entries of others in it, entries that more than one indicator has, and entries that
 #: a small job has taken out, or put in.
 Kind = Literal["others", "shared", "gone", "put"]
@@ -84,7 +87,8 @@ class ProvenState:
         """
         if written:
             self._redis.hset(self._rows_key, mapping=written)
-        self._redis.set(self._key, msgspec.json.encode(proven))
+        self._redis.set(self._key, msgspec.json.encode(proven), ex=KEPT_S)
+        self._redis.expire(self._rows_key, KEPT_S)
 
     def rows(self, ids: Iterable[int]) -> dict[int, KnownRow]:
         """Return what is known of these indicators; those that were not in the collection are absent."""
