@@ -1,4 +1,4 @@
-"""This machine: the settings and their file, the versions of the libraries, what lies in the spool."""
+"""This machine: settings and their file, own mappings, the versions of the libraries, what lies in the spool."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from packaging.requirements import Requirement
 
 from producers.enqueue import spool_of
 from tqctl.checks.line import CheckLine, failed, ok, tried, warning
+from workers.core.errors import ConfigError
+from workers.mappings.folder import MappingFolder
 from workers.payload.grouping import grouping_of
 from workers.settings.loading import Loaded
 from workers.settings.model import not_set, threatq_needs
@@ -31,8 +33,23 @@ def check_here(loaded: Loaded) -> Iterator[CheckLine]:
     if loaded.settings.group_by or loaded.settings.rate_limits:
         rules = partial(grouping_of, loaded.settings)
         yield tried(AREA, "groups and limits", rules, "the rules of group_by and rate_limits can be read")
+    if loaded.settings.mappings_dir:
+        yield from _mappings(loaded.settings.mappings_dir)
     yield from _versions()
     yield from _spool(loaded)
+
+
+def _mappings(folder: str) -> Iterator[CheckLine]:
+    try:
+        mappings = MappingFolder(folder).current()
+    except ConfigError as error:
+        yield failed(AREA, "mappings", str(error), "create the folder, or correct mappings_dir", code=2)
+        return
+    for name, fault in mappings.faults.items():
+        remedy = f"correct that; until then no document becomes an event by {name}"
+        yield failed(AREA, "mappings", str(fault), remedy, code=2)
+    if not mappings.faults:
+        yield ok(AREA, "mappings", f"those in {folder} can be used")
 
 
 def _file(loaded: Loaded) -> CheckLine:
