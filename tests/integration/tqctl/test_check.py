@@ -318,20 +318,6 @@ def test_a_beat_that_is_silent_fails(redis: Redis, ledger: Ledger) -> None:
     assert [line.what for line in judge(overview(redis), everywhere) if line.code] == []
 
 
-def test_an_own_mapping_that_cannot_be_used_is_told_with_its_file_and_line(
-    configured: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own = tmp_path / "own-mappings"
-    monkeypatch.setenv("TQ_MAPPINGS_DIR", str(own))
-    assert lines(configured, "here", code=2)["mappings"]["remedy"].startswith("create the folder")
-    own.mkdir()
-    assert lines(configured, "here")["mappings"]["state"] == "ok"
-    (own / "acme.yaml").write_text("name: acme\nversion: one\n")
-    line = lines(configured, "here", code=2)["mappings"]
-    assert f"{own}/acme.yaml" in line["found"]
-    assert "no document becomes an event by acme" in line["remedy"]
-
-
 def test_jobs_in_the_spool_and_unreadable_files_there_are_told(
     configured: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

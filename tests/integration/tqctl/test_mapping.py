@@ -120,3 +120,22 @@ def test_each_document_in_an_envelope_is_tried(author: Operator, tmp_path: Path)
     assert author.types("mapping", "coverage", str(file)).code == 0
     tried = author.asks("mapping", "test", str(file))
     assert [each["mapping"] for each in tried] == ["acme-alarm, version 2"] * 2
+
+
+def test_the_check_names_an_own_mapping_that_cannot_be_used(
+    configured: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mappings(code: int) -> dict[str, str]:
+        answer = configured.types("--json", "check", "--only", "here")
+        assert answer.code == code, answer
+        return next(line for line in answer.json if line["what"] == "mappings")
+
+    own = tmp_path / "own-mappings"
+    monkeypatch.setenv("TQ_MAPPINGS_DIR", str(own))
+    assert mappings(2)["remedy"].startswith("create the folder")
+    own.mkdir()
+    assert mappings(0)["state"] == "ok"
+    (own / "acme.yaml").write_text("name: acme\nversion: one\n")
+    line = mappings(2)
+    assert f"{own}/acme.yaml" in line["found"]
+    assert "no document becomes an event by acme" in line["remedy"]
