@@ -24,6 +24,7 @@ from workers.mappings.folder import SUFFIX, mapping_folder, read_file
 from workers.mappings.learning import draft
 from workers.mappings.matching import Mappings
 from workers.mappings.model import Mapping
+from workers.mappings.schema import mapping_schema
 from workers.payload.intake import PayloadItem, from_settings
 from workers.payload.mapped import is_dialect
 from workers.payload.options import from_settings as dialect_from
@@ -47,6 +48,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="what is shipped, and your own", parents=[options_of_all()])
     listing.set_defaults(run=list_mappings)
+    schema = actions.add_parser(
+        "schema", help="the JSON Schema of a mapping file, for editors", parents=[options_of_all()]
+    )
+    schema.set_defaults(run=print_schema)
     for name, declare, text in (
         ("diff", diff_arguments, "what would be other in the events of the last jobs"),
         ("replay", replay_arguments, "do the jobs again that a corrected mapping touched; no event twice"),
@@ -109,6 +114,12 @@ def _list_words(rows: list[dict[str, Any]]) -> Iterator[Shown]:
         "none",
     )
     yield from (f"{row['name']} cannot be used: {row['fault']}" for row in rows if row["fault"])
+
+
+def print_schema(shell: Shell, _options: Namespace) -> int:
+    """Print the schema of mapping files."""
+    shell.show(mapping_schema(), lambda schema: json.dumps(schema, indent=2).splitlines())
+    return 0
 
 
 def test(shell: Shell, options: Namespace) -> int:

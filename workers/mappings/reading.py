@@ -16,13 +16,22 @@ from workers.mappings.model import FieldRules, IndicatorRule, Mapping, Named, Si
 #: Bytes of a mapping file; a larger one is none.
 MOST_BYTES = 262_144
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
-_LET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
+#: How a mapping, and a name that `let` gives, may be called.
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+LET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 
-_TOP = ("name", "version", "title", "match", "priority", "each", "keep", "let", "fields")
-_TEXTS = ("event_name", "event_type", "event_happened_at", "source", "severity", "description")
-_LISTS = ("group_by", "identity", "malware", "assets")
-_FIELDS = (*_TEXTS, *_LISTS, "attributes", "sources", "source_attributes", "targets", "target_attributes")
+#: What there is in a file, and of the fields those with one expression and those with several.
+TOP = ("name", "version", "title", "match", "priority", "each", "keep", "let", "fields")
+TEXTS = ("event_name", "event_type", "event_happened_at", "source", "severity", "description")
+LISTS = ("group_by", "identity", "malware", "assets")
+FIELDS = (*TEXTS, *LISTS, "attributes", "sources", "source_attributes", "targets", "target_attributes")
+NEEDED, NEEDED_FIELDS = ("name", "version", "match", "fields"), ("event_name", "event_type")
+
+#: A version or priority is at most this.
+MOST_NUMBER = 1_000_000
+
+#: How YAML sees a plain word: `on` is no text but a truth value, and `5` a number.
+_STRING, _NULL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -59,8 +68,8 @@ class _Reader:
 
     def mapping(self, node: Any, name: str) -> Mapping:
         """Read the whole file."""
-        top = self._table(_Part("", node), _TOP, needs=("name", "version", "match", "fields"))
-        if (called := self._text(top["name"])) != name or not _NAME.fullmatch(name):
+        top = self._table(_Part("", node), TOP, needs=NEEDED)
+        if (called := self._text(top["name"])) != name or not NAME.fullmatch(name):
             raise self._fault(
                 top["name"], f"is {called!r}, but the file is {name!r}; small letters, digits and dashes"
             )
@@ -86,17 +95,17 @@ class _Reader:
 
     def _let(self, part: _Part | None) -> Iterator[tuple[str, Expression]]:
         for key, inner in self._open_table(part):
-            if not _LET_NAME.fullmatch(key) or key == DOCUMENT:
+            if not LET_NAME.fullmatch(key) or key == DOCUMENT:
                 raise self._fault(inner, "is no name; write letters, digits and _")
             yield key, self._expression(inner)
             self.names.append(key)
 
     def _fields(self, part: _Part) -> FieldRules:
-        fields = self._table(part, _FIELDS, needs=("event_name", "event_type"))
+        fields = self._table(part, FIELDS, needs=NEEDED_FIELDS)
         rules: dict[str, Any] = {
-            name: self._expression(part) if name in _TEXTS else self._expressions(part)
+            name: self._expression(part) if name in TEXTS else self._expressions(part)
             for name, part in fields.items()
-            if name in _TEXTS or name in _LISTS
+            if name in TEXTS or name in LISTS
         }
         return FieldRules(
             **rules,
@@ -124,8 +133,15 @@ class _Reader:
         return tuple(map(self._expression, self._items(part)))
 
     def _expression(self, part: _Part) -> Expression:
+        text = self._text(part)
+        if part.node.tag != _STRING:
+            raise self._fault(
+                part,
+                f"must be a text, which YAML does not see in {text}; write '{text}' for a field of this name, "
+                f'"`{text}`" for the value',
+            )
         place = f"{self.file}:{part.node.start_mark.line + 1}: {part.path}"
-        return parse(self._text(part), place, self.functions, self.names)
+        return parse(text, place, self.functions, self.names)
 
     def _items(self, part: _Part) -> list[_Part]:
         """Return the items of a list, or what stands in its place."""
@@ -159,13 +175,14 @@ class _Reader:
         return table
 
     def _text(self, part: _Part) -> str:
-        if not isinstance(part.node, yaml.ScalarNode) or not part.node.value.strip():
+        node = part.node
+        if not isinstance(node, yaml.ScalarNode) or node.tag == _NULL or not node.value.strip():
             raise self._fault(part, "must be a text")
-        return str(part.node.value).strip()
+        return str(node.value).strip()
 
-    def _integer(self, part: _Part, *, least: int = -1_000_000) -> int:
+    def _integer(self, part: _Part, *, least: int = -MOST_NUMBER) -> int:
         text = self._text(part)
-        if not text.removeprefix("-").isdecimal() or not least <= int(text[:9]) <= 1_000_000:
+        if not text.removeprefix("-").isdecimal() or not least <= int(text[:9]) <= MOST_NUMBER:
             raise self._fault(part, f"must be a whole number{' from 1' if least == 1 else ''}")
         return int(text)
 

@@ -95,7 +95,8 @@ ELSEWHERE = {
 #: Those that only look, write a file that they are told to, or hand over jobs that name their sender.
 LOOKING = {
     "check", "status", "config", "jobs list", "jobs find", "jobs show", "dead list", "dead show", "breaker", "groups",
-    "mapping list", "mapping diff", "mapping test", "mapping explain", "mapping coverage", "mapping learn",
+    "mapping list", "mapping schema", "mapping diff", "mapping test", "mapping explain", "mapping coverage",
+    "mapping learn",
     "sync plan", "sync held", "sync history", "sync watch", "explain", "lists show", "capacity", "audit",
     "notices show", "notices test", "spool show", "spool flush", "top", "watch",
     "support-bundle", "srp-bundle", "completion", "up", "demo", "flower",

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.mappings import ALARM, DOCUMENT, RECORDS
 from tests.support.operator import Operator
+from workers.mappings.schema import mapping_schema
 
 pytestmark = pytest.mark.integration
 
@@ -49,6 +50,10 @@ def test_a_test_shows_what_each_document_becomes_and_why_others_do_not(
     assert "IP Address: 1.2.3.4" in answer.out
     assert "2  refused: no mapping is for it; the nearest are acme-alarm (has no alarm)" in answer.out
     assert "3  refused: not JSON" in answer.out
+
+
+def test_the_schema_of_a_mapping_file_can_be_had_without_the_documentation(author: Operator) -> None:
+    assert json.loads(author.types("mapping", "schema").out) == mapping_schema()
 
 
 def test_a_file_that_is_not_in_the_folder_yet_can_be_tried(
