@@ -30,7 +30,8 @@ from workers.logrhythm.lists import Lists
 from workers.logrhythm.model import ListSummary
 from workers.settings.loading import Loaded, load
 from workers.settings.model import Settings, missing, threatq_needs
-from workers.settings.pages import EVENTS_BUILDER, LOGRHYTHM, PageField, with_logrhythm_page, with_page
+from workers.settings.page_fields import PageField, filled_in
+from workers.settings.pages import EVENTS_BUILDER, LOGRHYTHM, with_logrhythm_page, with_page
 from workers.threatq.client import Client
 from workers.threatq.connector import Connector
 
@@ -182,7 +183,7 @@ def _pages(settings: Settings) -> Iterator[tuple[str, Sequence[PageField], Overl
 def _laid_over(
     loaded: Loaded, origin: str, shown: Mapping[str, str], fields: Sequence[PageField], overlay: Overlay
 ) -> Loaded:
-    names = [field.name for field in fields if shown.get(field.name, "").strip()]
+    names = filled_in(fields, shown)
     origins = {_PART_OF.get(name, name): origin for name in names}
     if "logrhythm_host" not in names:
         # A port alone changes nothing.

@@ -20,7 +20,8 @@ from workers.payload.options import DialectOptions
 from workers.payload.options import from_settings as dialect_from
 from workers.settings.loading import load
 from workers.settings.model import Secret, Settings, fields, require, threatq_needs
-from workers.settings.pages import EVENTS_BUILDER, LOGRHYTHM, PageField, with_logrhythm_page, with_page
+from workers.settings.page_fields import PageField, read_page
+from workers.settings.pages import EVENTS_BUILDER, LOGRHYTHM, with_logrhythm_page, with_page
 from workers.telemetry.exporter import Telemetry
 from workers.telemetry.job_log import EVERY_JOB, LINES_A_MINUTE, JobLog
 from workers.telemetry.otlp import exporter_of
@@ -114,7 +115,7 @@ class Runtime:
 
     def _note(self, page: ConnectorPage, shown: Sequence[PageField]) -> None:
         """Let the audit trail know what a page in ThreatQ says, where that has changed."""
-        values = {field.name: page.fields.get(field.name, "") for field in shown}
+        values = dict.fromkeys((field.name for field in shown), "") | read_page(shown, page.fields)
         secrets = {field.name: Secret(values[field.name]) for field in shown if field.kind == "password"}
         enabled = str(page.is_enabled).lower()
         self.page_changes.note(f"page {page.name}", {"enabled": enabled, **values, **secrets})

@@ -19,7 +19,7 @@ from workers.ledger.connection import connect
 from workers.settings import file as settings_file
 from workers.settings.loading import Loaded, load
 from workers.settings.model import Secret, Settings, fields, missing, require, threatq_needs
-from workers.settings.pages import PageField
+from workers.settings.page_fields import PageField
 from workers.settings.values import Given, to_value
 from workers.threatq.client import Client
 from workers.threatq.connector import Connector

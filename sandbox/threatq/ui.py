@@ -67,7 +67,7 @@ def _front_page(threatq: ThreatQ) -> Page:
             faults=threatq.faults.on.values(),
             usual=USUAL,
             connectors=[
-                (row, {str(field["name"]): field.get("label") or field["name"] for field in fields})
+                (row, {str(field["name"]): field for field in fields})
                 for row, fields in definitions(threatq.store)
             ],
             kinds=[(kind, _count(threatq, kind), _latest(threatq, kind)) for kind in kinds],
@@ -128,7 +128,11 @@ def _panel(threatq: ThreatQ) -> Page:
     async def respond(request: Request) -> Response:
         if is_from_other_site(request):
             return Response("This form was sent by another site.", 403)
-        _pull(threatq, request.path_params["lever"], dict(parse_qsl((await request.body()).decode())))
+        _pull(
+            threatq,
+            request.path_params["lever"],
+            dict(parse_qsl((await request.body()).decode(), keep_blank_values=True)),
+        )
         return RedirectResponse("/", 303)
 
     return respond

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from sandbox.threatq.model.defaults import CLIENT_ID, EMAIL, PASSWORD
 from workers.settings.model import Secret, Settings
-from workers.settings.pages import PageField
+from workers.settings.page_fields import PageField
 from workers.threatq.connector import Connector
 from workers.threatq.service import connect
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from tqctl.checks.line import CheckLine, failed, failed_with, ok, tried, warning
+from tqctl.checks.pages import AREA, events_builder_lines, logrhythm_lines
 from tqctl.shell import with_pages, with_short_timeouts
 from workers.core.errors import MissingRights, TqError
 from workers.indicators.known_good.configured import known_good_of
@@ -15,15 +16,14 @@ from workers.listsync.plan.settings import collections_of, require_sync
 from workers.payload.sightings import EVENT_TYPE
 from workers.settings.loading import Loaded
 from workers.settings.model import Settings, missing, threatq_needs
-from workers.settings.pages import with_page
+from workers.settings.page_fields import filled_in
+from workers.settings.pages import EVENTS_BUILDER, with_page
 from workers.threatq.client import Client
 from workers.threatq.collections import find_collection
 from workers.threatq.connector import Connector, ConnectorPage
 from workers.threatq.own_assets import OwnAssets
 from workers.threatq.service import ThreatQ
 from workers.threatq.transport import skew_s
-
-AREA = "threatq"
 
 #: Seconds by which ThreatQ's clock may differ; its Date header has whole seconds.
 MOST_SKEW_S = 5.0
@@ -86,10 +86,14 @@ def _connector(client: Client, settings: Settings) -> Iterator[CheckLine]:
             yield failed_with(AREA, "connector", error)
             return
         page = existing or ConnectorPage(0, settings.connector_name, False, {})
-        yield _enabled(page)
-    source = "settings" if settings.settings_from == "local" or not page.fields else "the connector's page"
-    keeps_out = partial(_known_good, client, with_page(settings, page.fields))
-    yield tried(AREA, "private addresses", keeps_out, f"can be read (from {source})")
+        yield from events_builder_lines(page)
+    try:
+        seen = with_page(settings, page.fields)
+    except TqError as error:
+        yield failed_with(AREA, "private addresses", error)
+        return
+    source = "settings" if not filled_in(EVENTS_BUILDER, page.fields) else "the connector's page"
+    yield tried(AREA, "private addresses", partial(_known_good, client, seen), f"can be read (from {source})")
 
 
 def _known_good(client: Client, settings: Settings) -> KnownGood:
@@ -97,32 +101,12 @@ def _known_good(client: Client, settings: Settings) -> KnownGood:
     return known_good_of(settings, OwnAssets(settings.own_assets_collection).values(lambda: client))
 
 
-def _enabled(page: ConnectorPage) -> CheckLine:
-    if page.is_enabled:
-        return ok(AREA, "connector", f"{page.name} is enabled")
-    if page.id:
-        return failed(
-            AREA,
-            "connector",
-            f"{page.name} is disabled: its payloads wait",
-            "enable it in ThreatQ (Integrations, category Labs)",
-            code=2,
-        )
-    return failed(
-        AREA,
-        "connector",
-        f"{page.name} was never registered: its payloads wait",
-        "run tqctl setup",
-        code=2,
-    )
-
-
 def _list_sync(client: Client, loaded: Loaded) -> Iterator[CheckLine]:
     """Look at LogRhythm's page, and at the collections that the settings, the page's included, name."""
     try:
         page = _logrhythm_page(client, loaded.settings)
         if page is not None:
-            yield _sync_enabled(page)
+            yield from logrhythm_lines(page)
         settings = with_pages(loaded).settings
         if page is not None and page.is_enabled:
             require_sync(settings)
@@ -142,16 +126,6 @@ def _logrhythm_page(client: Client, settings: Settings) -> ConnectorPage | None:
         return None
     name = settings.logrhythm_connector_name
     return Connector(client, name).find() or ConnectorPage(0, name, False, {})
-
-
-def _sync_enabled(page: ConnectorPage) -> CheckLine:
-    if page.is_enabled:
-        return ok(AREA, "list sync", f"{page.name} is enabled")
-    if page.id:
-        return warning(
-            AREA, "list sync", f"{page.name} is disabled: no list is synced", "enable it in ThreatQ"
-        )
-    return ok(AREA, "list sync", f"{page.name} is not registered, so nothing is synced")
 
 
 def _clock(settings: Settings) -> CheckLine:

@@ -2,7 +2,7 @@
 
 This file holds every guess about /api/connectors, and nothing else does. Seen in the vendor's SDK: GET
 by name or id. Guessed: registering (POST with name, category and field definitions), and `custom_fields` as
-key to value.
+name or label to value, or as a list of fields (the sandbox's switch connector_fields).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from workers.core.errors import ConfigError, MissingRights, ServiceAway
-from workers.settings.pages import PageField
+from workers.settings.page_fields import PageField
 from workers.threatq.client import Caller, Json, Params, row_id, rows
 from workers.threatq.errors import ServiceRefusal
 
@@ -75,7 +75,7 @@ class Connector:
                     "name": self._name,
                     "category": "Labs",
                     "is_active": False,
-                    "custom_fields": [msgspec.to_builtins(field) for field in fields],
+                    "custom_fields": [_definition(field) for field in fields],
                 }
                 created = rows(self._call("POST", PATH, json=body))
                 self._page = _page(created[0]) if created else self._read()
@@ -113,18 +113,32 @@ def _truth(flag: Any) -> bool:
     return str(flag).strip().casefold() not in ("", "0", "false", "none", "n")
 
 
+def _definition(field: PageField) -> Json:
+    """Return a field as ThreatQ is told of it; by which other names we know it is our own affair."""
+    definition: Json = msgspec.to_builtins(field)
+    return {name: value for name, value in definition.items() if name != "aliases" and value != []}
+
+
 def _fields(row: Json) -> dict[str, str]:
-    """Return the settings, sent as key to value or as a list of definitions that carry their value."""
+    """Return the settings, sent as name or label to value or as a list of fields that carry their value."""
     given = row.get("custom_fields")
     if isinstance(given, dict):
-        return {str(name): _text(value) for name, value in given.items()}
+        return {str(name): _value(value) for name, value in given.items()}
     if isinstance(given, list):
-        return {
-            str(entry["name"]): _text(entry.get("value", entry.get("default", "")))
-            for entry in given
-            if isinstance(entry, dict) and "name" in entry
-        }
+        entries = [entry for entry in given if isinstance(entry, dict)]
+        return {name: _value(entry) for entry in entries if (name := _name(entry))}
     return {}
+
+
+def _name(entry: Json) -> str:
+    return str(next((entry[key] for key in ("name", "key", "label") if entry.get(key)), ""))
+
+
+def _value(given: object) -> str:
+    """Return a value as text; one that carries its definition has it under `value`, else its default counts."""
+    if isinstance(given, dict):
+        given = given.get("value", given.get("default"))
+    return _text(given)
 
 
 def _text(value: object) -> str:

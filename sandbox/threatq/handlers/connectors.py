@@ -74,7 +74,8 @@ def definitions(store: Store) -> list[tuple[Row, list[Row]]]:
 
 
 def _row(call: Call, row: Row) -> Row:
-    return shown(row, call.threatq.behaviour.connector_flags)
+    behaviour = call.threatq.behaviour
+    return shown(row, behaviour.connector_flags, behaviour.connector_fields)
 
 
 def _load(call: Call) -> Row:
@@ -94,14 +95,14 @@ def _fields(given: object) -> tuple[list[Row], Row]:
     return defined, {str(field["name"]): field.get("default", "") for field in defined}
 
 
-def shown(row: Row, flags: str = "json") -> Row:
+def shown(row: Row, flags: str = "json", fields: str = "names") -> Row:
     """A connector as the API shows it."""
     kept = {name: row[name] for name in ("id", "name", "last_import_at", "last_import_count")}
     unset = dict.fromkeys(("indicator_status_id", "tlp_id", "gate_oauth2_client_id", "frequency"))
     return {
         **kept,
         "namespace": "labs",
-        "custom_fields": msgspec.json.decode(row["custom_fields"]),
+        "custom_fields": _custom_fields(row, fields),
         "category_id": 1,
         "category": {"id": 1, "name": "Labs"},
         **unset,
@@ -109,6 +110,17 @@ def shown(row: Row, flags: str = "json") -> Row:
         "created_at": clock.text(row["created_at"]),
         "updated_at": clock.text(row["updated_at"]),
     }
+
+
+def _custom_fields(row: Row, form: str) -> Any:
+    values: Row = msgspec.json.decode(row["custom_fields"])
+    if form == "names":
+        return values
+    defined = {field["name"]: field for field in msgspec.json.decode(row["definitions"], type=list[Row])}
+    labels = {name: defined.get(name, {}).get("label") or name for name in values}
+    if form == "labels":
+        return {labels[name]: value for name, value in values.items()}
+    return [{"label": labels[name], "value": value} for name, value in values.items()]
 
 
 def _text(value: object) -> str:

@@ -59,6 +59,8 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     search_json: saved searches carry their query as an object or as a string.
     with_underscores: `with=` also takes two words with an underscore, which are a server error on some versions.
     connector_flags: whether a connector is enabled is told as true and false, or as the texts "1" and "".
+    connector_fields: how a connector's settings are sent: our names to values, the labels of its page to values, or a
+        list of fields that carry label and value. Not known of the real one.
     client_grant: where the grant of client credentials is looked for: everywhere, or in the query or a form alone.
     guessed_filters: library queries take what customers' searches hold in a spelling that was not seen: filters on
         attributes, adversaries, tlp and tags, and times in words (`-30 days`); else they are refused.
@@ -85,6 +87,7 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inclusive_times: bool = True
     with_underscores: bool = False
     connector_flags: Literal["json", "text"] = "json"
+    connector_fields: Literal["names", "labels", "list"] = "names"
     client_grant: Literal["everywhere", "query", "form"] = "everywhere"
 
 

@@ -77,6 +77,21 @@ def test_the_next_attempt_finds_the_event_of_the_one_before(
     assert threatq_sandbox.get("/api/events")["total"] == 1
 
 
+@pytest.mark.parametrize("connector_fields", ["names", "labels", "list"])
+def test_private_addresses_of_the_page_become_no_indicator_however_its_fields_are_named(
+    connector_fields: str,
+    runtime: Runtime,
+    ledger: Ledger,
+    threatq_sandbox: SandboxThreatQ,
+    example_payload: Payload,
+) -> None:
+    set_page(runtime, enabled=True, private_ips="1.2.3.0-1.2.3.255")
+    threatq_sandbox.behave(connector_fields=connector_fields)
+    handle(runtime, claims_of(ledger, example_payload))
+    values = [row["value"] for row in threatq_sandbox.get("/api/indicators")["data"]]
+    assert "1.2.3.4" not in values
+
+
 def test_a_payload_without_a_time_happened_when_it_was_accepted(
     runtime: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
 ) -> None:

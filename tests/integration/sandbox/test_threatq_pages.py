@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from workers.settings.model import Settings
+from workers.settings.pages import LOGRHYTHM, with_logrhythm_page
+
 pytestmark = pytest.mark.integration
 
 NASTY = "<script>alert('x')</script>"
@@ -90,6 +93,21 @@ def test_a_connector_is_enabled_and_set_up_like_in_the_ui(threatq_sandbox):
 
     row = threatq_sandbox.get(f"/api/connectors/{id}")["data"]
     assert (row["is_active"], row["custom_fields"]) == (True, {"private_ips": "10.0.0.0/8"})
+
+
+def test_logrhythms_page_has_a_box_and_a_select_with_the_guides_options(threatq_sandbox):
+    threatq_sandbox.fill_page("LogRhythm", LOGRHYTHM)
+    shown = page(threatq_sandbox, "/")
+    assert '<input type="checkbox" name="field-logrhythm_v751" value="true" checked>' in shown
+    assert '<option value="full">Fully sync (add and delete) ThreatQ data collections' in shown
+
+    (row,) = threatq_sandbox.get("/api/connectors", name="LogRhythm")["data"]
+    form = {"id": row["id"], "field-logrhythm_v751": "", "field-sync_method": "full"}
+    threatq_sandbox.http.post(f"{threatq_sandbox.url}/panel/connector", data=form, timeout=5)
+
+    (row,) = threatq_sandbox.get("/api/connectors", name="LogRhythm")["data"]
+    settings = with_logrhythm_page(Settings(), row["custom_fields"])
+    assert (settings.logrhythm_v751, settings.sync_method) == (False, "full")
 
 
 def test_a_form_of_another_site_is_refused(threatq_sandbox, event):

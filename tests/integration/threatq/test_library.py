@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.core.errors import ConfigError
-from workers.settings.pages import PageField
+from workers.settings.page_fields import PageField
 from workers.threatq.collections import find_collection, read_pages
 from workers.threatq.connector import TTL_S, Connector
 from workers.threatq.service import ThreatQ
