@@ -64,6 +64,7 @@ class Mappings:
             if mapping.name != GENERIC
         ]
         self._by_field, self._always = _indexed(self._candidates)
+        self._like = _likely(self._candidates)
         self._by_name = {mapping.name: mapping for mapping in ordered}
         self.faults = dict(faults or {})
 
@@ -102,12 +103,17 @@ class Mappings:
     def nearest(self, document: dict[str, Any]) -> list[NearMapping]:
         """Return the mappings that come nearest to a document that none is for, the nearest first."""
         keys = frozenset(document)
+        # A message may be a million documents that no mapping is for: only those that share a field are looked at.
+        numbers = set(range(min(NEAREST, len(self._candidates)))).union(
+            *(self._like.get(key, ()) for key in keys)
+        )
 
-        def likeness(candidate: _Candidate) -> tuple[float, float]:
+        def likeness(number: int) -> tuple[float, float, int]:
+            candidate = self._candidates[number]
             share = max(len(way & keys) / len(way) if way else 0.0 for way in candidate.ways)
-            return -share, -len(candidate.fields & keys) / (len(candidate.fields) or 1)
+            return -share, -len(candidate.fields & keys) / (len(candidate.fields) or 1), number
 
-        ordered = sorted(self._candidates, key=likeness)[:NEAREST]
+        ordered = [self._candidates[number] for number in sorted(numbers, key=likeness)[:NEAREST]]
         return [NearMapping(candidate.mapping.name, _why(candidate, keys)) for candidate in ordered]
 
 
@@ -123,6 +129,15 @@ def _indexed(candidates: list[_Candidate]) -> tuple[dict[str, tuple[int, ...]], 
             by_field.setdefault(min(way, key=lambda field: (often[field], field)), set()).add(number)
     always = tuple(number for number, candidate in enumerate(candidates) if not all(candidate.ways))
     return {field: tuple(numbers) for field, numbers in by_field.items()}, always
+
+
+def _likely(candidates: list[_Candidate]) -> dict[str, list[int]]:
+    """Return which candidates look at a field, by their numbers."""
+    by_field: dict[str, list[int]] = {}
+    for number, candidate in enumerate(candidates):
+        for field in candidate.fields.union(*candidate.ways):
+            by_field.setdefault(field, []).append(number)
+    return by_field
 
 
 def _why(candidate: _Candidate, keys: frozenset[str]) -> str:
