@@ -123,7 +123,7 @@ class _Application:
         return self.document if is_empty(given) else given
 
     def _needed(self, expression: Expression) -> str:
-        value = _or_refuse(self.evaluation, self.mapping, expression)
+        value = _only(_or_refuse(self.evaluation, self.mapping, expression))
         if isinstance(value, dict | list) or is_empty(value) or not (text := _plain(value).strip()):
             what = (
                 "gives nothing for this document" if is_empty(value) else f"gives {_kind(value)}, not a text"
@@ -142,9 +142,7 @@ class _Application:
         return None
 
     def _text(self, expression: Expression | None) -> str | None:
-        value = None if expression is None else self._value(expression)
-        if isinstance(value, list) and len(value) == 1:
-            value = value[0]
+        value = None if expression is None else _only(self._value(expression))
         if expression and isinstance(value, dict | list):
             self.warnings.append(
                 f"left out: {expression.place}: `{expression.text}` gives {_kind(value)}, not a text"
@@ -203,6 +201,11 @@ def _or_refuse(evaluation: Evaluation, mapping: Mapping, expression: Expression)
         return evaluation.value(expression)
     except InputError as error:
         raise InputError(f"mapping {mapping.name}: {error}") from error
+
+
+def _only(value: Any) -> Any:
+    """Return what a list of one holds, anything else as it is."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def _pair(name: str, value: str) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 from jmespath.functions import Functions
 from jmespath.visitor import TreeInterpreter
 
-from workers.mappings.values import is_empty
+from workers.mappings.values import is_missing
 
 #: What an expression became: takes the value that it looks at, and the evaluation that is under way.
 Compiled = Callable[[Any, Any], Any]
@@ -199,12 +199,12 @@ def _checked(name: str, arguments: list[Compiled]) -> Compiled:
 
 
 def _coalesce(arguments: list[Compiled]) -> Compiled:
-    """Return the first that is not empty; those behind it are not worked out."""
+    """Return the first that is there; those behind it are not worked out."""
 
     def first(value: Any, run: Any) -> Any:
         run.step()
         for argument in arguments:
-            if not is_empty(result := argument(value, run)):
+            if not is_missing(result := argument(value, run)):
                 return result
         return None
 

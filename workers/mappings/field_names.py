@@ -10,7 +10,7 @@ from msgspec import Struct
 from workers.mappings.vocabulary import words
 
 #: What the text of a field may hold; "" says nothing, then an address is known by its form alone.
-Kind = Literal["", "nothing", "domain", "dns", "url", "hash", "command", "text", "mail"]
+Kind = Literal["", "nothing", "domain", "dns", "url", "hash", "command", "text", "mail", "any"]
 
 Side = Literal["", "source", "target"]
 
@@ -42,6 +42,7 @@ _KINDS: dict[str, Kind] = {
     **dict.fromkeys(words("commands"), "command"),
     **dict.fromkeys(words("domain"), "domain"),
     **dict.fromkeys(words("dns"), "dns"),
+    **dict.fromkeys(words("any"), "any"),
     **dict.fromkeys(("request", "threaturl"), "url"),
 }
 
@@ -66,6 +67,7 @@ _INSIDE: dict[tuple[str, str], Kind] = {
     ("question", "name"): "dns",
     ("url", "full"): "url",
     ("url", "original"): "url",
+    ("related", "hash"): "nothing",
 }
 
 
@@ -90,7 +92,7 @@ def _kind(folded: str, around: str) -> Kind:
     if kind := _INSIDE.get((around, folded)) or _KINDS.get(folded):
         return kind
     if folded.endswith(("url", "uri", "urls", "uris")):
-        return "" if any(part in folded for part in _NO_URL) else "url"
+        return "nothing" if any(part in folded for part in _NO_URL) else "url"
     if folded.endswith(("commandline", "cmdline")):
         return "command"
     return "hash" if _is_hash(folded) and not any(part in around for part in _NO_HASH_AROUND) else ""

@@ -26,6 +26,10 @@ _PAIR_VALUES = frozenset(("value", "hashvalue", "valuestring", "stringvalue", "n
 #: What an address begins with; a look at one character spares most texts the search for its form.
 _ADDRESS_BEGINS = frozenset("0123456789abcdefABCDEF:[")
 
+#: The fields of an object that say whose machine it is about, in the spellings that there are.
+_ADDRESSES = ("ip", "address", "ip_address", "ipAddress")
+_MACHINES = ("hostname", "host_name", "hostName", "computer_name", "computerName")
+
 #: What stands between the fields of a text in which Hayabusa puts them.
 _BAR = " ¦ "
 
@@ -47,6 +51,7 @@ class _Place(Struct, frozen=True):
     side: Side = ""
     ours: bool = False
     person: bool = False
+    home: bool = False
     depth: int = 0
 
 
@@ -85,8 +90,10 @@ class _Walk:
 
     def found(self) -> Findings:
         """Return what was gathered; a domain that may be of ours only where nothing says that it is."""
+        own = tuple(machine.lower() for machine in self.ours)
         for name, side in self.perhaps_ours.items():
-            if name not in self.mail_domains and not forms.is_service(name):
+            is_own = name in self.mail_domains or any(machine.endswith(f".{name}") for machine in own)
+            if not is_own and not forms.is_service(name):
                 self.values.setdefault(("FQDN", name), side)
         sources: list[dict[str, str]] = []
         targets: list[dict[str, str]] = []
@@ -111,15 +118,16 @@ class _Walk:
         if place.depth >= _DEEPEST or len(self.values) >= MOST:
             return
         named = _pair(fields)
+        home = place.depth > 0 and _is_home(fields)
         for name, inner in fields.items():
             if isinstance(inner, str | dict | list) and inner:
                 if named and fold(name) in _PAIR_VALUES:
-                    self.under(named, inner, place)
+                    self.under(named, inner, place, home=home)
                 elif inner != named:
-                    self.under(name, inner, place)
+                    self.under(name, inner, place, home=home)
 
-    def under(self, name: str, value: object, place: _Place) -> None:
-        """Look at what stands under a name, which may be several with dots between."""
+    def under(self, name: str, value: object, place: _Place, *, home: bool = False) -> None:
+        """Look at what stands under a name, which may be several with dots between; `home`: beside what is ours."""
         for part in name.split(".") if "." in name else (name,):
             says = meaning(part, place.name)
             if says.kind == "nothing" or part[:2] == "p_":
@@ -129,6 +137,7 @@ class _Walk:
                 says.side or place.side,
                 says.ours or (place.ours and not says.side),
                 says.person or place.person,
+                home,
                 place.depth + 1,
             )
         self.look(value, place, says)
@@ -157,6 +166,10 @@ class _Walk:
             self.urls([text] if forms.is_url(text) else [], place)
         elif says.kind in ("dns", "domain"):
             self.domains(text, place, contacted=says.kind == "dns")
+        elif says.kind == "any":
+            self.hashes(text)
+            self.urls([text] if forms.is_url(text) else [], place)
+            self.domains(text, place, contacted=True)
         elif says.kind == "mail":
             for mail, _ in forms.mails_in(text)[:1]:
                 self.take("Email Address", mail, "source")
@@ -193,9 +206,9 @@ class _Walk:
     def domains(self, text: str, place: _Place, *, contacted: bool) -> None:
         """Take host names; of those that nothing contacted, whose may be known at the end alone."""
         for name in forms.hosts_in(text[:4_000]):
-            if contacted:
+            if contacted and not place.home:
                 self.take("FQDN", name, place.side or "target")
-            elif not (place.person or place.ours):
+            elif not (place.person or place.ours or place.home):
                 self.perhaps_ours.setdefault(name, place.side or "target")
 
     def prose(self, text: str, place: _Place, *, command: bool) -> None:
@@ -217,6 +230,15 @@ def _json(text: str) -> Any:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
+
+
+def _is_home(fields: dict[str, Any]) -> bool:
+    """Tell whether an object is about a machine of ours: it has a private address, or the bare name of a machine."""
+    for name in _ADDRESSES:
+        first = value[0] if isinstance(value := fields.get(name), list) and value else value
+        if isinstance(first, str) and (address := forms.read_address(first)):
+            return address.is_private and not forms.is_outside(address)
+    return any(isinstance(bare := fields.get(field), str) and "." not in bare for field in _MACHINES)
 
 
 def _pair(fields: dict[str, Any]) -> str | None:

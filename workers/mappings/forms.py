@@ -27,7 +27,7 @@ _SEPARATORS = re.compile(r"[,;\s]+")
 HASH_TYPES = {32: "MD5", 40: "SHA-1", 64: "SHA-256", 128: "SHA-512"}
 
 #: What before a number of four parts makes it a version, and how far before it is looked for.
-_VERSION_WORDS, _BEFORE = ("version", "ver", "release", "build", "v", "revision"), 12
+_VERSION_WORDS, _BEFORE = ("version", "ver", "release", "build", "v", "revision", "oid"), 12
 
 #: Ranges for documentation: rehearsals use them, so they count as outside.
 _DOCUMENTATION = tuple(
@@ -109,7 +109,7 @@ def addresses_in(text: str) -> list[str]:
         for match in _ADDRESS_IN_TEXT.finditer(text)
         if not text[max(match.start() - _BEFORE, 0) : match.start()]
         .lower()
-        .rstrip(" :=(")
+        .rstrip(" \t:=()")
         .endswith(_VERSION_WORDS)
     ]
 

@@ -14,7 +14,7 @@ from workers.mappings.finder import find_once
 from workers.mappings.generic import guess
 from workers.mappings.lines import read_cef, read_leef
 from workers.mappings.observables import misp_values, stix_objects, stix_pattern
-from workers.mappings.values import is_empty, text_of
+from workers.mappings.values import is_missing, text_of
 
 _ANY: dict[str, list[str]] = {"types": []}
 _MORE: dict[str, Any] = {"types": [], "variadic": True}
@@ -30,8 +30,8 @@ class MappingFunctions(Functions):
 
     @signature(_MORE)
     def _func_coalesce(self, *values: Any) -> Any:
-        """`coalesce(a, b, …)`: the first that is not null, "", [] or {}."""
-        return next((value for value in values if not is_empty(value)), None)
+        """`coalesce(a, b, …)`: the first that is not null, "", "-", [] or {}."""
+        return next((value for value in values if not is_missing(value)), None)
 
     @signature(_ANY, _ANY)
     def _func_join_non_empty(self, separator: Any, items: Any) -> str | None:

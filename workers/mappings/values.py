@@ -10,8 +10,15 @@ def is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, str | list | dict) and not value)
 
 
+def is_missing(value: Any) -> bool:
+    """Tell whether a value counts as none where another may stand in: empty, or the dash of logs."""
+    return value == "-" or is_empty(value)
+
+
 def text_of(value: Any) -> str | None:
-    """Return a text, a number or a truth value as text; None for null and for anything with parts."""
+    """Return a text, a number or a truth value as text, of a list of one what it holds; None for all else."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

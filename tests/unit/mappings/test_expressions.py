@@ -23,6 +23,8 @@ def value(text: str, document: dict[str, Any], **names: Any) -> Any:
     [
         ("coalesce(a, b, 'c')", {"a": "", "b": None}, "c"),
         # 0 and false are values.
+        ("coalesce(a, b)", {"a": "-", "b": "mia"}, "mia"),
+        ("template('{} in {}', a, b)", {"a": ["x"], "b": ["y"]}, "x in y"),
         ("coalesce(a, b)", {"a": 0, "b": 1}, 0),
         ("join_non_empty(', ', [a, b, c])", {"a": "x", "c": 3}, "x, 3"),
         ("join_non_empty(', ', [a])", {}, None),

@@ -47,6 +47,14 @@ def found(document: Any) -> list[str]:
         ({"fileHash": {"hashType": "sha1", "hashValue": SHA1}}, [SHA1]),
         ({"Hashes": f"MD5={MD5},SHA256={SHA256},IMPHASH={MD5[::-1]}"}, [MD5, SHA256]),
         ({"description": f"The file with SHA-256 {SHA256} ran."}, [SHA256]),
+        # An indicator of whatever type.
+        ({"ioc_value": SHA256}, [SHA256]),
+        (
+            {"iocs": ["evil.example", "http://evil.example/x", "203.0.113.7"]},
+            ["203.0.113.7", "evil.example", "http://evil.example/x"],
+        ),
+        # The host of an address from outside.
+        ({"source": {"ip": "203.0.113.7", "domain": "a.evil.example"}}, ["203.0.113.7", "a.evil.example"]),
         # Prose and JSON inside of a text.
         ({"message": "Failed password for root from 203.0.113.7 port 22"}, ["203.0.113.7"]),
         ({"details": json.dumps({"url": "http://evil.example/x"})}, ["http://evil.example/x"]),
@@ -63,6 +71,7 @@ def test_what_is_anothers_is_found(document: dict[str, Any], expected: list[str]
         # Versions and user agents.
         {"userAgent": "203.0.113.7", "client": {"platform_version": "108.0.0.0"}},
         {"user_agent": {"original": "Mozilla/5.0 Chrome/99.0.4844.51"}},
+        {"message": "Syntax (OID):\t203.0.113.7"},
         {"message": "driver version 203.0.113.7 was installed, v203.0.113.8 and Agent/203.0.113.9"},
         {"additionalDetails": [{"key": "User-Agent", "value": "203.0.113.7"}]},
         # Machines of ours, by the field around or by the name itself; and where they stand a second time.
@@ -83,12 +92,18 @@ def test_what_is_anothers_is_found(document: dict[str, Any], expected: list[str]
         {"user": {"name": "mia", "domain": "corp.example"}, "actor": {"domain": "corp.example"}},
         {"user_email": "mia@corp.example", "domain": "corp.example"},
         {"securityContext": {"domain": "isp.example"}},
+        {"source": {"ip": ["10.0.0.1"], "domain": "ws-1.corp.example"}},
+        {"x": {"hostname": "ws-1", "domain": "corp.example"}},
+        {"hostname": "ws-1.corp.example", "domain": "corp.example"},
+        # The domain that a contacted one is below.
+        {"url": {"registered_domain": "evil.example"}},
         # Links to consoles, APIs and advice.
         {"alertWebUrl": "https://security.evil.example/x", "html_url": "https://evil.example/a", "selfLink": "x"},
         {"falcon_host_link": "https://evil.example/x", "references": ["https://blog.evil.example/x"]},
         {"url": "https://sub.zendesk.com/api/v2/x.json", "LoginTo": "https://console.aws.amazon.com/"},
         # Hexadecimal digits that are no file's hash.
         {"id": MD5, "event_id": SHA1, "ja3": {"hash": MD5}, "dtHash": SHA256, "commit_sha": SHA1, "aid": MD5},
+        {"related": {"hash": [MD5]}},
         {"md5HashMessageBody": MD5, "imphash": MD5, "SHA1HashData": "0" * 40, "password_hash": MD5},
         # What a pipeline adds of its own.
         {"p_any_ip_addresses": ["203.0.113.7"], "p_enrichment": {"x": {"ip": "203.0.113.7"}}},
