@@ -14,12 +14,13 @@ from workers.ledger.groups import Verdict
 
 
 class Shot(NamedTuple):
-    """A firing: its job, its group ("" for none), when it happened, and its values."""
+    """A firing: its job, its group ("" for none), when it happened, its values, and how severe it was."""
 
     id: str
     group: str
     happened_at: str
     values: tuple[str, ...]
+    severity: int
 
 
 class Expected(NamedTuple):
@@ -44,6 +45,7 @@ class GroupFacts:
     more: int = 0
     first: str = ""
     last: str = ""
+    severity: int = 0
     values: Counter[str] = field(default_factory=Counter)
 
 
@@ -107,6 +109,7 @@ class ReferenceGroups:
             group.count += 1
             group.first = min(filter(None, (group.first, shot.happened_at)))
             group.last = max(group.last, shot.happened_at)
+            group.severity = max(group.severity, shot.severity)
             fresh.setdefault(group_id, Counter()).update(shot.values)
         for group_id, values in fresh.items():
             self._keep(self.groups[group_id], values)

@@ -22,6 +22,7 @@ from workers.payload.grouping import (
     values_of,
 )
 from workers.payload.plan import EventPlan
+from workers.payload.severity import severity_rank
 from workers.threatq.service import ThreatQ
 
 #: The place of a firing whose source has no rule.
@@ -99,6 +100,8 @@ class Placed(Struct, frozen=True):
             most=groups.most_values,
             event=event_id,
             limited=self.place.is_limited,
+            severity=self.planned.plan.severity[:MOST_VALUE],
+            rank=severity_rank(self.planned.plan.severity),
         )
 
 

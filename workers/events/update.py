@@ -15,6 +15,7 @@ from workers.ledger.ledger import MOST_SOLO_FAILURES, Ledger
 from workers.ledger.records import Claim, GroupTold, Settlement, done
 from workers.payload.grouping import FIRINGS, FIRST_SEEN, LAST_SEEN, plan_of_values, value_in_words
 from workers.payload.options import DialectOptions
+from workers.payload.severity import SEVERITY
 from workers.threatq.event_draft import EventRequest
 from workers.threatq.event_update import EventGone, EventNews, tell_event
 from workers.threatq.service import ThreatQ
@@ -78,6 +79,7 @@ def _news(claim: Claim, state: GroupState, values: Mapping[str, int], options: D
             Attribute(FIRINGS, str(state.count)),
             Attribute(FIRST_SEEN, state.first),
             Attribute(LAST_SEEN, state.last),
+            *((Attribute(SEVERITY, state.severity),) if state.severity else ()),
         ),
         summary=summary_of(state, values),
         room=options.max_description_chars,

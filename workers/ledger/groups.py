@@ -65,7 +65,8 @@ class Placement(Struct, frozen=True):
 class GroupState(Struct, frozen=True):
     """What is known of a group: its firings and the values of most of them, and of how many its event was told.
 
-    `more` counts values that are not kept. Times in ms, but for `first` and `last`, as ThreatQ takes them.
+    `more` counts values that are not kept; `severity` is the highest that a firing had. Times in ms, but for `first`
+    and `last`, as ThreatQ takes them.
     """
 
     id: str
@@ -81,6 +82,7 @@ class GroupState(Struct, frozen=True):
     since_ms: int
     until_ms: int
     is_limited: bool
+    severity: str = ""
 
     @property
     def said(self) -> str:
@@ -106,6 +108,7 @@ class GroupState(Struct, frozen=True):
             since_ms=int(text.get("since") or 0),
             until_ms=int(text["until"]),
             is_limited=text.get("limited") == "1",
+            severity=text.get("severity", ""),
             **numbers,
         )
 

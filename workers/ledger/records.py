@@ -161,7 +161,7 @@ class GroupJoin(Struct, frozen=True):
     """What a firing adds to its group: when it happened, as ThreatQ takes times, and its values, `more` not among them.
 
     `event` is the id of the event that it made for the group, 0 where it joins one. After `update` ms the event is told
-    of it; `most` values are kept.
+    of it; `most` values are kept. The group keeps the `severity` of the highest `rank`; that of 0 counts for none.
     """
 
     group: str
@@ -172,6 +172,8 @@ class GroupJoin(Struct, frozen=True):
     more: int = 0
     event: int = 0
     limited: bool = False
+    severity: str = ""
+    rank: int = 0
 
 
 class GroupTold(Struct, frozen=True):

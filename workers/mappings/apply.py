@@ -28,7 +28,6 @@ class MappedEvent(Struct, frozen=True):
     """What a mapping makes of a document: a payload as the dialect has it, and what that has no field for."""
 
     payload: dict[str, Any]
-    severity: str = ""
     group_by: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -89,7 +88,6 @@ class _Application:
         }
         return MappedEvent(
             {name: value for name, value in payload.items() if not is_empty(value)},
-            severity=severity,
             group_by=tuple(self._text(expression) or "" for expression in self.fields.group_by),
             assets=tuple(dict.fromkeys(self._texts(self.fields.assets, "assets"))),
             warnings=tuple(self.warnings),

@@ -21,6 +21,7 @@ from workers.payload.options import DialectOptions
 from workers.payload.plan import EventPlan
 from workers.payload.required_fields import happened_at, one_line, required
 from workers.payload.screening import ALLOW, KeptOut, read_allowed, screen
+from workers.payload.severity import severity_of
 
 T = TypeVar("T")
 
@@ -99,6 +100,7 @@ class _Builder:
             malware=self._names("malware"),
             warnings=_unique(self.warnings),
             left_out=_unique(self.left_out),
+            severity=severity_of(self.attributes),
         )
 
     def _fit(self, payload: dict[str, Any]) -> dict[str, Any]:

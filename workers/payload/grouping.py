@@ -189,6 +189,7 @@ _MAPPED: dict[str, Callable[[EventPlan], Iterable[str]]] = {
     "uri_target": _side("Target"),
     "identity": lambda plan: plan.identities,
     "malware": lambda plan: plan.malware,
+    "severity": lambda plan: (plan.severity,),
 }
 
 

@@ -13,7 +13,7 @@ class EventPlan(Struct, frozen=True):
 
     `happened_at` is UTC as ThreatQ takes it, `YYYY-MM-DD HH:MM:SS`. `overflow` is the part of the
     description that ThreatQ has no room for. `warnings` stay with the job and are shown. `group_by` is what its mapping
-    says that firings of one group share.
+    says that firings of one group share, `severity` the attribute of that name.
     """
 
     title: str
@@ -30,3 +30,4 @@ class EventPlan(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     group_by: tuple[str, ...] = ()
+    severity: str = ""

@@ -59,6 +59,20 @@ def test_firings_of_one_group_are_one_event_with_count_first_and_last_seen(firin
     assert "beyond those that a group keeps, came 150 times" in event["description"]
 
 
+def test_the_event_of_a_group_has_the_highest_severity_that_a_firing_had(firings: Firings) -> None:
+    # Given firings of which the second is the most severe, and one says what no one can compare
+    severities = ("Medium", "Critical", "odd", "Low")
+    # When one after the other has joined the event, and it was told in between
+    for number, severity in enumerate(severities):
+        firings.send(firing(number, event_attributes=f"Severity<|{severity}"))
+        firings.work()
+        firings.flush()
+    # Then the event says so, once
+    assert [known["Severity"] for known in facts(firings)] == ["Critical"]
+    (event,) = firings.events()
+    assert [row["name"] for row in event["attributes"]].count("Severity") == 1
+
+
 def test_a_lone_firing_makes_its_event_at_once_and_nothing_is_told_afterwards(firings: Firings) -> None:
     firings.send(firing(1))
     firings.work()

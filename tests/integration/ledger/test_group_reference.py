@@ -39,6 +39,7 @@ def shot(number: int) -> Shot:
         ("a", "a", "a", "b", "b", "")[number % 6],
         f"2026-01-01 00:00:{number % 7:02}",
         (f"v{number % 5}",),
+        number % 4,
     )
 
 
@@ -126,7 +127,16 @@ class GroupMachine(RuleBasedStateMachine):
             return dead(claim, "refused")
         self.events += place.verdict == "open"
         event = self.events if place.verdict == "open" else 0
-        join = GroupJoin(place.group, shot.happened_at, shot.values, 1_000, MOST_VALUES, event=event)
+        join = GroupJoin(
+            place.group,
+            shot.happened_at,
+            shot.values,
+            1_000,
+            MOST_VALUES,
+            event=event,
+            severity=str(shot.severity),
+            rank=shot.severity,
+        )
         return done(claim, EventResult(event_id=event or place.event), join if place.group else None)
 
     def lose(self, chance: Random) -> None:
@@ -182,6 +192,7 @@ class GroupMachine(RuleBasedStateMachine):
                 group.last,
             )
             assert (state.told, state.is_limited) == (group.told, group.is_limited)
+            assert int(state.severity or 0) == group.severity
             values = self.groups.values(group_id)
             assert len(values) == len(group.values)
             assert state.more + sum(values.values()) == group.more + group.values.total() == group.count

@@ -41,7 +41,7 @@ def seen(event: MappedEvent) -> dict[str, Any]:
         "type": plan.type,
         "time": plan.happened_at,
         "source": plan.source,
-        "severity": event.severity,
+        "severity": plan.severity,
         "identities": list(plan.identities),
         "malware": list(plan.malware),
         "indicators": [_line(indicator) for indicator in plan.indicators],

@@ -33,7 +33,7 @@ def test_a_draft_finds_title_time_severity_and_what_is_constant() -> None:
     event = apply_mapping(mapping, sample(3))
     assert event.payload["event_name"] == "Blocked 3"
     assert event.payload["event_happened_at"] == "2026-01-02T03:04:05Z"
-    assert event.severity == "high"
+    assert {"name": "Severity", "value": "high"} in event.payload["event_attributes"]
     assert [item["value"] for item in event.payload["uri_source"]] == ["198.51.100.3"]
     assert {"name": "connection action", "value": "deny"} in event.payload["event_attributes"]
 

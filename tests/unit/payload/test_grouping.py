@@ -56,6 +56,12 @@ def test_firings_that_share_the_fields_of_the_rule_share_the_group() -> None:
     assert first.label == "Suricata, event_name Beacon, uri_source 203.0.113.1"
 
 
+def test_firings_can_be_grouped_by_how_severe_they_are() -> None:
+    found = group("Suricata=severity", event_attributes="Severity<|High")
+    assert found
+    assert found.label == "Suricata, severity High"
+
+
 def test_a_source_counts_whatever_its_case_and_a_star_is_every_other_source() -> None:
     by = "*=event_type; suricata=event_name"
     assert group(by) == group("SURICATA=event_name")

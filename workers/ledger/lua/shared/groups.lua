@@ -11,7 +11,7 @@ local function touch_group(prefix, progress, text)
     if redis.call('EXISTS', key) == 0 then
       return change.told and '' or false
     end
-    group = {key = key, count = 0, more = 0, values = {}}
+    group = {key = key, count = 0, more = 0, rank = 0, values = {}}
     touched[change.group] = group
   end
   if change.told then
@@ -28,6 +28,9 @@ local function touch_group(prefix, progress, text)
   group.count, group.more = group.count + 1, group.more + change.more
   group.first = group.first and group.first < change.happened_at and group.first or change.happened_at
   group.last = group.last and group.last > change.happened_at and group.last or change.happened_at
+  if (change.rank or 0) > group.rank then
+    group.rank, group.severity = change.rank, change.severity
+  end
   for _, value in ipairs(change.values) do
     group.values[value] = (group.values[value] or 0) + 1
   end
@@ -51,12 +54,15 @@ local function add_values(group)
 end
 
 local function add_firings(group)
-  local first, last = unpack(redis.call('HMGET', group.key, 'first', 'last'))
+  local first, last, rank = unpack(redis.call('HMGET', group.key, 'first', 'last', 'rank'))
   if not first or group.first < first then
     redis.call('HSET', group.key, 'first', group.first)
   end
   if not last or group.last > last then
     redis.call('HSET', group.key, 'last', group.last)
+  end
+  if group.rank > tonumber(rank or 0) then
+    redis.call('HSET', group.key, 'rank', group.rank, 'severity', group.severity)
   end
   redis.call('HINCRBY', group.key, 'count', group.count)
   add_values(group)
