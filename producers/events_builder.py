@@ -14,8 +14,10 @@ from msgspec import structs, to_builtins
 
 from producers.cli.console import AWAY, DONE, FAILED, WRONG_INPUT, guarded, note
 from producers.cli.dry_run import calls, explain, explain_calls, explain_group
-from producers.cli.first_run import CONFIGURED, FirstRun, check, is_configured, record, register
+from producers.cli.first_checks import register
+from producers.cli.first_run import FirstRun
 from producers.cli.payload_argument import read_argument
+from producers.cli.questions import Terminal, terminal
 from producers.cli.refusals import keep_refused
 from producers.cli.report import PayloadReport, Wait, outcome_of, report_spool, words
 from producers.enqueue import hand_over, ledger_of, spool_of, with_event_types
@@ -143,7 +145,8 @@ def _run(options: Namespace) -> int:
     if options.explain:
         return _explain(_read(argument, loaded, options), loaded.settings, as_json=options.json)
     if argument is None or not loaded.origins:
-        loaded = set_up(loaded)
+        # With a payload, the standard input may be the payload's.
+        loaded = set_up(loaded, terminal(takes_pipe=argument is None))
     if argument is None:
         return DONE
     return _send(_read(argument, loaded, options), loaded, options)
@@ -168,16 +171,9 @@ def _load(options: Namespace) -> Loaded:
     return structs.replace(loaded, settings=structs.replace(loaded.settings, connector_name=options.name))
 
 
-def set_up(loaded: Loaded) -> Loaded:
+def set_up(loaded: Loaded, answers: Terminal) -> Loaded:
     """Make the connector known to ThreatQ, after asking for what is not configured yet."""
-    if not is_configured(loaded):
-        return FirstRun(check=check, register=_register, record=record).run(loaded)
-    check(loaded.settings)
-    if loaded.settings.settings_from == "threatq":
-        _register(loaded.settings)
-    note("there is a configuration already, and ThreatQ accepts it; send a payload with -p")
-    print(CONFIGURED)
-    return loaded
+    return FirstRun(answers, register=_register).run(loaded)
 
 
 def _register(settings: Settings) -> None:

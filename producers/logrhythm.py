@@ -17,9 +17,12 @@ import structlog
 from msgspec import structs
 
 from producers.cli import remembered
+from producers.cli.answer_sheet import is_configured
 from producers.cli.console import DONE, WRONG_INPUT, guarded, note
-from producers.cli.first_run import CONFIGURED, FirstRun, check, is_configured, record, register
+from producers.cli.first_checks import register
+from producers.cli.first_run import CONFIGURED, FirstRun
 from producers.cli.follow import End, Follow
+from producers.cli.questions import terminal
 from producers.cli.sync_report import ALL, as_json, code_of, show
 from producers.enqueue import ledger_of
 from workers.consumer import QueueHandler, consume
@@ -71,7 +74,7 @@ def _run(options: Namespace) -> int:
     logs.set_up(logs.LEVELS[options.verbosity], location=options.loglocation, name="tq-conn-logrhythm")
     loaded = _load(options)
     if not is_configured(loaded):
-        _remember(options, FirstRun(check=check, register=_register, record=record).run(loaded))
+        _remember(options, FirstRun(terminal(takes_pipe=False), register=_register).run(loaded))
         return DONE
     names, decisions = _wanted(loaded.settings, options.collection)
     if not names:

@@ -13,16 +13,28 @@ from typing import NoReturn
 
 from argcomplete.shell_integration import shellcode
 
+from producers.cli.console import note
+from producers.cli.questions import terminal
 from producers.events_builder import set_up
 from tqctl.shell import Shell
 from workers.core.errors import ConfigError
 from workers.core.extras import need, not_installed
+from workers.settings.loading import load
 from workers.settings.model import Settings
 
 _HOW = """\
 bash:  tqctl completion bash > ~/.local/share/bash-completion/completions/tqctl
 zsh:   tqctl completion zsh > "${fpath[1]}/_tqctl"
 fish:  tqctl completion fish > ~/.config/fish/completions/tqctl.fish
+"""
+
+_SETUP = """\
+Each answer is checked when it is given, and kept: started again, it asks only for what is missing or not accepted.
+On a pipe each line is an answer, and a wrong one ends it with nothing written:
+
+  printf '%s\\n' HOST CLIENT-ID E-MAIL PASSWORD STATUS REDIS-URL | tqctl setup -c /etc/tq
+
+Then tqctl check tells whether all of it works.
 """
 
 
@@ -105,12 +117,16 @@ def _launch(name: str) -> ModuleType:
 def setup_arguments(parser: ArgumentParser) -> None:
     """Declare no arguments."""
     parser.set_defaults(run=run_setup)
-    parser.epilog = "What is set already is not asked for; then tqctl check tells whether all of it works."
+    parser.epilog = _SETUP
 
 
 def run_setup(shell: Shell, _options: Namespace) -> int:
     """Ask, check, register, write."""
-    set_up(shell.loaded)
+    # Not the shell's, which warns that there is no file yet.
+    loaded = load(shell.config)
+    for warning in loaded.warnings:
+        note(f"warning: {warning}")
+    set_up(loaded, terminal(takes_pipe=True))
     return 0
 
 

@@ -82,33 +82,52 @@ def test_once_configured_a_payload_is_accepted_and_a_second_initial_run_asks_not
     assert len(threatq_sandbox.get("/api/connectors", name="Events Builder")["data"]) == 1
 
 
-def test_a_wrong_password_is_asked_for_again_before_anything_is_written(
-    tmp_path: Path, threatq_sandbox: SandboxThreatQ
+def test_after_a_typo_in_the_client_id_the_other_answers_are_an_enter(
+    tmp_path: Path, threatq_sandbox: SandboxThreatQ, redis_url: str
 ) -> None:
     terminal = start(tmp_path)
-    answer_all(terminal, threatq_sandbox.url, "wrong password")
-    terminal.expect("does not accept")
-    assert list(tmp_path.iterdir()) == []
+    terminal.answer("ThreatQ Host: ", threatq_sandbox.url)
+    terminal.answer("Client ID: ", "clinet")
+    terminal.answer("E-Mail Address: ", threatq_sandbox.email)
     terminal.answer("Password: ", threatq_sandbox.password)
+    terminal.expect("does not accept")
+    assert threatq_sandbox.password not in (tmp_path / "tq.yaml").read_text()
+    terminal.answer("Client ID [clinet]: ", threatq_sandbox.client_id)
+    terminal.answer(f"E-Mail Address [{threatq_sandbox.email}]: ", "")
+    terminal.answer("Password [***]: ", "")
+    terminal.answer("Status: ", "")
+    terminal.answer("Redis URL: ", "redis://127.0.0.1:1/0")
+    terminal.expect("Redis cannot be reached")
+    terminal.answer("Redis URL [redis://127.0.0.1:1/0]: ", redis_url)
 
-    assert terminal.end() == 0
-    assert "wrong password" not in terminal.shown
-    assert (tmp_path / "tq.yaml").exists()
+    assert terminal.end() == 0, terminal.shown
+    assert threatq_sandbox.password not in terminal.shown
 
 
-def test_a_threatq_that_cannot_be_reached_ends_it_with_nothing_written(tmp_path: Path) -> None:
+def test_a_run_that_ctrl_c_ends_is_taken_up_by_the_next_one_which_may_be_fed_by_a_pipe(
+    tmp_path: Path, threatq_sandbox: SandboxThreatQ, redis_url: str
+) -> None:
+    # Given a host that cannot be reached, then the right one, then Ctrl-C
     terminal = start(tmp_path)
-    answer_all(terminal, "http://127.0.0.1:1", "whatever")
-
-    assert terminal.end() == 3
-    assert "ThreatQ" in terminal.shown
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_ctrl_c_at_a_question_writes_nothing(tmp_path: Path) -> None:
-    terminal = start(tmp_path)
-    terminal.answer("ThreatQ Host: ", "\x03")
-
+    terminal.answer("ThreatQ Host: ", "http://127.0.0.1:1")
+    terminal.expect("cannot be reached")
+    terminal.answer("ThreatQ Host [http://127.0.0.1:1]: ", threatq_sandbox.url)
+    terminal.answer("Client ID: ", threatq_sandbox.client_id)
+    terminal.answer("E-Mail Address: ", "\x03")
     assert terminal.end() == 130
     assert "Traceback" not in terminal.shown
-    assert list(tmp_path.iterdir()) == []
+    assert "the same command goes on from there" in terminal.shown
+
+    # When the other answers come through a pipe
+    answers = f"{threatq_sandbox.email}\n{threatq_sandbox.password}\nActive\n{redis_url}\n"
+    piped = subprocess.run(
+        [COMMAND.replace("tq-conn-events-builder", "tqctl"), "setup", "-c", str(tmp_path)],
+        env=ENVIRON, input=answers, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    # Then all of it is configured
+    assert piped.returncode == 0, piped.stderr
+    assert piped.stdout.endswith("\nConnector configured. Set information in UI\n")
+    settings = load(tmp_path, {}).settings
+    assert (settings.threatq_client_id, settings.threatq_status) == (threatq_sandbox.client_id, "Active")
+    assert settings.redis_url == redis_url

@@ -15,14 +15,11 @@ from workers.ledger.accept import FUNCTION
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.client import RedisClient, RedisRefusal
 from workers.ledger.functions import is_loaded
-from workers.ledger.status import RedisHealth, health
+from workers.ledger.status import RedisHealth, health, is_primary, is_too_old
 from workers.ledger.usage import Usage, fills, usages
 from workers.settings.model import Settings
 
 AREA = "redis"
-
-#: The oldest server that runs a script although it is out of memory, and so finishes work that makes room.
-OLDEST = (7, 0)
 
 #: Seconds by which Redis' clock and ours may differ before times in logs mislead.
 MOST_SKEW_S = 2.0
@@ -77,14 +74,13 @@ def _clock(skew_s: float) -> CheckLine:
 def _version(info: dict[str, Any]) -> CheckLine:
     name = str(info.get("server_name", "redis"))
     release = str(info.get(f"{name}_version", info["redis_version"]))
-    numbers = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
-    if numbers < OLDEST:
+    if is_too_old(info):
         return failed(AREA, "version", f"{name} {release}", "Redis 7 or newer, or Valkey, is needed")
     return ok(AREA, "version", f"{name} {release}")
 
 
 def _role(info: dict[str, Any]) -> CheckLine:
-    if info.get("role") not in ("master", None):
+    if not is_primary(info):
         return failed(
             AREA, "role", "a replica, which takes no writes", "name the primary, or sentinel://…?master=NAME"
         )

@@ -21,6 +21,10 @@ LOOKED_AT = 50
 LIKELY_NAMES = (*QUEUES, "celery")
 
 
+#: The oldest server that runs a script although it is out of memory, and so finishes work that makes room.
+OLDEST = (7, 0)
+
+
 class RedisHealth(Struct, frozen=True):
     """INFO as Redis gives it, and what needs calls of its own.
 
@@ -52,6 +56,16 @@ def memory(redis: RedisClient) -> tuple[int, int]:
     """Return the bytes that Redis uses and the most that it may use, 0 for no limit; raises ServiceAway("redis")."""
     info = redis.info("memory")
     return int(info["used_memory"]), int(info.get("maxmemory", 0))
+
+
+def is_too_old(info: dict[str, Any]) -> bool:
+    """Tell whether a server, by its INFO, lacks what the ledger needs."""
+    return tuple(int(part) for part in str(info["redis_version"]).split(".")[:2]) < OLDEST
+
+
+def is_primary(info: dict[str, Any]) -> bool:
+    """Tell whether a server, by its INFO, takes writes."""
+    return info.get("role") in ("master", None)
 
 
 def is_message(item: bytes) -> bool:

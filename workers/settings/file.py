@@ -67,14 +67,14 @@ def read(path: Path) -> dict[str, Line]:
     return lines
 
 
-def write(path: Path, values: Mapping[str, str]) -> Path | None:
-    """Write `values` with mode 0600 and return where the copy of an earlier file is, if there was one.
+def write(path: Path, values: Mapping[str, str], *, copies: bool = True) -> Path | None:
+    """Write `values` with mode 0600 and return where the copy of an earlier file is, if there was one that it `copies`.
 
     Raises ConfigError when it cannot be written; an earlier file is then still there, unchanged.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        copy = _keep_copy(path)
+        copy = _keep_copy(path) if copies else None
         write_whole(str(path), render(values).encode())
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}; nothing was changed") from error

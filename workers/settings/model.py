@@ -357,7 +357,7 @@ def require(settings: Settings, *names: str) -> None:
     lines = [f"  {env_name(name)}: {meaning(annotations[name])}" for name in missing(settings, names)]
     if lines:
         raise ConfigError(
-            "these settings are missing; run the command on a terminal, which asks for them, or set them in the "
+            "these settings are missing; run tqctl setup, which asks for them, or set them in the "
             "environment or, in small letters and without TQ_, in tq.yaml:\n" + "\n".join(lines)
         )
 
