@@ -29,6 +29,7 @@ CREATE TABLE {0} (
 CREATE INDEX {0}_key ON {0} (key, type_id);
 CREATE INDEX {0}_updated ON {0} (updated_at);
 CREATE INDEX {0}_touched ON {0} (touched_at);
+CREATE INDEX {0}_created ON {0} (created_at, status_id);
 """
 
 _REST = """

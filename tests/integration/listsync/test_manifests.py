@@ -8,8 +8,9 @@ import pytest
 from redis import Redis
 
 from workers.listsync.plan.diff import diff
-from workers.listsync.plan.manifest import digests_of
+from workers.listsync.plan.manifest import WIDTH, digest, digests_of
 from workers.listsync.plan.spill import PARTS, Spill
+from workers.listsync.run import manifests as manifests_module
 from workers.listsync.run.manifests import Manifests
 
 pytestmark = pytest.mark.integration
@@ -39,3 +40,51 @@ def test_a_comparison_fetches_each_partition_of_the_manifest_once(redis: Redis, 
     calls = {name: stats["calls"] for name, stats in redis.info("commandstats").items()}
     assert calls["cmdstat_hget"] == PARTS
     assert sum(calls.values()) <= PARTS + 4
+
+
+@pytest.mark.parametrize("few", [0, 10**9])
+def test_a_manifest_is_the_same_whether_redis_changes_it_or_its_partitions_are_fetched(
+    few: int, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifests_module, "FEW", few)
+    manifests = Manifests(redis, "https://logrhythm.example")
+    entries = [f"{number}.example" for number in range(2_000)]
+
+    manifests.added("guid", "ThreatQ: FQDN", digests_of([entries[:1_000]], caseless=False))
+    manifests.added("guid", "ThreatQ: FQDN", digests_of([entries[900:1_500]], caseless=False))
+    manifests.removed("guid", "ThreatQ: FQDN", digests_of([entries[:100], entries[1_400:]], caseless=False))
+
+    stored = manifests.of("guid") or {}
+    assert sum(len(stored[part]) for part in stored) == 1_300 * WIDTH
+    assert manifests.ours("guid", entries, caseless=False) == set(map(digest, entries[100:1_400]))
+
+
+def test_a_digest_that_only_two_others_together_hold_is_not_found(redis: Redis) -> None:
+    manifests = Manifests(redis, "https://logrhythm.example")
+    (part, packed), *_ = digests_of([[f"{n}.example" for n in range(100)]], caseless=False).items()
+    across = packed[8 : 8 + WIDTH]
+    manifests.added("guid", "ThreatQ: FQDN", {part: packed})
+
+    manifests.removed("guid", "ThreatQ: FQDN", {part: across})
+    assert (manifests.of("guid") or {})[part] == packed
+    manifests.added("guid", "ThreatQ: FQDN", {part: across})
+    assert (manifests.of("guid") or {})[part] == packed + across
+
+
+def test_a_few_changes_of_a_large_list_move_only_themselves(redis: Redis) -> None:
+    # given a list of twenty thousand
+    manifests = Manifests(redis, "https://logrhythm.example")
+    entries = [f"{number}.example" for number in range(20_000)]
+    manifests.added("guid", "ThreatQ: FQDN", digests_of([entries], caseless=False))
+    before = redis.info("stats")
+
+    # when as much changes as a delta run changes
+    manifests.ours("guid", entries[:100], caseless=False)
+    manifests.removed("guid", "ThreatQ: FQDN", digests_of([entries[:100]], caseless=False))
+    manifests.added("guid", "ThreatQ: FQDN", digests_of([["new.example"]], caseless=False))
+
+    after = redis.info("stats")
+    moved = sum(
+        int(after[name]) - int(before[name]) for name in ("total_net_input_bytes", "total_net_output_bytes")
+    )
+    assert moved < 20_000

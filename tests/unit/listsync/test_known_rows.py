@@ -8,18 +8,25 @@ from pathlib import Path
 import pytest
 
 from workers.listsync.plan.known_rows import (
+    BLOCK_BITS,
     NO_LIST,
+    ROW_BYTES,
     KnownRow,
     RowsWriter,
     check_of,
-    pack_block,
     read_blocks,
-    unpack_block,
+    row_in,
+    with_row,
 )
 
 
 def all_known(path: Path) -> dict[int, KnownRow]:
-    return {id: row for block, packed in read_blocks(path) for id, row in unpack_block(block, packed).items()}
+    return {id: row for block, packed in read_blocks(path) for id, row in rows_of(block, packed).items()}
+
+
+def rows_of(block: int, packed: bytes) -> dict[int, KnownRow]:
+    ids = range(block << BLOCK_BITS, (block + 1) << BLOCK_BITS)
+    return {id: row for id in ids if (row := row_in(packed, id))}
 
 
 @pytest.mark.parametrize("order", ["by id", "by ranges side by side"])
@@ -55,8 +62,14 @@ def test_a_writer_goes_on_where_another_process_stopped(tmp_path: Path) -> None:
     }
 
 
-def test_a_row_takes_seven_bytes() -> None:
+def test_a_row_takes_seven_bytes_and_can_be_changed_among_others() -> None:
     rows = {256 + number: KnownRow(1, number) for number in range(256)}
-    packed = pack_block(rows)
-    assert len(packed) == 7 * 256
-    assert unpack_block(1, packed) == rows
+    packed = b""
+    for id, row in rows.items():
+        packed = with_row(packed, id, KnownRow(7, 7))
+        packed = with_row(packed, id, row)
+    assert len(packed) == ROW_BYTES * 256
+    assert rows_of(1, packed) == rows
+    without = with_row(packed, 300, None)
+    assert rows_of(1, without) == {id: row for id, row in rows.items() if id != 300}
+    assert with_row(without, 300, None) == without

@@ -167,9 +167,10 @@ class KnownGood:
     def _other(self, type_: str, value: str) -> tuple[int, str]:
         """Look a text up: an address must not slip through as another type either, nor a name as a String."""
         mask = self._index.text(fold_text(value))
-        is_other = type_ != "String" and not _HOLDS_ADDRESS.search(value[:_LONGEST])
-        if mask or is_other or type_ in _HASHES or len(value) > _LONGEST:
+        if mask or type_ in _HASHES or len(value) > _LONGEST:
             return mask, value
+        if type_ != "String" and not _HOLDS_ADDRESS.search(value):
+            return 0, value
         text = refang(value)
         if read_network(text):
             return self._address(text)

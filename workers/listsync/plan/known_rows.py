@@ -11,7 +11,7 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import lt
 from pathlib import Path
@@ -56,15 +56,27 @@ def block_of(id: int) -> int:
     return id >> BLOCK_BITS
 
 
-def unpack_block(block: int, packed: bytes) -> dict[int, KnownRow]:
-    """Return the rows of one block by id."""
-    first = block << BLOCK_BITS
-    return {first + offset: KnownRow(number, check) for offset, number, check in _ROW.iter_unpack(packed)}
+def row_in(packed: bytes, id: int) -> KnownRow | None:
+    """Return the row of an id in its block; None where it has none."""
+    place = _place(packed, id)
+    return None if place is None else KnownRow(*_ROW.unpack_from(packed, place)[1:])
 
 
-def pack_block(rows: Mapping[int, KnownRow]) -> bytes:
-    """Return the rows of one block as bytes."""
-    return b"".join(_ROW.pack(id & 0xFF, row.list, row.check) for id, row in rows.items())
+def with_row(packed: bytes, id: int, row: KnownRow | None) -> bytes:
+    """Return a block in which the row of an id is this one, None for no row."""
+    place = _place(packed, id)
+    rest = packed if place is None else packed[:place] + packed[place + ROW_BYTES :]
+    return rest + _ROW.pack(_offset(id), row.list, row.check) if row else rest
+
+
+def _place(packed: bytes, id: int) -> int | None:
+    """Return where in a block the row of an id begins."""
+    number = packed[::ROW_BYTES].find(_offset(id))
+    return None if number < 0 else number * ROW_BYTES
+
+
+def _offset(id: int) -> int:
+    return id & ((1 << BLOCK_BITS) - 1)
 
 
 def _checks_of(entries: Sequence[str]) -> list[int]:

@@ -17,10 +17,6 @@ from workers.listsync.plan.spill import key_of, partitions
 #: Bytes of one digest.
 WIDTH = 16
 
-#: How many times as many digests a partition has as change in it, from which on each is looked for by itself: a delta
-#: changes a few of thousands.
-FEW = 64
-
 Manifest = Mapping[int, bytes]
 """Packed digests by partition, each once and in any order; a partition without entries may be absent."""
 
@@ -53,49 +49,12 @@ def digests_of(batches: Iterable[list[str]], *, caseless: bool) -> dict[int, byt
     return {part: pack(unpack(digests)) for part, digests in parts.items()}
 
 
-def among(manifest: Manifest, entries: Iterable[str], *, caseless: bool) -> set[bytes]:
-    """Return the digests of those entries that a manifest holds; looks into the partitions in which they are."""
-    wanted: defaultdict[int, list[bytes]] = defaultdict(list)
-    values, key = list(entries), key_of(caseless)
-    for part, value in zip(partitions(values, key), values, strict=True):
-        wanted[part].append(digest(value))
-    return {
-        each for part, digests in wanted.items() for each in digests if _holds(manifest.get(part, b""), each)
-    }
-
-
-def _holds(packed: bytes, wanted: bytes) -> bool:
-    return _place(packed, wanted) >= 0
-
-
-def _place(packed: bytes | bytearray, wanted: bytes) -> int:
-    """Return where a digest stands, -1 where it does not."""
-    place = packed.find(wanted)
-    while place % WIDTH and place >= 0:
-        # It begins inside of another digest.
-        place = packed.find(wanted, place + 1)
-    return place
-
-
-def _are_few(changed: bytes, packed: bytes) -> bool:
-    """Tell whether looking for each changed digest takes less time than a set of all."""
-    return len(changed) * FEW <= len(packed)
-
-
 def with_added(packed: bytes, added: bytes) -> bytes:
     """Return one partition after entries were put into the list; write it before they are, so that a
     run that is killed in between still knows them as its own."""
-    if _are_few(added, packed):
-        return packed + b"".join(each for each in unpack(added) if not _holds(packed, each))
     return packed + pack(unpack(added) - unpack(packed)) if packed else added
 
 
 def with_removed(packed: bytes, removed: bytes) -> bytes:
     """Return one partition after entries were deleted from the list."""
-    if _are_few(removed, packed):
-        left = bytearray(packed)
-        for each in unpack(removed):
-            while (place := _place(left, each)) >= 0:
-                del left[place : place + WIDTH]
-        return bytes(left)
     return pack(unpack(packed) - unpack(removed))

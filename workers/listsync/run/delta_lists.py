@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from workers.listsync.plan.batches import Batches, BatchWriter
 from workers.listsync.plan.delta import Delta, ListChanges, Proven, ProvenList, Sorted, sort_out
 from workers.listsync.plan.guard import Listing, Withheld
-from workers.listsync.plan.manifest import among, digest, digests_of
+from workers.listsync.plan.manifest import digest, digests_of
 from workers.listsync.plan.naming import ListKey, list_name
 from workers.listsync.plan.plan import ListPlan, plan_id
 from workers.listsync.plan.spill import key_of, partitions
@@ -87,13 +87,14 @@ class DeltaLists:
 
     def _sort_out(self, number: int, item: ListState, changes: ListChanges) -> Sorted:
         caseless = self._run.caseless(item)
-        manifest = self._run.tools.manifests.of(item.found.guid) if item.found else None
+        entries = changes.adds.keys() | changes.deletes
+        manifests = self._run.tools.manifests
         others, shared, gone, put = (
             self._state.digests(kind, number) for kind in ("others", "shared", "gone", "put")
         )
         whole = sort_out(
             changes,
-            ours=among(manifest or {}, changes.adds.keys() | changes.deletes, caseless=caseless),
+            ours=manifests.ours(item.found.guid, entries, caseless=caseless) if item.found else set(),
             others=others,
             shared=shared,
             gone=gone,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -10,11 +11,27 @@ from msgspec import Struct
 from workers.core.text import short
 from workers.ledger import sync_keys
 from workers.ledger.client import RedisClient
-from workers.listsync.plan.manifest import Manifest, digest, unpack, with_added, with_removed
+from workers.ledger.connection import run
+from workers.ledger.scripts import Script
+from workers.listsync.plan.manifest import (
+    WIDTH,
+    Manifest,
+    digest,
+    digests_of,
+    unpack,
+    with_added,
+    with_removed,
+)
 from workers.listsync.plan.spill import PARTS, key_of, partition
 
 #: Partitions that are changed in one round trip; of a list of a million entries they take 4 MB.
 AT_ONCE = 8
+
+#: Digests of one partition up to which Redis itself looks for each, in a millisecond or two where the list has a
+#: million entries. A delta run changes a few of each partition, and fetching them all would take most of its time.
+FEW = 32
+
+MANIFEST = Script("manifest")
 
 #: The field that holds the list's name and makes a manifest of nothing exist.
 NAME = "list"
@@ -81,9 +98,17 @@ class Manifests:
 
     def has(self, guid: str, value: str, *, caseless: bool) -> bool:
         """Tell whether we put a value, spelled so, into a list."""
-        manifest = self.of(guid)
-        part = partition(key_of(caseless)(value))
-        return manifest is not None and digest(value) in unpack(manifest.get(part, b""))
+        return bool(self.ours(guid, [value], caseless=caseless))
+
+    def ours(self, guid: str, values: Collection[str], *, caseless: bool) -> set[bytes]:
+        """Return the digests of those of these values, spelled so, that we put into a list."""
+        wanted, noted = digests_of([list(values)], caseless=caseless), self._values(guid, None)
+        key = sync_keys.manifest(self._host, guid)
+        ours = {each for packed in wanted.values() for each in unpack(packed) if each.hex() in noted}
+        ours.update(*map(unpack, self._in_redis(key, "find", _few(wanted))))
+        for part, packed in _many(wanted).items():
+            ours |= unpack(packed) & unpack(self._redis.hget(key, str(part)) or b"")
+        return ours
 
     def written(self) -> dict[str, WrittenList]:
         """Return every list that we wrote into, by guid."""
@@ -110,11 +135,11 @@ class Manifests:
     def added(self, guid: str, name: str, digests: Manifest, *, caseless: bool = False) -> None:
         """Note entries as ours, and the list as one of ours; to be done before they are put into it."""
         self.note(guid, WrittenList(name, caseless))
-        self._change(guid, name, digests, with_added)
+        self._change(guid, name, digests, "add", with_added)
 
     def removed(self, guid: str, name: str, digests: Manifest) -> None:
         """Forget entries; to be done after they were taken out of the list."""
-        self._change(guid, name, digests, with_removed)
+        self._change(guid, name, digests, "remove", with_removed)
 
     def note_value(self, guid: str, value: str, *, caseless: bool, now_ms: int) -> None:
         """Note a value as ours that is put into a list at once; to be done before it is."""
@@ -144,17 +169,44 @@ class Manifests:
         self._redis.hdel(sync_keys.lists(self._host), guid)
 
     def _change(
-        self, guid: str, name: str, digests: Manifest, change: Callable[[bytes, bytes], bytes]
+        self,
+        guid: str,
+        name: str,
+        digests: Manifest,
+        how: Literal["add", "remove"],
+        change: Callable[[bytes, bytes], bytes],
     ) -> None:
         key = sync_keys.manifest(self._host, guid)
-        parts = sorted(digests)
         self._redis.hset(key, NAME, name)
-        for some in (parts[start : start + AT_ONCE] for start in range(0, len(parts), AT_ONCE)):
+        self._in_redis(key, how, _few(digests))
+        for some in _at_once(_many(digests)):
             before = self._redis.hmget(key, *map(str, some))
             pipe = self._redis.pipeline()
             for part, packed in zip(some, before, strict=True):
                 pipe.hset(key, str(part), change(packed or b"", digests[part]))
             pipe.execute()
+
+    def _in_redis(self, key: str, how: Literal["find", "add", "remove"], few: Manifest) -> list[bytes]:
+        """Have Redis look for digests, or add or remove them; return those that were there, packed."""
+        known: list[bytes] = []
+        for some in _at_once(few):
+            words = [word for part in some for word in (part, few[part])]
+            known += run(self._redis, MANIFEST, [key], [how, WIDTH, *words])
+        return known
+
+
+def _at_once(digests: Manifest) -> Iterator[list[int]]:
+    """Yield the partitions, as many as are changed in one round trip."""
+    parts = sorted(digests)
+    return (parts[start : start + AT_ONCE] for start in range(0, len(parts), AT_ONCE))
+
+
+def _few(digests: Manifest) -> Manifest:
+    return {part: packed for part, packed in digests.items() if len(packed) <= FEW * WIDTH}
+
+
+def _many(digests: Manifest) -> Manifest:
+    return {part: packed for part, packed in digests.items() if len(packed) > FEW * WIDTH}
 
 
 def _by_part(values: Mapping[str, int]) -> Manifest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -12,7 +11,7 @@ from msgspec import structs
 from workers.ledger import sync_keys
 from workers.ledger.client import RedisClient
 from workers.listsync.plan.delta import Proven
-from workers.listsync.plan.known_rows import KnownRow, block_of, pack_block, unpack_block
+from workers.listsync.plan.known_rows import KnownRow, block_of, row_in, with_row
 from workers.listsync.plan.manifest import digest, pack, unpack
 
 #: Blocks of known rows that are written at once: half a megabyte.
@@ -93,31 +92,29 @@ class ProvenState:
     def rows(self, ids: Iterable[int]) -> dict[int, KnownRow]:
         """Return what is known of these indicators; those that were not in the collection are absent."""
         wanted = set(ids)
-        return {id: rows[id] for rows in self._blocks(wanted).values() for id in rows.keys() & wanted}
+        blocks = self._blocks(wanted)
+        known = ((id, row_in(blocks[block_of(id)], id)) for id in wanted)
+        return {id: row for id, row in known if row}
 
     def changed_rows(self, rows: Mapping[int, KnownRow | None]) -> dict[str, bytes]:
         """Return the fields with which these rows are known from now on, None for those that left."""
         blocks = self._blocks(rows)
         for id, row in rows.items():
-            blocks[block_of(id)].pop(id, None)
-            if row:
-                blocks[block_of(id)][id] = row
-        return {_field("rows", block): pack_block(known) for block, known in blocks.items()}
+            blocks[block_of(id)] = with_row(blocks[block_of(id)], id, row)
+        return {_field("rows", block): packed for block, packed in blocks.items()}
 
     def digests(self, kind: Kind, number: int) -> frozenset[bytes]:
         """Return the digests of one kind that are kept of a list."""
         return unpack(self._redis.hget(self._rows_key, _field(kind, number)) or b"")
 
-    def _blocks(self, ids: Iterable[int]) -> dict[int, dict[int, KnownRow]]:
+    def _blocks(self, ids: Iterable[int]) -> dict[int, bytes]:
         """Return the blocks in which these ids lie, a few kilobytes each."""
         numbers = sorted({block_of(id) for id in ids})
-        blocks: defaultdict[int, dict[int, KnownRow]] = defaultdict(dict)
+        blocks: dict[int, bytes] = {}
         for start in range(0, len(numbers), AT_ONCE):
             some = numbers[start : start + AT_ONCE]
             packed = self._redis.hmget(self._rows_key, *(_field("rows", number) for number in some))
-            blocks.update(
-                (number, unpack_block(number, rows or b"")) for number, rows in zip(some, packed, strict=True)
-            )
+            blocks.update((number, rows or b"") for number, rows in zip(some, packed, strict=True))
         return blocks
 
 
