@@ -29,6 +29,9 @@ from workers.core.errors import ConfigError, TqError
 #: Seconds after which an area that is not through counts as failed.
 WITHIN_S = 12.0
 
+#: The areas in the order in which a system comes up: nothing works before what stands left of it does.
+COMES_UP = ("here", "threatq", "redis", "workers", "logrhythm", "notices", "audit")
+
 #: Looks at one area.
 Check = Callable[[], Iterable[CheckLine]]
 
@@ -38,7 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.set_defaults(run=run)
     parser.add_argument(
         "--only",
-        choices=("here", "redis", "workers", "threatq", "logrhythm", "notices", "audit"),
+        choices=COMES_UP,
         help="look at one area alone",
     )
 
@@ -111,6 +114,14 @@ def _words(lines: list[dict[str, Any]]) -> Iterator[Shown]:
         f"{sum(line['state'] == state for line in lines)} {state}" for state in ("ok", "warning", "failed")
     ]
     yield ", ".join(counts)
+    if step := next_step(lines):
+        yield f"Next step: {step['area']}, {step['what']}: {step['remedy']}"
+
+
+def next_step(lines: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the failure to mend first, None where nothing has failed."""
+    steps = [line for line in lines if line["state"] == "failed"]
+    return min(steps, key=lambda line: COMES_UP.index(line["area"]), default=None)
 
 
 def _found(line: dict[str, Any]) -> str:
