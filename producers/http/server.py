@@ -153,9 +153,12 @@ class HttpConnection(asyncio.Protocol):
         self._stop_taking()
 
     def eof_received(self) -> bool:
-        """Keep the line for an answer that is under way, where the other side has said all that it will."""
+        """Keep the line for an answer that has not begun, where the other side has said all that it will.
+
+        One that has begun and is not complete is a stream of events: its page was closed, and its place is free.
+        """
         cycle = self.cycle
-        if cycle is None or cycle.response_complete or cycle.more_body or not self._transport.can_write_eof():
+        if cycle is None or cycle.response_started or cycle.more_body or not self._transport.can_write_eof():
             return False
         cycle.keep_alive = False
         return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -44,13 +45,18 @@ _HEADERS = {
 }
 
 
+#: Stands for a ledger that could not be looked at.
+_AWAY = "away"
+
+
 class Streams:
     """The open streams of this process, and one look at the ledger for all of them."""
 
     def __init__(self, admin: LedgerAdmin) -> None:
         self._admin = admin
         self._open: Counter[str] = Counter()
-        self._looked, self._digest = 0.0, ""
+        self._looking = threading.Lock()
+        self._looked, self._digest = 0.0, _AWAY
 
     def has_room(self, session_id: str) -> bool:
         """Tell whether a session may open another one."""
@@ -68,14 +74,15 @@ class Streams:
 
     def digest(self) -> str:
         """Return what stands for the ledger's state; raises ServiceAway("redis")."""
-        if time.monotonic() - self._looked >= EVERY_S:
-            # First, so that a second thread does not look too.
-            self._looked = time.monotonic()
-            redis = self._admin.redis
-            runs = [run.job for run in history(redis, most=1)]
-            state = (_lasting(overview(redis)), self._admin.counts(), pending_count(redis), runs)
-            self._digest = hashlib.blake2b(msgspec.json.encode(state), digest_size=8).hexdigest()
-        return self._digest
+        with self._looking:
+            if time.monotonic() - self._looked >= EVERY_S:
+                # First: while Redis is away, one stream at a time waits for it.
+                self._looked = time.monotonic()
+                redis = self._admin.redis
+                runs = [run.job for run in history(redis, most=1)]
+                state = (_lasting(overview(redis)), self._admin.counts(), pending_count(redis), runs)
+                self._digest = hashlib.blake2b(msgspec.json.encode(state), digest_size=8).hexdigest()
+            return self._digest
 
 
 def _lasting(state: Overview) -> list[object]:
@@ -106,7 +113,7 @@ async def _events(page_request: PageRequest, streams: Streams) -> AsyncIterator[
                 digest = await context.pages.run(_look, page_request, streams)
             except ServiceAway:
                 # The page itself says so.
-                digest = "away"
+                digest = _AWAY
             if not digest:
                 yield "event: end\ndata: the session has ended\n\n"
                 return

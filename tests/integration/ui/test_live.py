@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from producers.http.ui.live import MOST_OF_SESSION
+from producers.http.ui.live import BEAT_S, MOST_OF_SESSION, Streams
 from tests.integration.ui.letters import accept
 from tests.support.browsing import Visitor
 from tests.support.producers import READER, Shim
 from tests.support.waiting import until
+from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
 
 pytestmark = pytest.mark.integration
@@ -77,6 +82,41 @@ def test_a_session_has_so_many_streams_and_gets_a_place_back(reader: Visitor) ->
             return answer.status_code == 200
 
     assert until(is_open, within_s=20)
+
+
+def test_a_page_that_is_closed_frees_its_place_at_once(reader: Visitor) -> None:
+    # Given a stream of a browser, which ends its side of the connection when the page is left
+    cookie = reader.http.cookies["tq"]
+    host, port = urlsplit(reader.url).netloc.split(":")
+    with socket.create_connection((host, int(port)), timeout=BEAT_S - 5) as link:
+        link.sendall(f"GET /live HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: tq={cookie}\r\n\r\n".encode())
+        came = b""
+        while b"retry: " not in came:
+            came += link.recv(4096)
+        link.shutdown(socket.SHUT_WR)
+        # Then its stream is over, long before the next event would have found that out
+        while link.recv(4096):
+            pass
+
+
+def test_a_look_that_is_under_way_is_no_end_of_the_session(admin: LedgerAdmin) -> None:
+    # Given two streams that begin at once, the second while the first one looks at the ledger for both
+    looks_at, goes_on = threading.Event(), threading.Event()
+
+    class SlowAdmin(LedgerAdmin):
+        def counts(self) -> dict[str, int]:
+            looks_at.set()
+            assert goes_on.wait(10)
+            return super().counts()
+
+    streams = Streams(SlowAdmin(admin.redis))
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(streams.digest)
+        assert looks_at.wait(10)
+        second = threads.submit(streams.digest)
+        goes_on.set()
+        # Then both get the same
+        assert second.result() == first.result() != ""
 
 
 def test_who_is_not_signed_in_gets_no_stream(visitor: Visitor) -> None:
