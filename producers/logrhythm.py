@@ -19,7 +19,7 @@ from msgspec import structs
 from producers.cli import remembered
 from producers.cli.answer_sheet import is_configured
 from producers.cli.console import DONE, WRONG_INPUT, guarded, note
-from producers.cli.first_checks import register
+from producers.cli.first_checks import LOGRHYTHM_STEPS, register
 from producers.cli.first_run import CONFIGURED, FirstRun
 from producers.cli.follow import End, Follow
 from producers.cli.questions import terminal
@@ -74,7 +74,8 @@ def _run(options: Namespace) -> int:
     logs.set_up(logs.LEVELS[options.verbosity], location=options.loglocation, name="tq-conn-logrhythm")
     loaded = _load(options)
     if not is_configured(loaded):
-        _remember(options, FirstRun(terminal(takes_pipe=False), register=_register).run(loaded))
+        first_run = FirstRun(terminal(takes_pipe=False), register=_register, steps=LOGRHYTHM_STEPS)
+        _remember(options, first_run.run(loaded))
         return DONE
     names, decisions = _wanted(loaded.settings, options.collection)
     if not names:

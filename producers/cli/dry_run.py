@@ -98,7 +98,7 @@ class Recorder:
         self._ids = count(1)
         self._names: dict[str, list[str]] = {
             "/api/indicator/types": [indicator.type for indicator in plan.indicators] or ["FQDN"],
-            "/api/indicator/statuses": [settings.threatq_status],
+            "/api/indicator/statuses": [settings.threatq_status, settings.logrhythm_status],
             "/api/event/types": [plan.type],
         }
 

@@ -9,7 +9,17 @@ from pathlib import Path
 from msgspec import Struct
 
 from producers.cli.console import note
-from producers.cli.questions import CA_FILE, CLIENT_ID, EMAIL, HOST, PASSWORD, REDIS, STATUS, Question
+from producers.cli.questions import (
+    CA_FILE,
+    CLIENT_ID,
+    EMAIL,
+    HOST,
+    LOGRHYTHM_STATUS,
+    PASSWORD,
+    REDIS,
+    STATUS,
+    Question,
+)
 from workers.core.errors import ConfigError, MissingRights, ServiceAway
 from workers.core.user import user_at_host
 from workers.ledger.acts import Actor, named
@@ -62,6 +72,12 @@ def check_status(settings: Settings) -> None:
         ThreatQ(client, settings).lookups.status(settings.threatq_status)
 
 
+def check_logrhythm_status(settings: Settings) -> None:
+    """Look up the status of what LogRhythm creates; raises ConfigError that lists those that there are."""
+    with _client(settings) as client:
+        ThreatQ(client, settings).lookups.status(settings.logrhythm_status, "logrhythm_status")
+
+
 def check_redis(settings: Settings) -> None:
     """Ask Redis who it is; raises ConfigError for one that cannot hold the ledger, and ServiceAway."""
     with closing(connect(settings.redis_url, retries=0)) as redis:
@@ -81,6 +97,9 @@ STEPS = (
     SetupStep((STATUS,), check_status),
     SetupStep((REDIS,), check_redis),
 )
+
+#: The same for LogRhythm's connector, whose status is that of its own indicators.
+LOGRHYTHM_STEPS = (*STEPS[:2], SetupStep((LOGRHYTHM_STATUS,), check_logrhythm_status), *STEPS[3:])
 
 
 def register(settings: Settings, name: str, fields: Sequence[PageField]) -> None:

@@ -36,6 +36,7 @@ CLIENT_ID = Question("threatq_client_id", "Client ID: ")
 EMAIL = Question("threatq_email", "E-Mail Address: ")
 PASSWORD = Question("threatq_password", "Password: ")
 STATUS = Question("threatq_status", "Status: ")
+LOGRHYTHM_STATUS = Question("logrhythm_status", "Status: ")
 REDIS = Question("redis_url", "Redis URL: ")
 
 

@@ -98,9 +98,9 @@ def test_an_indicator_is_added_looked_up_marked_and_whitelisted(
     white = staffed.run("tq-whitelist-ioc", "ipv4", "77.77.77.77")
     found = staffed.run("tq-lookup", "ip address", " 77.77.77.77")
     # Then each said what it did
-    assert "Created with status Review" in added.stdout
+    assert "Created with status Active" in added.stdout
     assert "Marked as True Positive" in marked.stdout
-    assert "Whitelisted; its status was Review" in white.stdout
+    assert "Whitelisted; its status was Active" in white.stdout
     lines = found.stdout.splitlines()
     assert "Indicator     IP Address 77.77.77.77" in lines
     assert "Status        Whitelisted" in lines

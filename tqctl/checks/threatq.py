@@ -67,8 +67,10 @@ def _names(threatq: ThreatQ, settings: Settings) -> Iterator[CheckLine]:
         )
     else:
         yield ok(AREA, "indicator types", f"all {len(INDICATOR_TYPES)} are there")
-    find_status = partial(threatq.lookups.status, settings.threatq_status)
-    yield tried(AREA, "status", find_status, settings.threatq_status)
+    find_status = threatq.lookups.status
+    yield tried(AREA, "status", partial(find_status, settings.threatq_status), settings.threatq_status)
+    by_alarms = partial(find_status, settings.logrhythm_status, "logrhythm_status")
+    yield tried(AREA, "status by LogRhythm", by_alarms, settings.logrhythm_status)
     if threatq.lookups.event_type(EVENT_TYPE) is None and settings.unknown_event_type == "reject":
         yield warning(AREA, "event type", f"there is no {EVENT_TYPE}", "create it in ThreatQ")
     else:

@@ -52,7 +52,7 @@ def _add(request: Request, _arguments: Json, threatq: ThreatQ, _dialect: Dialect
     row = library.find(threatq, request)
     if row is None:
         id_ = library.create(threatq, request, request.attributes)
-        return _report(request, f"Created with status {threatq.status}", library.show(threatq, id_))
+        return _report(request, f"Created with status {threatq.logrhythm_status}", library.show(threatq, id_))
     id_ = row_id(row)
     outcome = "Was in ThreatQ already"
     if library.SOURCE not in library.sources(row):
@@ -79,7 +79,7 @@ def _mark(request: Request, arguments: Json, threatq: ThreatQ, dialect: DialectO
         # What is known to be good may be marked as such where it is, but is not made for it.
         request = screened(request, dialect.known_good)
         id_ = library.create(threatq, request, (*request.attributes, verdict))
-        outcome = f"Created with status {threatq.status} and marked as {name}"
+        outcome = f"Created with status {threatq.logrhythm_status} and marked as {name}"
         return _report(request, outcome, library.show(threatq, id_))
     library.add_missing(threatq, row, (verdict,))
     notes = _withdraw(threatq, row, next(other for other in VERDICTS.values() if other != name))

@@ -39,11 +39,11 @@ def create(threatq: ThreatQ, request: Request, attributes: tuple[Attribute, ...]
 
     Raises InputError where ThreatQ refuses its value or its type.
     """
-    threatq.lookups.status(threatq.status)
+    threatq.lookups.status(threatq.logrhythm_status, "logrhythm_status")
     item = {
         "value": request.indicator.value,
         "type": {"name": request.indicator.type},
-        "status": {"name": threatq.status},
+        "status": {"name": threatq.logrhythm_status},
         "sources": [{"name": SOURCE}],
         "attributes": attribute_items(attributes, SOURCE),
     }

@@ -13,7 +13,8 @@ class EventPlan(Struct, frozen=True):
 
     `happened_at` is UTC as ThreatQ takes it, `YYYY-MM-DD HH:MM:SS`. `overflow` is the part of the
     description that ThreatQ has no room for. `warnings` stay with the job and are shown. `group_by` is what its mapping
-    says that firings of one group share, `severity` the attribute of that name.
+    says that firings of one group share, `severity` the attribute of that name. `is_alarm`: LogRhythm
+    raised it.
     """
 
     title: str
@@ -31,3 +32,4 @@ class EventPlan(Struct, frozen=True):
     left_out: tuple[LeftOut, ...] = ()
     group_by: tuple[str, ...] = ()
     severity: str = ""
+    is_alarm: bool = False

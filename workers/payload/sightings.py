@@ -73,6 +73,7 @@ def sighting_plan(
         identities=tuple(dict.fromkeys(filter(None, seen.identities))),
         warnings=warnings,
         left_out=tuple(seen.left_out),
+        is_alarm=True,
     )
 
 

@@ -55,7 +55,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     threatq_password: Annotated[Secret, Doc("Password of the ThreatQ user.")] = Secret("")
     threatq_client_secret: Annotated[Secret, Doc(
         "Secret for the client-credentials grant; replaces e-mail and password.")] = Secret("")
-    threatq_status: Annotated[str, Doc("Status of indicators that we create.")] = "Review"
+    threatq_status: Annotated[str, Doc("Status of indicators that payloads create.")] = "Review"
+    logrhythm_status: Annotated[str, Doc(
+        "Status of indicators that LogRhythm's alarms and analysts' actions create.")] = "Active"
     threatq_ca_file: Annotated[str, Doc("CA bundle (PEM) that signs ThreatQ's certificate.")] = ""
     threatq_client_cert: Annotated[str, Doc("Client certificate and key (one PEM file) for ThreatQ.")] = ""
     threatq_proxy: Annotated[str, Doc("Proxy URL towards ThreatQ; empty: none.")] = ""

@@ -33,8 +33,7 @@ def relate_indicators(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
                 wanted.setdefault((indicator.type, indicator.value), []).append((draft, indicator))
     if not wanted:
         return
-    threatq.lookups.status(threatq.status)
-    items = [_indicator_item(threatq.status, uses) for uses in wanted.values()]
+    items = [_indicator_item(_status(threatq, uses), uses) for uses in wanted.values()]
     with withholding(draft for uses in wanted.values() for draft, _ in uses):
         results = ensure(threatq.caller, "indicators", items, blame_item=_blame_item(drafts))
         for (type_, value), uses, result in zip(wanted, wanted.values(), results, strict=True):
@@ -79,6 +78,15 @@ def _note(drafts: Iterable[Draft], name: str, value: str, result: Made | Service
             draft.keep_as_attribute(name, value, str(result))
         else:
             draft.related.append(result)
+
+
+def _status(threatq: ThreatQ, uses: Sequence[tuple[Draft, Indicator]]) -> str:
+    """Return the status of a new indicator, by what named it first; raises ConfigError if ThreatQ does not know it."""
+    if uses[0][0].plan.is_alarm:
+        threatq.lookups.status(threatq.logrhythm_status, "logrhythm_status")
+        return threatq.logrhythm_status
+    threatq.lookups.status(threatq.status)
+    return threatq.status
 
 
 def _indicator_item(status: str, uses: Sequence[tuple[Draft, Indicator]]) -> Json:

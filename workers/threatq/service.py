@@ -41,6 +41,7 @@ class ThreatQ:
         self.caller = caller
         self.lookups = lookups or Lookups(caller)
         self.status = settings.threatq_status
+        self.logrhythm_status = settings.logrhythm_status
         self.creates_event_types = settings.unknown_event_type == "create"
         self.inline: dict[str, bool] = {}
         self.consumes_events = True
@@ -132,14 +133,12 @@ class Lookups:
         """Return every indicator type of this ThreatQ, as it was `within_s` seconds ago or later."""
         return self._types.names(within_s=within_s)
 
-    def status(self, name: str) -> int:
-        """Return the id of an indicator status; raises ConfigError that lists the known ones."""
+    def status(self, name: str, field: str = "threatq_status") -> int:
+        """Return the id of an indicator status; raises ConfigError that lists the known ones and blames `field`."""
         status_id = _id(self._statuses.find(name))
         if status_id is None:
             known = ", ".join(self._statuses.names())
-            raise ConfigError(
-                f"ThreatQ has no indicator status {name!r}; it has {known}", field="threatq_status"
-            )
+            raise ConfigError(f"ThreatQ has no indicator status {name!r}; it has {known}", field=field)
         return status_id
 
     def event_type(self, name: str) -> int | None:

@@ -78,11 +78,11 @@ def test_an_added_indicator_has_the_configured_status_our_source_and_the_attribu
     # Then ThreatQ holds it as it was asked for
     row = stored(threatq_sandbox, "77.77.77.77")
     assert row["type"]["name"] == "IP Address"
-    assert row["status"]["name"] == "Review"
+    assert row["status"]["name"] == "Active"
     assert [source["name"] for source in row["sources"]] == ["LogRhythm"]
     assert attributes(row) == [("Confidence", "High")]
     assert report.found
-    assert report.said == "Created with status Review"
+    assert report.said == "Created with status Active"
 
 
 def test_adding_a_known_indicator_adds_the_source_and_the_attributes_and_leaves_the_status(
@@ -198,7 +198,7 @@ def test_a_mark_creates_what_is_missing_and_says_yes(
         do(threatq, "mark", "FQDN", "bad.example", verdict=verdict)
     row = stored(threatq_sandbox, "bad.example")
     assert attributes(row) == [(name, "Yes")]
-    assert row["status"]["name"] == "Review"
+    assert row["status"]["name"] == "Active"
     assert [source["name"] for source in row["attributes"][0]["sources"]] == ["LogRhythm"]
 
 
@@ -223,7 +223,7 @@ def test_an_attribute_that_another_source_gave_is_given_by_us_too(
 def test_a_status_that_threatq_does_not_have_is_a_wrong_setting_and_nothing_is_made(
     threatq_sandbox: SandboxThreatQ,
 ) -> None:
-    threatq = connect(threatq_sandbox.settings(threatq_status="Nonsense"))
+    threatq = connect(threatq_sandbox.settings(logrhythm_status="Nonsense"))
     with pytest.raises(ConfigError, match="no indicator status 'Nonsense'; it has Active"):
         do(threatq, "add", "FQDN", "bad.example")
     assert threatq_sandbox.get("/api/indicators")["data"] == []

@@ -62,6 +62,18 @@ def test_while_the_connector_is_disabled_a_sighting_of_logrhythm_goes_on(
     assert states == {"sightings.add": "done", "events.create": "blocked"}
 
 
+def test_what_an_alarm_names_gets_the_status_of_logrhythm_and_what_a_payload_names_that_of_payloads(
+    runtime: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
+) -> None:
+    set_page(runtime, enabled=True)
+    alarm = {"alarm_id": "1", "alarm_name": "Rule", "observed": {"SIP": "77.77.77.77"}}
+    ledger.accept([Job("sightings.add", alarm, producer="test")])
+    handle(runtime, claims_of(ledger, example_payload))
+    indicators = threatq_sandbox.get("/api/indicators", **{"with": "status"})["data"]
+    status = {row["value"]: row["status"]["name"] for row in indicators}
+    assert (status["77.77.77.77"], status["1.2.3.4"]) == ("Active", "Review")
+
+
 def test_the_next_attempt_finds_the_event_of_the_one_before(
     runtime: Runtime, ledger: Ledger, threatq_sandbox: SandboxThreatQ, example_payload: Payload
 ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from producers.cli.first_checks import STEPS
+from producers.cli.first_checks import LOGRHYTHM_STEPS, STEPS
 from producers.cli.first_run import CONFIGURED, FirstRun
 from producers.cli.questions import Pipe, Terminal
 from workers.core.errors import BadCredentials, ConfigError, Rejected, ServiceAway
@@ -93,6 +93,16 @@ def first_run(
     return FirstRun(
         terminal, register=register or services.register, record=services.record, steps=services.steps
     )
+
+
+def test_the_status_that_logrhythms_connector_asks_for_is_that_of_its_indicators(tmp_path: Path) -> None:
+    services, person = Services(), Scripted([*ANSWERS[:4], "Indirect", ""])
+    services.steps = tuple(
+        structs.replace(step, questions=theirs.questions)
+        for step, theirs in zip(services.steps, LOGRHYTHM_STEPS, strict=True)
+    )
+    settings = first_run(services, person).run(load(tmp_path, {}), {}).settings
+    assert (settings.logrhythm_status, settings.threatq_status) == ("Indirect", "Review")
 
 
 def test_it_asks_as_the_guide_does_and_writes_what_is_answered(tmp_path: Path) -> None:
