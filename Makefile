@@ -57,7 +57,14 @@ audit: $(READY) ## Ask the advisory database about our libraries; needs a way to
 
 SBOM ?= sbom.json
 sbom: $(READY) ## What the product consists of, as CycloneDX, in $(SBOM)
-	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-format JSON --output-file $(SBOM) requirements-runtime.lock
+	$(BIN)/python -m tools.distribution --sbom $(SBOM)
+
+DIST ?= dist
+dist: $(READY) ## Wheel, source archive, list of parts, image tags and checksums of this tree, in $(DIST)
+	@$(BIN)/python -m tools.distribution $(DIST)
+
+release: $(READY) ## Prepare a release: VERSION=1.2.0; YES=1 runs the tests, commits and tags
+	@$(BIN)/python -m tools.release $(VERSION) $(if $(YES),--yes)
 
 WHEELHOUSE ?= wheelhouse
 wheelhouse: $(READY) ## Gather the wheels for a machine without a network
@@ -89,4 +96,4 @@ docs-site: $(READY) ## The documentation as a site that needs no network, in $(S
 screenshots: $(READY) ## Take docs/images and docs/output from a system that really runs; needs Chromium
 	$(BIN)/python -m tools.screenshots
 
-.PHONY: help install demo up test fuzz bench chaos lint lock audit sbom wheelhouse docs windows docs-demo docs-site screenshots
+.PHONY: help install demo up test fuzz bench chaos lint lock audit sbom dist release wheelhouse docs windows docs-demo docs-site screenshots
