@@ -59,6 +59,8 @@ class Runtime:
         self.sync_helper = threading.Lock()
         #: The syncs that this process plans or writes now.
         self.own_syncs: set[str] = set()
+        #: The settings of the sync as they were read last, while the pages in ThreatQ cannot be read.
+        self.last_sync_settings: Settings | None = None
         self._own_assets = OwnAssets(settings.own_assets_collection)
         self._lock = threading.Lock()
         self._logrhythm: tuple[dict[str, object], LogRhythm] | None = None
@@ -111,7 +113,9 @@ class Runtime:
         if not page or not page.is_enabled:
             return None
         # Private IPs stand on the other page, and keep out of lists, too.
-        return with_logrhythm_page(with_page(self.settings, self.page().fields), page.fields)
+        shown = with_logrhythm_page(with_page(self.settings, self.page().fields), page.fields)
+        self.last_sync_settings = shown
+        return shown
 
     def _note(self, page: ConnectorPage, shown: Sequence[PageField]) -> None:
         """Let the audit trail know what a page in ThreatQ says, where that has changed."""

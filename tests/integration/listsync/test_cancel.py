@@ -18,6 +18,8 @@ from workers.ledger.sync_cancels import cancel
 from workers.listsync.plan.manifest import digest, unpack
 from workers.listsync.run import time_slice
 from workers.listsync.run.manifests import Manifests
+from workers.settings.pages import EVENTS_BUILDER, LOGRHYTHM
+from workers.threatq.connector import Connector
 
 pytestmark = pytest.mark.integration
 
@@ -136,6 +138,32 @@ def test_a_run_that_waits_for_a_service_is_cancelled_without_a_call(stage: Stage
     assert stage.outcome(job_id).state == "done"
     assert stage.threatq.calls() == before
     assert stage.sync()["adds"] == 3_000
+
+
+def test_a_run_is_cancelled_also_while_threatq_with_its_settings_is_away(stage: Stage, ctl: Ctl) -> None:
+    # given settings that stand on pages in ThreatQ, which goes away in the middle of a run
+    settings = stage.set(settings_from="threatq")
+    caller = stage.runtime.threatq.caller
+    for name, fields in (
+        (settings.connector_name, EVENTS_BUILDER),
+        (settings.logrhythm_connector_name, LOGRHYTHM),
+    ):
+        Connector(caller, name).register(fields)
+        stage.threatq.control("connector", {"name": name, "is_active": True})
+    stage.seed(3_000)
+    stage.threatq.fault("drop_before", path="/api/indicators/query")
+    job_id = stage.start()
+    stage.consume()
+    stage.threatq.fault("drop_before")
+    assert stage.outcome(job_id).state == "waiting"
+
+    # when
+    assert ctl("sync", "cancel", COLLECTION, "--no-wait")[0] == 0
+    assert stage.consume() == 1
+
+    # then
+    assert stage.outcome(job_id).state == "done"
+    assert stage.outcome(job_id).note["status"] == "cancelled"
 
 
 def test_a_run_that_has_not_begun_is_cancelled_before_any_call(stage: Stage) -> None:

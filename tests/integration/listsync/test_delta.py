@@ -117,6 +117,10 @@ def retired(stage: Stage) -> None:
     )
 
 
+def robbed_of_its_manifests(stage: Stage) -> None:
+    stage.redis.delete(*stage.redis.keys("{tq}:sync:manifest:*"))
+
+
 def silent_about_totals(stage: Stage) -> None:
     stage.threatq.fault("bare", path="/api/indicators/query", next=1)
 
@@ -129,6 +133,7 @@ def silent_about_totals(stage: Stage) -> None:
         (edited_by_hand, "ThreatQ: FQDN has 101 entries and the last run left 100"),
         (asked_for_another, "the settings have changed"),
         (retired, "ThreatQ: FQDN is retired in LogRhythm"),
+        (robbed_of_its_manifests, "what we put into ThreatQ: FQDN is not noted in Redis any more"),
         (silent_about_totals, "ThreatQ does not say how many indicators have changed"),
     ],
 )

@@ -32,7 +32,7 @@ class ProvenList(Struct, frozen=True, kw_only=True):
 
     `guid` is "" while it does not exist. `put` counts the entries that small jobs have put in since, `deleted` what
     deltas deleted since `Proven.counted_ms`. `is_pending`: deletes wait for an approval, and until then only full runs
-    delete.
+    delete. `has_manifest`: some of its entries are noted as ours.
     """
 
     name: str
@@ -44,6 +44,7 @@ class ProvenList(Struct, frozen=True, kw_only=True):
     put: int = 0
     deleted: int = 0
     is_pending: bool = False
+    has_manifest: bool = False
 
     @property
     def key(self) -> ListKey:
@@ -79,11 +80,12 @@ class Proven(Struct, frozen=True, kw_only=True):
 
 
 class Present(Struct, frozen=True):
-    """A list as LogRhythm describes it now."""
+    """A list as LogRhythm describes it now, and whether Redis has a manifest of it."""
 
     guid: str
     entry_count: int
     is_retired: bool = False
+    has_manifest: bool = False
 
 
 class Circumstances(Struct, frozen=True, kw_only=True):
@@ -147,6 +149,8 @@ def _list_doubt(proven: Proven, present: Mapping[str, Present]) -> str:
             return f"{item.name} is {'' if now.is_retired else 'not '}retired in LogRhythm"
         if now and now.entry_count != item.entry_count:
             return f"{item.name} has {now.entry_count:,} entries and the last run left {item.entry_count:,}"
+        if now and item.has_manifest and not now.has_manifest:
+            return f"what we put into {item.name} is not noted in Redis any more"
     new = sorted(present.keys() - {item.name for item in proven.lists})
     return f"{new[0]} is new in LogRhythm" if new else ""
 

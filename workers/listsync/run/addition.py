@@ -88,7 +88,7 @@ def _ready(listed: ListedValue, name: str, family: ListFamily) -> ListSummary | 
         target = tools.logrhythm.ensure_list(name, ListKind(rule.list_type, rule.use_context))
         tools.manifests.added(target.guid, name, {}, caseless=rule.caseless)
     is_usable = (
-        tools.manifests.of(target.guid) is not None
+        tools.manifests.exists(target.guid)
         and not target.is_retired
         and target.list_type == rule.list_type
         and target.entry_count < listed.options.rules.capacity

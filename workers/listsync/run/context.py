@@ -24,6 +24,8 @@ class SyncContext(Protocol):
     sync_helper: threading.Lock
     #: The syncs that this process plans or writes now.
     own_syncs: set[str]
+    #: The settings of the sync as they were read last, while the pages in ThreatQ cannot be read.
+    last_sync_settings: Settings | None
 
     @property
     def threatq(self) -> ThreatQ:

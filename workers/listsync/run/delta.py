@@ -98,7 +98,7 @@ def _plan_delta(run: Run) -> None:
 
 
 def _circumstances(run: Run, collection: Collection, existing: list[ListState], now: int) -> Circumstances:
-    state = run.state
+    state, has_manifest = run.state, run.tools.manifests.exists
     return Circumstances(
         rules=run.rules,
         query=state.query,
@@ -108,9 +108,9 @@ def _circumstances(run: Run, collection: Collection, existing: list[ListState], 
         now_ms=now,
         full_interval_s=run.settings.sync_full_interval_s,
         present={
-            item.name: Present(item.found.guid, item.found.entry_count, item.found.is_retired)
+            item.name: Present(target.guid, target.entry_count, target.is_retired, has_manifest(target.guid))
             for item in existing
-            if item.found
+            if (target := item.found)
         },
         is_full_asked=state.mode == "full",
         is_dry_run=state.dry_run,

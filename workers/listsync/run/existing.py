@@ -60,7 +60,7 @@ def _mismatch(run: Run, target: ListSummary, type_name: str) -> str:
             "it there, or set listType in sync_types"
         )
     logrhythm = run.tools.logrhythm
-    if target.owner is None or run.tools.manifests.of(target.guid) is not None:
+    if target.owner is None or run.tools.manifests.exists(target.guid):
         return ""
     if target.owner in (logrhythm.owner, logrhythm.token.uid):
         return ""

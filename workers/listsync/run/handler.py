@@ -47,7 +47,7 @@ def work(claim: Claim, context: SyncContext, stopping: Callable[[], bool]) -> Se
     """
     if skipped := _cancelled(claim, context):
         return skipped
-    arguments, own = claim.known_arguments(), context.sync_settings()
+    arguments, own = claim.known_arguments(), _own_settings(claim, context)
     if own is None:
         reason = f"the connector {context.settings.logrhythm_connector_name} is not enabled in ThreatQ"
         tell(context.redis, "logrhythm", reason)
@@ -84,6 +84,16 @@ def _cancelled(claim: Claim, context: SyncContext) -> Settlement | None:
         return None
     so_far = f"what {owner.host} had written by then is in the lists" if owner else "nothing was written"
     return done(claim, SyncSkipped(reason=f"cancelled by {by}; {so_far}"))
+
+
+def _own_settings(claim: Claim, context: SyncContext) -> Settings | None:
+    """Return this worker's settings as they are now; to end a run while ThreatQ is away, as they were last."""
+    try:
+        return context.sync_settings()
+    except ServiceAway:
+        if context.last_sync_settings and cancelled_by(context.redis, claim.id):
+            return context.last_sync_settings
+        raise
 
 
 def _tell_token(redis: RedisClient, settings: Settings) -> None:

@@ -91,10 +91,14 @@ class Manifests:
 
         Of the values that were put in at once, only those from `before_ms`, where that is given.
         """
-        key = sync_keys.manifest(self._host, guid)
-        if not self._redis.exists(key):
+        if not self.exists(guid):
             return None
+        key = sync_keys.manifest(self._host, guid)
         return StoredManifest(self._redis, key, _by_part(self._values(guid, before_ms)))
+
+    def exists(self, guid: str) -> bool:
+        """Tell whether we ever wrote to a list, as far as Redis knows."""
+        return bool(self._redis.exists(sync_keys.manifest(self._host, guid)))
 
     def has(self, guid: str, value: str, *, caseless: bool) -> bool:
         """Tell whether we put a value, spelled so, into a list."""

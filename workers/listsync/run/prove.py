@@ -69,15 +69,20 @@ def _list(run: Run, key: ListKey, item: ListState | None) -> ProvenList:
     name = list_name(run.state.collection.base_name, key)
     proven = ProvenList(name=name, type=key.type, bucket=key.bucket)
     is_pending = bool(item and item.plan and item.plan.pending)
-    return structs.replace(_as_left(proven, item), is_pending=is_pending)
+    return structs.replace(_as_left(run, proven, item), is_pending=is_pending)
 
 
-def _as_left(proven: ProvenList, item: ListState | None) -> ProvenList:
+def _as_left(run: Run, proven: ProvenList, item: ListState | None) -> ProvenList:
     if item is None or item.found is None:
         return proven
     target = item.found
-    count = target.entry_count if item.entry_count is None else item.entry_count
-    return structs.replace(proven, guid=target.guid, entry_count=count, is_retired=target.is_retired)
+    return structs.replace(
+        proven,
+        guid=target.guid,
+        entry_count=target.entry_count if item.entry_count is None else item.entry_count,
+        is_retired=target.is_retired,
+        has_manifest=run.tools.manifests.exists(target.guid),
+    )
 
 
 def _doubts(run: Run) -> Iterator[str]:
@@ -123,7 +128,7 @@ def _prove_delta(run: Run, state: ProvenState, before: Proven) -> None:
             asked_s=run.state.asked_s or before.asked_s,
             skew_s=run.state.skew_s,
             total=proves.total,
-            lists=tuple(_as_left(item, items.get(item.name)) for item in proves.lists),
+            lists=tuple(_as_left(run, item, items.get(item.name)) for item in proves.lists),
             counted_ms=proves.counted_ms,
             delta_ms=now_ms(run.redis),
             doubt=next(filter(None, doubts), ""),
