@@ -119,16 +119,21 @@ def release(
     intake: Intake,
     audit: Audit,
     repaired: bytes | None = None,
+    mapping: str | None = None,
 ) -> list[Accepted]:
     """Accept what is in a quarantined item, or `repaired` in its place, and drop the item.
 
-    The jobs keep the producer and the sender that the item came through. Raises InputError, and keeps the item, while
+    The jobs keep the producer and the sender that the item came through. It is read by the mapping that its sender
+    named, unless `mapping` names another one ("": whichever is for it). Raises InputError, and keeps the item, while
     a part of it cannot be read or is not accepted.
     """
     item = quarantine.item(item_id)
     if item is None:
         raise InputError(f"no item {item_id} is in the quarantine; it may have been released before")
-    parts = replace(intake, producer=item.producer).jobs(item.raw if repaired is None else repaired)
+    parts = replace(intake, producer=item.producer).jobs(
+        item.raw if repaired is None else repaired,
+        mapping=item.mapping if mapping is None else mapping,
+    )
     if refused := refused_only(parts):
         raise InputError(f"item {item_id} is still refused: {refused[0].detail}")
     jobs = accepted_only(parts)

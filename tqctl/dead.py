@@ -49,6 +49,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     editing.set_defaults(run=edit.run)
 
     replaying = actions.add_parser("replay", help="try again what is named", parents=[options_of_all()])
+    replaying.add_argument(
+        "--mapping", metavar="NAME",
+        help="read quarantined items by this mapping, not by the one that their sender named ('': by their form)",
+    )  # fmt: skip
     replaying.set_defaults(run=replay)
     dropping = actions.add_parser("drop", help="forget for good what is named", parents=[options_of_all()])
     dropping.add_argument("--yes", action="store_true", help="do not ask")
@@ -101,8 +105,14 @@ def show(shell: Shell, options: Namespace) -> int:
 def replay(shell: Shell, options: Namespace) -> int:
     """Open dead letters again, whose history stays; read quarantined items again."""
     ids, items = _named(shell, options)
+    if options.mapping is not None and not items:
+        raise InputError(
+            "goes with items of the quarantine; tqctl mapping replay NAME does jobs again", field="--mapping"
+        )
     quarantine = QuarantineAdmin(shell)
-    released = [job_id for item_id in items for job_id in quarantine.release(item_id)]
+    released = [
+        job_id for item_id in items for job_id in quarantine.release(item_id, mapping=options.mapping)
+    ]
     note_ = edit.note_of(shell, "replayed")
     opened = [job_id for step in _steps(ids) for job_id in shell.admin.replay(step, note=note_)]
     for queue in {record.queue for record in shell.admin.records(opened[:STEP])}:

@@ -18,6 +18,7 @@ from tqctl.shell import Shell, above_zero
 from workers.core.errors import InputError, NeedsNewerWorker
 from workers.core.jobs import compact
 from workers.ledger.ledger import compress
+from workers.ledger.quarantine import QuarantinedItem
 from workers.ledger.records import Record
 from workers.mappings.apply import apply_mapping
 from workers.mappings.folder import SUFFIX, mapping_folder, read_file
@@ -187,16 +188,22 @@ def _replayed(shell: Shell, mapping: Mapping, jobs: Sequence[Touched]) -> list[s
 
 
 def _released(shell: Shell, mapping: Mapping) -> Iterator[str]:
-    """Read items of the quarantine again that no mapping was for, or that one refused."""
+    """Read items of the quarantine again that no mapping was for, that one refused, or whose sender named it."""
     quarantine = QuarantineAdmin(shell)
     for item_id in quarantine.ids(MOST_ITEMS):
         item = quarantine.item(item_id)
-        if item is None or (item.code != "no_mapping" and f"mapping {mapping.name}:" not in item.reason):
+        if item is None or not _concerns(item, mapping):
             continue
         try:
             yield from quarantine.release(item_id)
         except InputError as error:
             note(f"{item_id} stays: {error}")
+
+
+def _concerns(item: QuarantinedItem, mapping: Mapping) -> bool:
+    if item.mapping:
+        return item.mapping == mapping.name
+    return item.code == "no_mapping" or f"mapping {mapping.name}:" in item.reason
 
 
 def _touched(shell: Shell, mapping: Mapping, most: int) -> Iterator[Touched]:

@@ -36,8 +36,13 @@ class QuarantineAdmin:
         """Return what a list says about the newest items."""
         return [_summary(item) for item in map(self.item, self.ids(most)) if item]
 
-    def release(self, item_id: str, repaired: bytes | None = None) -> list[str]:
-        """Read an item again, or `repaired` in its place; return the ids of its jobs. Raises InputError."""
+    def release(
+        self, item_id: str, repaired: bytes | None = None, *, mapping: str | None = None
+    ) -> list[str]:
+        """Read an item again, or `repaired` in its place; return the ids of its jobs. Raises InputError.
+
+        Where `mapping` is not None, it counts instead of the one that its sender named.
+        """
         intake = from_settings(self._shell.settings, "tqctl")
         answers = release(
             item_id,
@@ -46,6 +51,7 @@ class QuarantineAdmin:
             intake=intake,
             audit=self._shell.audit,
             repaired=repaired,
+            mapping=mapping,
         )
         return [answer.id for answer in answers]
 
@@ -86,6 +92,7 @@ def _summary(item: QuarantinedItem) -> dict[str, Any]:
         "reason": item.reason,
         "at_ms": item.at_ms,
         "times": item.times,
+        "mapping": item.mapping,
     }
 
 
@@ -93,5 +100,6 @@ def _words(value: dict[str, Any]) -> Iterator[Shown]:
     yield f"{value['id']}  quarantined: {value['reason']} ({value['code']})"
     yield f"  producer  {value['door']}, from {value['source']}"
     yield f"  came      {moment(value['at_ms'])} UTC, {value['times']} times"
+    yield from [f"  mapping   {value['mapping']}"] if value["mapping"] else []
     yield "  as it came"
     yield from (f"    {line}" for line in str(value["raw"]).splitlines())

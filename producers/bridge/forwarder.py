@@ -16,6 +16,7 @@ from workers.ledger.client import RedisRefusal
 from workers.ledger.ledger import Ledger
 from workers.ledger.quarantine import Quarantine, Unreadable
 from workers.payload.intake import Intake, RejectedPayload, refused_only
+from workers.payload.mapped import mapping_name
 
 log = structlog.get_logger("tq.bridge")
 
@@ -130,9 +131,10 @@ def _tell(error: ServiceAway, pause_s: float) -> None:
 
 
 def _unreadable(refused: RejectedPayload, source: str) -> Unreadable:
-    return Unreadable("redis", source, refused.code, refused.detail, refused.raw)
+    return Unreadable("redis", source, refused.code, refused.detail, refused.raw, refused.mapping)
 
 
 def _conflicting(job: Job, source: str) -> Unreadable:
     reason = "its CloudEvents source and id were used before for another payload"
-    return Unreadable("redis", source, "key_reused", reason, compact(job.arguments["payload"]))
+    raw = compact(job.arguments["payload"])
+    return Unreadable("redis", source, "key_reused", reason, raw, mapping_name(job.arguments))

@@ -37,7 +37,7 @@ def keep_refused(
     rejected: Sequence[RejectedPayload], quarantine: Quarantine | None, source: str
 ) -> list[RefusedReport]:
     """Keep what is refused while the rest is accepted, since its sender goes on; None: Redis is known to be away."""
-    items = [Unreadable("cli", source, part.code, part.detail, part.raw) for part in rejected]
+    items = [Unreadable("cli", source, part.code, part.detail, part.raw, part.mapping) for part in rejected]
     kept_ids = [""] * len(items)
     try:
         if quarantine:

@@ -27,7 +27,7 @@ from workers.ledger.quarantine import Unreadable
 from workers.payload.cloudevents import key_of
 from workers.payload.intake import RejectedPayload, TooManyPayloads, accepted_only, refused_only
 from workers.payload.json_text import escape_unfit
-from workers.payload.mapped import mapping_of
+from workers.payload.mapped import mapping_name, mapping_of
 from workers.payload.planning import plan_now
 
 #: What the status of a refusal is where nothing of a request can be used.
@@ -196,9 +196,10 @@ def _refused_item(index: int, part: Job | RejectedPayload, kept: Unreadable, qua
 
 def _unreadable(part: Job | RejectedPayload, accepted: Accepted | None, caller: TokenHolder) -> Unreadable:
     if isinstance(part, RejectedPayload):
-        return Unreadable("http", caller.name, part.code, part.detail, part.raw)
+        return Unreadable("http", caller.name, part.code, part.detail, part.raw, part.mapping)
     reason = reused([part], accepted.id if accepted else "").detail
-    return Unreadable("http", caller.name, KEY_REUSED, reason, compact(part.arguments["payload"]))
+    raw = compact(part.arguments["payload"])
+    return Unreadable("http", caller.name, KEY_REUSED, reason, raw, mapping_name(part.arguments))
 
 
 def _cloud_event_key(request: Request) -> str:

@@ -265,7 +265,10 @@ QUARANTINE_BYTES = PREFIX + "quarantined:bytes"
 
 
 def quarantined(item_id: str) -> str:
-    """Hash: door (the producer), source, code, reason, raw (zlib), at, times. Lives until it is dropped."""
+    """Hash: door (the producer), source, code, reason, raw (zlib), mapping (if named), at, times.
+
+    Lives until it is dropped.
+    """
     return f"{PREFIX}quarantined:{item_id}"
 
 

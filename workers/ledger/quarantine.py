@@ -34,18 +34,23 @@ QUARANTINE_DROP = Script("quarantine_drop", when_full=True)
 
 
 class Unreadable(Struct, frozen=True):
-    """Bytes that are no payload: the producer they came through, its name for the sender, why, and the bytes."""
+    """Bytes that are no payload: the producer they came through, its name for the sender, why, and the bytes.
+
+    `mapping` is the one that their sender named for them, "" for none.
+    """
 
     producer: str
     source: str
     code: str
     reason: str
     raw: bytes
+    mapping: str = ""
 
     @property
     def id(self) -> str:
-        """The name under which these bytes are kept; the same bytes again are the same item."""
-        return hashlib.sha256(b"quarantine\n" + self.raw).hexdigest()[:24]
+        """The name under which these bytes are kept; the same bytes for the same mapping again are the same item."""
+        named = f"{self.mapping}\n".encode() if self.mapping else b""
+        return hashlib.sha256(b"quarantine\n" + named + self.raw).hexdigest()[:24]
 
 
 class QuarantinedItem(Struct, frozen=True):
@@ -59,6 +64,7 @@ class QuarantinedItem(Struct, frozen=True):
     raw: bytes
     at_ms: int
     times: int
+    mapping: str = ""
 
 
 class QuarantineLimits(Struct, frozen=True):
@@ -90,6 +96,7 @@ def keep_flow(items: Sequence[Unreadable], limits: QuarantineLimits) -> Flow[lis
             item.code,
             item.reason,
             sealed(zlib.compress(item.raw)),
+            item.mapping,
         )
     script = QUARANTINE_WHEN_FULL if limits.memory_percent is None else QUARANTINE
     names = [keys.QUARANTINE, keys.QUARANTINE_BYTES, keys.COUNTS, keys.MEMORY]
@@ -172,6 +179,7 @@ class Quarantine:
             raw=b"" if locked else zlib.decompress(opened(fields[b"raw"])),
             at_ms=int(fields[b"at"]),
             times=int(fields[b"times"]),
+            mapping=fields.get(b"mapping", b"").decode(),
         )
 
     def drop(self, item_ids: Sequence[str], audit: Auditor) -> int:

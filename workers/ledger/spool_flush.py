@@ -74,7 +74,8 @@ def _quarantined(refused: RefusedFile, quarantine: Quarantine) -> RefusedFile | 
     try:
         with open(refused.file, "rb") as file:
             data = file.read()
-        item = Unreadable(PRODUCER, os.path.basename(refused.file), "refused", refused.reason, _payload(data))
+        source = os.path.basename(refused.file)
+        item = Unreadable(PRODUCER, source, "refused", refused.reason, *_payload(data))
         (item_id,) = quarantine.keep([item])
         os.unlink(refused.file)
     except FileNotFoundError:
@@ -86,9 +87,13 @@ def _quarantined(refused: RefusedFile, quarantine: Quarantine) -> RefusedFile | 
     return RefusedFile(refused.file, refused.reason, item_id)
 
 
-def _payload(data: bytes) -> bytes:
-    """Return the payload in a job's file, which an operator can correct and release; else the file as it is."""
+def _payload(data: bytes) -> tuple[bytes, str]:
+    """Return the payload in a job's file, which an operator can correct and release, and the name of its mapping.
+
+    Of a file that holds no job, the file as it is.
+    """
     try:
-        return compact(json.loads(data.partition(b"\n")[2])["arguments"]["payload"])
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return data
+        arguments = json.loads(data.partition(b"\n")[2])["arguments"]
+        return compact(arguments["payload"]), str(arguments.get("mapping", {}).get("name", ""))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return data, ""

@@ -27,13 +27,17 @@ _TITLE_CHARS, _SENDER_CHARS = 200, 64
 
 
 class RejectedPayload(Struct, frozen=True):
-    """A part of the input that no producer accepts: its place from 1, why, in words and in one word, and its text."""
+    """A part of the input that no producer accepts: its place from 1, why, in words and in one word, and its text.
+
+    `mapping` is the one that the sender named, "" for none.
+    """
 
     position: int
     code: Fault | Literal["invalid_event", "no_mapping"]
     detail: str
     raw: bytes
     field: str = ""
+    mapping: str = ""
 
 
 class TooManyPayloads(InputError):
@@ -92,7 +96,7 @@ class Intake(Struct, frozen=True):
             for place, result in enumerate(results):
                 if isinstance(result, Job):
                     result.key = f"{key}#{place}"
-        return results
+        return [_asking(result, mapping) for result in results] if mapping else results
 
     def redacted(self, data: bytes) -> bytes:
         """Return bytes that are kept although they are no payload, without what must not be stored."""
@@ -247,6 +251,10 @@ def _refused(item: PayloadItem, error: InputError, *more: InputError) -> Rejecte
     return RejectedPayload(
         item.position, code, escape_unfit(f"{error}{also}"), compact(item.body), error.field
     )
+
+
+def _asking(result: Job | RejectedPayload, mapping: str) -> Job | RejectedPayload:
+    return result if isinstance(result, Job) else structs.replace(result, mapping=mapping)
 
 
 def _item(position: int, reading: Payload | ReadingRefused) -> PayloadItem | RejectedPayload:

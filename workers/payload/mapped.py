@@ -97,6 +97,11 @@ def mapping_of(arguments: Mapping[str, Any]) -> str:
     return f"{wanted[NAME]}, version {wanted[VERSION]}" if wanted else ""
 
 
+def mapping_name(arguments: Mapping[str, Any]) -> str:
+    """Return the name of a job's mapping, "" where it has none."""
+    return str(arguments.get(ARGUMENT, {}).get(NAME, ""))
+
+
 def with_mapping(arguments: Mapping[str, Any], mapping: EventMapping, event_id: int = 0) -> dict[str, Any]:
     """Return the arguments of a job that is to be done again by `mapping`, which made `event_id` before, 0 for none."""
     event = {EVENT: event_id} if event_id else {}

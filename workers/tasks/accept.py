@@ -171,12 +171,13 @@ def _read(call: dict[str, Any], intake: Intake) -> tuple[list[Job], list[Unreada
     raw = payload.encode("utf-8", "surrogatepass") if isinstance(payload, str) else _text(payload)
     results = intake.jobs(raw, key=key, mapping=mapping)
     return accepted_only(results), [
-        _unreadable(rejected.code, rejected.detail, rejected.raw) for rejected in refused_only(results)
+        _unreadable(rejected.code, rejected.detail, rejected.raw, rejected.mapping)
+        for rejected in refused_only(results)
     ]
 
 
-def _unreadable(code: str, reason: str, raw: bytes) -> Unreadable:
-    return Unreadable(PRODUCER, TASK, code, escape_unfit(reason), raw)
+def _unreadable(code: str, reason: str, raw: bytes, mapping: str = "") -> Unreadable:
+    return Unreadable(PRODUCER, TASK, code, escape_unfit(reason), raw, escape_unfit(mapping))
 
 
 def _text(value: Any) -> bytes:

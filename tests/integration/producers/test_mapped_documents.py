@@ -81,6 +81,17 @@ def test_each_event_of_a_document_is_an_item_and_the_faulty_one_is_kept(
     assert json.loads(item.raw) == RECORDS
 
 
+def test_a_refused_document_is_kept_with_the_mapping_that_was_asked_for(
+    mapping_shim: Shim, redis: Redis
+) -> None:
+    lines = "\n".join(map(json.dumps, (DOCUMENT, {"alarm": {"time": 5}}))).encode()
+    items = mapping_shim.post("/v1/events?mapping=acme-alarm", lines).json()["items"]
+    assert [item["status"] for item in items] == [202, 422]
+    item = Quarantine(redis).item(items[1]["quarantine_id"])
+    assert item is not None
+    assert item.mapping == "acme-alarm"
+
+
 @pytest.mark.parametrize("way", ["rpush", "stream"])
 def test_the_bridge_takes_documents_and_quarantines_those_that_no_mapping_is_for(
     redis: Redis,

@@ -45,6 +45,11 @@ def test_a_payload_is_accepted_as_through_every_producer(redis: Redis, admin: Le
     assert admin.arguments(job_id) == {"payload": EVENT}
 
 
+def test_a_document_that_cannot_be_used_is_kept_with_the_mapping_that_its_sender_named(redis: Redis) -> None:
+    assert call(redis, job="events.create", arguments={"payload": {"a": 1}, "mapping": "cef"}) == []
+    assert (only_kept(redis).raw, only_kept(redis).mapping) == (b'{"a":1}', "cef")
+
+
 def test_an_action_is_accepted(redis: Redis, admin: LedgerAdmin) -> None:
     (job_id,) = call(redis, job="indicators.lookup", arguments={"type": "FQDN", "value": "bad.example"})
     assert admin.open_jobs()["enrichment"] == 1

@@ -125,6 +125,58 @@ def test_what_no_mapping_was_for_is_read_again(author: Operator, redis: Redis, a
     assert len(quarantine.ids(10)) == 1
 
 
+#: No mapping is for this one by itself.
+UNNAMED = {"alarm": {"name": "x", "time": 1633460462}}
+
+
+def keep_asking_for(redis: Redis, mapping: str) -> str:
+    raw = json.dumps(UNNAMED).encode()
+    (item_id,) = Quarantine(redis).keep([Unreadable("http", "nifi", "invalid_event", "why", raw, mapping)])
+    return item_id
+
+
+def test_what_asked_for_a_mapping_is_released_by_that_one(
+    author: Operator, redis: Redis, admin: LedgerAdmin
+) -> None:
+    item_id = keep_asking_for(redis, "acme-alarm")
+    assert "  mapping   acme-alarm\n" in author.types("dead", "show", item_id).out
+    (job_id,) = author.asks("dead", "replay", item_id)["released"]
+    assert admin.arguments(job_id) == {
+        "payload": UNNAMED,
+        "mapping": {"name": "acme-alarm", "version": 2},
+    }
+
+
+def test_what_asked_for_a_mapping_that_there_is_not_is_released_by_another_one(
+    author: Operator, redis: Redis, admin: LedgerAdmin
+) -> None:
+    item_id = keep_asking_for(redis, "acme-alram")
+    assert (
+        "there is no 'acme-alram'; the nearest are acme-alarm" in author.types("dead", "replay", item_id).err
+    )
+    assert "No mapping is for this document" in author.types("dead", "replay", item_id, "--mapping", "").err
+    (job_id,) = author.asks("dead", "replay", item_id, "--mapping", "acme-alarm")["released"]
+    assert (admin.arguments(job_id) or {})["mapping"]["name"] == "acme-alarm"
+
+
+def test_a_replay_of_a_mapping_reads_again_what_asked_for_it_and_nothing_that_asked_for_another(
+    author: Operator, redis: Redis
+) -> None:
+    ours, other = keep_asking_for(redis, "acme-alarm"), keep_asking_for(redis, "acme-trail")
+    assert len(author.asks("mapping", "replay", "acme-alarm", "--yes")["released"]) == 1
+    assert Quarantine(redis).ids() == [other]
+    assert ours != other
+
+
+def test_a_job_is_not_replayed_by_a_mapping_where_its_quarantine_was_meant(
+    author: Operator, ledger: Ledger
+) -> None:
+    job_id = accept(ledger)
+    ledger.settle([dead(ledger.claim("events", 1)[0], "why")])
+    answer = author.types("dead", "replay", job_id, "--mapping", "acme-alarm")
+    assert (answer.code, "tqctl mapping replay NAME does jobs again" in answer.err) == (2, True)
+
+
 def test_a_replay_by_a_mapping_is_recorded_with_its_name(
     author: Operator, ledger: Ledger, redis: Redis
 ) -> None:

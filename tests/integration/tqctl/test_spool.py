@@ -40,9 +40,10 @@ def quarantined(redis: Redis) -> list[QuarantinedItem]:
     return [item for item in items if item]
 
 
-def event(number: int, **options: Any) -> Job:
+def event(number: int, mapping: str = "", **options: Any) -> Job:
     payload = {"event_name": f"event {number}", "event_type": "Sighting"}
-    return Job("events.create", {"payload": payload}, producer="cli", title=str(number), **options)
+    named = {"mapping": {"name": mapping, "version": 1}} if mapping else {}
+    return Job("events.create", {"payload": payload, **named}, producer="cli", title=str(number), **options)
 
 
 def test_what_waits_is_delivered_with_a_count(operator: Operator, spool: Spool, admin: LedgerAdmin) -> None:
@@ -75,7 +76,7 @@ def test_what_is_no_job_or_is_refused_goes_to_the_quarantine(
 ) -> None:
     # given: a file that is cut short, and a job whose key was used for something else
     ledger.accept([event(1, key="k")])
-    spool.keep([event(2, key="k"), event(3)])
+    spool.keep([event(2, mapping="acme-alarm", key="k"), event(3)])
     cut = Path(spool.folder, "cut" + WAITING)
     cut.write_bytes(b"0123\n{")
 
@@ -86,9 +87,9 @@ def test_what_is_no_job_or_is_refused_goes_to_the_quarantine(
     assert answer.code == 1
     assert "its key was used before for something else; in the quarantine as" in answer.out
     items = quarantined(redis)
-    assert {item.raw for item in items} == {
-        b"0123\n{",
-        b'{"event_name":"event 2","event_type":"Sighting"}',
+    assert {(item.raw, item.mapping) for item in items} == {
+        (b"0123\n{", ""),
+        (b'{"event_name":"event 2","event_type":"Sighting"}', "acme-alarm"),
     }
     assert [item.producer for item in items] == ["spool", "spool"]
     assert spool.set_aside() == []
