@@ -37,6 +37,12 @@ bench: $(READY) ## Measure; BENCH="accept events" for some of it
 chaos: $(READY) ## Break things on purpose; SEED=7 plays a schedule again, FAULT="worker-killed" for some of it
 	$(BIN)/python -m chaos.run $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(FAULT)
 
+images: $(READY) ## Build the images with Docker or Podman, which CONTAINER_ENGINE chooses
+	@$(BIN)/python -m tools.images
+
+compose-test: $(READY) ## Run docker-compose.yml with these images, and break it; needs Docker or Podman
+	COMPOSE_TEST=1 $(BIN)/python -m pytest tests/acceptance/containers
+
 lint: $(READY) ## Formatting, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -96,4 +102,4 @@ docs-site: $(READY) ## The documentation as a site that needs no network, in $(S
 screenshots: $(READY) ## Take docs/images and docs/output from a system that really runs; needs Chromium
 	$(BIN)/python -m tools.screenshots
 
-.PHONY: help install demo up test fuzz bench chaos lint lock audit sbom dist release wheelhouse docs windows docs-demo docs-site screenshots
+.PHONY: help install demo up test fuzz bench chaos images compose-test lint lock audit sbom dist release wheelhouse docs windows docs-demo docs-site screenshots

@@ -49,6 +49,9 @@ log = structlog.get_logger("tq.bridge")
 #: hand, so that what waits in the lists moves at their pace, and memory does not grow by it.
 RELIEF_JOBS = 1_000
 
+#: Seconds between signs of life at most: a health check takes a part for dead after 15.
+LIFE_S = 5.0
+
 #: Where payloads are pushed to, by the command that pushes them.
 KEYS = {
     "rpush": keys.INGEST_RPUSH,
@@ -88,7 +91,9 @@ def serve(settings: Settings, stopping: threading.Event, ready_file: Path | None
     ingest = connect(settings.ingest_redis_url or settings.redis_url)
     bridge_id = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
     forwarder = _forwarder(settings, stopping)
-    presence = Presence(ingest, bridge_id, takeover_s=settings.ingest_takeover_s)
+    presence = Presence(
+        ingest, bridge_id, takeover_s=settings.ingest_takeover_s, heartbeat_file=settings.heartbeat_file
+    )
     deferred = DeferredSource(ingest, stopping.wait)
     sources = [*_sources(ingest, bridge_id, settings), deferred]
     with ThreadPoolExecutor(len(sources), thread_name_prefix="source") as pool:
@@ -101,7 +106,7 @@ def serve(settings: Settings, stopping: threading.Event, ready_file: Path | None
             note(f"tq-redis-bridge {bridge_id} reads {', '.join(source.name for source in sources)}")
             if ready_file:
                 write_ready(ready_file, {"id": bridge_id, **KEYS})
-            _watch(running, forwarder, presence, settings.ingest_takeover_s / 4)
+            _watch(running, forwarder, presence, min(settings.ingest_takeover_s / 4, LIFE_S))
         except Stopped:
             return
         finally:

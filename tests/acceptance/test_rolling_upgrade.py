@@ -97,15 +97,6 @@ def versions(
     system.stop()
 
 
-def titles(threatq: SandboxThreatQ) -> Counter[str]:
-    found: Counter[str] = Counter()
-    offset = 0
-    while rows := threatq.get("/api/events", limit=500, offset=offset)["data"]:
-        found.update(row["title"] for row in rows)
-        offset += len(rows)
-    return found
-
-
 def is_at_work(admin: LedgerAdmin) -> bool:
     open_jobs = admin.records(admin.ids("accepted", most=1000, queue="events"))
     return any(record.state == "running" for record in open_jobs)
@@ -135,7 +126,7 @@ def test_a_change_of_version_under_load_loses_nothing_and_doubles_nothing(
     # Then every payload is one event, of whichever version the record and the worker were
     # What the killed worker had comes back when its leases have run out.
     until(lambda: sum(admin.open_jobs().values()) == 0, within_s=120)
-    assert titles(threatq_sandbox) == Counter({event(number)["event_name"]: 1 for number in range(3 * EACH)})
+    assert threatq_sandbox.titles() == Counter({event(number)["event_name"]: 1 for number in range(3 * EACH)})
     assert admin.ids("dead") == []
     # and each version reads what the other one has written down
     assert len(list(admin.records(admin.ids("done", most=1000)))) == 3 * EACH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,6 +94,13 @@ class SandboxThreatQ:
     def delete(self, path: str, body: Any = None) -> None:
         """A DELETE that must succeed."""
         self._body(self.call("DELETE", path, body))
+
+    def titles(self) -> Counter[str]:
+        """How often each title is among the events."""
+        counts: Counter[str] = Counter()
+        while rows := self.get("/api/events", limit=500, offset=counts.total())["data"]:
+            counts.update(row["title"] for row in rows)
+        return counts
 
     def reset(self) -> None:
         """A fresh installation without faults, and no token."""

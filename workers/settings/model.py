@@ -149,7 +149,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     stop_within_s: Annotated[Positive, Doc(
         "Seconds that a worker which is asked to stop gives its running jobs.")] = 30.0
     spool_dir: Annotated[str, Doc("Folder that keeps jobs while Redis is away.")] = ""
-    heartbeat_file: Annotated[str, Doc("File that a worker and beat touch every other second, for health checks.")] = ""
+    heartbeat_file: Annotated[str, Doc(
+        "File that a worker, beat and the bridge touch every few seconds, for health checks.")] = ""
 
     log_location: Annotated[str, Doc(
         "Where workers and beat log: stdout, stderr, or a folder with one file each.")] = "stdout"

@@ -103,6 +103,14 @@ def test_every_way_of_pushing_ends_in_the_ledger(
     assert "loses what no bridge hears" in (tmp_path / "tq-redis-bridge.log").read_text()
 
 
+def test_a_health_check_sees_that_the_bridge_is_alive(redis_url: str, tmp_path: Path) -> None:
+    alive = tmp_path / "alive"
+    with bridge(tmp_path, redis_url, heartbeat_file=str(alive)):
+        assert alive.exists()
+        alive.unlink()
+        until(alive.exists)
+
+
 @pytest.mark.parametrize("way", ["rpush", "lpush"])
 def test_the_oldest_message_goes_first(
     redis: Redis, redis_url: str, admin: LedgerAdmin, tmp_path: Path, way: str

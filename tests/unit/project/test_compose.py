@@ -87,8 +87,12 @@ def test_every_part_runs_without_rights(name: str) -> None:
 
 
 def test_the_image_runs_as_a_number_that_is_not_root() -> None:
-    (user,) = re.findall(r"^USER (\S+)$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
-    assert user == "10001:10001"
+    stages = re.split(r"^FROM ", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    users = [re.findall(r"^USER (\S+)$", stage, flags=re.MULTILINE) for stage in stages]
+
+    # Only a stage that installs more becomes root for that time; none ends as root
+    assert {named[-1] for named in users if named} == {"10001:10001"}
+    assert {tuple(named) for named in users} == {(), ("10001:10001",), ("0:0", "10001:10001")}
 
 
 def test_only_the_entry_points_are_published_and_on_this_machine_alone() -> None:
@@ -97,10 +101,15 @@ def test_only_the_entry_points_are_published_and_on_this_machine_alone() -> None
     }
 
     assert published == {
-        "http-shim": [f"${{DEPLOY_HTTP_BIND:-127.0.0.1}}:{DEFAULTS.http_port}:{DEFAULTS.http_port}"],
-        "flower": ["${DEPLOY_FLOWER_BIND:-127.0.0.1}:5555:5555"],
+        "http-shim": [
+            f"${{DEPLOY_HTTP_BIND:-127.0.0.1}}:${{DEPLOY_HTTP_PORT:-{DEFAULTS.http_port}}}:{DEFAULTS.http_port}"
+        ],
+        "flower": ["${DEPLOY_FLOWER_BIND:-127.0.0.1}:${DEPLOY_FLOWER_PORT:-5555}:5555"],
         "grafana": ["${DEPLOY_GRAFANA_BIND:-127.0.0.1}:3000:3000"],
-        "sandbox": [f"127.0.0.1:{port}:{port}" for port in (THREATQ_PORT, LOGRHYTHM_PORT)],
+        "sandbox": [
+            f"127.0.0.1:${{DEPLOY_THREATQ_PORT:-{THREATQ_PORT}}}:{THREATQ_PORT}",
+            f"127.0.0.1:${{DEPLOY_LOGRHYTHM_PORT:-{LOGRHYTHM_PORT}}}:{LOGRHYTHM_PORT}",
+        ],
     }
     assert compose()["services"]["redis"]["networks"] == ["queue"]
     assert compose()["networks"]["queue"] == {"internal": True}
@@ -172,7 +181,11 @@ def test_the_rehearsal_signs_in_where_the_sandbox_lets_it() -> None:
         PASSWORD,
     )
     assert env["TQ_THREATQ_CA_FILE"] == env["TQ_LOGRHYTHM_CA_FILE"] == f"{share}/certificate.pem"
-    assert env["TQ_LOGRHYTHM_TOKEN_FILE"] == f"{share}/logrhythm-token"
+    # What every part is told must be there for every part
+    assert env["DEPLOY_LOGRHYTHM_TOKEN_FILE"] == f"{share}/logrhythm-token"
+    assert [
+        name for name in env if name.startswith("TQ_") and name.endswith("_FILE") and "_CA_" not in name
+    ] == []
 
 
 def test_there_may_be_as_many_workers_for_events_as_are_asked_for() -> None:
@@ -180,7 +193,10 @@ def test_there_may_be_as_many_workers_for_events_as_are_asked_for() -> None:
     words = words_of(service["command"])
 
     # One variable says how many, and one is what there is without it
-    assert service["deploy"] == {"replicas": "${DEPLOY_EVENTS_WORKERS:-1}"}
+    assert service["deploy"] == {
+        "mode": "replicated",
+        "replicas": "${DEPLOY_EVENTS_WORKERS:-1}",
+    }
     # Nothing of it can be there only once: no name, no port of the machine, no folder that is written to
     assert not {"container_name", "hostname", "ports"} & set(service)
     assert [mount for mount in service["volumes"] if not mount.endswith(":ro")] == []

@@ -12,6 +12,7 @@ import pytest
 
 from tests.unit.test_imports import FLOORS
 from tools import account, diagrams, figures, outputs, reference
+from tools.images import IMAGES
 from tqctl.main import parser_of
 from workers.ledger.records import State
 
@@ -118,7 +119,7 @@ def test_no_page_names_a_command_or_a_target_that_is_not_there(page: Path) -> No
     commands = set(re.findall(r"(?:^|`)\$?\s*((?:tq|tqctl)-[a-z-]+)(?:\.exe)?[ `]", text, flags=re.MULTILINE))
     targets = set(re.findall(r"(?:^|`)make ([a-z-]+)", text, flags=re.MULTILINE))
 
-    known = {*reference.scripts(), "tq-workers"}
+    known = {*reference.scripts(), *IMAGES.values()}
     assert {name for name in commands if name not in known} == set()
     assert {name for name in targets if f"\n{name}:" not in makefile} == set()
 

@@ -61,7 +61,7 @@ def test_every_image_is_named_by_its_digest() -> None:
 
 def test_the_image_without_a_target_has_no_simulated_services() -> None:
     stages = re.split(r"^FROM ", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
-    assert stages[-1].strip() == "production"
+    assert stages[-1].strip() == "worker"
     assert [stage.split()[2] for stage in stages if "COPY sandbox" in stage] == ["sandbox"]
 
 
