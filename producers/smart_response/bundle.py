@@ -17,14 +17,13 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from producers.smart_response.commands import ACTIONS, ALARM_FIELDS, Action
+from producers.smart_response.commands import ACTIONS, Action
+from producers.smart_response.identity import GUID, Identity, checked_guid, read_identity
 from producers.smart_response.syntax import Switch
 from workers.core.errors import InputError
-
-#: The plugin's name and its fixed identity: a console takes a file with a known Guid and a higher version as an update.
-NAME, GUID = "ThreatQ", "6f1f6d0c-6c0b-4f0e-9d5a-3b1f4f8c2e71"
+from workers.core.text import printable
 
 #: How the alarm's date is written (.NET), as in the guide.
 DATE_FORMAT = "yyyy-MM-dd HH:mm:ss"
@@ -34,8 +33,17 @@ _NAMESPACE = "RemediationVersion1.xsd"
 #: Alarm fields that fill the words of a command.
 _FILLED_WITH = {"alarm_id": "AlarmId", "alarm_name": "AlarmRuleName", "alarm_date": "AlarmDate"}
 
-#: The name inside the gzip header; the console writes a date here, and a fixed one keeps the bytes the same.
-_INNER_NAME = f"ARPlugin_{GUID}_20260101.tar"
+#: Names of a sighting's fields. "Destination IP Address" is the guide's; those that it does not show are like it.
+_LABELS = {
+    "SIP": "Source IP Address",
+    "DIP": "Destination IP Address",
+    "SHostName": "Source Hostname",
+    "DHostName": "Destination Hostname",
+    "attribute": "Attributes",
+}
+
+#: The date inside the gzip header; the console writes that of the day, and a fixed one keeps the bytes the same.
+_DATE = "20260101"
 
 #: 1 January 2026, for the same reason.
 _MODIFIED = 1_767_225_600
@@ -66,11 +74,12 @@ class Parameter(Struct, frozen=True):
 
 
 class ScriptsFolder(Struct, frozen=True):
-    """Where the commands are, the version of the plugin, and the zone (Windows name) of alarm dates."""
+    """Where the commands are, the version of the plugin, the zone (Windows name) of alarm dates, and its identity."""
 
     scripts_dir: str
     version: int = 1
     time_zone: str = "UTC"
+    identity: Identity = Identity()
 
     def command(self, name: str) -> str:
         """Return the path of a command; on Windows it ends in .exe."""
@@ -85,36 +94,40 @@ def actions_xml(target: ScriptsFolder) -> bytes:
     ET.register_namespace("remv1", _NAMESPACE)
     root = ET.Element(
         _tag("Remediation-Plugin"),
-        {"Name": NAME, "Guid": GUID, "Version": str(target.version), "IsLogRhythmPlugin": "false"},
+        {
+            "Name": target.identity.name,
+            "Guid": target.identity.guid,
+            "Version": str(target.version),
+            "IsLogRhythmPlugin": "false",
+        },
     )
-    for action in ACTIONS.values():
-        element = ET.SubElement(
-            root, _tag("Action"), {"Name": action.name, "Command": target.command(action.syntax.name)}
-        )
-        for order, parameter in enumerate(parameters(action), start=1):
+    for command, action in ACTIONS.items():
+        name = target.identity.actions.get(command) or action.name
+        element = ET.SubElement(root, _tag("Action"), {"Name": name, "Command": target.command(command)})
+        for order, parameter in enumerate(parameters(action, target.identity), start=1):
             _add(element, parameter, order, target)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'.encode()
 
 
-def parameters(action: Action) -> Iterator[Parameter]:
-    """Yield an action's parameters in the order in which the command takes them."""
-    for word in action.syntax.words:
+def parameters(action: Action, identity: Identity) -> Iterator[Parameter]:
+    """Yield an action's parameters in the order in which the command takes them, by the names of `identity`."""
+    command = action.syntax.name
+    for place, word in enumerate(action.syntax.words, start=1):
         text = "IP Address" if word.key == "type" else ""
-        yield Parameter(
-            word.label.title().replace("Id", "ID"), field=_FILLED_WITH.get(word.key, ""), text=text
-        )
+        label = identity.fields.get((command, str(place))) or word.label.title().replace("Id", "ID")
+        yield Parameter(label, field=_FILLED_WITH.get(word.key, ""), text=text)
     for switch in action.syntax.switches:
         if switch.greedy:
-            yield _of_switch(switch)
+            label = identity.fields.get((command, switch.names[0]), "")
+            yield _of_switch(switch, label or _LABELS.get(switch.key, switch.key))
 
 
-def _of_switch(switch: Switch) -> Parameter:
+def _of_switch(switch: Switch, label: str) -> Parameter:
     """Return a switch's parameter; the blank at its end is how published plugins part it from its value."""
-    if switch.key in ALARM_FIELDS:
-        label = ALARM_FIELDS[switch.key].partition(":")[0]
-        return Parameter(label, switch=f"{switch.names[0]} ", field=switch.key)
-    return Parameter("Attributes", switch=f"{switch.names[0]} ")
+    # An alarm's field has LogRhythm's own name as its switch.
+    field = switch.key if f"-{switch.key}" == switch.names[0] else ""
+    return Parameter(label, switch=f"{switch.names[0]} ", field=field)
 
 
 def _add(action: ET.Element, parameter: Parameter, order: int, target: ScriptsFolder) -> None:
@@ -148,9 +161,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plugin-version",
         type=int,
-        default=1,
-        help="raise it when a console holds an older one (%(default)s)",
+        help="raise it when a console holds an older one (default: the one behind that of --like, else 1)",
     )
+    parser.add_argument(
+        "--like",
+        type=Path,
+        metavar="PLUGIN",
+        help="keep the Guid and the names of an earlier plugin: its .lpi file, its actions.xml or their folder",
+    )
+    parser.add_argument("--guid", help="the Guid of an earlier plugin, where its file is not to be had")
     parser.add_argument(
         "--time-zone", default="UTC", help="Windows name of the alarm dates' zone (%(default)s)"
     )
@@ -161,17 +180,25 @@ def run(_shell: object, options: argparse.Namespace) -> int:
     out: Path = options.out
     if out.suffix != ".lpi":
         raise InputError(f"{out} does not end in .lpi, which LogRhythm's console asks for", field="--out")
-    target = ScriptsFolder(options.scripts_dir, options.plugin_version, options.time_zone)
+    identity = read_identity(options.like) if options.like else Identity()
+    if options.guid:
+        identity = structs.replace(identity, guid=checked_guid(options.guid))
+    version = options.plugin_version or identity.version + 1
+    target = ScriptsFolder(options.scripts_dir, version, options.time_zone, identity)
     files = source(target)
     folder = out.with_suffix("")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             (folder / name).write_bytes(content)
-        out.write_bytes(package(files))
+        out.write_bytes(package(files, identity.guid))
     except OSError as error:
         raise InputError(f"{error.filename} cannot be written ({error.strerror})", field="--out") from error
     print(f"Written: {out} (to import) and {folder} (to create the plugin from).")
+    if options.like:
+        print(f"It has the Guid {identity.guid} and the names of {options.like}, and version {version}.")
+    for name in identity.left_out:
+        print(f"Left out, as no command of ours takes it: {printable(name)}")
     print(
         "In LogRhythm: Deployment Manager > Tools > Administration > SmartResponse Plugin Manager > Actions."
     )
@@ -185,12 +212,12 @@ def source(target: ScriptsFolder) -> dict[str, bytes]:
     return {"actions.xml": actions_xml(target), "README.txt": readme.replace("\n", "\r\n").encode()}
 
 
-def package(files: dict[str, bytes]) -> bytes:
-    """Return the plugin file for the source folder `files`, which holds an `actions.xml`."""
+def package(files: dict[str, bytes], guid: str = GUID) -> bytes:
+    """Return the plugin file for the source folder `files`, which holds an `actions.xml` with this `guid`."""
     entries = {f"Plugin/bin/{name}": content for name, content in sorted(files.items())}
     # The console keeps a copy of the definition of its own, with a byte order mark.
     entries["Plugin/config/actions.xml"] = _BOM + files["actions.xml"]
-    return _gzip(_tar(entries))
+    return _gzip(_tar(entries), f"ARPlugin_{guid}_{_DATE}.tar")
 
 
 def _tar(entries: dict[str, bytes]) -> bytes:
@@ -210,10 +237,10 @@ def _entry(name: str, kind: bytes, size: int = 0) -> tarfile.TarInfo:
     return entry
 
 
-def _gzip(data: bytes) -> bytes:
+def _gzip(data: bytes, inner_name: str) -> bytes:
     """Compress with a header of our own; Python's gzip module cannot set the system and writes the time."""
     named = 0x08
-    header = struct.pack("<4BLBB", 0x1F, 0x8B, 8, named, 0, 2, _SYSTEM) + _INNER_NAME.encode() + b"\0"
+    header = struct.pack("<4BLBB", 0x1F, 0x8B, 8, named, 0, 2, _SYSTEM) + inner_name.encode() + b"\0"
     compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     body = compressor.compress(data) + compressor.flush()
     return header + body + struct.pack("<LL", zlib.crc32(data), len(data))

@@ -48,8 +48,8 @@ class PageField(Struct, frozen=True):
         """Return what `text` on the page says: of a box whether it is checked, of an option its value."""
         if self.kind == "checkbox":
             return str(text.strip().casefold() not in _UNCHECKED).lower()
-        plain = _plain(text)
-        return next((option.value for option in self.options if plain == _plain(option.label)), text)
+        chosen = (option.value for option in self.options if plain(option.label) == plain(text))
+        return next(chosen, text)
 
 
 def read_page(fields: Sequence[PageField], shown: Mapping[str, str]) -> dict[str, str]:
@@ -61,7 +61,7 @@ def read_page(fields: Sequence[PageField], shown: Mapping[str, str]) -> dict[str
     values: dict[str, str] = {}
     labels: dict[str, str] = {}
     for label, text in shown.items():
-        field = by_name.get(_plain(label))
+        field = by_name.get(plain(label))
         earlier = values.get(field.name, "").strip() if field else ""
         value = field.read(text) if field else ""
         if field is None or (earlier and not value.strip()):
@@ -84,19 +84,20 @@ def filled_in(fields: Sequence[PageField], shown: Mapping[str, str]) -> dict[str
 def unknown_names(fields: Sequence[PageField], shown: Mapping[str, str]) -> tuple[str, ...]:
     """Return the names in `shown` that are none of `fields`: what stands there has no effect."""
     by_name = _by_name(fields)
-    return tuple(label for label in shown if _plain(label) not in by_name)
+    return tuple(label for label in shown if plain(label) not in by_name)
 
 
 def nearest(fields: Iterable[PageField], label: str) -> str:
     """Return the label of ours that `label` looks like, "" if none does."""
     by_name = _by_name(fields)
-    close = get_close_matches(_plain(label), by_name, n=1, cutoff=0.75)
+    close = get_close_matches(plain(label), by_name, n=1, cutoff=0.75)
     return by_name[close[0]].label if close else ""
 
 
 def _by_name(fields: Iterable[PageField]) -> dict[str, PageField]:
-    return {_plain(name): field for field in fields for name in field.names}
+    return {plain(name): field for field in fields for name in field.names}
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """Return a name as names are compared: without case, blanks and signs."""
     return _BETWEEN_WORDS.sub("", name).casefold()

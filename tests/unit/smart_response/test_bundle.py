@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from producers.smart_response.bundle import GUID, ScriptsFolder, actions_xml, package, source
+from producers.smart_response.bundle import ScriptsFolder, actions_xml, package, source
+from producers.smart_response.identity import GUID
 from tests.conftest import FIXTURES
 from tests.support.srp import Plugin, read_plugin
 from tqctl.main import main
