@@ -52,8 +52,18 @@ HASHES = {
     "eicar": ("eicar.com", About(title="hashes of the EICAR test file", action="inform")),
 }
 
-#: The hashes of nothing, of which MISP's list lacks one of ThreatQ's types.
-EMPTY = {hashlib.new(name).hexdigest() for name in ("md5", "sha1", "sha256", "sha384", "sha512")}
+#: The hashes of nothing by whatever algorithm, since the length alone says which it may be: RIPEMD-160, MD4 and
+#: Keccak-256, which Python need not have, and all that it has.
+EMPTY = {
+    "9c1185a5c5e9fc54612808977ee8f548b2258d31",
+    "31d6cfe0d16ae931b73c59d7e0c089c0",
+    "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470",
+    *(
+        hashlib.new(name).hexdigest()
+        for name in hashlib.algorithms_guaranteed
+        if not name.startswith("shake")
+    ),
+}
 
 
 def main() -> None:

@@ -24,6 +24,8 @@ _EMAIL = re.compile(r"(?:mailto:)?([^\s@<>,;:\"()]{1,64})@([^\s@<>]{1,255})", re
 _NAMED_EMAIL = re.compile(r"[^<>]{0,200}<([^<>\s]{3,320})>")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30})://(.+)", re.DOTALL)
 _HOST = re.compile(r"[\w.-]{1,253}")
+#: A hash as Sysmon writes it.
+_LABELLED_HASH = re.compile(r"(MD5|SHA-?(?:1|256|384|512)) ?= ?([0-9a-f]{32,128})", re.I)
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _CVE = re.compile(r"(?:CVE[-_ ]?)?([12]\d{3})[-_](\d{4,12})", re.I)
 _ASN = re.compile(r"(?:ASN?)? ?(\d{1,10})", re.I)
@@ -56,6 +58,8 @@ def read_indicator(type_name: str | None, value: str) -> Indicator | Misfit:
     The type may come back corrected where the value leaves no doubt: an IPv6 address sent as IP Address.
     """
     if type_name is None:
+        if labelled := _LABELLED_HASH.fullmatch(tidy(value)):
+            return read_indicator(*labelled.groups())
         inferred = infer_type(value)
         return _read(inferred, value) if inferred else Misfit("its type cannot be told from the value")
     if known := match_type(type_name):

@@ -7,6 +7,12 @@ import re
 #: Invisible characters that copying from a web page brings along.
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
 
+#: Full stops of other scripts, which a browser takes for a dot in a host name.
+_WIDE_DOT = re.compile("[\u3002\uff0e\uff61]")
+
+#: Brackets around a whole value.
+_AROUND = {"(": ")", "<": ">"}
+
 _QUOTES = "\"'`“”‘’«»"
 
 # At most one blank is eaten on each side: an unbounded \s* would take quadratic time on a hostile value.
@@ -27,6 +33,10 @@ def tidy(text: str) -> str:
 def refang(text: str) -> str:
     """Return `text` tidied and armed again: `hxxp://bad[.]example` becomes `http://bad.example`."""
     text = tidy(text)
+    if len(text) > 2 and _AROUND.get(text[0]) == text[-1] and text[0] not in text[1:]:
+        text = tidy(text[1:-1])
+    if not text.isascii():
+        text = _with_dots(text)
     if any(mark in text for mark in "[({\\"):
         text = _AT.sub("@", _DOT.sub(".", text))
         text = _COLON.sub(lambda match: match[1] or match[2], text)
@@ -35,3 +45,11 @@ def refang(text: str) -> str:
             _FTP.sub(r"ftp\1", _SCHEME.sub(r"http\1", text, count=1), count=1) if text[0] in "hHfF" else text
         )
     return text
+
+
+def _with_dots(text: str) -> str:
+    """Return a text with plain dots in its host; a path keeps its letters."""
+    scheme = text.find("://")
+    slash = text.find("/", scheme + 3 if scheme >= 0 else 0)
+    end = len(text) if slash < 0 else slash
+    return _WIDE_DOT.sub(".", text[:end]) + text[end:]

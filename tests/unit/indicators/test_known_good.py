@@ -152,6 +152,15 @@ def test_what_resembles_ours_is_not(type_: str, value: str) -> None:
     assert OURS.judge(type_, value) is None
 
 
+@pytest.mark.parametrize("own", ["bücher.de", "BÜCHER.de", "xn--bcher-kva.de", "*.bücher.de", "@bücher.de"])
+@pytest.mark.parametrize("domain", ["bücher.de", "Xn--Bcher-Kva.de"])
+def test_a_domain_of_ours_is_ours_in_letters_and_as_dns_has_it(own: str, domain: str) -> None:
+    values = [("Email Address", f"ann@{domain}")]
+    values += [("FQDN", f"www.{domain}"), ("URL", f"https://{domain}/x")] if own[0] != "@" else []
+    for type_, value in values:
+        assert said(type_, value, Settings(own_assets=own)) == ("block", "ours")
+
+
 def test_settings_turn_off_the_lists_and_the_private_ranges() -> None:
     old = Settings(known_good=False, own_private_ranges=False)
     for type_, value in (("IP Address", "10.1.2.3"), ("IP Address", "8.8.8.8"), ("FQDN", "co.uk")):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from workers.indicators.addresses import (
     read_range,
 )
 from workers.indicators.known_good.index import Index
-from workers.indicators.known_good.model import Action, KnownList, fold_text
+from workers.indicators.known_good.model import Action, KnownList, fold_text, plain_name
 from workers.indicators.refang import refang
 
 #: The attribute of an indicator that is on an informing list (MISP's word for such lists).
@@ -43,7 +42,10 @@ _HOLDS_ADDRESS = re.compile(
     r"\d[\[({ ]{0,2}(?:\.|dot)|:[0-9a-f:]{0,5}:|//|\\\d|\A\W{0,5}\d+\W{0,5}\Z|0x", re.I
 )
 
-_BARE_URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{0,30}://)?[^/\\?#@]*/?")
+_BARE_URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{0,30}://)?(?:[^/\\?#]{0,256}@)?[^/\\?#@]*/?[?#]?")
+
+#: What stands behind the host of a URL that names nothing but the site.
+_BARE_ENDS = frozenset(("", "/", "?", "#", "/?", "/#"))
 
 _MAIL = re.compile(r"[^@]*@\[?([^@\[\]]+)\]?")
 
@@ -94,6 +96,7 @@ class KnownGood:
         self._actions = actions or {}
         self._index = Index(lists)
         self._sides: dict[tuple[str, bool], _Sides] = {}
+        self._ours = sum(1 << number for number, known in enumerate(lists) if known.name in (PRIVATE, OURS))
 
     def judge(self, type_: str, value: str) -> Verdict | None:
         """Return what the lists say of a value, whatever its spelling; None where it is an indicator like any other."""
@@ -127,7 +130,7 @@ class KnownGood:
     def _host(self, value: str) -> tuple[int, str]:
         name = value.strip().lower().rstrip(".")
         if not name.isascii():
-            name = _plain(name)
+            name = plain_name(name)
         if _may_be_address(name):
             number = read_number(name)
             if number is not None:
@@ -152,7 +155,7 @@ class KnownGood:
         plain = _PLAIN_URL.match(value)
         mask, part = self._host(plain[1] if plain else host_of(value))
         rest = value[plain.end() :] if plain else ""
-        is_bare = rest in ("", "/") if plain else bool(_BARE_URL.fullmatch(value))
+        is_bare = rest in _BARE_ENDS if plain else bool(_BARE_URL.fullmatch(value))
         return text | mask, part if mask else value, is_bare
 
     def _mail(self, value: str) -> tuple[int, str]:
@@ -161,7 +164,7 @@ class KnownGood:
             return self._other("", value)
         domain = match[1].lower().rstrip(".")
         ip = ip_of_host(domain) if _may_be_address(domain) else None
-        mask = self._index.mail(value.strip().casefold(), domain if domain.isascii() else _plain(domain))
+        mask = self._index.mail(value.strip().casefold(), domain if domain.isascii() else plain_name(domain))
         return mask | (self._index.number(as_number(ip)) if ip else 0), value
 
     def _other(self, type_: str, value: str) -> tuple[int, str]:
@@ -169,13 +172,20 @@ class KnownGood:
         mask = self._index.text(fold_text(value))
         if mask or type_ in _HASHES or len(value) > _LONGEST:
             return mask, value
-        if type_ != "String" and not _HOLDS_ADDRESS.search(value):
-            return 0, value
-        text = refang(value)
-        if read_network(text):
-            return self._address(text)
-        host = host_of(text)
-        return self._host(host) if type_ == "String" or _may_be_address(host) else (0, value)
+        if type_ == "String" or _HOLDS_ADDRESS.search(value):
+            text = refang(value)
+            if read_network(text):
+                return self._address(text)
+            host = host_of(text)
+            if type_ == "String" or _may_be_address(host):
+                return self._host(host)
+        return self._share(value) if value.startswith("\\\\") else (0, value)
+
+    def _share(self, path: str) -> tuple[int, str]:
+        """Look up the server of a path in the network: what lies on one of ours is ours, whatever it is."""
+        server = path[2:].partition("\\")[0]
+        mask = self._host(server)[0] & self._ours
+        return (mask, server) if mask else (0, path)
 
     def _sides_of(self, type_: str, is_bare: bool) -> _Sides:
         sides = {"allow": 0, "block": 0, "inform": 0}
@@ -200,12 +210,3 @@ def _may_be_address(host: str) -> bool:
     """Tell whether a host ends like an address: only then is it worth being read as one."""
     last = host.rpartition(".")[2]
     return last.isdigit() or ":" in host or last[:2] in ("0x", "0X")
-
-
-def _plain(name: str) -> str:
-    """Return a name in the letters that DNS knows; as it is where it is none."""
-    name = unicodedata.normalize("NFKC", name).replace("。", ".")
-    try:
-        return name if name.isascii() else name.encode("idna").decode()
-    except UnicodeError:
-        return name

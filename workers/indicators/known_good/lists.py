@@ -17,7 +17,7 @@ import msgspec
 
 from workers.core.errors import ConfigError
 from workers.indicators.addresses import read_range
-from workers.indicators.known_good.model import About, KnownList, fold_text
+from workers.indicators.known_good.model import About, KnownList, fold_text, plain_name
 
 SHIPPED = Path(__file__).parent / "lists"
 
@@ -72,6 +72,10 @@ def _sorted(value: str) -> tuple[str, str]:
     name = value.lower().rstrip(".")
     if "/" in name or " " in name or "@" in name[1:] or "\\" in name:
         return "texts", fold_text(value)
+    if not name.isascii():
+        # As values are looked up: in the letters that DNS knows.
+        sign = name[0] if name[0] in ".@" else ""
+        name = sign + plain_name(name.removeprefix(sign))
     if name[:1] in (".", "@"):
         return ("zones" if name[0] == "." else "mail_zones"), name[1:]
     if name[:2] == "*.":

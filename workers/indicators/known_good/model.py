@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Literal
 
 from msgspec import Struct
@@ -57,3 +58,12 @@ def fold_text(value: str) -> str:
     """Return a text as lists compare it: without case, a URL without its scheme and last slash."""
     folded = value.strip().casefold()
     return _SCHEME.sub("", folded, count=1).rstrip("/") if "/" in folded else folded
+
+
+def plain_name(name: str) -> str:
+    """Return a name in the letters that DNS knows; as it is where it is none."""
+    name = unicodedata.normalize("NFKC", name).replace("。", ".")
+    try:
+        return name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError:
+        return name
