@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_type_hints
 
 from msgspec import Meta, Struct
@@ -323,9 +326,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.keep_bodies_days * 86_400
 
 
-def fields() -> dict[str, Any]:
+@cache
+def fields() -> Mapping[str, Any]:
     """Return the name of each setting and its annotation, in the order in which they are documented."""
-    return get_type_hints(Settings, include_extras=True)
+    # Reading the annotations takes as long as several calls to a service.
+    return MappingProxyType(get_type_hints(Settings, include_extras=True))
 
 
 def meaning(annotation: Any) -> str:
