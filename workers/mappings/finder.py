@@ -163,12 +163,12 @@ class _Walk:
         if says.kind == "hash":
             self.hashes(text)
         elif says.kind == "url":
-            self.urls([text] if forms.is_url(text) else [], place)
+            self.url(text, place)
         elif says.kind in ("dns", "domain"):
             self.domains(text, place, contacted=says.kind == "dns")
         elif says.kind == "any":
             self.hashes(text)
-            self.urls([text] if forms.is_url(text) else [], place)
+            self.url(text, place)
             self.domains(text, place, contacted=True)
         elif says.kind == "mail":
             for mail, _ in forms.mails_in(text)[:1]:
@@ -197,6 +197,13 @@ class _Walk:
         for digits in forms.hashes_in(text):
             if digits.strip("0") and len(digits) in forms.HASH_TYPES:
                 self.take(forms.HASH_TYPES[len(digits)], digits.lower(), "target")
+
+    def url(self, text: str, place: _Place) -> None:
+        """Take a URL; of one without a scheme, as proxies write it, the host."""
+        if forms.is_url(text):
+            self.urls([text], place)
+        elif host := forms.host_before_path(text):
+            self.domains(host, place, contacted=True)
 
     def urls(self, texts: Iterable[str], place: _Place) -> None:
         """Take each URL whose host lies outside."""

