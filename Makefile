@@ -49,7 +49,7 @@ lint: $(READY) ## Formatting, style and types
 	$(BIN)/mypy
 
 # What each machine or image installs: the extras of each lock.
-LOCKED = worker:encryption http:encryption,http flower:flower runtime:encryption,http,flower
+LOCKED = worker:encryption,backup http:encryption,http flower:flower runtime:encryption,backup,http,flower
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
 lock: ## Resolve the locks anew: development, what builds the wheel, and each part
 	$(COMPILE) --group dev --extra all pyproject.toml -o requirements.lock

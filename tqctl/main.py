@@ -93,6 +93,16 @@ SUBCOMMANDS = {
             "forget at once what is done and older than it is kept, or than you say",
             "tqctl.purge:add_arguments",
         ),
+        (
+            "backup",
+            "all that the ledger holds, and the settings, in one file, while everything goes on",
+            "tqctl.backup:backup_arguments",
+        ),
+        (
+            "restore",
+            "put a backup back into an empty Redis, or add it to what is there",
+            "tqctl.backup:restore_arguments",
+        ),
         ("capacity", "where the limits are, and how far it is to them", "tqctl.capacity:add_arguments"),
         (
             "setup",

@@ -26,8 +26,8 @@ FLOORS = (
     "workers.mappings",
     # The durable record in Redis; the LogRhythm client; from untrusted bytes to jobs and plans.
     "workers.ledger workers.logrhythm workers.payload",
-    # Renewing leases; the ThreatQ client; logs and metrics; notices to operators.
-    "workers.leases workers.threatq workers.telemetry workers.notices",
+    # Renewing leases; the ThreatQ client; logs and metrics; notices to operators; backups.
+    "workers.leases workers.threatq workers.telemetry workers.notices workers.backup",
     # The consumer loop, what a process holds, and the handlers of the three working queues.
     "workers.consumer workers.runtime workers.events workers.actions workers.listsync",
     # The Celery application and one task a queue.

@@ -10,11 +10,13 @@ from tqctl.checks.line import CheckLine, failed, ok, warning
 from workers.core.redis_tls import unverified
 from workers.core.text import size
 from workers.core.urls import is_loopback, tls_options
-from workers.ledger import keys
+from workers.ledger import backup_keys, keys
 from workers.ledger.accept import FUNCTION
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.client import RedisClient, RedisRefusal
+from workers.ledger.connection import now_ms
 from workers.ledger.functions import is_loaded
+from workers.ledger.markers import DAY_MS
 from workers.ledger.status import RedisHealth, health, is_primary, is_too_old
 from workers.ledger.usage import Usage, fills, usages
 from workers.settings.model import Settings
@@ -24,11 +26,30 @@ AREA = "redis"
 #: Seconds by which Redis' clock and ours may differ before times in logs mislead.
 MOST_SKEW_S = 2.0
 
+#: Days after which the last backup is too old: who makes one each week still has a day.
+MOST_BACKUP_DAYS = 8
+
 
 def check_redis(admin: LedgerAdmin, settings: Settings) -> Iterator[CheckLine]:
     """Look at the ledger's Redis; raises ServiceAway("redis") when it does not answer."""
     yield from judge(health(admin.redis), settings, lambda: usages(admin.redis))
     yield _function(admin.redis)
+    yield _backup(admin.redis)
+
+
+def _backup(redis: RedisClient) -> CheckLine:
+    """Judge how old the last backup is; one that was never made is no fault: there are other ways."""
+    unfinished, last = redis.hgetall(backup_keys.RESTORE), redis.hgetall(backup_keys.BACKUP)
+    if unfinished:
+        finding = f"a restore by {unfinished[b'by'].decode(errors='replace')} has not ended"
+        return failed(AREA, "backup", finding, "run tqctl restore again with the same file")
+    if not last:
+        return ok(AREA, "backup", "none was made yet; tqctl backup makes one")
+    days = (now_ms(redis) - int(last[b"at"])) / DAY_MS
+    finding = f"{days:.1f} days old: {last[b'file'].decode(errors='replace')}"
+    if days > MOST_BACKUP_DAYS:
+        return warning(AREA, "backup", finding, "see why tqctl backup runs no more (tq-backup.timer, cron)")
+    return ok(AREA, "backup", finding)
 
 
 def _function(redis: RedisClient) -> CheckLine:

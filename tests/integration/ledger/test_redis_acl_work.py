@@ -154,7 +154,7 @@ def test_tqctl_does_all_it_can_as_the_operator(deployment: Deployment, writer: R
         "dead list", f"dead show {first}", f"dead show {kept[0]}", f"dead replay {first}", f"dead drop {second} --yes",
         "dead drop --quarantined --yes", "pause events", "resume events", "pause sync", "resume sync", "sync plan",
         "sync held", "sync approve bb22", "sync history --lists", "lists show", "lists retire --yes",
-        "support-bundle --out bundle.tar.gz", "audit",
+        "support-bundle --out bundle.tar.gz", "audit", "backup --out ledger.backup", "restore ledger.backup --add",
     ):  # fmt: skip
         deployment.call("operator", tqctl, *words.split())
     # What warns or finds nothing ends with another code; what counts is that Redis refuses nothing

@@ -89,6 +89,8 @@ ELSEWHERE = {
     "lists retire": "test_lists_that_are_retired_are_recorded",
     "sync takeover": "test_lists_that_are_taken_over_by_hand_are_recorded",
     "mapping replay": "test_a_replay_by_a_mapping_is_recorded_with_its_name",
+    "backup": "test_a_backup_and_a_restore_are_recorded",
+    "restore": "test_a_backup_and_a_restore_are_recorded",
     "setup": "test_what_a_first_run_has_written_is_recorded_without_the_answers",
 }
 

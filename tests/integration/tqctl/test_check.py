@@ -67,6 +67,7 @@ def test_a_redis_as_it_should_be(operator: Operator) -> None:
         "queues": "ok",
         # No worker has been started here.
         "function": "warning",
+        "backup": "ok",
     }
 
 

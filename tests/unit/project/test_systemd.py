@@ -110,7 +110,7 @@ def test_each_part_has_a_user_of_its_own() -> None:
 def test_each_timer_starts_a_unit_that_is_there() -> None:
     timers = [name for name in UNITS if name.endswith(".timer")]
 
-    assert timers == ["tq-spool.timer", "tq-sync.timer"]
+    assert timers == ["tq-backup.timer", "tq-spool.timer", "tq-sync.timer"]
     assert [name for name in timers if name.replace(".timer", ".service") not in UNITS] == []
 
 
