@@ -11,9 +11,11 @@ from workers.core.jobs import Job
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
+from workers.ledger.functions import look_after_functions
 from workers.ledger.job_list import JobFilter, list_jobs
 from workers.ledger.ledger import Ledger
 from workers.ledger.search import search
+from workers.settings.model import Settings
 
 pytestmark = pytest.mark.integration
 
@@ -57,3 +59,16 @@ def test_a_user_who_may_only_read_lists_what_is_in_the_index(
         assert LedgerAdmin(looking).ids("accepted") == []
     redis.execute_command("ACL", "DELUSER", "looks")
     assert LedgerAdmin(ledger.redis).ids("accepted") == [job_id]
+
+
+def test_a_user_who_may_write_the_index_needs_no_worker_of_this_version(redis: Redis) -> None:
+    # Given a Redis with the function, and a user who may do everything
+    look_after_functions(redis, Settings())
+    # When the user accepts through it, twice the same
+    sender = Ledger(redis, by_function=True)
+    job = Job("events.create", {"payload": {"event_name": "e"}}, producer="cli")
+    for _ in range(2):
+        sender.accept([job])
+    # Then the job is where a worker of an earlier version looks, and counted
+    assert redis.zrange(keys.due("events"), 0, -1) == [job.id.encode()]
+    assert redis.hgetall(keys.COUNTS) == {b"accepted:events.create:cli": b"1"}
