@@ -49,7 +49,7 @@ lint: $(READY) ## Formatting, style and types
 	$(BIN)/mypy
 
 # What each machine or image installs: the extras of each lock.
-LOCKED = worker:encryption,backup http:encryption,http flower:flower runtime:encryption,backup,http,flower
+LOCKED = worker:encryption,backup http:encryption,http flower:flower runtime:encryption,backup,http,flower valkey:valkey
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
 lock: ## Resolve the locks anew: development, what builds the wheel, and each part
 	$(COMPILE) --group dev --extra all pyproject.toml -o requirements.lock
@@ -74,7 +74,7 @@ release: $(READY) ## Prepare a release: VERSION=1.2.0; YES=1 runs the tests, com
 
 WHEELHOUSE ?= wheelhouse
 wheelhouse: $(READY) ## Gather the wheels for a machine without a network
-	$(BIN)/pip download --quiet --disable-pip-version-check --require-hashes -r requirements-runtime.lock -d $(WHEELHOUSE)
+	$(BIN)/pip download --quiet --disable-pip-version-check --require-hashes -r requirements-runtime.lock -r requirements-valkey.lock -d $(WHEELHOUSE)
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w $(WHEELHOUSE) .
 
 docs: $(READY) ## Make the pages that come from the code

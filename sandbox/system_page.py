@@ -13,11 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from sandbox.launch.supervisor import Supervised, SystemState
 from sandbox.pages import is_from_other_site, page
 
 #: Where the page lies.
@@ -25,21 +25,6 @@ PATH = "/system"
 
 #: Seconds for which a button's answer waits, so that what was killed is seen running again.
 SHOWN_AGAIN_S = 5.0
-
-
-class Supervised(Struct, frozen=True):
-    """A process: its number, since when it runs (Unix time), and how often it was started again."""
-
-    pid: int
-    since: float
-    restarts: int = 0
-
-
-class SystemState(Struct, frozen=True):
-    """The processes by name, and what a person may try, a command each."""
-
-    processes: dict[str, Supervised] = {}
-    commands: tuple[str, ...] = ()
 
 
 def read_state(file: Path) -> SystemState:

@@ -37,6 +37,19 @@ On a pipe each line is an answer, and a wrong one ends it with nothing written:
 Then tqctl check tells whether all of it works.
 """
 
+#: Where a single machine keeps its data.
+DATA = Path("/var/lib/tq")
+
+_UP = f"""\
+Without options: the whole system beside a simulated ThreatQ and LogRhythm, to try it out.
+With --production: workers, beat, the HTTP entry point and, unless redis_url names another, a Redis of its own (AOF,
+password, fixed port) with your ThreatQ. What is not configured is asked for, as tqctl setup does. What dies is started
+again; Ctrl-C or TERM stops all in order.
+
+  tqctl up --production -c /etc/tq --folder {DATA}
+  tqctl up --unit -c /etc/tq --folder {DATA} | sudo tee /etc/systemd/system/tq-workers.service
+"""
+
 
 def flower_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
@@ -78,17 +91,38 @@ def environment(settings: Settings) -> Mapping[str, str]:
 def up_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     parser.set_defaults(run=run_up)
-    parser.add_argument(
-        "--folder", type=Path, help="data, configuration and logs (default: var in the checkout)"
+    parser.epilog = _UP
+    add = parser.add_argument
+    add("--production", action="store_true", help="no simulated services: the main job, for good")
+    add("--folder", type=Path, help=f"data and logs (default: var in the checkout; in production {DATA})")
+    add("--threatq-port", type=int, help="of the simulated ThreatQ, 0: any free one")
+    add(
+        "--redis-port",
+        type=int,
+        default=6379,
+        help="of the Redis that is brought along (default %(default)s)",
     )
-    parser.add_argument("--threatq-port", type=int, help="of the simulated ThreatQ, 0: any free one")
+    add("--unit", action="store_true", help="print a systemd unit that runs this in production, and end")
 
 
-def run_up(_shell: Shell, options: Namespace) -> int:
+def run_up(shell: Shell, options: Namespace) -> int:
     """Run it."""
+    if options.production or options.unit:
+        return _run_production(shell, options)
     given = {"--folder": options.folder, "--threatq-port": options.threatq_port}
     words = [str(word) for pair in given.items() if pair[1] is not None for word in pair]
     return int(_launch("up").main(words))
+
+
+def _run_production(shell: Shell, options: Namespace) -> int:
+    try:
+        machine = import_module("tqctl.production.machine")
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"tqctl up --production is not part of this installation ({error}); in containers each part has its own"
+        ) from error
+    options.folder = options.folder or DATA
+    return int(machine.run(shell.config, options))
 
 
 def demo_arguments(parser: ArgumentParser) -> None:

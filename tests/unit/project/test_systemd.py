@@ -13,6 +13,7 @@ import pytest
 
 from producers.http.connections import SPARE_FILES
 from tests.support.deployment import ROOT, VARIABLES, complaints
+from tqctl.production.unit import unit
 from workers.settings.model import Settings
 
 UNITS = {
@@ -95,6 +96,16 @@ def test_systemd_finds_little_that_a_unit_could_do_without(root: Path, name: str
     # given in tenths: 20 is 2.0, and a unit that restricts nothing has 9.6
     said = systemd(root, "security", "--offline=true", "--threshold=20", name.replace("@.", "@events."))
     assert "Overall exposure level" in said
+    assert "OK" in said.splitlines()[-1], said
+
+
+def test_systemd_takes_the_unit_of_a_single_machine(root: Path) -> None:
+    program = Path("/opt/tq/bin/tqctl")
+    text = unit(program=program, config=Path("/etc/tq"), folder=Path("/var/lib/tq"), user="root")
+    (root / "etc/systemd/system/tq-workers.service").write_text(text)
+
+    assert systemd(root, "verify", "tq-workers.service").strip() == ""
+    said = systemd(root, "security", "--offline=true", "--threshold=30", "tq-workers.service")
     assert "OK" in said.splitlines()[-1], said
 
 

@@ -1,0 +1,1 @@
+"""`tqctl up --production`: a single machine that does the main job for good, its Redis included."""
