@@ -73,6 +73,12 @@ SENTENCES = {
         "{million[unchanged][write_calls]}, {million[changed][write_calls]} and "
         "{million[first_fill][write_calls]:,} write calls; a worker at most {million[worker_peak_mb]:g} MB",
     ),
+    "delta": (
+        "a delta run beside a full one of 1,000,000 indicators: no change; one in a thousand changed",
+        "{million[unchanged][calls]} calls and {million[unchanged][seconds]:g} s; {million[changed][calls]} calls of "
+        "{million[full][calls]:,} and {million[changed][percent_of_full_cpu_s]:g} % of the processor time; "
+        "{million[redis][changed][mb_from_redis]:g} MB from Redis",
+    ),
     "sync_hosts": (
         "{collections} data collections of {indicators:,} on three hosts, {page_ms} ms a page; one of two hosts killed "
         "(-9)",

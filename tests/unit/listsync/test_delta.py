@@ -110,7 +110,7 @@ def test_what_came_is_added_and_what_left_is_deleted_and_the_rest_stays() -> Non
     )
     assert delta.changes == {FQDN: ListChanges({"new": 7}, set(), {"b"})}
     assert delta.total == 3
-    assert delta.rows == {1: known("a"), 2: None, 9: known("new")}
+    assert delta.rows == {2: None, 9: known("new")}
 
 
 def test_an_indicator_that_no_list_takes_counts_and_changes_nothing() -> None:

@@ -182,8 +182,7 @@ class ListChanges(NamedTuple):
 class Delta(Struct, frozen=True, kw_only=True):
     """What follows from the rows that changed; `total` is how many the collection must have then.
 
-    `rows` are the changed ones as they are known from now on, None for those that left; their lists are numbered as
-    `keys` are.
+    `rows` are those that are known otherwise from now on, None where they left; their lists are numbered as `keys` are.
     """
 
     total: int
@@ -211,7 +210,9 @@ def compare(changed: Collection[ChangedRow], known: Mapping[int, KnownRow], prov
         if row.list and row.list != was_in:
             _add(changes[row.list], row)
         number = numbers[row.list] if row.list else NO_LIST
-        rows[row.id] = KnownRow(number, check_of(row.entry) if row.list else 0) if row.is_inside else None
+        after = KnownRow(number, check_of(row.entry) if row.list else 0) if row.is_inside else None
+        if after != before:
+            rows[row.id] = after
     total = proven.total + sum(row.is_inside for row in changed) - sum(row.id in known for row in changed)
     return Delta(total=total, changes=dict(changes), rows=rows, keys=tuple(keys), doubt=doubt)
 
