@@ -61,10 +61,12 @@ class FirstRun:
             for step in self.steps:
                 self._prove(step, sheet, asked)
             refusal = self._register(sheet)
-        except (TqError, KeyboardInterrupt):
+        except (TqError, KeyboardInterrupt) as error:
             if sheet.is_written:
+                # Ctrl-C leaves the cursor behind the question.
+                begin = "\n" if isinstance(error, KeyboardInterrupt) else ""
                 self.terminal.say(
-                    f"What was answered is in {loaded.path}; the same command goes on from there."
+                    f"{begin}What was answered is in {loaded.path}; the same command goes on from there."
                 )
             raise
         if not sheet.answers:

@@ -17,7 +17,7 @@ AREA = "workers"
 #: Seconds of silence after which upkeep is taken for dead; it runs each second.
 SILENT_S = 15.0
 
-_START = "celery -A workers.app worker -P threads -Q {queue}"
+_START = "start one: tqctl up --production, or celery -A workers.app worker -P threads -Q {queue}"
 
 
 def check_workers(admin: LedgerAdmin, settings: Settings) -> Iterator[CheckLine]:

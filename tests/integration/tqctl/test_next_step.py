@@ -30,7 +30,7 @@ def test_the_next_step_is_one_further_once_one_is_done(
     assert step(configured).startswith("Next step: threatq, connector: enable it in ThreatQ")
 
     threatq_sandbox.fill_page("Events Builder", EVENTS_BUILDER, is_active=True)
-    assert step(configured).startswith("Next step: workers, events: celery -A workers.app worker")
+    assert step(configured).startswith("Next step: workers, events: start one: tqctl up --production, or")
 
     # and Redis goes before the workers, which cannot be looked at without it
     monkeypatch.setenv("TQ_REDIS_URL", "redis://127.0.0.1:1/0")

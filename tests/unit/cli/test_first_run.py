@@ -232,9 +232,11 @@ def test_after_three_refused_logins_it_ends_with_all_but_the_password_kept(tmp_p
 
 
 def test_started_again_after_ctrl_c_it_asks_only_for_what_is_missing(tmp_path: Path) -> None:
-    # given a run that ended at the question for the status
+    # given a run that ended at the question for the status, and said so on a line of its own
+    interrupted = Scripted([*ANSWERS[:4], None])
     with pytest.raises(KeyboardInterrupt):
-        first_run(Services(), Scripted([*ANSWERS[:4], None])).run(load(tmp_path, {}), {})
+        first_run(Services(), interrupted).run(load(tmp_path, {}), {})
+    assert interrupted.said[-1].startswith("\nWhat was answered is in ")
     # when it is started again
     person = Scripted(["", ""])
     loaded = first_run(Services(), person).run(load(tmp_path, {}), {})
