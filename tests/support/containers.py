@@ -46,9 +46,10 @@ class Composed:
         subprocess.run([sys.executable, folder / "deploy/make_secrets.py"], cwd=folder, check=True)
         (folder / "podman.yml").write_text(FOR_PODMAN)
 
-    def compose(self, *words: str, environ: Mapping[str, str] = NOTHING, within_s: float = 240) -> str:
+    def compose(self, *words: str, environ: Mapping[str, str] = NOTHING, within_s: float = 600) -> str:
         """Run a command of compose, which must succeed."""
         given = ["-f", "docker-compose.yml", "--project-name", PROJECT, "--env-file", "deploy/sandbox.env"]
+        given += ["--profile", "sandbox", "--profile", "monitoring"]
         if self.engine == "podman":
             program = [str(Path(sys.executable).with_name("podman-compose"))]
             given += ["-f", "podman.yml"]
@@ -63,7 +64,7 @@ class Composed:
 
     def down(self) -> None:
         """Take everything away, the volumes too."""
-        self.compose("--profile", "sandbox", "--profile", "monitoring", "down", "--volumes")
+        self.compose("down", "--volumes")
 
     def call(self, *words: str, within_s: float = 60) -> str:
         """Run a command of the engine, which must succeed."""
