@@ -22,6 +22,7 @@ from workers.ledger.known_names import names_flow
 from workers.ledger.ledger import Ledger, open_ledger
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.spool import BATCH, Delivery, Spool, default_folder
+from workers.ledger.told_assets import told_flow
 from workers.payload.intake import Intake, accepted_only, refused_only
 from workers.settings.loading import Loaded
 
@@ -71,6 +72,18 @@ def with_event_types(intake: Intake, redis: RedisClient) -> Intake:
     except ServiceAway:
         return intake
     return replace(intake, event_types=names.types, creates_types=names.creates)
+
+
+def told_assets(redis: RedisClient, collection: str) -> tuple[tuple[str, ...], str]:
+    """Return what is ours by a data collection, as a worker told lately, and why that is not known, else ""."""
+    if not collection:
+        return (), ""
+    try:
+        values = follow(redis, told_flow(collection))
+        reason = "no worker has told it lately" if values is None else ""
+    except ServiceAway as error:
+        values, reason = None, str(error)
+    return values or (), reason
 
 
 def spool_of(loaded: Loaded) -> Spool:

@@ -20,7 +20,7 @@ from producers.cli.payload_argument import read_argument
 from producers.cli.questions import Terminal, terminal
 from producers.cli.refusals import keep_refused
 from producers.cli.report import PayloadReport, Wait, outcome_of, report_spool, words
-from producers.enqueue import hand_over, ledger_of, spool_of, with_event_types
+from producers.enqueue import hand_over, ledger_of, spool_of, told_assets, with_event_types
 from workers.core.errors import InputError
 from workers.core.jobs import Job
 from workers.core.text import printable, seconds
@@ -30,6 +30,7 @@ from workers.ledger.admin import LedgerAdmin
 from workers.ledger.quarantine import Quarantine, limits_of
 from workers.payload.intake import RejectedPayload, from_settings, refused_only
 from workers.payload.mapped import mapping_of
+from workers.payload.options import DialectOptions
 from workers.payload.options import from_settings as dialect_from
 from workers.payload.planning import plan_now
 from workers.settings.loading import Loaded, load
@@ -143,7 +144,7 @@ def _run(options: Namespace) -> int:
     # An empty TQ_PAYLOAD counts as not set, but an empty -p is a payload that was lost on the way.
     argument = os.environ.get("TQ_PAYLOAD") or None if options.payload is None else options.payload
     if options.explain:
-        return _explain(_read(argument, loaded, options), loaded.settings, as_json=options.json)
+        return _explain(_read(argument, loaded, options), loaded, as_json=options.json)
     if argument is None or not loaded.origins:
         # With a payload, the standard input may be the payload's.
         loaded = set_up(loaded, terminal(takes_pipe=argument is None))
@@ -197,15 +198,25 @@ def _read(argument: str | None, loaded: Loaded, options: Namespace) -> list[Job 
     return results
 
 
-def _explain(results: Sequence[Job | RejectedPayload], settings: Settings, *, as_json: bool) -> int:
+def _explain(results: Sequence[Job | RejectedPayload], loaded: Loaded, *, as_json: bool) -> int:
     show = _explain_as_json if as_json else _explain_in_words
+    dialect = _dialect(loaded)
     for position, job in _jobs(results):
-        show(position, job, settings)
+        show(position, job, loaded.settings, dialect)
     return _code(results)
 
 
-def _explain_in_words(position: int, job: Job, settings: Settings) -> None:
-    dialect = dialect_from(settings)
+def _dialect(loaded: Loaded) -> DialectOptions:
+    """Return how payloads are read; a note says where what is ours is not wholly known."""
+    collection = loaded.settings.own_assets_collection
+    collected, reason = told_assets(ledger_of(loaded).redis, collection)
+    if reason:
+        what = f"what is ours by own_assets_collection ({collection})"
+        note(f"warning: a worker decides {what}; it is not known here: {reason}")
+    return dialect_from(loaded.settings, collected)
+
+
+def _explain_in_words(position: int, job: Job, settings: Settings, dialect: DialectOptions) -> None:
     plan = plan_now(job, dialect)
     print(f"Payload      {position}, job {job.id}")
     if mapping := mapping_of(job.arguments):
@@ -215,8 +226,8 @@ def _explain_in_words(position: int, job: Job, settings: Settings) -> None:
     print("\n".join(explain_calls(calls(plan, settings, job.id))))
 
 
-def _explain_as_json(position: int, job: Job, settings: Settings) -> None:
-    plan = plan_now(job, dialect_from(settings))
+def _explain_as_json(position: int, job: Job, settings: Settings, dialect: DialectOptions) -> None:
+    plan = plan_now(job, dialect)
     made = [
         {"method": method, "path": path, "body": body} for method, path, body in calls(plan, settings, job.id)
     ]
@@ -227,9 +238,10 @@ def _explain_as_json(position: int, job: Job, settings: Settings) -> None:
 
 
 def _send(results: Sequence[Job | RejectedPayload], loaded: Loaded, options: Namespace) -> int:
-    sent, dialect = _jobs(results), dialect_from(loaded.settings)
+    sent = _jobs(results)
     if not sent:
         return _code(results)
+    dialect = dialect_from(loaded.settings)
     ledger, spool = ledger_of(loaded), spool_of(loaded)
     result = hand_over([job for _, job in sent], ledger, spool)
     report_spool(result, spool.folder)

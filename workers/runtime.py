@@ -15,6 +15,7 @@ from workers.ledger.connection import connect
 from workers.ledger.groups import Groups
 from workers.ledger.ledger import open_ledger
 from workers.ledger.locks import turn
+from workers.ledger.told_assets import tell_assets
 from workers.logrhythm.client import LogRhythm
 from workers.payload.options import DialectOptions
 from workers.payload.options import from_settings as dialect_from
@@ -61,7 +62,7 @@ class Runtime:
         self.own_syncs: set[str] = set()
         #: The settings of the sync as they were read last, while the pages in ThreatQ cannot be read.
         self.last_sync_settings: Settings | None = None
-        self._own_assets = OwnAssets(settings.own_assets_collection)
+        self._own_assets = OwnAssets(settings.own_assets_collection, tell=partial(tell_assets, self.redis))
         self._lock = threading.Lock()
         self._logrhythm: tuple[dict[str, object], LogRhythm] | None = None
 

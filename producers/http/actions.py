@@ -79,6 +79,7 @@ async def _job(context: HttpContext, kind: str, request: Request, caller: TokenH
         raise Problem(
             400, "empty", f"the body is empty; send a JSON object with {', '.join(fields_of(kind))}"
         )
+    await context.reader()
     read = partial(_arguments, kind, data, await context.names("enrichment"), context.dialect)
     arguments = await run_in_threadpool(read) if len(data) > READ_ASIDE else read()
     return Job(

@@ -41,6 +41,7 @@ from workers.ledger.known_names import UNKNOWN, KnownNames, names_flow
 from workers.ledger.quarantine import Quarantine, limits_of
 from workers.ledger.records import Entry
 from workers.ledger.sealing import use_keys
+from workers.ledger.told_assets import told_flow
 from workers.payload.intake import Intake, from_settings
 from workers.payload.options import DialectOptions
 from workers.payload.options import from_settings as dialect_from
@@ -122,7 +123,18 @@ class HttpContext:
             self._look_again_s = time.monotonic() + NAMES_KEPT_S
             names = await self.names("events")
             self.intake = replace(self.intake, event_types=names.types, creates_types=names.creates)
+            await self._learn_assets()
         return self.intake
+
+    async def _learn_assets(self) -> None:
+        """Know what is ours by a data collection of ThreatQ, where a worker has told it lately."""
+        collection = self.settings.own_assets_collection
+        try:
+            values = await follow_async(self.ledger.redis, told_flow(collection)) if collection else None
+        except ServiceAway:
+            return
+        if values is not None:
+            self.dialect = dialect_from(self.settings, values)
 
     async def names(self, queue: str) -> KnownNames:
         """Return what ThreatQ knows by name, as a worker told lately; nothing while Redis does not tell."""

@@ -150,6 +150,9 @@ def names(queue: str) -> str:
     return f"{PREFIX}away:names:{queue}"
 
 
+#: Text: the values of the data collection `own_assets_collection`, as compressed JSON. Told by workers. Expires soon.
+OWN_ASSETS = PREFIX + "away:own-assets"
+
 #: Hash, service -> what is not set up of it, as a sentence, "" for nothing. Told by the workers, who have the settings.
 LACKING = PREFIX + "lacking"
 

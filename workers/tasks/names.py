@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -54,7 +55,9 @@ def indicator_names(process: Runtime) -> KnownNames:
 
 
 def event_names(process: Runtime) -> KnownNames:
-    """Return ThreatQ's event types."""
+    """Return ThreatQ's event types; what is ours by a data collection is told, too, however little there is to do."""
+    with suppress(TqError):
+        process.collected_assets()
     types = process.threatq.lookups.event_type_names(within_s=LOOK_AGAIN_S)
     return KnownNames(tuple(types), creates=process.threatq.creates_event_types)
 

@@ -13,11 +13,17 @@ from workers.threatq.collections import find_collection, read_pages
 KEPT_S = 600.0
 
 
-class OwnAssets:
-    """The values of the data collection `name`; none where that is empty."""
+#: Takes the name of a collection and its values.
+Teller = Callable[[str, tuple[str, ...]], None]
 
-    def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._name, self._clock = name, clock
+
+class OwnAssets:
+    """The values of the data collection `name`, none where that is empty; `tell` is told each time they are read."""
+
+    def __init__(
+        self, name: str, clock: Callable[[], float] = time.monotonic, *, tell: Teller | None = None
+    ) -> None:
+        self._name, self._clock, self._tell = name, clock, tell
         self._values: tuple[str, ...] = ()
         self._until_s = float("-inf")
         self._lock = threading.Lock()
@@ -36,4 +42,6 @@ class OwnAssets:
                 pages = read_pages(caller, find_collection(caller, self._name))
                 self._values = tuple(sorted({row.value for page in pages for row in page.rows}))
                 self._until_s = self._clock() + KEPT_S
+                if self._tell:
+                    self._tell(self._name, self._values)
             return self._values

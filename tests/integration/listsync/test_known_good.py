@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from functools import partial
+from pathlib import Path
 
 import pytest
 from msgspec import structs
 
+from tests.integration.cli.test_events_builder import NOWHERE, Builder
 from tests.support.planted import OWN_ASSETS, benign, malicious
+from tests.support.producers import Shim
 from tests.support.sync_stage import COLLECTION, MAPPING, Stage
 from workers.consumer import QueueHandler, consume
 from workers.core.errors import ConfigError
@@ -97,6 +102,38 @@ def test_what_a_collection_of_threatq_names_is_ours(stage: Stage) -> None:
     # then they are kept out of both
     assert stage.sync()["known_good"] == {"ours": 2}
     assert stage.runtime.dialect().known_good.judge("FQDN", "mail.corp-own.ru") is not None
+
+
+def test_entries_know_what_a_collection_names_once_a_worker_has_read_it(
+    stage: Stage, redis_url: str, tmp_path: Path
+) -> None:
+    # given a collection with what is ours, and a host that has the setting
+    whitelisted = {"criteria": {}, "filters": {"status_name": "Whitelisted"}}
+    stage.threatq.control("collections", {"name": "Own systems", "query": whitelisted})
+    feed(stage, ["corp-own.ru"], status="Whitelisted")
+    stage.set(own_assets_collection="Own systems")
+    builder = Builder(tmp_path, redis_url)
+
+    about = {"event_name": "a", "event_type": "b", "uri_target": "vpn.corp-own.ru"}
+
+    def explained(redis: str = redis_url) -> subprocess.CompletedProcess[str]:
+        setting = {"TQ_OWN_ASSETS_COLLECTION": "Own systems", "TQ_REDIS_URL": redis}
+        return builder("-p", json.dumps(about), "--explain", **setting)
+
+    # when no worker has told it, that is said
+    untold = explained()
+    assert "Indicator    FQDN: vpn.corp-own.ru" in untold.stdout
+    assert "(Own systems); it is not known here: no worker has told it lately" in untold.stderr
+    # when one has read it, it counts
+    stage.runtime.collected_assets()
+    told = explained()
+    assert "Asset        vpn.corp-own.ru" in told.stdout
+    assert told.stderr == ""
+    with Shim(tmp_path / "shim", redis_url, own_assets_collection="Own systems") as shim:
+        (item,) = shim.post("/v1/events:validate", about).json()["items"]
+    assert item["plan"]["assets"] == ["vpn.corp-own.ru"]
+    # and of Redis that is away, that is said
+    assert "it is not known here: Redis cannot be reached" in explained(NOWHERE).stderr
 
 
 def test_a_collection_of_ours_that_is_not_there_stops_the_work_with_its_name(stage: Stage) -> None:
