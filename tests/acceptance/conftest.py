@@ -12,11 +12,13 @@ import pytest
 from playwright.sync_api import Browser
 from redis import Redis
 
+from chaos.faults.upgrade import unpack_previous
 from sandbox.launch.processes import Processes
 from sandbox.launch.redis_server import RedisServer, age
 from sandbox.threatq.model.defaults import CLIENT_ID, EMAIL, PASSWORD
 from tests.support.browser import chromium
 from tests.support.sandbox_threatq import SandboxThreatQ
+from workers.core.errors import TqError
 
 #: Runs one of our commands with arguments, and text for its standard input.
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -33,6 +35,15 @@ def environment(redis_url: str, threatq_url: str) -> dict[str, str]:
         "TQ_SETTINGS_FROM": "local",
         "TQ_PRIVATE_IPS": "10.0.0.0/8",
     }
+
+
+@pytest.fixture(scope="session")
+def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code of the version before, as git has it."""
+    try:
+        return unpack_previous(tmp_path_factory.mktemp("previous"))
+    except TqError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

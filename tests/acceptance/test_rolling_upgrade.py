@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from chaos.faults.upgrade import unpack_previous
 from sandbox.launch.processes import ROOT, Processes
 from tests.acceptance.conftest import environment
 from tests.support.producers import event
 from tests.support.sandbox_threatq import SandboxThreatQ
 from tests.support.waiting import until
-from workers.core.errors import InputError, TqError
+from workers.core.errors import InputError
 from workers.core.jobs import Job
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.ledger import Ledger
@@ -32,15 +31,6 @@ COMMAND = "import sys; from producers.events_builder import main; sys.exit(main(
 
 #: Payloads that each version sends by itself, and that both send.
 EACH, BOTH = 60, 20
-
-
-@pytest.fixture(scope="session")
-def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The code of the version before, as git has it."""
-    try:
-        return unpack_previous(tmp_path_factory.mktemp("previous"))
-    except TqError as error:
-        pytest.skip(str(error))
 
 
 class Versions:
