@@ -109,6 +109,11 @@ SUBCOMMANDS = {
             "ask what is not configured yet, check it, register the connector",
             "tqctl.system:setup_arguments",
         ),
+        (
+            "migrate",
+            "take over from ThreatQuotient's connectors: a checklist, and --yes",
+            "tqctl.migrate:add_arguments",
+        ),
         ("up", "run the whole system on this machine, until Ctrl-C", "tqctl.system:up_arguments"),
         ("demo", "the guide's payload through the whole system", "tqctl.system:demo_arguments"),
         ("flower", "watch Celery in a browser, behind a password", "tqctl.system:flower_arguments"),

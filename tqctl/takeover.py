@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ from producers.cli.tables import Grid, Shown
 from tqctl.lists import sync_settings
 from tqctl.shell import Shell
 from workers.core.errors import InputError
+from workers.ledger.acts import Auditor
 from workers.ledger.client import RedisClient
 from workers.ledger.locks import BY_HAND, hold_all, release_all
 from workers.listsync.plan.mapping import ListFamily, family_of
@@ -39,24 +40,34 @@ def take_over(shell: Shell, options: Namespace) -> int:
     """Show what stands in the lists that the sync feeds and is not ours, and with --yes make it ours."""
     runtime = Runtime(shell.settings)
     settings = sync_settings(runtime)
-    tools, rules = Tools.of(runtime, settings), Options.of(settings)
-    lists: list[Takeover] = []
-    for collection in _wanted(settings, options.collection):
-        with (
-            _alone(runtime.redis, collection) as us,
-            TemporaryDirectory(prefix="tq-takeover-") as folder,
-        ):
-            if options.yes:
-                ProvenState(runtime.redis, collection.name).doubt("entries of others were taken over")
-            for item in look(tools, rules, collection, Path(folder), take=options.yes):
-                lists.append(item)
-                hold_all(runtime.redis, collection.names, us)
-                if options.yes:
-                    shell.audit.record("take over", item.list, entries=item.entries, goes=item.goes)
+    collections = _wanted(settings, options.collection)
+    lists = list(looked_at(runtime, settings, collections, shell.audit if options.yes else None))
     shell.show(to_builtins(lists), lambda _: _words(lists, settings, is_done=options.yes))
     if not options.yes and any(item.ours < item.entries for item in lists):
         note("nothing was changed; --yes makes all entries of these lists ours")
     return 0
+
+
+def looked_at(
+    runtime: Runtime, settings: Settings, collections: Iterable[ListFamily], audit: Auditor | None = None
+) -> Iterator[Takeover]:
+    """Yield what there is to take over in the lists of `collections`; with `audit`, it is ours then, and recorded.
+
+    Raises InputError while a run of them is under way, ConfigError and ServiceAway.
+    """
+    tools, rules = Tools.of(runtime, settings), Options.of(settings)
+    for collection in collections:
+        with (
+            _alone(runtime.redis, collection) as us,
+            TemporaryDirectory(prefix="tq-takeover-") as folder,
+        ):
+            if audit:
+                ProvenState(runtime.redis, collection.name).doubt("entries of others were taken over")
+            for item in look(tools, rules, collection, Path(folder), take=audit is not None):
+                hold_all(runtime.redis, collection.names, us)
+                if audit:
+                    audit.record("take over", item.list, entries=item.entries, goes=item.goes)
+                yield item
 
 
 def _wanted(settings: Settings, only: str) -> list[ListFamily]:

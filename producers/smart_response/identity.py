@@ -55,18 +55,18 @@ def checked_guid(text: str, option: str = "--guid") -> str:
     return guid
 
 
-def read_identity(path: Path) -> Identity:
+def read_identity(path: Path, option: str = FIELD) -> Identity:
     """Return what an earlier plugin was known by: an `.lpi` file, an `actions.xml`, or the folder that holds one.
 
     Raises InputError for what cannot be read, is neither, or runs none of our commands.
     """
-    root = _parsed(path)
+    root = _parsed(path, option)
     commands = {action: _command(action) for action in root if _command(action) in ACTIONS}
     if not commands:
-        raise InputError(f"{path} runs none of the commands tq-lookup, tq-sighting, …", field=FIELD)
+        raise InputError(f"{path} runs none of the commands tq-lookup, tq-sighting, …", field=option)
     version = root.get("Version", "")
     return Identity(
-        guid=checked_guid(root.get("Guid", ""), f"{FIELD} {path}"),
+        guid=checked_guid(root.get("Guid", ""), f"{option} {path}"),
         name=root.get("Name", NAME),
         version=int(version) if version.isdecimal() else 0,
         actions={command: action.get("Name", "") for action, command in commands.items()},
@@ -118,18 +118,18 @@ def _local(element: ET.Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _parsed(path: Path) -> ET.Element:
+def _parsed(path: Path, option: str) -> ET.Element:
     try:
         data = (path / "actions.xml" if path.is_dir() else path).read_bytes()
         if data[:2] == b"\x1f\x8b":
             data = _definition(data)
         root = _root(data[:MOST_XML].decode("utf-8-sig"))
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}", field=FIELD) from error
+        raise InputError(f"{path} cannot be read: {error.strerror or error}", field=option) from error
     except (ET.ParseError, UnicodeDecodeError, tarfile.TarError, EOFError, zlib.error, KeyError) as error:
-        raise InputError(f"{path} is no SmartResponse plugin ({error})", field=FIELD) from error
+        raise InputError(f"{path} is no SmartResponse plugin ({error})", field=option) from error
     if _local(root) != "Remediation-Plugin":
-        raise InputError(f"{path} is XML, and no definition of a SmartResponse plugin", field=FIELD)
+        raise InputError(f"{path} is XML, and no definition of a SmartResponse plugin", field=option)
     return root
 
 

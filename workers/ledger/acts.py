@@ -11,7 +11,7 @@ from msgspec import Struct
 Act = Literal[
     "sign-in", "sign-in refused", "sign-out", "token used", "token refused", "pause", "resume", "replay", "edit",
     "drop", "release", "quarantine drop", "approve", "whitelist", "purge", "erase", "breaker close", "cancel",
-    "take over", "retire", "setup", "settings", "backup", "restore",
+    "take over", "retire", "setup", "migrate", "settings", "backup", "restore",
 ]  # fmt: skip
 
 #: How many things one entry names.

@@ -97,6 +97,16 @@ class Connector:
             ) from error
 
 
+def every_page(caller: Caller) -> list[ConnectorPage]:
+    """Return the pages of all connectors that the account may see; raises ConfigError and ServiceAway."""
+    try:
+        return [_page(row) for row in rows(caller.call("GET", PATH))]
+    except ServiceRefusal as error:
+        raise ConfigError(
+            f"the pages of connectors cannot be read ({error})", field="settings_from"
+        ) from error
+
+
 def _page(row: Json) -> ConnectorPage:
     name = str(row.get("name", ""))
     try:

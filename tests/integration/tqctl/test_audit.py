@@ -91,6 +91,7 @@ ELSEWHERE = {
     "mapping replay": "test_a_replay_by_a_mapping_is_recorded_with_its_name",
     "backup": "test_a_backup_and_a_restore_are_recorded",
     "restore": "test_a_backup_and_a_restore_are_recorded",
+    "migrate": "test_migrate.py",
     "setup": "test_what_a_first_run_has_written_is_recorded_without_the_answers",
 }
 
