@@ -14,16 +14,17 @@ from msgspec import Struct, to_builtins
 
 from producers.cli.payload_argument import read_argument
 from producers.cli.tables import Grid, Shown
-from tqctl.mapping_replay import diff_arguments, replay_arguments
+from tqctl.mapping_replay import diff_arguments, named_mapping, replay_arguments
 from tqctl.shell import Shell, options_of_all
 from workers.core.errors import InputError
 from workers.mappings.apply import apply_mapping, elements
 from workers.mappings.envelopes import opened
 from workers.mappings.explaining import RuleValue, explain_document
-from workers.mappings.folder import SUFFIX, mapping_folder, read_file
+from workers.mappings.folder import SUFFIX, mapping_folder
 from workers.mappings.learning import draft
 from workers.mappings.matching import Mappings
 from workers.mappings.model import Mapping
+from workers.mappings.reading import NAME
 from workers.mappings.schema import mapping_schema
 from workers.payload.intake import PayloadItem, from_settings
 from workers.payload.mapped import is_dialect
@@ -124,6 +125,7 @@ def print_schema(shell: Shell, _options: Namespace) -> int:
 
 def test(shell: Shell, options: Namespace) -> int:
     """Show what documents become."""
+    _named(shell, options)
     results = [
         tried
         for position, document in _documents(shell, options)
@@ -177,6 +179,7 @@ def _tried_words(results: list[Tried]) -> Iterator[Shown]:
 
 def explain(shell: Shell, options: Namespace) -> int:
     """Show rule by rule what became of the first document."""
+    _named(shell, options)
     position, document = next(iter(_documents(shell, options)))
     if isinstance(document, str):
         raise InputError(document, field=f"document {position}")
@@ -209,6 +212,7 @@ def _line(place: str) -> str:
 
 def coverage(shell: Shell, options: Namespace) -> int:
     """Count which mapping is for how many documents, and name those that have none."""
+    _named(shell, options)
     counts: Counter[str] = Counter()
     unmatched: list[dict[str, Any]] = []
     for position, document in _documents(shell, options):
@@ -245,6 +249,8 @@ def _coverage_words(value: dict[str, Any]) -> Iterator[Shown]:
 
 def learn(shell: Shell, options: Namespace) -> int:
     """Print a draft."""
+    if not NAME.fullmatch(options.name):
+        raise InputError(f"{options.name!r} is no name; small letters, digits and dashes", field="--name")
     samples = [document for _, document in _sent(shell, options) if isinstance(document, dict)]
     if not samples:
         raise InputError("holds no JSON object", field=options.documents)
@@ -274,13 +280,19 @@ def _mappings(shell: Shell) -> Mappings:
     return mapping_folder(shell.settings.mappings_dir).current()
 
 
+def _named(shell: Shell, options: Namespace) -> Mapping | None:
+    """Return the mapping that is named, or in the file that is; None where none is.
+
+    Raises InputError or ConfigError for one that cannot be used: a fault of the command, and of no document.
+    """
+    return named_mapping(shell, options.mapping) if options.mapping else None
+
+
 def _mapping_of(shell: Shell, options: Namespace, document: dict[str, Any]) -> Mapping:
-    """Return the mapping that is named, a file of one, or the one that is for a document; raises InputError."""
-    if options.mapping.endswith(SUFFIX):
-        return read_file(Path(options.mapping))
+    """Return the mapping that is named, or the one that is for a document; raises InputError."""
+    if named := _named(shell, options):
+        return named
     mappings = _mappings(shell)
-    if options.mapping:
-        return mappings.named(options.mapping)
     if mapping := mappings.choose(document):
         return mapping
     raise InputError(

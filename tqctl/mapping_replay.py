@@ -87,7 +87,7 @@ def diff(shell: Shell, options: Namespace) -> int:
 
     A file is compared with the mapping that it is to replace; one that is in place, with what jobs became.
     """
-    mapping, is_file = _mapping(shell, options), options.mapping.endswith(SUFFIX)
+    mapping, is_file = named_mapping(shell, options.mapping), options.mapping.endswith(SUFFIX)
     touched = _touched(shell, mapping, options.last)
     changes = list(filter(None, (_change(shell, mapping, each, is_file=is_file) for each in touched)))
     shell.show(changes, _diff_words)
@@ -147,7 +147,7 @@ def _plan(shell: Shell, mapping: Mapping | None, touched: Touched) -> dict[str, 
 
 def replay(shell: Shell, options: Namespace) -> int:
     """Do jobs again by the mapping, and read again what is in the quarantine and has a mapping now."""
-    mapping = _mapping(shell, options)
+    mapping = named_mapping(shell, options.mapping)
     touched = list(_touched(shell, mapping, options.last))
     good = [each for each in touched if "refused" not in _plan(shell, mapping, each)]
     value: dict[str, Any] = {
@@ -227,7 +227,13 @@ def _is_for(mapping: Mapping, mappings: Mappings, arguments: dict[str, Any]) -> 
     return chosen is not None and chosen.name == mapping.name
 
 
-def _mapping(shell: Shell, options: Namespace) -> Mapping:
-    if options.mapping.endswith(SUFFIX):
-        return read_file(Path(options.mapping))
-    return mapping_folder(shell.settings.mappings_dir).current().named(options.mapping)
+def named_mapping(shell: Shell, name: str) -> Mapping:
+    """Return the mapping of this name, or in the file of this name.
+
+    Raises InputError where there is none, and ConfigError for a file that cannot be used.
+    """
+    if name.endswith(SUFFIX):
+        return read_file(Path(name))
+    if "/" in name or name.endswith(".yml"):
+        raise InputError(f"{name} is no mapping; the name of its file ends in {SUFFIX}", field="mapping")
+    return mapping_folder(shell.settings.mappings_dir).current().named(name)

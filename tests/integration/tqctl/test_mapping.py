@@ -52,6 +52,32 @@ def test_a_test_shows_what_each_document_becomes_and_why_others_do_not(
     assert "3  refused: not JSON" in answer.out
 
 
+@pytest.mark.parametrize("action", ["test", "explain", "coverage"])
+@pytest.mark.parametrize(
+    ("mapping", "reason"),
+    [
+        ("acme-alram", "mapping: there is no 'acme-alram'; the nearest are acme-alarm"),
+        ("nowhere.yaml", "nowhere.yaml cannot be read: No such file or directory"),
+        ("./wall.yml", "./wall.yml is no mapping; the name of its file ends in .yaml"),
+        ("bad.yaml", "bad.yaml:1: version is missing"),
+    ],
+)
+def test_a_mapping_that_cannot_be_used_is_a_fault_of_the_command_and_of_no_document(
+    author: Operator, documents: str, tmp_path: Path, action: str, mapping: str, reason: str
+) -> None:
+    (tmp_path / "bad.yaml").write_text("name: bad\n")
+    name = str(tmp_path / mapping) if mapping == "bad.yaml" else mapping
+    answer = author.types("mapping", action, documents, "--mapping", name)
+    assert (answer.code, answer.out) == (2, "")
+    assert reason in answer.err
+
+
+def test_a_draft_gets_no_name_that_no_mapping_can_have(author: Operator, documents: str) -> None:
+    answer = author.types("mapping", "learn", documents, "--name", "Our Wall")
+    assert answer.code == 2
+    assert "--name: 'Our Wall' is no name; small letters, digits and dashes" in answer.err
+
+
 def test_the_schema_of_a_mapping_file_can_be_had_without_the_documentation(author: Operator) -> None:
     assert json.loads(author.types("mapping", "schema").out) == mapping_schema()
 
@@ -67,8 +93,8 @@ def test_a_file_that_is_not_in_the_folder_yet_can_be_tried(
     answer = author.types("mapping", "test", documents, "--mapping", str(draft))
     assert (
         answer.code,
-        "acme-alarm.yaml:6: fields.event_name: `alarm name` is no JMESPath" in answer.out,
-    ) == (1, True)
+        "acme-alarm.yaml:6: fields.event_name: `alarm name` is no JMESPath" in answer.err,
+    ) == (2, True)
 
 
 def test_each_event_of_a_document_is_tried(author: Operator, tmp_path: Path) -> None:
