@@ -95,6 +95,9 @@ docs-demo: $(READY) ## Run the demo and the tutorial, and paste what they print 
 	$(BIN)/python -m tools.demo_output
 	$(BIN)/python -m tools.tutorial
 
+sizes: $(READY) ## Install each extra into an empty folder, and write their sizes into docs/production.md
+	$(BIN)/python -m tools.extras
+
 SITE ?= site
 docs-site: $(READY) ## The documentation as a site that needs no network, in $(SITE)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir $(abspath $(SITE))
@@ -102,4 +105,4 @@ docs-site: $(READY) ## The documentation as a site that needs no network, in $(S
 screenshots: $(READY) ## Take docs/images and docs/output from a system that really runs; needs Chromium
 	$(BIN)/python -m tools.screenshots
 
-.PHONY: help install demo up test fuzz bench chaos images compose-test lint lock audit sbom dist release wheelhouse docs windows docs-demo docs-site screenshots
+.PHONY: help install demo up test fuzz bench chaos images compose-test lint lock audit sbom dist release wheelhouse docs windows docs-demo sizes docs-site screenshots

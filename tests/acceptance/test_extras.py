@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,22 @@ def test_an_extra_is_enough_for_its_part(
     run = machine(wheel, tmp_path / "venv", extra)
     done = run(*command)
     assert done.returncode == 0, done.stderr
+
+
+def test_uvx_and_pipx_run_it_without_an_installation(wheel: Path, tmp_path: Path) -> None:
+    bin_folder = Path(sys.executable).parent
+    environ = {**os.environ, "PATH": f"{bin_folder}:{os.defpath}", "PIPX_HOME": str(tmp_path)}
+    for words in (
+        ("uvx", "--from", wheel, "tq-workers", "--version"),
+        ("pipx", "run", "--backend", "uv", "--spec", wheel, "tq-workers", "--version"),
+    ):
+        done = subprocess.run(
+            [bin_folder / words[0], *words[1:]],
+            cwd=tmp_path,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        assert done.stdout.strip() == version("tq-workers")
