@@ -94,7 +94,11 @@ def up_arguments(parser: ArgumentParser) -> None:
     parser.epilog = _UP
     add = parser.add_argument
     add("--production", action="store_true", help="no simulated services: the main job, for good")
-    add("--folder", type=Path, help=f"data and logs (default: var in the checkout; in production {DATA})")
+    add(
+        "--folder",
+        type=Path,
+        help=f"data and logs (default: var in a checkout, else tq-workers here; in production {DATA})",
+    )
     add("--threatq-port", type=int, help="of the simulated ThreatQ, 0: any free one")
     add(
         "--redis-port",
@@ -115,6 +119,7 @@ def run_up(shell: Shell, options: Namespace) -> int:
 
 
 def _run_production(shell: Shell, options: Namespace) -> int:
+    need("tqctl up --production", "uvicorn", "http")
     try:
         machine = import_module("tqctl.production.machine")
     except ModuleNotFoundError as error:

@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sandbox.launch.places import UP
 from sandbox.launch.system import COLLECTION, INDICATORS, Rehearsal, System, running_system
 from workers.core.errors import TqError
 from workers.threatq.client import rows
@@ -50,7 +51,7 @@ def main() -> int:
     except TqError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    out.print(f"\n[dim]Everything is stopped; {time.monotonic() - began:.0f} s. Next: make up[/]")
+    out.print(f"\n[dim]Everything is stopped; {time.monotonic() - began:.0f} s. Next: {UP}[/]")
     return 0
 
 

@@ -13,16 +13,13 @@ from pathlib import Path
 from types import FrameType
 
 from sandbox.launch.cli import LOGRHYTHM_PORT, THREATQ_PORT
-from sandbox.launch.processes import ROOT
+from sandbox.launch.places import BIN, EXAMPLE, FOLDER, UP, short
 from sandbox.launch.redis_server import free_port, is_free
 from sandbox.launch.supervisor import Supervisor
 from sandbox.launch.system import PROCESSES, System, running_system
 from sandbox.system_page import PATH
 from workers.core import output
 from workers.core.errors import TqError
-
-#: Where the data, the configuration and the logs of `make up` stay from one start to the next.
-FOLDER = ROOT / "var"
 
 #: What is said of the option that names the simulated ThreatQ's port.
 PORT_HELP = f"of the simulated ThreatQ (default {THREATQ_PORT}, or any free one); 0: any free one"
@@ -36,7 +33,7 @@ FLOWER_PORT = 5555
 
 def main(arguments: list[str] | None = None) -> int:
     """Run until Ctrl-C or TERM; everything is stopped in order."""
-    parser = argparse.ArgumentParser(prog="make up", description=__doc__)
+    parser = argparse.ArgumentParser(prog=UP, description=__doc__)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="data, configuration and logs")
     parser.add_argument("--threatq-port", type=int, help=PORT_HELP)
     options = parser.parse_args(arguments)
@@ -111,8 +108,7 @@ def how_to_play(system: System, password: str, token: str) -> str:
     """Return the addresses and the next commands to try."""
     producer = f"http://127.0.0.1:{system.processes.environ['TQ_HTTP_PORT']}"
     flower = system.processes.environ["TQ_FLOWER_PORT"]
-    folder = _short(system.config)
-    example = "tests/fixtures/payload-example.json"
+    folder = short(system.config)
     return f"""
 Running. Ctrl-C stops it all.
 
@@ -122,18 +118,18 @@ Running. Ctrl-C stops it all.
   status page, HTTP      {producer}  token {token}
   Flower                 http://127.0.0.1:{flower}  user admin, password {password}
   Redis                  {system.settings.redis_url}
-  logs                   {_short(system.processes.folder)}
+  logs                   {short(system.processes.folder)}
 
 Try in another terminal:
 
-  .venv/bin/tq-conn-events-builder -c {folder} -p @{example} --wait
-  .venv/bin/tq-conn-events-builder -c {folder} -p @{example} --explain
-  curl -H "Authorization: Bearer {token}" --data @{example} {producer}/v1/events
-  .venv/bin/tq-lookup "IP Address" 1.2.3.4 -c {folder}
-  .venv/bin/tq-conn-logrhythm -c {folder}
-  .venv/bin/tqctl -c {folder} sync history
-  .venv/bin/tqctl -c {folder} status
-  .venv/bin/tqctl -c {folder} check
+  {BIN}/tq-conn-events-builder -c {folder} -p @{EXAMPLE} --wait
+  {BIN}/tq-conn-events-builder -c {folder} -p @{EXAMPLE} --explain
+  curl -H "Authorization: Bearer {token}" --data @{EXAMPLE} {producer}/v1/events
+  {BIN}/tq-lookup "IP Address" 1.2.3.4 -c {folder}
+  {BIN}/tq-conn-logrhythm -c {folder}
+  {BIN}/tqctl -c {folder} sync history
+  {BIN}/tqctl -c {folder} status
+  {BIN}/tqctl -c {folder} check
 
 Break something: each process can be killed, and is started again; each service has buttons for faults on its page.
 """
@@ -141,7 +137,7 @@ Break something: each process can be killed, and is started again; each service 
 
 def what_to_try(system: System) -> tuple[str, ...]:
     """Return the commands for a person who kills processes: send much, and see that none of it is lost or doubled."""
-    folder = _short(system.config)
+    folder = short(system.config)
     fields = {
         "event_name": "try $(date +%s)-%g",
         "event_type": "Sighting",
@@ -149,13 +145,9 @@ def what_to_try(system: System) -> tuple[str, ...]:
     }
     payload = json.dumps(fields).replace('"', '\\"')
     return (
-        f'seq -f "{payload}" 5000 | .venv/bin/tq-conn-events-builder -c {folder} -p - > sent.txt',
-        f".venv/bin/tqctl -c {folder} status",
+        f'seq -f "{payload}" 5000 | {BIN}/tq-conn-events-builder -c {folder} -p - > sent.txt',
+        f"{BIN}/tqctl -c {folder} status",
     )
-
-
-def _short(path: Path) -> Path:
-    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -62,7 +62,7 @@ def machine(wheel: Path, folder: Path, extra: str = "", *options: str) -> Machin
             check=False,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )
 
     return run
@@ -113,6 +113,7 @@ def test_a_worker_needs_no_extra_and_the_other_parts_say_theirs(wheel: Path, tmp
     # And each other part says which extra it comes with
     says(run, "tq-workers[http]", "tq-http-shim", "--help")
     says(run, "tq-workers[sandbox]", "tq-sandbox", "--help")
+    says(run, "tq-workers[http]", "tqctl", "up", "--production")
     says(run, "tq-workers[sandbox]", "tqctl", "demo")
     says(run, "tq-workers[flower]", "tqctl", "flower")
     keys = tmp_path / "keys"
@@ -126,7 +127,6 @@ def test_a_worker_needs_no_extra_and_the_other_parts_say_theirs(wheel: Path, tmp
     [
         ("[http]", ("tq-http-shim", "--help")),
         ("[flower]", ("celery", "-A", "workers.app", "flower", "--help")),
-        ("[sandbox]", ("tq-sandbox", "--help")),
     ],
 )
 def test_an_extra_is_enough_for_its_part(
@@ -135,6 +135,22 @@ def test_an_extra_is_enough_for_its_part(
     run = machine(wheel, tmp_path / "venv", extra)
     done = run(*command)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_demo_runs_from_the_wheel_and_leaves_nothing_beside_it(wheel: Path, tmp_path: Path) -> None:
+    # Given the wheel with the simulated services, and no checkout
+    run = machine(wheel, tmp_path / "venv", "[sandbox]")
+    # When the demo is run
+    done = run("tqctl", "demo")
+    # Then it shows the event of the guide's payload, and what a person without a checkout may do next
+    assert done.returncode == 0, done.stderr
+    assert "Event 1 in ThreatQ" in done.stdout
+    assert done.stdout.rstrip().endswith("Next: tqctl up")
+    # And a system that is left running has its data where it was started, not among the libraries
+    asked = run(
+        "python", "-c", "from sandbox.launch import places; print(places.FOLDER, places.EXAMPLE.is_file())"
+    )
+    assert asked.stdout.split() == [str(tmp_path / "venv" / "tq-workers"), "True"]
 
 
 def test_uvx_and_pipx_run_it_without_an_installation(wheel: Path, tmp_path: Path) -> None:
