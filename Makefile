@@ -48,15 +48,12 @@ lint: $(READY) ## Formatting, style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# What each machine or image installs: the extras of each lock.
-LOCKED = worker:encryption,backup http:encryption,http flower:flower runtime:encryption,backup,http,flower valkey:valkey
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
-lock: ## Resolve the locks anew: development, what builds the wheel, and each part
+lock: ## Resolve the locks anew: development, production with its extras, its own Redis, and what builds the wheel
 	$(COMPILE) --group dev --extra all pyproject.toml -o requirements.lock
+	$(COMPILE) --constraint requirements.lock --extra encryption --extra backup --extra http --extra flower pyproject.toml -o requirements-runtime.lock
+	$(COMPILE) --constraint requirements.lock --extra valkey pyproject.toml -o requirements-valkey.lock
 	$(COMPILE) --constraint requirements.lock --group build -o requirements-build.lock
-	@for part in $(LOCKED); do \
-		$(COMPILE) --constraint requirements.lock $$(echo ",$${part#*:}" | sed 's/,/ --extra /g') pyproject.toml -o requirements-$${part%%:*}.lock || exit; \
-	done
 
 audit: $(READY) ## Ask the advisory database about our libraries; needs a way to it
 	$(BIN)/pip-audit --requirement requirements-runtime.lock --no-deps --disable-pip

