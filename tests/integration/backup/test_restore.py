@@ -85,15 +85,15 @@ def test_what_came_since_the_loss_stays_where_the_backup_is_added_to_it(
 
 
 def test_a_restore_that_was_interrupted_goes_on_with_the_same_file_alone(
-    backup: str, operator: Operator, redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    backup: str, operator: Operator, redis: Redis, tmp_path: Path
 ) -> None:
     # Given a restore that ended before all was back
     before = content(redis)
     redis.flushall()
-    monkeypatch.setattr("workers.backup.restore.Restoring.flush", interrupted)
-    assert operator.types("restore", backup).code == 130
-    monkeypatch.undo()
-    monkeypatch.setenv("TQ_REDIS_URL", operator_url(redis))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workers.backup.restore.Restoring.flush", interrupted)
+        assert operator.types("restore", backup).code == 130
+    assert "tqctl restore again" in operator.types("check", "--only", "redis").out
     # Then another file is refused, and the same one brings back what is missing, nothing twice but in the lists
     operator.asks("backup", "--out", str(tmp_path / "other"))
     assert "has not ended" in operator.types("restore", str(tmp_path / "other"), "--add").err
@@ -105,11 +105,6 @@ def test_a_restore_that_was_interrupted_goes_on_with_the_same_file_alone(
 
 def interrupted(_: Any) -> None:
     raise KeyboardInterrupt
-
-
-def operator_url(redis: Redis) -> str:
-    place = redis.connection_pool.connection_kwargs
-    return f"redis://{place['host']}:{place['port']}/0"
 
 
 def test_a_file_that_was_changed_or_cut_off_writes_nothing(
@@ -173,3 +168,30 @@ def test_a_backup_and_a_restore_are_recorded(backup: str, operator: Operator, re
     entry = last(redis)
     assert (entry.act, entry.by, entry.what) == ("restore", user_at_host(), backup)
     assert (entry.detail["jobs"], entry.detail["markers"]) == (5, 1)
+
+
+def test_backups_beyond_those_that_are_kept_go_and_check_says_how_old_the_last_one_is(
+    operator: Operator, redis: Redis, tmp_path: Path
+) -> None:
+    # Given backups of earlier nights, and a file of another name
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    for name in ("tq-backup-20260101T023000Z", "tq-backup-20260102T023000Z.age", "tq-backup-of-mine"):
+        (folder / name).touch()
+    # When one is made and two are kept
+    made = operator.asks("backup", "--out", str(folder), "--keep", "2")
+    # Then the oldest goes, and nothing else
+    assert made["removed"] == [str(folder / "tq-backup-20260101T023000Z")]
+    assert len(list(folder.iterdir())) == 3
+    assert line_of_check(operator)["state"] == "ok"
+    assert made["file"] in line_of_check(operator)["found"]
+    # and one that is no longer followed by others is told of
+    redis.hset(backup_keys.BACKUP, "at", 1)
+    assert (line_of_check(operator)["state"], "tq-backup.timer" in line_of_check(operator)["remedy"]) == (
+        "warning", True
+    )  # fmt: skip
+
+
+def line_of_check(operator: Operator) -> Any:
+    lines = operator.types("--json", "check", "--only", "redis").json
+    return next(line for line in lines if line["what"] == "backup")
