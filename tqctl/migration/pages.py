@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 
 from msgspec import Struct
 
@@ -23,26 +24,42 @@ from workers.settings.pages import (
 )
 from workers.settings.values import Given
 from workers.threatq.client import Client
-from workers.threatq.connector import ConnectorPage, every_page
+from workers.threatq.connector import Connector, ConnectorPage, every_page
 
 
 class PageKind(Struct, frozen=True):
-    """A connector's page: the setting of its name, its fields, what is filled in, and the command that registers it."""
+    """A connector's page: the setting of its name, its fields, what is filled in, and the command that registers it.
+
+    A page of another name is of this kind if it has all of `marks`: pages of feeds have a host or a collection, too.
+    """
 
     setting: str
     fields: Sequence[PageField]
     values: Callable[[Mapping[str, str]], dict[str, str]]
     command: str
+    marks: tuple[str, ...]
+
+    def fits(self, page: ConnectorPage) -> bool:
+        """Tell whether a page has the marks of this kind."""
+        marks = [field for field in self.fields if field.name in self.marks]
+        return all(len(unknown_fields([mark], page.fields)) < len(page.fields) for mark in marks)
 
 
 KINDS = (
     PageKind(
         "connector_name",
         EVENTS_BUILDER,
-        lambda shown: filled_in(EVENTS_BUILDER, shown),
+        partial(filled_in, EVENTS_BUILDER),
         "tq-conn-events-builder",
+        ("private_ips",),
     ),
-    PageKind("logrhythm_connector_name", LOGRHYTHM, logrhythm_values, "tq-conn-logrhythm"),
+    PageKind(
+        "logrhythm_connector_name",
+        LOGRHYTHM,
+        logrhythm_values,
+        "tq-conn-logrhythm",
+        ("sync_collections", "logrhythm_token"),
+    ),
 )
 
 
@@ -51,12 +68,11 @@ def take_pages(adoption: Adoption) -> None:
     settings = with_short_timeouts(adoption.settings)
     try:
         with closing(Client.from_settings(settings)) as client:
-            pages = every_page(client)
+            pages = [(kind, _page(kind, client, getattr(settings, kind.setting), adoption)) for kind in KINDS]
     except TqError as error:
         adoption.items.append(open_question("pages", str(error), "run this again then", code=error.exit_code))
         return
-    for kind in KINDS:
-        page = _page(kind, pages, getattr(settings, kind.setting), adoption)
+    for kind, page in pages:
         if page is None:
             continue
         try:
@@ -67,14 +83,11 @@ def take_pages(adoption: Adoption) -> None:
             adoption.items.append(open_question(f"page {page.name}", str(error), "correct it on the page"))
 
 
-def _page(
-    kind: PageKind, pages: Sequence[ConnectorPage], name: str, adoption: Adoption
-) -> ConnectorPage | None:
-    """Return the page of this name, else the one that has such fields, whose name is wanted then."""
-    named = next((page for page in pages if page.name == name), None)
-    if named is not None:
-        return named
-    alike = [page for page in pages if len(unknown_fields(kind.fields, page.fields)) < len(page.fields)]
+def _page(kind: PageKind, client: Client, name: str, adoption: Adoption) -> ConnectorPage | None:
+    """Return the page of this name, else the one with the marks of its kind, whose name is wanted then."""
+    if (page := Connector(client, name).find()) is not None:
+        return page
+    alike = [page for page in every_page(client) if kind.fits(page)]
     if len(alike) == 1:
         adoption.offer({kind.setting: Given(alike[0].name, f"page {alike[0].name} in ThreatQ")})
         return alike[0] if kind.setting in adoption.wanted else None

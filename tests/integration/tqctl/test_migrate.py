@@ -14,6 +14,7 @@ from tests.support.sandbox_threatq import SandboxThreatQ
 from tests.support.sync_stage import MAPPING, Stage
 from tests.support.trail import acts
 from workers.settings import file as settings_file
+from workers.settings.page_fields import PageField
 from workers.settings.pages import EVENTS_BUILDER, LOGRHYTHM
 
 pytestmark = pytest.mark.integration
@@ -127,6 +128,21 @@ def test_a_threatq_that_is_away_keeps_everything_from_being_written(
     assert "Connection refused" in texts(answer, "ThreatQ")
 
 
+def test_the_checklist_for_a_person_has_its_four_parts_and_their_count(
+    migrate: Migrate, operator: Operator, threatq_sandbox: SandboxThreatQ, tmp_path: Path
+) -> None:
+    folder = their_file(tmp_path / "theirs", threatq_sandbox)
+    answer = operator.types("-c", str(tmp_path / "ours"), "migrate", "--from", str(folder), "--no-lists")
+    assert threatq_sandbox.password not in answer.out
+    assert "Can be taken over (--yes)\n" in answer.out
+    assert "To be done in the console\n" in answer.out
+    assert (
+        "0 taken over, 5 can be taken over (--yes), 0 to be decided, 5 to be done in the console"
+        in answer.out
+    )
+    assert "nothing was changed" in answer.err
+
+
 def test_what_is_set_already_stays_and_what_differs_is_named(
     migrate: Migrate, threatq_sandbox: SandboxThreatQ, tmp_path: Path
 ) -> None:
@@ -142,6 +158,8 @@ def test_pages_of_other_names_are_found_by_their_fields(
 ) -> None:
     custom = {"private_ips": "192.0.2.0/24", "Privat IPs": "x"}
     threatq_sandbox.fill_page("Detections", EVENTS_BUILDER, custom_fields=custom)
+    feed = [PageField("host", "Host"), PageField("collection", "Data collection")]
+    threatq_sandbox.fill_page("Another feed", feed, custom_fields={"host": "feed.example"})
     folder = their_file(tmp_path / "theirs", threatq_sandbox, name="events_builder", Status="Nonsense")
     answer = migrate("--from", str(folder), "--yes")
     assert written(tmp_path)["connector_name"] == "Detections"
