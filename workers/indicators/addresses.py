@@ -17,6 +17,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}:(?=[/\\])")
 
+_AUTHORITY_ENDS = re.compile(r"[/\\?#]")
+
 _PORT = re.compile(r"(.+):(\d{1,5})\Z", re.DOTALL)
 
 _BRACKETED = re.compile(r"\[([^\[\]]*)\](?::(\d{1,5}))?\Z")
@@ -93,10 +95,13 @@ def read_network(text: str) -> Network | None:
 def host_of(url: str) -> str:
     """Return the host of a URL, with or without its scheme, as a browser would find it; "" if none."""
     rest = _SCHEME.sub("", url, count=1) if _SCHEME.match(url) else url
-    authority = re.split(r"[/\\?#]", rest.lstrip("/\\"), maxsplit=1)[0]
+    authority = _AUTHORITY_ENDS.split(rest.lstrip("/\\"), maxsplit=1)[0]
     authority = unquote(authority.rpartition("@")[2]).strip()
+    if ":" not in authority:
+        return authority
     # IPv6 without brackets is wrong in a URL, but people write it.
-    return authority if read_ip(authority) else split_port(authority.rstrip(":"))[0].strip()
+    is_ipv6 = authority.count(":") > 1 and read_ip(authority)
+    return authority if is_ipv6 else split_port(authority.rstrip(":"))[0].strip()
 
 
 def ip_of_host(host: str) -> IP | None:

@@ -15,6 +15,9 @@ _AROUND = {"(": ")", "<": ">"}
 
 _QUOTES = "\"'`“”‘’«»"
 
+#: What a text has in which something is undone.
+_DISARMED = re.compile(r"[\[({\\]")
+
 # At most one blank is eaten on each side: an unbounded \s* would take quadratic time on a hostile value.
 _DOT = re.compile(r" ?(?:\[ ?(?:\.|dot) ?\]|\( ?(?:\.|dot) ?\)|\{ ?(?:\.|dot) ?\}) ?|\[\.|\.\]|\\\.", re.I)
 _AT = re.compile(r" ?(?:\[ ?(?:@|at) ?\]|\( ?(?:@|at) ?\)|\{ ?(?:@|at) ?\}) ?", re.I)
@@ -37,7 +40,7 @@ def refang(text: str) -> str:
         text = tidy(text[1:-1])
     if not text.isascii():
         text = _with_dots(text)
-    if any(mark in text for mark in "[({\\"):
+    if _DISARMED.search(text):
         text = _AT.sub("@", _DOT.sub(".", text))
         text = _COLON.sub(lambda match: match[1] or match[2], text)
     if ":" in text:

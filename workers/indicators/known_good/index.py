@@ -5,9 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
 
 from workers.indicators.addresses import carried
 from workers.indicators.known_good.model import KnownList
+
+#: Stretches of addresses that are looked at in one go where a range has all of them.
+_BLOCK = 128
 
 
 class Index:
@@ -36,6 +41,8 @@ class Index:
                 for value in values:
                     table[value] |= bit
         self._starts, self._masks = _segments([known.ranges for known in lists])
+        starts = range(0, len(self._masks), _BLOCK)
+        self._blocks = [reduce(or_, self._masks[start : start + _BLOCK]) for start in starts]
 
     def host(self, name: str) -> int:
         """Look up a host name in lower case; that of its site (`www.`) counts as the name."""
@@ -72,9 +79,14 @@ class Index:
         index = bisect_right(self._starts, first) - 1
         if last is None:
             return self._masks[index]
-        mask = 0
-        for number in range(index, bisect_right(self._starts, last)):
-            mask |= self._masks[number]
+        end, mask = bisect_right(self._starts, last), 0
+        while index < end:
+            if index % _BLOCK == 0 and index + _BLOCK <= end:
+                mask |= self._blocks[index // _BLOCK]
+                index += _BLOCK
+            else:
+                mask |= self._masks[index]
+                index += 1
         return mask
 
 

@@ -32,9 +32,9 @@ _HASHES = frozenset({"MD5", "SHA-1", "SHA-256", "SHA-384", "SHA-512", "GOST Hash
 #: Longer text of another type is no address and no host name.
 _LONGEST = 300
 
-#: Where the host is, in the usual case; other spellings are read as a browser would.
+#: Where the host is, behind a user or not, in the usual case; other spellings are read as a browser would.
 _PLAIN_URL = re.compile(
-    r"(?:[A-Za-z][A-Za-z0-9+.-]{0,30}://)?([A-Za-z0-9._-]{1,255})(?::\d{1,5})?(?=[/?#]|\Z)"
+    r"(?:[A-Za-z][A-Za-z0-9+.-]{0,30}://)?(?:[A-Za-z0-9._:-]{1,64}@)?([A-Za-z0-9._-]{1,255})(?::\d{1,5})?(?=[/?#]|\Z)"
 )
 
 #: What a text of another type needs to hold an address.
@@ -141,12 +141,14 @@ class KnownGood:
 
     def _address(self, value: str) -> tuple[int, str]:
         text = value.strip()
-        number = read_number(text)
-        if number is not None:
-            return self._index.number(number), text
-        reach = read_range(text) if "/" in text else None
-        if reach:
-            return self._index.reach(*reach) | self._index.number(reach[0]), text
+        if "/" in text:
+            reach = read_range(text)
+            if reach:
+                return self._index.reach(*reach) | self._index.number(reach[0]), text
+        else:
+            number = read_number(text)
+            if number is not None:
+                return self._index.number(number), text
         endpoint = read_endpoint(text)
         return (self._index.number(as_number(endpoint[0])), str(endpoint[0])) if endpoint else (0, text)
 
