@@ -26,6 +26,9 @@ PROJECT = "tq-compose-test"
 #: On this machine, beside those that a real deployment or `make up` may have taken.
 PORTS = {"HTTP": 18070, "FLOWER": 15555, "THREATQ": 18900, "LOGRHYTHM": 18901}
 
+#: Workers for events.
+EVENTS_WORKERS = 4
+
 #: Grafana's image cannot be made of Debian's packages; its dashboard is tested elsewhere.
 SERVICES = [name for name in compose()["services"] if name != "grafana"]
 
@@ -41,7 +44,10 @@ class Composed:
 
     def __init__(self, folder: Path, engine: str) -> None:
         self.folder, self.engine = folder, engine
-        shutil.copy(ROOT / "docker-compose.yml", folder)
+        # The simulated services, which hold their events in memory, stay as they are in an upgrade
+        text = (ROOT / "docker-compose.yml").read_text()
+        kept = text.replace("tq-workers-sandbox:${DEPLOY_VERSION:-local}", "tq-workers-sandbox:local")
+        (folder / "docker-compose.yml").write_text(kept)
         shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("secrets"))
         subprocess.run([sys.executable, folder / "deploy/make_secrets.py"], cwd=folder, check=True)
         (folder / "podman.yml").write_text(FOR_PODMAN)
@@ -56,7 +62,9 @@ class Composed:
         else:
             program = ["docker", "compose"]
         ports = {f"DEPLOY_{name}_PORT": str(port) for name, port in PORTS.items()}
-        return self._run([*program, *given, *words], within_s, {**ports, **environ})
+        # Every command must know how many there are, or it looks after the first alone
+        many = {"DEPLOY_EVENTS_WORKERS": str(EVENTS_WORKERS)}
+        return self._run([*program, *given, *words], within_s, {**ports, **many, **environ})
 
     def up(self, *services: str, **environ: str) -> None:
         """Start what does not run yet, and replace what changed."""
@@ -91,7 +99,7 @@ class Composed:
                     "pid": each["State"]["Pid"],
                     "code": each["State"]["ExitCode"],
                     "runs": each["State"]["Running"],
-                    "image": each["Image"].removeprefix("sha256:"),
+                    "image": each["Config"]["Image"],
                     "checked": bool(each["Config"].get("Healthcheck")),
                 }
 
@@ -131,7 +139,7 @@ class Sender:
     def post(self) -> None:
         """Post the next payload, again and again until it is accepted."""
         body = event(self.next)
-        until(lambda: self._accepted(body), within_s=90, every_s=0.2)
+        until(lambda: self._accepted(body), within_s=400, every_s=0.2)
         self.next += 1
 
     def _accepted(self, body: Mapping[str, object]) -> bool:

@@ -29,7 +29,7 @@ def system(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Co
     composed = Composed(tmp_path_factory.mktemp("compose"), engine)
     composed.down()
     try:
-        composed.up(DEPLOY_EVENTS_WORKERS="4")
+        composed.up()
         wait_until_healthy(composed)
         yield composed
     finally:
@@ -43,6 +43,6 @@ def threatq(system: Composed, tmp_path_factory: pytest.TempPathFactory) -> Sandb
     certificate.write_text(
         system.inside(*system.containers("sandbox"), "cat", "/var/lib/tq-sandbox/certificate.pem")
     )
-    sandbox = SandboxThreatQ(f"https://127.0.0.1:{PORTS['THREATQ']}")
+    sandbox = SandboxThreatQ(f"https://localhost:{PORTS['THREATQ']}")
     sandbox.http.verify = str(certificate)
     return sandbox
