@@ -35,7 +35,7 @@ _DOCUMENTATION = tuple(
     for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
 )
 
-_SERVICES, _INSIDE_DOMAINS = words("services"), words("inside_domains")
+_SERVICES, _INSIDE_DOMAINS = frozenset(words("services")), frozenset(words("inside_domains"))
 _FILE_ENDS = words("file_ends")
 
 
@@ -69,7 +69,10 @@ def is_machine(address: IP) -> bool:
 @lru_cache(maxsize=8192)
 def is_service(host: str) -> bool:
     """Say whether a host is of a service that documents name for other reasons than that it was contacted."""
-    return any(host == service or host.endswith(f".{service}") for service in _SERVICES)
+    name = host
+    while name and name not in _SERVICES:
+        name = name.partition(".")[2]
+    return bool(name)
 
 
 def hosts_in(text: str) -> list[str]:
