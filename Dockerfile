@@ -25,7 +25,7 @@ COPY deploy/image/install ./
 FROM ${PYTHON} AS worker
 # A volume takes over the owner of the folder that it is mounted on.
 COPY --from=wheels --chown=10001:10001 /src/state /var/lib
-RUN --mount=type=bind,from=wheels,source=/src,target=/src /src/install "tq-workers[encryption]"
+RUN --mount=type=bind,from=wheels,source=/src,target=/src /src/install "tq-workers[encryption,backup]"
 ENV PATH=/opt/tq/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp
