@@ -5,6 +5,7 @@ The Smart Response stubs are started as they are: the standard library is enough
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 from importlib import import_module
@@ -13,20 +14,28 @@ from workers.core.errors import ConfigError
 from workers.core.extras import not_installed
 
 
-def start(command: str, module: str, extra: str = "") -> int:
-    """Run `main` of a module and return its exit code; that of a wrong configuration where a library is missing."""
+def start(command: str, module: str, extra: str = "", bare: str = "") -> int:
+    """Run `main` of a module and return its exit code; that of a wrong configuration where a library is missing.
+
+    `bare` is the module that does it without libraries, through the HTTP entry point, where TQ_HTTP_URL names one.
+    """
     try:
         main = import_module(module).main
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in sys.stdlib_module_names:
             raise
-        print(f"error: {not_installed(command, error.name, extra)}", file=sys.stderr)
+        if bare and os.environ.get("TQ_HTTP_URL"):
+            return start(command, bare)
+        instead = ", or set TQ_HTTP_URL to send payloads through the HTTP entry point" if bare else ""
+        print(f"error: {not_installed(command, error.name, extra)}{instead}", file=sys.stderr)
         return ConfigError.exit_code
     code: int = main()
     return code
 
 
-events_builder = partial(start, "tq-conn-events-builder", "producers.events_builder")
+events_builder = partial(
+    start, "tq-conn-events-builder", "producers.events_builder", bare="producers.http_sender"
+)
 logrhythm = partial(start, "tq-conn-logrhythm", "producers.logrhythm")
 job = partial(start, "tq-job", "producers.smart_response.job")
 http_shim = partial(start, "tq-http-shim", "producers.http_shim", "http")

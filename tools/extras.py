@@ -26,7 +26,9 @@ class Part(NamedTuple):
 #: Every extra is in one of them.
 PARTS = (
     Part(
-        "LogRhythm's Smart Response commands: no library at all, so nothing compiled", "--no-deps tq-workers"
+        "LogRhythm's Smart Response commands; payloads [through HTTP](http.md#payloads-without-libraries): "
+        "no library, nothing compiled",
+        "--no-deps tq-workers",
     ),
     Part("workers, beat, `tqctl`, the connectors' commands, `tq-redis-bridge`", "tq-workers"),
     Part("the same, with the HTTP entry point and the status page", "tq-workers[http]"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.deployment import ROOT
+from tests.support.producers import SENDER, Shim, event
 
 pytestmark = pytest.mark.acceptance
 
@@ -76,8 +78,8 @@ def says(run: Machine, extra: str, command: str, *words: str, **environ: str) ->
     assert re.fullmatch(line, refused.stderr), refused.stderr
 
 
-def test_the_wheel_alone_is_enough_for_what_logrhythm_starts(
-    wheel: Path, tmp_path: Path, redis_url: str
+def test_the_wheel_alone_is_enough_for_smart_response_and_for_payloads(
+    wheel: Path, tmp_path: Path, redis_url: str, shim: Shim
 ) -> None:
     # Given the wheel without any other package
     run = machine(wheel, tmp_path / "venv", "", "--no-deps")
@@ -96,8 +98,15 @@ def test_the_wheel_alone_is_enough_for_what_logrhythm_starts(
         'needs msgspec, which is not installed here; pip install "tq-workers", or keep to' in refused.stderr
     )
 
+    # And a payload goes through the HTTP entry point
+    entry = {"TQ_HTTP_URL": shim.url, "TQ_HTTP_TOKEN": SENDER}
+    sent = run("tq-conn-events-builder", "-p", json.dumps(event()), **entry)
+    assert (sent.returncode, sent.stdout.split()[:1]) == (0, ["queued"]), sent.stderr
+    refused = run("tq-conn-events-builder", "--help")
+    assert (refused.returncode, "or set TQ_HTTP_URL" in refused.stderr) == (2, True)
+
     # And every other command says what to install
-    for command in BASE:
+    for command in sorted(set(BASE) - {"tq-conn-events-builder"}):
         says(run, "tq-workers", command, "--help")
 
 
