@@ -6,6 +6,9 @@ import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 
+#: Tenths of microseconds since 1601, as Windows counts; as nanoseconds since 1970 such a number is of 1973 to 1976.
+_FILETIME_1970, _FILETIME_END = 116_444_736_000_000_000, 200_000_000_000_000_000
+
 #: Below these magnitudes a number counts seconds, milliseconds, microseconds, nanoseconds since 1970.
 _EPOCHS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (1e20, 1_000_000_000))
 
@@ -117,6 +120,8 @@ def _from_digits(text: str, zone: tzinfo) -> datetime:
 
 
 def _from_epoch(number: float) -> datetime:
+    if _FILETIME_1970 <= number < _FILETIME_END:
+        number = (number - _FILETIME_1970) * 100
     for bound, per_second in _EPOCHS:
         if abs(number) < bound:
             return datetime.fromtimestamp(0, UTC) + timedelta(seconds=number / per_second)

@@ -24,7 +24,10 @@ _NO_TITLE = re.compile(
 
 #: What fields of types say of any detection.
 _NO_NAME = re.compile(
-    r"events?|alerts?|incidents?|detections?|threats?|logs?|info|general|Event::.*|get|post|head|put", re.I
+    r"events?|alerts?|incidents?|detections?|threats?|logs?|info|general|Event::.*|get|post|head|put|"
+    r"allow(?:ed)?|block(?:ed)?|den(?:y|ied)|drop(?:ped)?|accept(?:ed)?|permit(?:ted)?|pass(?:ed)?|clean|"
+    r"true|false|yes|no|ok|success|failure|audit|system|traffic|audit_success|audit_failure",
+    re.I,
 )
 
 #: A title of one plain word says too little by itself.
