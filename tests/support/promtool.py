@@ -42,10 +42,11 @@ def minutes_of(duration: str) -> int:
     return int(duration[:-1]) * {"m": 1, "h": 60}[duration[-1]]
 
 
-def scraped(port: int) -> Samples:
-    """Read a worker's port as Prometheus does; nothing where no process listens."""
+def scraped(port: int, token: str = "") -> Samples:
+    """Read the port of a worker, or with a token that of the HTTP entry point; nothing where no process listens."""
     try:
-        text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+        sent = {"Authorization": f"Bearer {token}"} if token else {}
+        text = requests.get(f"http://127.0.0.1:{port}/metrics", headers=sent, timeout=30).text
     except requests.ConnectionError:
         return {}
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]

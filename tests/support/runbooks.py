@@ -74,6 +74,7 @@ class Reader:
         environ = {**os.environ, "PATH": f"{self.folder}:{ours}:{os.environ['PATH']}", **self.environ}
         return subprocess.run(
             ["bash", how, "-o", "pipefail", "-c", script],
+            cwd=self.folder,
             env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -17,10 +17,12 @@ FIRES_M, QUIET_M = 5, 30
 
 
 class Play:
-    """One alert and its page; `port` is where a worker serves its metrics."""
+    """One alert and its page; `port` is where a worker serves its metrics, or with a token the HTTP entry point."""
 
-    def __init__(self, alert: str, port: int, folder: Path, environ: dict[str, str]) -> None:
-        self.alert, self.port, self.folder = alert, port, folder
+    def __init__(
+        self, alert: str, port: int, folder: Path, environ: dict[str, str], *, token: str = ""
+    ) -> None:
+        self.alert, self.port, self.token, self.folder = alert, port, token, folder
         self.for_m = minutes_of(rules()[alert].get("for", "0m"))
         self.timeline, self.reader = Timeline(), Reader(folder, environ)
         self._expected: dict[int, bool] = {}
@@ -28,12 +30,12 @@ class Play:
 
     def stays(self, *, fires: bool) -> None:
         """Scrape now; it stays so for as long as the rule waits and longer, and then the alert fires or does not."""
-        self.timeline.stay(scraped(self.port), self.for_m + FIRES_M if fires else QUIET_M)
+        self.timeline.stay(scraped(self.port, self.token), self.for_m + FIRES_M if fires else QUIET_M)
         self._expected[self.timeline.minutes - 1] = fires
 
     def passes(self, minutes: int = 1) -> None:
         """Scrape now, and let some minutes pass, whatever fires."""
-        self.timeline.stay(scraped(self.port), minutes)
+        self.timeline.stay(scraped(self.port, self.token), minutes)
 
     def follow(self, **values: str) -> Followed:
         """The alert fires: look at what its page says, then do it; `values` are what the operator reads off."""
