@@ -35,7 +35,7 @@ def build(tree: Path, folder: Path) -> list[Path]:
     write_sbom(tree, folder / f"tq-workers-{version_of(tree)}.cdx.json")
     (folder / IMAGE_TAGS).write_text("".join(f"{line}\n" for line in image_tags(tree)))
     (folder / NOTES).write_text(changes(tree, version_of(tree)) or changes(tree, "Unreleased"))
-    made = sorted(path for path in folder.iterdir() if path.name != SUMS)
+    made = sorted(path for path in folder.iterdir() if path.is_file() and path.name != SUMS)
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in made]
     (folder / SUMS).write_text("".join(sums))
     return [*made, folder / SUMS]

@@ -55,8 +55,10 @@ def state(root: Path) -> tuple[str, str, str]:
 
 
 def test_a_release_is_shown_first_and_made_when_that_is_asked_for(root: Path) -> None:
-    # When a release is asked for
+    # When a release is asked for, and what an earlier one left is there
+    (root / "dist" / "1.2.0" / "earlier").mkdir(parents=True)
     release.main(["1.2.0"], root)
+    (root / "dist" / "1.2.0" / "earlier").rmdir()
 
     # Then its files are there, each with its checksum, and the repository is as it was
     folder = root / "dist" / "1.2.0"
