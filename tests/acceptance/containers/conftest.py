@@ -29,6 +29,9 @@ def system(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Co
     composed = Composed(tmp_path_factory.mktemp("compose"), engine)
     composed.down()
     try:
+        # Podman without systemd does not wait for what a part depends on to be healthy
+        composed.up("redis", "sandbox")
+        wait_until_healthy(composed)
         composed.up()
         wait_until_healthy(composed)
         yield composed
