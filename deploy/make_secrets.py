@@ -4,8 +4,8 @@
 
 Afterwards the folder holds `users.acl` for Redis, and for each of its users `redis-<user>`, the URL to put into
 TQ_REDIS_URL_FILE; besides, `functions-secret` (for the workers' TQ_FUNCTIONS_SECRET_FILE), `flower` (user:password),
-`grafana` (the password of admin), `http-tokens` (for NiFi: name:scopes:token) and, for you to fill, what ThreatQ and
-LogRhythm gave you. The folder is yours alone; the files in it can be read by the user of a container, whose number is
+`grafana` (the password of admin), `http-tokens` (of NiFi and Prometheus: name:scopes:token), `http-scraper` (the token of
+Prometheus alone) and, for you to fill, what ThreatQ and LogRhythm gave you. The folder is yours alone; the files in it can be read by the user of a container, whose number is
 not yours.
 Needs nothing but Python.
 """
@@ -46,14 +46,23 @@ def main() -> int:
         "grafana": secrets.token_urlsafe(STRENGTH),
         "flower": f"admin:{secrets.token_urlsafe(STRENGTH)}",
         "http-tokens": f"nifi:events:{secrets.token_urlsafe(STRENGTH)}",
+        "http-scraper": secrets.token_urlsafe(STRENGTH),
     }
     for name, text in made.items():
         if not (folder / name).exists():
             put(folder / name, text)
+    _let_prometheus_in(folder)
     for name in GIVEN:
         (folder / name).touch(mode=0o644)
     print(f"{folder} is ready; write into it: {', '.join(GIVEN)} (those that you use)")
     return 0
+
+
+def _let_prometheus_in(folder: Path) -> None:
+    """Add the token of `http-scraper` to the others, also to those that were made before there was one."""
+    tokens, token = text_of(folder / "http-tokens").strip(), text_of(folder / "http-scraper").strip()
+    if token not in tokens:
+        put(folder / "http-tokens", ",".join(filter(None, [tokens, f"prometheus:metrics:{token}"])))
 
 
 def users(template: str) -> list[str]:

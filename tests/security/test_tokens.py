@@ -142,7 +142,17 @@ def test_a_token_that_ends_soon_is_said_in_the_log(rotating: Rotating) -> None:
     assert str(tomorrow) in rotating.log()
 
 
-def test_the_secrets_that_we_make_let_nifi_only_write(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, ROOT / "deploy" / "make_secrets.py", tmp_path], check=True)
-    (holder,) = read_tokens(Secret((tmp_path / "http-tokens").read_text())).known.values()
-    assert (holder.name, holder.scopes) == ("nifi", {"events"})
+def made_tokens(folder: Path) -> dict[str, set[str]]:
+    """Make a deployment's secrets; return what each token may."""
+    subprocess.run([sys.executable, ROOT / "deploy" / "make_secrets.py", folder], check=True)
+    known = read_tokens(Secret((folder / "http-tokens").read_text())).known
+    return {holder.name: set(holder.scopes) for holder in known.values()}
+
+
+def test_the_secrets_that_we_make_let_nifi_only_write_and_prometheus_only_scrape(tmp_path: Path) -> None:
+    assert made_tokens(tmp_path) == {"nifi": {"events"}, "prometheus": {"metrics"}}
+
+
+def test_prometheus_gets_a_token_beside_those_of_before(tmp_path: Path) -> None:
+    (tmp_path / "http-tokens").write_text(f"siem:events:{OLD}\n")
+    assert made_tokens(tmp_path) == made_tokens(tmp_path) == {"siem": {"events"}, "prometheus": {"metrics"}}

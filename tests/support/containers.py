@@ -132,7 +132,7 @@ class Sender:
     """Posts numbered payloads to the published port, one after the other, until told to stop."""
 
     def __init__(self, system: Composed, first: int) -> None:
-        self.token = system.secret("http-tokens").strip().split(":")[2]
+        self.token = system.secret("http-tokens").partition(",")[0].split(":")[2]
         self.next = first
         self.stopping = threading.Event()
 

@@ -119,8 +119,11 @@ def test_only_the_entry_points_are_published_and_on_this_machine_alone() -> None
 def test_every_secret_that_is_used_is_declared_and_mounted(name: str) -> None:
     service = compose()["services"][name]
     mounted = set(service.get("secrets", ()))
+    # by its environment, or by its own configuration
+    folders = [ROOT / volume.partition(":")[0] for volume in service.get("volumes", ()) if volume[0] == "."]
+    texts = [file.read_text() for folder in folders for file in folder.rglob("*.yml")]
 
-    assert set(re.findall(r"/run/secrets/([\w-]+)", str(service))) == mounted
+    assert set(re.findall(r"/run/secrets/([\w-]+)", "".join([str(service), *texts]))) == mounted
     assert mounted <= set(compose()["secrets"])
 
 
