@@ -4,9 +4,9 @@
 
 Afterwards the folder holds `users.acl` for Redis, and for each of its users `redis-<user>`, the URL to put into
 TQ_REDIS_URL_FILE; besides, `functions-secret` (for the workers' TQ_FUNCTIONS_SECRET_FILE), `flower` (user:password),
-`grafana` (the password of admin), `http-tokens` (of NiFi and Prometheus: name:scopes:token), `http-scraper` (the token of
-Prometheus alone) and, for you to fill, what ThreatQ and LogRhythm gave you. The folder is yours alone; the files in it can be read by the user of a container, whose number is
-not yours.
+`grafana` (the password of admin), `http-tokens` (of NiFi and Prometheus: name:scopes:token), `http-scraper` (the token
+of Prometheus alone) and, for you to fill, what ThreatQ and LogRhythm gave you. The folder is yours alone; its files
+can be read by the user of a container, whose number is not yours.
 Needs nothing but Python.
 """
 

@@ -40,7 +40,7 @@ def system(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Co
 
 
 @pytest.fixture(scope="session")
-def threatq(system: Composed, tmp_path_factory: pytest.TempPathFactory) -> SandboxThreatQ:
+def composed_threatq(system: Composed, tmp_path_factory: pytest.TempPathFactory) -> SandboxThreatQ:
     """The simulated ThreatQ at its published port."""
     certificate: Path = tmp_path_factory.mktemp("threatq") / "certificate.pem"
     certificate.write_text(

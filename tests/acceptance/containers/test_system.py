@@ -22,7 +22,7 @@ def sender(system: Composed) -> Sender:
     return Sender(system, first=0)
 
 
-def every_payload_is_one_event(threatq: SandboxThreatQ, sender: Sender) -> None:
+def assert_every_payload_is_one_event(threatq: SandboxThreatQ, sender: Sender) -> None:
     until(lambda: len(threatq.titles()) >= sender.next, within_s=300, every_s=0.5)
     assert (len(threatq.titles()), threatq.titles().total()) == (sender.next, sender.next)
 
@@ -38,11 +38,11 @@ def test_every_part_runs_and_its_health_check_passes(system: Composed) -> None:
 
 
 def test_a_payload_at_the_published_port_becomes_an_event_in_threatq(
-    system: Composed, threatq: SandboxThreatQ, sender: Sender
+    system: Composed, composed_threatq: SandboxThreatQ, sender: Sender
 ) -> None:
     sender.post()
 
-    every_payload_is_one_event(threatq, sender)
+    assert_every_payload_is_one_event(composed_threatq, sender)
 
 
 def test_nothing_runs_as_root_or_has_a_capability(system: Composed) -> None:
@@ -71,19 +71,20 @@ def test_each_volume_belongs_to_its_user_and_nothing_else_can_be_written(system:
         assert "Read-only" in refused
 
 
-def test_prometheus_finds_every_worker_by_itself(system: Composed) -> None:
+def test_prometheus_finds_every_worker_and_the_http_entry_point_by_itself(system: Composed) -> None:
     (prometheus,) = system.containers("prometheus")
 
-    def workers_up() -> int:
+    def parts_up() -> int:
         url = "http://127.0.0.1:9090/api/v1/query?query=up"
         answer = json.loads(system.inside(prometheus, "wget", "-qO-", url))
         return sum(row["value"][1] == "1" for row in answer["data"]["result"])
 
-    until(lambda: workers_up() == EVENTS_WORKERS + 2, within_s=120, every_s=1)
+    # the workers of the other queues, and the entry point
+    assert until(lambda: parts_up() == EVENTS_WORKERS + 3, within_s=120, every_s=1)
 
 
 def test_a_killed_worker_comes_back_and_no_payload_is_lost_or_doubled(
-    system: Composed, threatq: SandboxThreatQ, sender: Sender
+    system: Composed, composed_threatq: SandboxThreatQ, sender: Sender
 ) -> None:
     with sender.under_load():
         victim = next(system.state("worker-events"))
@@ -95,11 +96,11 @@ def test_a_killed_worker_comes_back_and_no_payload_is_lost_or_doubled(
         )
         wait_until_healthy(system, "worker-events")
 
-    every_payload_is_one_event(threatq, sender)
+    assert_every_payload_is_one_event(composed_threatq, sender)
 
 
 def test_a_new_image_replaces_the_old_one_under_load_and_no_payload_is_lost_or_doubled(
-    system: Composed, threatq: SandboxThreatQ, sender: Sender
+    system: Composed, composed_threatq: SandboxThreatQ, sender: Sender
 ) -> None:
     # Given images of another version
     parts = (
@@ -121,7 +122,7 @@ def test_a_new_image_replaces_the_old_one_under_load_and_no_payload_is_lost_or_d
 
     # Then every part runs from them
     assert {part["image"].rpartition(":")[2] for part in system.state(*parts)} == {"next"}
-    every_payload_is_one_event(threatq, sender)
+    assert_every_payload_is_one_event(composed_threatq, sender)
 
 
 def test_everything_stops_by_itself_within_its_grace_period(system: Composed) -> None:
