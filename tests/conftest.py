@@ -105,6 +105,8 @@ def shim_process(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def shim(shim_process: Shim, redis_url: str) -> Shim:
     """The HTTP entry point before an empty ledger."""
+    # In a tier with a Redis of its own it would be started for all on that one, whichever test asks first.
+    assert shim_process.redis_url == redis_url, "start a Shim of the test's own"
     return shim_process
 
 

@@ -79,7 +79,7 @@ def says(run: Machine, extra: str, command: str, *words: str, **environ: str) ->
 
 
 def test_the_wheel_alone_is_enough_for_smart_response_and_for_payloads(
-    wheel: Path, tmp_path: Path, redis_url: str, shim: Shim
+    wheel: Path, tmp_path: Path, redis_url: str
 ) -> None:
     # Given the wheel without any other package
     run = machine(wheel, tmp_path / "venv", "", "--no-deps")
@@ -99,8 +99,11 @@ def test_the_wheel_alone_is_enough_for_smart_response_and_for_payloads(
     )
 
     # And a payload goes through the HTTP entry point
-    entry = {"TQ_HTTP_URL": shim.url, "TQ_HTTP_TOKEN": SENDER}
-    sent = run("tq-conn-events-builder", "-p", json.dumps(event()), **entry)
+    entry_point = tmp_path / "entry-point"
+    entry_point.mkdir()
+    with Shim(entry_point, redis_url) as shim:
+        entry = {"TQ_HTTP_URL": shim.url, "TQ_HTTP_TOKEN": SENDER}
+        sent = run("tq-conn-events-builder", "-p", json.dumps(event()), **entry)
     assert (sent.returncode, sent.stdout.split()[:1]) == (0, ["queued"]), sent.stderr
     refused = run("tq-conn-events-builder", "--help")
     assert (refused.returncode, "or set TQ_HTTP_URL" in refused.stderr) == (2, True)

@@ -74,6 +74,7 @@ class Shim(Process):
             f"nifi:events+actions+read:{TOKEN},reader:read:{READER},operator:read+operate:{OPERATOR},"
             f"sender:events:{SENDER},scraper:metrics:{SCRAPER}"
         )
+        self.redis_url = redis_url
         environ = {"TQ_REDIS_URL": redis_url, "TQ_HTTP_TOKENS": tokens}
         environ |= {f"TQ_{name.upper()}": value for name, value in settings.items()}
         ready = folder / "ready.json"
