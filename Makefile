@@ -3,25 +3,33 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done; echo python3)
 BIN := .venv/bin
+# What the product needs, which takes seconds, and what developing it needs besides.
+RUNS := .venv/.runs
 READY := .venv/.ready
+LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
+PRODUCT := requirements-runtime.lock requirements-valkey.lock requirements-build.lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY) ## Make .venv with every command in .venv/bin
-$(READY): pyproject.toml requirements.lock
+$(RUNS): pyproject.toml $(PRODUCT)
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is %d.%d. Set PYTHON=/path/to/python3" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(LOCKED) $(addprefix -r ,$(PRODUCT))
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@# The Smart Response commands start for every alarm; compiling them each time would take longer than their work.
 	@$(BIN)/python -m compileall -q producers workers
+	@touch $(RUNS)
+
+$(READY): $(RUNS) requirements.lock
+	$(LOCKED) -r requirements.lock
 	@touch $(READY)
 
-demo: $(READY) ## The guide's payload through the whole system; stops everything afterwards
+demo: $(RUNS) ## The guide's payload through the whole system; stops everything afterwards
 	@$(BIN)/python -m sandbox.launch.demo
 
-up: $(READY) ## Start the system and leave it running until Ctrl-C
+up: $(RUNS) ## Start the system and leave it running until Ctrl-C
 	@$(BIN)/python -m sandbox.launch.up
 
 test: $(READY) ## Run the whole test suite against a real Redis and the sandbox
