@@ -58,20 +58,18 @@ function put.zset(name, first, last)
   return true
 end
 
-function put.set(name, first, last)
-  in_steps(first, last, function(from, to)
-    redis.call('SADD', name, unpack(ARGV, from, to))
-  end)
-  return true
+local function adds(command)
+  return function(name, first, last)
+    in_steps(first, last, function(from, to)
+      redis.call(command, name, unpack(ARGV, from, to))
+    end)
+    return true
+  end
 end
 
+put.set = adds('SADD')
 -- What was pushed since goes behind it, at either end.
-function put.list(name, first, last)
-  in_steps(first, last, function(from, to)
-    redis.call('RPUSH', name, unpack(ARGV, from, to))
-  end)
-  return true
-end
+put.list = adds('RPUSH')
 
 function put.reversed(name, first, last)
   for i = last, first, -1 do
