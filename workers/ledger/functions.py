@@ -57,10 +57,15 @@ def _warn_once(reason: str) -> None:
 
 def _load_missing(redis: RedisClient, settings: Settings) -> None:
     known = _text_in(redis)
-    secret = settings.functions_secret.reveal()
-    # Without ACL any name will do, so what another worker has loaded may stay.
-    if known is None or (secret and known != library(secret, settings)):
-        send(redis, [("FUNCTION", "LOAD", "REPLACE", library(secret or os.urandom(16).hex(), settings))])
+    # Without ACL any name will do, so that of the worker that loaded it first stays.
+    secret = settings.functions_secret.reveal() or _secret_in(known or "") or os.urandom(16).hex()
+    if known != library(secret, settings):
+        send(redis, [("FUNCTION", "LOAD", "REPLACE", library(secret, settings))])
+
+
+def _secret_in(text: str) -> str:
+    """Return the secret part of the sealed names in a library's text, "" where it has none."""
+    return text.partition(keys.sealed("").removesuffix(":"))[2].partition(":")[0]
 
 
 def is_loaded(redis: RedisClient) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -11,7 +12,7 @@ from workers.core.jobs import Job
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.connection import connect
-from workers.ledger.functions import look_after_functions
+from workers.ledger.functions import LIBRARY, look_after_functions
 from workers.ledger.job_list import JobFilter, list_jobs
 from workers.ledger.ledger import Ledger
 from workers.ledger.search import search
@@ -26,6 +27,12 @@ LISTS: dict[str, Callable[[LedgerAdmin], list[str]]] = {
     "list of open ones": lambda admin: list_jobs(admin.redis, JobFilter(state="open"), most=10).ids,
     "search": lambda admin: search(admin.redis, "an arrival").ids,
 }
+
+
+def code_of(library: Any) -> str:
+    """Return the text of a library as Redis lists it: names and values in turn, or a dictionary."""
+    named = library if isinstance(library, dict) else dict(zip(library[::2], library[1::2], strict=True))
+    return bytes(named[b"library_code"]).decode()
 
 
 def arrived(ledger: Ledger, redis: Redis) -> str:
@@ -72,3 +79,15 @@ def test_a_user_who_may_write_the_index_needs_no_worker_of_this_version(redis: R
     # Then the job is where a worker of an earlier version looks, and counted
     assert redis.zrange(keys.due("events"), 0, -1) == [job.id.encode()]
     assert redis.hgetall(keys.COUNTS) == {b"accepted:events.create:cli": b"1"}
+
+
+def test_the_function_of_an_earlier_release_is_replaced_where_redis_has_no_users(redis: Redis) -> None:
+    # Given what an earlier worker has loaded, under names of its own
+    look_after_functions(redis, Settings())
+    (before,) = redis.function_list(LIBRARY, withcode=True)
+    text = code_of(before)
+    redis.function_load(text + "-- an earlier release\n", replace=True)
+    # When a worker of this one looks after it, then its text is there, and the names stay
+    look_after_functions(redis, Settings())
+    (after,) = redis.function_list(LIBRARY, withcode=True)
+    assert code_of(after) == text
