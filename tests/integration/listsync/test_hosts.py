@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.sync_stage import COLLECTION, MAPPING, Stage
 from workers.ledger import keys, sync_keys
+from workers.ledger.connection import now_ms
 from workers.ledger.sync_owners import own, owner_of
 from workers.listsync.run import replica, run_lease, time_slice
 from workers.listsync.run.assist import assist
@@ -79,6 +80,25 @@ def test_another_host_leaves_a_run_alone_and_no_page_is_read_twice(
     finish(stage)
     assert stage.outcome(job_id).note["adds"] == ROWS
     assert pages(stage) == PAGES
+
+
+def test_a_run_that_is_left_alone_is_not_due_in_time_with_upkeep(stage: Stage, hosts: dict[str, str]) -> None:
+    # given a run of one host
+    move(stage, hosts["a"])
+    job_id = begin(stage)
+    move(stage, hosts["b"])
+
+    # when another one leaves it alone again and again
+    waits_s = set()
+    for _ in range(30):
+        stage.hurry()
+        assert stage.consume() == 1
+        due_ms = stage.redis.zscore(keys.due("sync"), job_id)
+        assert due_ms
+        waits_s.add(round((due_ms - now_ms(stage.redis)) / 1000))
+
+    # then now one and now another of upkeep's wake-ups is for it, so that each host has its turn
+    assert len(waits_s) > 1
 
 
 def test_a_run_of_a_host_that_has_ended_is_taken_over(stage: Stage, hosts: dict[str, str]) -> None:

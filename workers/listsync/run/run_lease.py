@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from random import SystemRandom
 
 import structlog
 
@@ -19,6 +20,10 @@ log = structlog.get_logger(__name__)
 #: Seconds after which it is looked again whether the host that has a run goes on with it; meanwhile that host may.
 LEFT_ALONE_S = 1.0
 
+#: Redis hands wake-ups to the hosts in turn, and upkeep sends one each second. After the same time each time, the
+#: turn would again and again be that of a host that has to leave the run alone.
+UNEVEN = (0.5, 2.0)
+
 
 class RunLease:
     """A claimed run, the collections that it reserves, and the host on which this worker's files are."""
@@ -34,7 +39,7 @@ class RunLease:
         redis, claim = self._context.redis, self._claim
         if elsewhere := other_host(redis, claim.id, self._host):
             log.debug("left to its host", job=claim.id, host=elsewhere)
-            return released(claim, LEFT_ALONE_S)
+            return released(claim, LEFT_ALONE_S * SystemRandom().uniform(*UNEVEN))
         holder = hold_all(redis, self._collections, claim.id)
         if holder != claim.id:
             return done(claim, _overlap(self._context, " + ".join(self._collections), holder))
