@@ -31,5 +31,4 @@ def run() -> dict[str, Any]:
         return {
             "idle_mb": resident[0],
             "after_each_2000_mb": resident[1:],
-            "target": "flat, below 90 MB after 10,000 payloads",
         }

@@ -71,7 +71,6 @@ def run() -> dict[str, Any]:
         "open_bytes": round(open_bytes),
         "used_mb": [round(day.used / 2**20, 1) for day in (past, *days)],
         "most_percent": round(100 * max(day.used for day in days) / MAXMEMORY, 1),
-        "target": "no job is refused, and from the third day on the memory is flat",
     }
 
 

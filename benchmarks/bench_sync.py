@@ -219,8 +219,6 @@ def run() -> dict[str, Any]:
         **figures,
         "naive": naive(max(SIZES)),
         "rounds": ROUNDS,
-        "targets": "unchanged: no writes, <= 1.5 times bare; changed: <= 1.7 times bare, writes a list <= "
-        "ceil(changes / 1000) + 2; first fill <= 1.5 times bare; peak < 250 MB; killed: repeated calls < 5 %",
     }
 
 

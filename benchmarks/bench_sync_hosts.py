@@ -75,8 +75,6 @@ def run() -> dict[str, Any]:
         "of_one_host": round(three["seconds"] / one["seconds"], 2),
         "killed": killed(),
         **{f"size_{size}": measured(size) for size in SIZES},
-        "targets": "no page read twice; three hosts <= 0.45 of one; killed: only the pages of the last seconds again; "
-        "a tenth gone: below 50 MB from Redis; five millions: linear, below 250 MB",
     }
 
 

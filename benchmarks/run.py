@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks.targets import verdicts
 from chaos.machine import machine
 
 FOLDER = Path(__file__).parent
@@ -23,7 +24,7 @@ def main(names: list[str]) -> None:
         took = round(time.perf_counter() - began, 1)
         text = json.dumps({"benchmark": name, "machine": machine(), "took_s": took, **figures}, indent=2)
         (results / f"{name}.json").write_text(text + "\n")
-        print(text, flush=True)
+        print(text, *verdicts(name, figures), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

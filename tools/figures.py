@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from benchmarks.targets import verdicts
+
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 RESULTS = ROOT / "benchmarks" / "results"
@@ -106,7 +108,7 @@ def replaced(readme: str) -> str:
 def table() -> str:
     """Return the table: a row for each benchmark that has a result."""
     rows = [row(name) for name in SENTENCES if (RESULTS / f"{name}.json").exists()]
-    return "\n".join(["| what | measured | machine |", "|---|---|---|", *rows, ""])
+    return "\n".join(["| what | measured | goals | machine |", "|---|---|---|---|", *rows, ""])
 
 
 def row(name: str) -> str:
@@ -117,7 +119,18 @@ def row(name: str) -> str:
     what, sentence = SENTENCES[name]
     machine = result["machine"]
     where = f"{machine['cores']} cores at load {machine['load']:g}, Python {machine['python']}"
-    return f"| {what.format(**result)} | {sentence.format(**result)} | {where} |"
+    return f"| {what.format(**result)} | {sentence.format(**result)} | {goals(name, result)} | {where} |"
+
+
+def goals(name: str, result: dict[str, Any]) -> str:
+    """Return what became of a benchmark's goals: each that was missed is named."""
+    found = verdicts(name, result)
+    missed = [
+        f"{verdict.target.what}: {verdict.measured:,g} ({verdict.target.goal})"
+        for verdict in found
+        if not verdict.is_met
+    ]
+    return f"**missed**: {'; '.join(missed)}" if missed else "met" if found else "–"
 
 
 if __name__ == "__main__":
