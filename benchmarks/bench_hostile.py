@@ -37,7 +37,7 @@ FAILED_S = 10.0
 TOKEN = "token-of-the-benchmark"
 
 
-class Target(Struct, frozen=True):
+class AttackedShim(Struct, frozen=True):
     """The HTTP entry point as a process."""
 
     processes: Processes
@@ -65,7 +65,7 @@ def run() -> dict[str, Any]:
     }
 
 
-def attacked(on: Target, kinds: list[str]) -> dict[str, Any]:
+def attacked(on: AttackedShim, kinds: list[str]) -> dict[str, Any]:
     """Send while connections of these kinds attack; return what came of it."""
     before = closings(on)
     with pinned(1):
@@ -101,12 +101,12 @@ def measured(load: Load) -> dict[str, Any]:
     }
 
 
-def connections(on: Target) -> int:
+def connections(on: AttackedShim) -> int:
     """Return how many connections are open."""
     return round(float(re.findall(r"^tq_http_connections (\S+)$", on.metrics(), re.MULTILINE)[0]))
 
 
-def closings(on: Target) -> Counter[str]:
+def closings(on: AttackedShim) -> Counter[str]:
     """Return how many connections were closed, by reason."""
     found = re.findall(
         r'^tq_http_connections_closed_total\{reason="(\w+)"\} (\S+)$', on.metrics(), re.MULTILINE
@@ -167,7 +167,7 @@ class Sender:
 
 
 @contextmanager
-def target() -> Iterator[Target]:
+def target() -> Iterator[AttackedShim]:
     """Yield the entry point with its usual limits on core 0; all else is on the other one."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tq-bench-")))
@@ -186,4 +186,4 @@ def target() -> Iterator[Target]:
             program = Path(sys.executable).parent / "tq-http-shim"
             processes.start("shim", program, "--port", str(port), "--ready-file", ready)
         until(ready.exists, within_s=30)
-        yield Target(processes, port)
+        yield AttackedShim(processes, port)

@@ -28,7 +28,7 @@ class Target(Struct, frozen=True):
         )
 
 
-class Verdict(Struct, frozen=True):
+class MeasuredTarget(Struct, frozen=True):
     """A target and what was measured."""
 
     target: Target
@@ -102,12 +102,12 @@ TARGETS: Mapping[str, tuple[Target, ...]] = {
 }
 
 
-def verdicts(name: str, result: Mapping[str, Any]) -> list[Verdict]:
+def verdicts(name: str, result: Mapping[str, Any]) -> list[MeasuredTarget]:
     """Return what a result of a benchmark says of each of its targets.
 
     Raises KeyError or IndexError where the result lacks a figure that a target names.
     """
-    return [Verdict(target, figure(result, target.figure)) for target in TARGETS.get(name, ())]
+    return [MeasuredTarget(target, figure(result, target.figure)) for target in TARGETS.get(name, ())]
 
 
 def figure(result: Any, path: str) -> float:
