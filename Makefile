@@ -42,6 +42,9 @@ fuzz: $(READY) ## Every reader on longer and hostile texts; takes minutes
 bench: $(READY) ## Measure; BENCH="accept events" for some of it
 	$(BIN)/python -m benchmarks.run $(BENCH)
 
+bench-compare: $(READY) ## Measure REV and this tree in turns, and say what changed beyond the noise; BENCH, ROUNDS=5
+	$(BIN)/python -m benchmarks.compare $(if $(ROUNDS),--rounds $(ROUNDS)) $(REV) $(BENCH)
+
 chaos: $(READY) ## Break things on purpose; SEED=7 plays a schedule again, FAULT="worker-killed" for some of it
 	$(BIN)/python -m chaos.run $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(FAULT)
 
@@ -110,4 +113,4 @@ docs-site: $(READY) ## The documentation as a site that needs no network, in $(S
 screenshots: $(READY) ## Take docs/images and docs/output from a system that really runs; needs Chromium
 	$(BIN)/python -m tools.screenshots
 
-.PHONY: help install demo up test fuzz bench chaos images compose-test lint lock audit sbom dist release wheelhouse docs windows docs-demo sizes docs-site screenshots
+.PHONY: help install demo up test fuzz bench bench-compare chaos images compose-test lint lock audit sbom dist release wheelhouse docs windows docs-demo sizes docs-site screenshots

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -13,17 +14,19 @@ from chaos.machine import machine
 
 FOLDER = Path(__file__).parent
 
+#: Where the figures go.
+RESULTS = Path(os.environ.get("BENCH_RESULTS", FOLDER / "results"))
+
 
 def main(names: list[str]) -> None:
     """Run the named benchmarks, print each result and write it as JSON."""
-    results = FOLDER / "results"
-    results.mkdir(exist_ok=True)
+    RESULTS.mkdir(exist_ok=True)
     for name in names or sorted(path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py")):
         began = time.perf_counter()
         figures = importlib.import_module(f"benchmarks.bench_{name}").run()
         took = round(time.perf_counter() - began, 1)
         text = json.dumps({"benchmark": name, "machine": machine(), "took_s": took, **figures}, indent=2)
-        (results / f"{name}.json").write_text(text + "\n")
+        (RESULTS / f"{name}.json").write_text(text + "\n")
         print(text, *verdicts(name, figures), sep="\n", flush=True)
 
 
