@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+import time
 from itertools import count
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from sandbox.threatq.model.state import ThreatQ
 
 CONSUME = re.compile(r"/api/(\w+)/consume")
 PART = re.compile(r"/api/events/(\d+)/(\w+)")
-MADE = "/sandbox/made"
+MADE, TIMED = "/sandbox/made", "/sandbox/timed"
 
 _NOTHING = msgspec.Raw(b"[]")
 
@@ -57,10 +58,13 @@ class Answering:
     def __init__(self, app: ASGIApp, latency_s: float) -> None:
         self.app, self.latency_s = app, latency_s
         self.ids, self.events = count(1), dict[int, AnsweredItem]()
+        #: How often it was called, and when each event was made, by its title and a clock that all processes share.
+        self.calls, self.made_s = 0, dict[str, float]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if path.startswith("/api/"):
+            self.calls += 1
             await asyncio.sleep(self.latency_s)
         body = await self._answer(path, Request(scope, receive))
         if body is None:
@@ -71,6 +75,8 @@ class Answering:
     async def _answer(self, path: str, request: Request) -> bytes | None:
         if path == MADE:
             return msgspec.json.encode(sorted(item.title for item in self.events.values()))
+        if path == TIMED:
+            return msgspec.json.encode({"calls": self.calls, "made_s": self.made_s})
         if consume := CONSUME.fullmatch(path):
             items = _ITEMS.decode(await request.body())
             return msgspec.json.encode({"data": [self._make(item, consume[1]) for item in items]})
@@ -82,6 +88,7 @@ class Answering:
         row = AnsweredRow(next(self.ids), item.title, item.value)
         if collection == "events":
             self.events[row.id] = item
+            self.made_s[item.title] = time.monotonic()
         return row
 
 

@@ -12,15 +12,18 @@ from typing import Any
 import uvloop
 from msgspec import Struct
 
+from benchmarks.measuring import percentile_ms
+
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 
 
 class Load(Struct, frozen=True):
-    """What came of a load: answers by status, seconds, and the latency of each answer in seconds."""
+    """What came of a load: answers by status, seconds, the latency of each answer in seconds, and when it began."""
 
     statuses: dict[int, int]
     seconds: float
     latencies: list[float]
+    began: float = 0.0
 
     @property
     def per_s(self) -> float:
@@ -29,8 +32,7 @@ class Load(Struct, frozen=True):
 
     def percentile_ms(self, percent: float) -> float:
         """The latency in ms below which `percent` of the answers came."""
-        ordered = sorted(self.latencies)
-        return round(ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000, 2)
+        return percentile_ms(self.latencies, percent)
 
 
 def request(path: str, body: bytes, token: str = "token-of-the-benchmark") -> bytes:
@@ -66,7 +68,7 @@ async def _drive(port: int, requests: list[bytes], connections: int, per_s: floa
     seconds = time.perf_counter() - began
     for transport, _ in links:
         transport.abort()
-    return Load(dict(field.statuses), seconds, field.latencies)
+    return Load(dict(field.statuses), seconds, field.latencies, began)
 
 
 class _Field:

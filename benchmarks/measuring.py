@@ -92,6 +92,12 @@ def median_ms(seconds: list[float]) -> float:
     return round(statistics.median(seconds) * 1000, 3)
 
 
+def percentile_ms(seconds: list[float], percent: float) -> float:
+    """Return the time in ms below which `percent` of these lie."""
+    ordered = sorted(seconds)
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000, 2)
+
+
 def resident_mb(pid: int) -> float:
     """Return the resident memory of a process in MB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
