@@ -121,10 +121,11 @@ def play(scenario: Scenario, seed: int, size: Size, say: Callable[[str], None] |
             here.problems.append(str(error) if isinstance(error, TqError) else repr(error))
             here.mend()
             here.deliver()
+        calls = here.calls()
         account = settle_up(scenario.name, here.sent, here.admin, here.threatq)
+        account.calls = calls
         if here.judge:
             here.judge(account)
-        account.calls = here.calls()
         here.expect(account.dead == here.may_die, f"{account.dead} jobs are dead, {here.may_die} should be")
     account.seconds = round(time.monotonic() - began, 1)
     account.notes += [*here.notes, *(f"{name} started anew {n} times" for name, n in here.restarts.items())]

@@ -54,6 +54,11 @@ SENTENCES = {
         "{plain_celery_acks_late[done]} done, {plain_celery_acks_late[lost]} lost, "
         "{plain_celery_acks_late[extra_runs]} run twice",
     ),
+    "storm": (
+        "one detection fires {firings:,} times through every entry; workers are killed (-9) {kills_of_workers} times "
+        "and Redis {kills_of_redis} times",
+        "one event that counts {counted:,}; {lost} lost, {doubled} doubled; {calls_of_threatq} calls to ThreatQ",
+    ),
     "http": (
         "payloads over HTTP, one a request",
         "{shim_per_s:,}/s, {shim_of_bare:g} times the rate of a bare app that decodes and does one LPUSH; "

@@ -54,7 +54,6 @@ class Storm:
 
     def judge(self, account: Account) -> None:
         """Compare the event with what was sent."""
-        calls = self.scene.calls()
         events = events_of(self.scene.threatq).get(TITLE, [])
         facts = {row["name"]: row["value"] for event in events[:1] for row in event["attributes"]}
         account.accepted = self.firings
@@ -65,11 +64,12 @@ class Storm:
         self.scene.expect(
             seen == (happened(0), happened(self.firings - 1)), f"seen from {seen[0]} to {seen[1]}"
         )
-        self.scene.expect(calls <= MOST_CALLS, f"{calls} calls of ThreatQ, {MOST_CALLS} allowed")
+        self.scene.expect(
+            account.calls <= MOST_CALLS, f"{account.calls} calls of ThreatQ, {MOST_CALLS} allowed"
+        )
         self.scene.expect(
             self._all_name(events[0]["id"] if events else 0), "a firing's job names another event"
         )
-        self.scene.notes.append(f"{self.firings:,} firings took {calls} calls of ThreatQ")
 
     def _all_name(self, event_id: int) -> bool:
         records = self.scene.admin.records([job_id(number) for number in self._sample])

@@ -87,12 +87,16 @@ class Firings:
 
     def flush(self) -> int:
         """Let the time pass after which events are told of what joined their groups, and tell them."""
+        asked = self.ask()
+        self.work()
+        return asked
+
+    def ask(self) -> int:
+        """Let that time pass, and ask for the updates."""
         redis = self.runtime.redis
         for group in redis.zrange(keys.GROUPS_DUE, 0, -1):
             write(redis, ("ZADD", keys.GROUPS_DUE, 0, group))
-        asked = ask_for_updates(self.ledger, self.groups)
-        self.work()
-        return asked
+        return ask_for_updates(self.ledger, self.groups)
 
     def events(self) -> list[dict[str, Any]]:
         """Return the events that ThreatQ has, each with `facts`: its attributes by name."""

@@ -72,7 +72,7 @@ KINDS = {
     for kind in (
         Kind("events.create", "events", "payload warnings", beside="mapping"),
         # An event is told of the firings that joined its group. It shows nothing, since no event is made.
-        Kind("events.update", "events", "group after", shows="updates"),
+        Kind("events.update", "events", "group after again", shows="updates"),
         Kind("sightings.add", "events", "alarm_id alarm_name alarm_date observed"),
         Kind("indicators.add", "enrichment", "type value attributes force", REPEAT_WINDOW_S),
         # A ThreatQ that can be read may still take no change.

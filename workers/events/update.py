@@ -10,7 +10,9 @@ from workers.core.jobs import Job
 from workers.core.results import EventResult, GroupRef
 from workers.core.text import counted
 from workers.indicators.model import Attribute
+from workers.ledger.connection import now_ms
 from workers.ledger.groups import Groups, GroupState
+from workers.ledger.history import ENDS
 from workers.ledger.ledger import MOST_SOLO_FAILURES, Ledger
 from workers.ledger.records import Claim, GroupTold, Settlement, done
 from workers.payload.grouping import FIRINGS, FIRST_SEEN, LAST_SEEN, plan_of_values, value_in_words
@@ -25,26 +27,39 @@ log = structlog.get_logger(__name__)
 #: The kind of these jobs, and by which name the ledger knows who asks for them.
 UPDATE, PRODUCER = "events.update", "upkeep"
 
+#: Milliseconds in which an update that ended without telling its event is asked for anew at most once.
+ANEW_MS = 600_000
+
 #: Updates that are asked for in a second, and values that a description names, those first that came most often.
 MOST_UPDATES, MOST_SHOWN = 500, 50
 
 
 def ask_for_updates(ledger: Ledger, groups: Groups) -> int:
-    """Ask for the update of each event that is due, once as long as it has not been made; return how many."""
+    """Ask for the update of each event that is due, once as long as it has not been made; return how many.
+
+    One that has ended and has not told the event, as a dead letter has not, is asked for anew.
+    """
     states = groups.due(MOST_UPDATES)
-    jobs = [
-        Job(
-            UPDATE,
-            {"group": state.id, "after": state.told},
-            producer=PRODUCER,
-            title=f"event {state.event} is told of the firings of {state.label}",
-        )
-        for state in states
-    ]
-    if jobs:
-        ledger.accept(jobs)
-        groups.asked(states)
-    return len(jobs)
+    if not states:
+        return 0
+    answers = ledger.accept([_job(state) for state in states])
+    asked_before = [pair for pair in zip(states, answers, strict=True) if not pair[1].created]
+    known = ledger.known([answer for _, answer in asked_before])
+    turn = now_ms(ledger.redis) // ANEW_MS
+    ended = [pair[0] for pair, job in zip(asked_before, known, strict=True) if job.state in ENDS]
+    ledger.accept([_job(state, again=turn) for state in ended])
+    groups.asked(states)
+    return len(states)
+
+
+def _job(state: GroupState, **again: int) -> Job:
+    """Return the job that updates the event of a group; of the same firings told it is the same one."""
+    return Job(
+        UPDATE,
+        {"group": state.id, "after": state.told, **again},
+        producer=PRODUCER,
+        title=f"event {state.event} is told of the firings of {state.label}",
+    )
 
 
 def update(claim: Claim, threatq: ThreatQ, groups: Groups, options: DialectOptions) -> Settlement:

@@ -8,7 +8,7 @@ from typing import Any
 from jmespath.functions import Functions
 from jmespath.visitor import TreeInterpreter
 
-from workers.mappings.values import is_missing
+from workers.mappings.values import is_empty, is_missing
 
 #: What an expression became: takes the value that it looks at, and the evaluation that is under way.
 Compiled = Callable[[Any, Any], Any]
@@ -92,7 +92,7 @@ def _itself(_node: Node) -> Compiled:
 
 def is_false(value: Any) -> bool:
     """Tell whether JMESPath sees a value as false: null, false, "", [] or {}; 0 is true."""
-    return value is None or value is False or (isinstance(value, str | list | dict) and not value)
+    return value is False or is_empty(value)
 
 
 def _or(node: Node) -> Compiled:
@@ -153,6 +153,32 @@ def _projection(node: Node) -> Compiled:
         return [result for item in items if (result := part(item, run)) is not None]
 
     return project
+
+
+def _value_projection(node: Node) -> Compiled:
+    base, part = _parts(node)
+
+    def project(value: Any, run: Any) -> Any:
+        run.step()
+        table = base(value, run)
+        if not isinstance(table, dict):
+            return None
+        return [result for item in table.values() if (result := part(item, run)) is not None]
+
+    return project
+
+
+def _flatten(node: Node) -> Compiled:
+    (base,) = _parts(node)
+
+    def flatten(value: Any, run: Any) -> Any:
+        run.step()
+        items = base(value, run)
+        if not isinstance(items, list):
+            return None
+        return [inner for item in items for inner in (item if isinstance(item, list) else (item,))]
+
+    return flatten
 
 
 def _filter(node: Node) -> Compiled:
@@ -227,6 +253,8 @@ _MAKERS: dict[str, Callable[[Node], Compiled]] = {
     "multi_select_dict": _object,
     "multi_select_list": _list,
     "projection": _projection,
+    "value_projection": _value_projection,
+    "flatten": _flatten,
     "filter_projection": _filter,
     "function_expression": _function,
 }

@@ -13,7 +13,7 @@ from workers.leases import Attempt
 from workers.ledger import keys
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.packing import AFTER_MS, Packer
-from workers.ledger.records import Record
+from workers.ledger.records import Record, dead
 from workers.payload.intake import accepted_only, from_settings
 from workers.runtime import Runtime
 
@@ -247,6 +247,42 @@ def test_an_event_that_an_analyst_deleted_is_made_anew_by_the_next_firing(
     (known,) = firings.events()
     assert known["id"] != event_id
     assert known["facts"]["Firings"] == "1"
+
+
+def test_a_first_firing_that_is_replayed_after_its_event_was_deleted_tells_the_new_one_of_all(
+    firings: Firings, admin: LedgerAdmin, threatq_sandbox: SandboxThreatQ
+) -> None:
+    # Given an event that was told of three firings, and that an analyst deleted
+    opener = firings.open()
+    firings.send(firing(1), firing(2))
+    firings.work()
+    firings.flush()
+    threatq_sandbox.delete(f"/api/events/{result(admin, opener).event_id}")
+    # When the first firing is replayed
+    admin.replay([opener], note={})
+    firings.work()
+    firings.flush()
+    # Then its new event knows of all three
+    assert [known["Firings"] for known in facts(firings)] == ["3"]
+
+
+def test_after_an_update_that_died_the_next_firing_brings_another_one(
+    firings: Firings, admin: LedgerAdmin
+) -> None:
+    # Given an event whose update is a dead letter, since three workers that had it were killed
+    firings.open()
+    firings.send(firing(1))
+    firings.work()
+    firings.ask()
+    firings.ledger.settle(
+        [dead(claim, "it lost three workers") for claim in firings.ledger.claim("events", 10)]
+    )
+    # When further firings join
+    firings.send(firing(2))
+    firings.work()
+    firings.flush()
+    # Then the event knows of them all
+    assert [known["Firings"] for known in facts(firings)] == ["3"]
 
 
 def test_no_more_groups_are_kept_than_is_set_and_nothing_is_lost(
