@@ -68,6 +68,7 @@ _INSIDE: dict[tuple[str, str], Kind] = {
     ("url", "full"): "url",
     ("url", "original"): "url",
     ("related", "hash"): "nothing",
+    ("syslog", "line"): "nothing",
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from workers.core.times import read_time
 from workers.mappings.field_names import fold
+from workers.mappings.kinds import kind_of
 from workers.mappings.vocabulary import words
 
 #: Fields that are looked at, the nearest to the top first, and characters of a title.
@@ -42,6 +43,12 @@ _BESIDE = (
     "resource.type",
 )
 
+#: A day and a time of day that stand in fields of their own, and what names their zone.
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_CLOCK = re.compile(r"\d\d:\d\d:\d\d(?:\.\d{1,9})?")
+_OFFSET = re.compile(r"[+-]\d\d:?\d\d")
+_ZONES = ("tz", "timezone")
+
 #: What the pipeline adds of its own that is looked at, for want of better.
 _OF_PIPELINE = ("p_log_type", "p_event_time")
 
@@ -52,9 +59,10 @@ def guess(document: dict[str, Any]) -> dict[str, str | float | None]:
     """Return title, type, time, person, severity and source of a document; None for what it does not say."""
     fields = _fields(document)
     source = _first(fields, _SOURCES, _is_kind)
+    title = _title(fields, document.get("name"))
     return {
-        "title": _title(fields, document.get("name")),
-        "type": _first(fields, _TYPES, _is_kind),
+        "title": title,
+        "type": _type(_first(fields, _TYPES, _tells), title, source),
         "time": _time(fields),
         "person": _first(fields, _PEOPLE, _is_person),
         "severity": _first(fields, _SEVERITIES, _is_severity),
@@ -81,11 +89,25 @@ def _title(fields: Fields, own_name: Any) -> str | None:
     return f"{title} {beside}" if beside else title
 
 
+def _type(category: str | None, title: str | None, source: str | None) -> str | None:
+    """Return the kind of detection that the words of its category, its title or its product tell of."""
+    return next(filter(None, map(kind_of, filter(None, (category, title, source)))), None)
+
+
 def _time(fields: Fields) -> Any:
     """Return the value of a usual name, else of a name that ends like one, as vendors put theirs before it."""
-    return _first(fields, _TIMES, _is_time) or _first(
-        fields, tuple(name for name in fields if name.endswith(_TIMES_END)), _is_time
+    return (
+        _day_and_clock(fields)
+        or _first(fields, _TIMES, _is_time)
+        or _first(fields, tuple(name for name in fields if name.endswith(_TIMES_END)), _is_time)
     )
+
+
+def _day_and_clock(fields: Fields) -> str | None:
+    """Return the time of a document that names the day and the time of day apart, as firewalls do."""
+    day, clock = str(fields.get("date", "")), str(fields.get("time", ""))
+    zone = next((match[0] for name in _ZONES if (match := _OFFSET.search(str(fields.get(name, ""))))), "")
+    return f"{day}T{clock}{zone}" if _DAY.fullmatch(day) and _CLOCK.fullmatch(clock) else None
 
 
 def _first(fields: Fields, names: tuple[str, ...], fits: Callable[[Any], bool]) -> Any:

@@ -14,8 +14,13 @@ def words(section: str) -> tuple[str, ...]:
     return tuple(_sections()[section].split())
 
 
+def kinds() -> dict[str, tuple[str, ...]]:
+    """Return the kinds of detections, each with the words by which it is known, in their order."""
+    return {kind: tuple(text.split()) for kind, text in _sections()["kinds"].items()}
+
+
 @lru_cache(maxsize=1)
-def _sections() -> dict[str, str]:
+def _sections() -> dict[str, Any]:
     text = Path(__file__).with_name("vocabulary.yaml").read_text(encoding="utf-8")
     sections: dict[str, Any] = yaml.safe_load(text)
     return sections

@@ -144,7 +144,10 @@ class Intake(Struct, frozen=True):
                 yield RejectedPayload(position, "too_large", reason, line)
             elif document is None:
                 yield RejectedPayload(
-                    position, "not_json", "a line that is neither JSON nor CEF nor LEEF", line
+                    position,
+                    "not_json",
+                    "a line that is neither JSON nor of a log (CEF, LEEF, syslog, key=value)",
+                    line,
                 )
             else:
                 yield PayloadItem(position, document)

@@ -1,25 +1,50 @@
-"""Lines of CEF or LEEF, which are no JSON: each becomes a document with the line as it came."""
+"""Lines of logs, which are no JSON: each becomes a document; of CEF and LEEF, that is the line as it came."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
-#: The field of such a document that holds the line.
+from workers.mappings.syslog import read_fields, read_line
+
+#: The field of a document of CEF or LEEF that holds the line.
 LINE = "line"
 
 _MARKS = (b"CEF:", b"LEEF:")
 
+#: A line of CEF whose mark a collector took for the program's name, and away.
+_BARE_CEF = re.compile(rb"[01]\|[^|]{1,128}\|[^|]{1,128}\|[^|]{0,128}\|[^|]{0,128}\|")
+
 #: Bytes at the beginning of a line among which its mark stands: syslog's header is shorter.
 _MOST_HEADER = 1_024
 
+#: How a line of syslog begins: a priority, or a time behind which something stands.
+_SYSLOG = re.compile(
+    rb"<\d{1,3}>|(?:\d{4}-\d\d-\d\d[T ]|[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?)\d\d:\d\d:\d\d[^\r\n]{0,40} \S"
+)
+
+#: JSON behind the program's name alone, or behind a mark such as `@cee:`.
+_BEFORE_JSON = re.compile(rb"[^{\"]{1,128}\{\s{0,8}\"[^\"]")
+
+#: What arrays and markup begin with; a program's name in brackets begins a line.
+_OTHER = re.compile(rb"<\D|\[(?![\w.-]{1,64}\] )")
+
+#: Fields `key=value` in the beginning of a line by which it is known as a line of a log.
+_FEWEST_FIELDS = 3
+
 
 def is_log_lines(data: bytes) -> bool:
-    """Tell whether what was sent is lines of CEF or LEEF and not JSON, by its first line."""
+    """Tell whether what was sent is lines of a log and not JSON, by its first line."""
     beginning = data[: 2 * _MOST_HEADER].lstrip()
-    return beginning[:1] not in (b"{", b"[", b'"', b"") and _has_mark(beginning.partition(b"\n")[0])
+    if beginning[:1] in (b"{", b'"', b"") or _OTHER.match(beginning):
+        return False
+    first = beginning.partition(b"\n")[0]
+    is_syslog = bool(_SYSLOG.match(first) or _BEFORE_JSON.match(first) or _BARE_CEF.match(first))
+    return is_syslog or _has_mark(first) or _has_fields(first)
 
 
-def log_lines(data: bytes) -> Iterator[tuple[bytes, dict[str, str] | None]]:
+def log_lines(data: bytes) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
     """Yield each line that is not blank, and its document; None for a line of another kind."""
     start = 0
     while start < len(data):
@@ -27,8 +52,17 @@ def log_lines(data: bytes) -> Iterator[tuple[bytes, dict[str, str] | None]]:
         line = data[start:end].strip()
         start = end
         if line:
-            yield line, {LINE: line.decode(errors="backslashreplace")} if _has_mark(line) else None
+            text = line.decode(errors="backslashreplace")
+            bare = "CEF:" if _BARE_CEF.match(line) else ""
+            yield line, {LINE: bare + text} if bare or _has_mark(line) else read_line(text)
 
 
 def _has_mark(line: bytes) -> bool:
     return any(mark in line[:_MOST_HEADER] for mark in _MARKS)
+
+
+def _has_fields(line: bytes) -> bool:
+    return (
+        line.count(b"=") >= _FEWEST_FIELDS
+        and len(read_fields(line.decode(errors="replace"))[0]) >= _FEWEST_FIELDS
+    )

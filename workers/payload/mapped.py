@@ -12,6 +12,7 @@ from workers.mappings.apply import apply_mapping, elements
 from workers.mappings.envelopes import opened
 from workers.mappings.matching import GENERIC, Mappings
 from workers.mappings.model import Mapping as EventMapping
+from workers.mappings.syslog import is_line
 
 #: The argument of a job that names its mapping, and what it holds.
 ARGUMENT, NAME, VERSION = "mapping", "name", "version"
@@ -45,7 +46,8 @@ class MappedDocument(Struct, frozen=True):
 
 def is_dialect(payload: dict[str, Any]) -> bool:
     """Tell whether a payload is in the guide's dialect, complete or not."""
-    return "event_name" in payload or not _DIALECT_ALONE.isdisjoint(payload)
+    named = "event_name" in payload or not _DIALECT_ALONE.isdisjoint(payload)
+    return named and not is_line(payload)
 
 
 def map_document(

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tests.unit.payload.test_json_text import values
 from workers.core.errors import InputError
 from workers.core.jobs import Job
+from workers.mappings.folder import mapping_folder
 from workers.payload.builder import plan_event
 from workers.payload.intake import Intake, RejectedPayload, accepted_only, refused_only
 from workers.payload.options import DialectOptions
@@ -183,3 +185,30 @@ def test_nothing_is_said_of_an_event_type_while_no_worker_has_told_which_there_a
     (job,) = Intake("http", 10_000, creates_types=False).jobs(typed("Sightng"))
     assert isinstance(job, Job)
     assert job.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("<13>Mar  4 05:06:07 h prog: {\"rule_name\": \"Beacon\", \"time\": 1772600767}", "Beacon"),
+        ('prog: {"rule_name": "Beacon"}', "Beacon"),
+        ('id=fw time="2026-03-04 05:06:07" src=203.0.113.7 msg="Port scan"', "Port scan"),
+        ("<13>Mar  4 05:06:07 h sshd[7]: Failed password for root", "Failed password for root"),
+        # Fields of the dialect's names are another's here: the line is of a log.
+        ("event_name=Beacon event_id=7 src=203.0.113.7", "Beacon"),
+        # A collector took the mark of CEF for the program's name.
+        ("0|Maker|Suite|1|17|Beacon|9|src=203.0.113.7", "Beacon"),
+    ],
+)  # fmt: skip
+def test_a_line_of_a_log_becomes_an_event_where_the_setting_asks_for_it(line: str, title: str) -> None:
+    generic = structs.replace(INTAKE, mappings=mapping_folder(""), generic=True)
+    (found,) = generic.jobs(f"{line}\n".encode())
+    assert isinstance(found, Job)
+    assert found.title == title
+
+
+@pytest.mark.parametrize("text", ["Beacon", "a=1", "<html a=1 b=2 c=3>", "[1", "[x]"])
+def test_what_is_no_line_of_a_log_is_read_as_json(text: str) -> None:
+    (found,) = INTAKE.jobs(text.encode())
+    assert isinstance(found, RejectedPayload)
+    assert found.code in ("not_json", "not_an_object")

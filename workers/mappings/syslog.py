@@ -1,0 +1,126 @@
+"""Lines of logs that are neither CEF nor LEEF: a header of syslog, and JSON, `key=value` fields or words behind it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+#: The field of such a document that holds the line, and what its header says: time, host, program, words.
+SYSLOG = "syslog"
+
+#: Characters of a line's beginning in which its header ends, and fields that make a line one of fields.
+_LONGEST_HEADER, _FEWEST_FIELDS, _MOST_FIELDS = 1_024, 3, 1_000
+
+_PRIORITY = re.compile(r"<\d{1,3}>")
+
+#: Years stand in few headers of the older form; without one the line's own fields must say when it happened.
+_OLD_TIME = (
+    r"(?:[A-Z][a-z]{2} [ \d]?\d(?: \d{4})? \d\d:\d\d:\d\d(?: \d{4})?(?:\.\d{1,9})?(?: [A-Z]{3,4}(?=[ :]))?:?)"
+)
+_NEW_TIME = r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)"
+_TIME = re.compile(rf"{_NEW_TIME}|{_OLD_TIME}")
+_YEAR = re.compile(r"\d{4}")
+
+#: RFC 5424 behind its time: host, program, process, message id.
+_RFC_5424 = re.compile(r"(\S{1,255}) (\S{1,48}) \S{1,128} \S{1,32} ?")
+
+#: The older form behind its time: host, then perhaps the program with a colon.
+_HOST = re.compile(r"([\w.:-]{1,255}) (?=\S)")
+_PROGRAM = re.compile(r"([\w./%-]{1,64})(?:\[[^\]]{1,32}\])?: ?|\[([\w.-]{1,64})\] ")
+
+#: The beginning of a field: `key=`, or `key:` before a quote.
+_KEY = re.compile(r"(?:^|(?<=[\s,;|\[({]))([A-Za-z_][\w.-]{0,63})(?:\s?=|:(?=\"))\s?")
+
+#: The words before the first field, without a bracket and the id of structured data.
+_WORDS = re.compile(r"[\s\[\]:-]*+([^\[\s]++(?: ++[^\[\s]++)*+)")
+
+#: What stands between fields, and the end of a quoted value.
+_BETWEEN = " \t\r\n,;|"
+_IN_QUOTES = re.compile(r"[^\"\\]*+(?:\\.[^\"\\]*+)*+", re.DOTALL)
+_IN_APOSTROPHES = re.compile(r"[^'\\]*+(?:\\.[^'\\]*+)*+", re.DOTALL)
+_ESCAPED = re.compile(r"\\([\\\"'])")
+
+
+def read_line(line: str) -> dict[str, Any] | None:
+    """Return what a line says: the fields of its JSON or its `key=value`s, else its words; None for no line of a log.
+
+    What its header says, and the line itself, stand in the field `syslog`.
+    """
+    header, rest = _header(line)
+    inside = _json_of(rest)
+    if inside is not None:
+        return {**inside, SYSLOG: header} if header else inside
+    fields, words = read_fields(rest)
+    if len(fields) < _FEWEST_FIELDS:
+        if header.keys() <= {"program"}:
+            return None
+        fields, words = {}, rest.strip()
+    return {**fields, SYSLOG: {"line": line, **header, **({"message": words} if words else {})}}
+
+
+def is_line(document: dict[str, Any]) -> bool:
+    """Tell whether a document is a line that `read_line` read; such a one is no payload of the dialect."""
+    return isinstance(document.get(SYSLOG), dict) and "line" in document[SYSLOG]
+
+
+def read_fields(text: str) -> tuple[dict[str, str], str]:
+    """Return the `key=value` fields of a text, values in quotes or up to the next key, and the words before them."""
+    fields: dict[str, str] = {}
+    match = _KEY.search(text)
+    words = _WORDS.match(text[: match.start()] if match else text)
+    while match and len(fields) < _MOST_FIELDS:
+        start, key = match.end(), match[1]
+        quoted = {'"': _IN_QUOTES, "'": _IN_APOSTROPHES}.get(text[start : start + 1])
+        if quoted and (inside := quoted.match(text, start + 1)):
+            value, match = _ESCAPED.sub(r"\1", inside[0]), _KEY.search(text, inside.end() + 1)
+        else:
+            match = _KEY.search(text, start)
+            value = text[start : match.start() if match else None].strip(_BETWEEN)
+        fields.setdefault(key, value)
+    return fields, words[1] if words else ""
+
+
+def _header(line: str) -> tuple[dict[str, str], str]:
+    """Return what the header of syslog says, {} for a line without one, and the rest of the line."""
+    priority = _PRIORITY.match(line)
+    start = priority.end() if priority else 0
+    is_new = priority is not None and line.startswith("1 ", start)
+    start += 2 if is_new else 0
+    start += len(line[start:_LONGEST_HEADER]) - len(line[start:_LONGEST_HEADER].lstrip("* "))
+    header = {"pri": priority[0].strip("<>")} if priority else {}
+    if time := _TIME.match(line, start):
+        start = time.end()
+        start += 1 if line[start : start + 1] == " " else 0
+        header |= {"time": time[0].strip(":")} if _YEAR.search(time[0]) else {}
+        names, start = _names(line, start, is_new=is_new)
+        header |= names
+    elif program := _PROGRAM.match(line, start):
+        header["program"], start = program[1] or program[2], program.end()
+    return header, line[start:]
+
+
+def _names(line: str, start: int, *, is_new: bool) -> tuple[dict[str, str], int]:
+    """Return host and program where a header names them, and where it ends."""
+    if is_new and (match := _RFC_5424.match(line, start)):
+        names = {"host": match[1], "program": match[2]}
+        return {name: value for name, value in names.items() if value != "-"}, match.end()
+    host = _HOST.match(line, start)
+    start = host.end() if host else start
+    program = _PROGRAM.match(line, start)
+    start = program.end() if program else start
+    names = {"host": host[1] if host else None, "program": program[1] or program[2] if program else None}
+    return {name: value for name, value in names.items() if value}, start
+
+
+def _json_of(text: str) -> dict[str, Any] | None:
+    """Return the object that a text ends with, None where it holds none."""
+    start = text.find("{", 0, _LONGEST_HEADER)
+    if start < 0 or not text.endswith("}"):
+        return None
+    try:
+        value = msgspec.json.decode(text[start:])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
