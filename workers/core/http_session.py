@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import partial
 from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
@@ -22,7 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from workers.core import spans, trace
-from workers.core.errors import ConfigError
+from workers.core.errors import ConfigError, TqError
 
 #: Told of each call: method, path without parameters, status (0: no answer), seconds until the head of the answer.
 Observer = Callable[[str, str, int, float], None]
@@ -120,10 +121,26 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
         errand.finish()
 
 
+def side_by_side(first: Callable[[], None], *others: Callable[[], None]) -> None:
+    """Do all, each while the service works on the first request of the one before; raises what one of them raises."""
+    with meanwhile(partial(side_by_side, *others)) if others else nullcontext():
+        first()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let requests of the block be followed by nothing of `meanwhile`, as for those that are made under a lock."""
+    token = _errand.set(None)
+    try:
+        yield
+    finally:
+        _errand.reset(token)
+
+
 class _Errand:
     def __init__(self, act: Callable[[], None]) -> None:
         self._act: Callable[[], None] | None = act
-        self._error: OSError | None = None
+        self._error: OSError | TqError | None = None
 
     def run(self) -> None:
         act, self._act = self._act, None
@@ -131,8 +148,9 @@ class _Errand:
             return
         try:
             act()
-        except OSError as error:
-            # Raised from here, a full disk would be taken for a broken connection.
+        except (OSError, TqError) as error:
+            # Raised from here, a full disk would be taken for a broken connection, and what the service answers to the
+            # first request would be lost.
             self._error = error
 
     def finish(self) -> None:

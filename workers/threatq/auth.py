@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from workers.core.errors import BadCredentials, ConfigError, ServiceAway
+from workers.core.http_session import undisturbed
 from workers.settings.model import Settings
 from workers.threatq.errors import ServiceRefusal
 from workers.threatq.transport import Transport
@@ -53,7 +54,8 @@ class AccessTokens:
         """Return a token that is good for a while; renews or logs in if there is none."""
         with self._lock:
             if self._grant is None or self._clock() >= self._renew_at:
-                self._keep(self._renewed() or self._login())
+                with undisturbed():
+                    self._keep(self._renewed() or self._login())
             return self._grant.access_token if self._grant else ""
 
     def drop(self, token: str) -> None:

@@ -1,8 +1,8 @@
 """Making the events of a batch: what they relate to first, then the events in one bulk call, then what is missing.
 
-Indicators of all plans first, then their identities, malware and assets, then the events with all of it
-inline: five or six calls for a hundred payloads. Every step may be repeated, so a batch that ThreatQ's
-absence cuts short is simply carried out again.
+Indicators, identities, malware and assets of all plans side by side, then the events with all of it inline: five or six
+calls for a hundred payloads. Every step may be repeated, so a batch that ThreatQ's absence cuts short is simply carried
+out again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from workers.threatq.event_draft import (
     identity,
     withholding,
 )
-from workers.threatq.event_relations import relate_indicators, relate_objects
+from workers.threatq.event_relations import relate_all
 from workers.threatq.event_renewal import renew
 from workers.threatq.objects import add_attributes, add_comment, attributes_of, relate, related_ids
 from workers.threatq.service import ThreatQ
@@ -160,8 +160,7 @@ def create_events(
     """
     drafts = [Draft(request) for request in requests]
     _check_types(threatq, drafts)
-    relate_indicators(threatq, drafts)
-    relate_objects(threatq, drafts)
+    relate_all(threatq, drafts)
     _adopt_earlier(threatq, drafts)
     with withholding(draft for draft in drafts if draft.is_open):
         create(threatq, drafts, still_ours)

@@ -7,7 +7,9 @@ ThreatQ does not take becomes an attribute of the event, with a warning.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
+from workers.core.http_session import side_by_side
 from workers.indicators.model import Attribute, Indicator
 from workers.payload.plan import EventPlan
 from workers.threatq.client import Json
@@ -19,8 +21,21 @@ from workers.threatq.service import ThreatQ
 Names = Callable[[EventPlan], tuple[str, ...]]
 
 
-def relate_indicators(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
-    """Make the indicators of all plans in one bulk call and note them in the drafts.
+def relate_all(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
+    """Make what the events of `drafts` relate to, in one bulk call for each kind that is named, and note it there.
+
+    None depends on another, so ThreatQ works on all of them at a time.
+    """
+    side_by_side(
+        partial(_relate_indicators, threatq, drafts),
+        partial(_relate_kind, threatq, drafts, "Identity", "identity", lambda plan: plan.identities),
+        partial(_relate_kind, threatq, drafts, "Malware", "malware", lambda plan: plan.malware),
+        partial(_relate_assets, threatq, drafts),
+    )
+
+
+def _relate_indicators(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
+    """Make the indicators of all plans.
 
     An existing indicator keeps its status if ThreatQ protects it, as it does the five it comes with (§3.3).
     """
@@ -40,12 +55,9 @@ def relate_indicators(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
             _note([draft for draft, _ in uses], type_, value, result)
 
 
-def relate_objects(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
-    """Make identities, malware and assets, one bulk call for each kind that is named at all."""
-    open_ = [draft for draft in drafts if draft.refused is None]
-    _relate_kind(threatq, open_, "Identity", "identity", lambda plan: plan.identities)
-    _relate_kind(threatq, open_, "Malware", "malware", lambda plan: plan.malware)
-    if with_assets := [draft for draft in open_ if draft.plan.assets]:
+def _relate_assets(threatq: ThreatQ, drafts: Sequence[Draft]) -> None:
+    """Make the assets of all plans, under the name that this ThreatQ has for them."""
+    if with_assets := [draft for draft in drafts if draft.plan.assets and draft.refused is None]:
         with withholding(with_assets):
             kind = threatq.lookups.asset_collection()
             _relate_kind(threatq, with_assets, "Asset", kind, lambda plan: plan.assets)
@@ -55,7 +67,7 @@ def _relate_kind(
     threatq: ThreatQ, drafts: Sequence[Draft], label: str, collection: str, names: Names
 ) -> None:
     wanted: dict[str, list[Draft]] = {}
-    for draft in drafts:
+    for draft in (draft for draft in drafts if draft.refused is None):
         for name in names(draft.plan):
             wanted.setdefault(name, []).append(draft)
     if not wanted:

@@ -15,7 +15,7 @@ from workers.payload.builder import cut
 from workers.threatq.client import Json, row_id, rows
 from workers.threatq.errors import ServiceRefusal
 from workers.threatq.event_draft import Draft, EventRequest, WithheldEvent
-from workers.threatq.event_relations import relate_indicators, relate_objects
+from workers.threatq.event_relations import relate_all
 from workers.threatq.objects import add_attributes, relate
 from workers.threatq.service import ThreatQ
 
@@ -95,8 +95,7 @@ def _name(entry: Json) -> str:
 
 def _relate(threatq: ThreatQ, event_id: int, source: str, values: EventRequest) -> tuple[str, ...]:
     draft = Draft(values)
-    relate_indicators(threatq, [draft])
-    relate_objects(threatq, [draft])
+    relate_all(threatq, [draft])
     if isinstance(draft.refused, WithheldEvent):
         draft.warnings.append(draft.refused.reason)
     for collection, ids in draft.ids().items():

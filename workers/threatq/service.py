@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 from workers.core.errors import ConfigError, MissingRights
-from workers.core.http_session import Observer, observe_nothing
+from workers.core.http_session import Observer, observe_nothing, undisturbed
 from workers.settings.model import Settings
 from workers.threatq.client import Caller, Client, Json, pages, row_id, rows
 from workers.threatq.errors import ServiceRefusal
@@ -104,7 +104,8 @@ class Table:
         return float("inf") if self._read_at is None else self._clock() - self._read_at
 
     def _read(self) -> None:
-        entries = [row for page in pages(self._caller, self._path, {}, size=PAGE_SIZE) for row in page]
+        with undisturbed():
+            entries = [row for page in pages(self._caller, self._path, {}, size=PAGE_SIZE) for row in page]
         self._rows = {str(row["name"]).casefold(): row for row in entries if "name" in row and "id" in row}
         if not self._rows:
             # ThreatQ answers a bare {} where the account lacks the right (Polarity).

@@ -16,7 +16,8 @@ from starlette.routing import Route
 from sandbox.launch.tls import self_signed
 from sandbox.serving import Site, running
 from tests.support.scripted import Answer, Asked, scripted
-from workers.core.http_session import Adapter, meanwhile, observe_nothing
+from workers.core.errors import ServiceAway
+from workers.core.http_session import Adapter, meanwhile, observe_nothing, side_by_side, undisturbed
 
 pytestmark = pytest.mark.integration
 
@@ -106,3 +107,41 @@ def test_requests_of_the_next_job_know_nothing_of_it(session: requests.Session) 
             session.get(service.url, timeout=30)
         session.get(service.url, timeout=30)
     assert times == [1]
+
+
+def test_what_is_done_side_by_side_is_asked_for_before_anything_is_answered(
+    session: requests.Session,
+) -> None:
+    asked = threading.Barrier(3)
+
+    def answers_all(_asked: Asked) -> Answer:
+        asked.wait(PATIENCE_S)
+        return Answer()
+
+    answers: list[int] = []
+    with scripted(answers_all) as service:
+        side_by_side(*[lambda: answers.append(session.get(service.url, timeout=30).status_code)] * 3)
+    assert answers == [200, 200, 200]
+
+
+def test_what_fails_beside_costs_the_others_nothing_and_is_raised_in_the_end(
+    session: requests.Session,
+) -> None:
+    def fails() -> None:
+        raise ServiceAway("threatq", "it is away")
+
+    answers: list[int] = []
+    with scripted(lambda _asked: Answer()) as service, pytest.raises(ServiceAway, match="it is away"):
+        side_by_side(lambda: answers.append(session.get(service.url, timeout=30).status_code), fails)
+    assert answers == [200]
+
+
+def test_a_request_that_is_not_to_be_disturbed_is_followed_by_the_next_one(session: requests.Session) -> None:
+    order: list[str] = []
+    service = scripted(lambda asked: order.append(asked.path) or Answer())
+    with service as service_at, meanwhile(lambda: order.append("act")):
+        with undisturbed():
+            session.get(f"{service_at.url}/token", timeout=30)
+        session.get(f"{service_at.url}/page", timeout=30)
+    assert order[0] == "/token"
+    assert sorted(order[1:]) == ["/page", "act"]
