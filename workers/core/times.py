@@ -25,13 +25,14 @@ _NUMBER = re.compile(r"[+-]?\d{1,20}(?:\.\d{1,12})?", re.ASCII)
 _COMPACT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])(?:[0-5]\d){2}")
 _JAVA_ZONE = re.compile(r"\[[A-Za-z0-9_+/-]{1,40}\]$")
 _UTC_WORD = re.compile(r" ?(?:UTC|GMT|Z|\(UTC\))$", re.I)
+_ZONE_WORD = re.compile(r" ([CE]ES?T|BST|[ECMP][SD]T)$")
 _OFFSET = re.compile(r" ([+-]\d\d:?\d\d)$", re.ASCII)
 _LOG_DATE = re.compile(r"^(\d{1,2})/([A-Za-z]{3})/(\d{4}):", re.ASCII)
 _DAY_DASHES = re.compile(r"^(\d{1,2})-([A-Za-z]{3})-(\d{4}) ", re.ASCII)
 _SLASHES = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4}) (?=\d{1,2}:\d\d)", re.ASCII)
 _ODATA = re.compile(r"/Date\((-?\d{1,15})\)/", re.ASCII)
 _AMERICAN = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4}),? (?=\d{1,2}:\d\d(?::\d\d)? ?[AaPp]\.?[Mm])", re.ASCII)
-_YEAR_SLASHES = re.compile(r"(\d{4})/(\d\d?)/(\d\d?)(?=\D|$)", re.ASCII)
+_YEAR_FIRST = re.compile(r"(\d{4})[/-](\d\d?)[/-](\d\d?)(?=\D|$)", re.ASCII)
 _MAIL = re.compile(
     r"(?:[A-Za-z]{3}, *)?\d{1,2} [A-Za-z]{3} \d{4} \d{1,2}:\d\d(?::\d\d)?(?: (?:[+-]\d{4}|[A-Z]{1,4}))?"
 )
@@ -88,7 +89,9 @@ def _read_text(text: str, zone: tzinfo) -> datetime:
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC if text.endswith("-0000") else zone)
     if match := _MONTH_FIRST.fullmatch(text):
         return _from_words(match, zone)
-    text = _UTC_WORD.sub("+00:00", _YEAR_SLASHES.sub(_with_dashes, text, count=1))
+    text = _UTC_WORD.sub("+00:00", _YEAR_FIRST.sub(_with_dashes, text, count=1))
+    if match := _ZONE_WORD.search(text):
+        text, zone = text[: match.start()], _zone_of(match[1], zone)
     moment = datetime.fromisoformat(_OFFSET.sub(r"\1", text))
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
