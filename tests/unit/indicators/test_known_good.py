@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from publicsuffixlist import PublicSuffixList
 
+from tests.support.planted import OWN_ASSETS, benign, malicious
 from workers.core.errors import ConfigError
 from workers.indicators.known_good.configured import known_good_of
+from workers.indicators.known_good.judge import KnownGood, Verdict
 from workers.indicators.known_good.lists import SHIPPED, read_list, shipped_lists
 from workers.indicators.known_good.public_suffixes import public_suffixes
 from workers.settings.model import Settings
@@ -265,6 +268,55 @@ def test_a_public_suffix_is_what_the_library_says(name: str) -> None:
 def test_any_text_is_judged(value: str, type_: str) -> None:
     verdict = DEFAULTS.judge(type_, value)
     assert verdict is None or verdict.title
+
+
+#: Everything that says what is blocked: own values of each kind, and lists that say otherwise than they were made for.
+STRICT = known_good_of(
+    Settings(
+        own_assets=f"{OWN_ASSETS}, 2002:c000:204::/48",
+        private_ips="100.64.0.0/10, 2a0b:1234::1-2a0b:1234::50",
+        known_good_actions="documentation=block, amazon-aws/FQDN=block, top-domains=inform, eicar/MD5=block",
+    )
+)
+
+
+ODD_NAMES = (
+    "10.0x7f",
+    "10.1",
+    "fe80::1%eth0.com",
+    "google.com.",
+    " Google.com ",
+    "ｇｏｏｇｌｅ.com",
+    "a.ck",
+    "www.ck",
+)
+
+
+def blocked_singly(known_good: KnownGood, type_: str, values: Collection[str]) -> dict[str, Verdict]:
+    verdicts = ((value, known_good.judge(type_, value)) for value in values)
+    return {value: verdict for value, verdict in verdicts if verdict and verdict.action == "block"}
+
+
+@pytest.mark.parametrize(
+    "type_", ["FQDN", "IP Address", "IPv6 Address", "MD5", "SHA-256", "URL", "Email Address"]
+)
+def test_a_thousand_values_are_judged_together_as_each_by_itself(type_: str) -> None:
+    values = [*benign(), *malicious(), *ODD_NAMES]
+    for known_good in (DEFAULTS, OURS, STRICT):
+        assert known_good.blocked(type_, values) == blocked_singly(known_good, type_, values)
+
+
+LABELS = st.sampled_from(
+    ["com", "ck", "www", "local", "example", "google", "dc01", "10", "0x7f", "::1", "公司", "ｃｏｍ"]
+) | st.text(max_size=4)
+
+
+@given(
+    st.lists(st.lists(LABELS, max_size=6).map(".".join)),
+    st.sampled_from(["FQDN", "IP Address", "MD5", "URL"]),
+)
+def test_any_values_are_judged_together_as_each_by_itself(values: list[str], type_: str) -> None:
+    assert STRICT.blocked(type_, values) == blocked_singly(STRICT, type_, values)
 
 
 @given(st.text(st.sampled_from("#:.@/-a1 \naction") | st.characters(), max_size=200))

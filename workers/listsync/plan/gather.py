@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
+from itertools import compress
+from operator import add
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +16,7 @@ from workers.indicators.known_good.judge import KnownGood
 from workers.listsync.plan.known_rows import NO_LIST, RowsWriter
 from workers.listsync.plan.naming import ListKey, SplitBy, bucket, list_name
 from workers.listsync.plan.spill import Spill
-from workers.listsync.plan.types import Form, TypeTable
+from workers.listsync.plan.types import TypeTable
 from workers.threatq.rows import Row, whole_score
 from workers.threatq.score_bands import ScoreBands
 
@@ -29,19 +31,19 @@ SAMPLES = 5
 _SCORE_STEP = 10**14
 
 
+class _Page(NamedTuple):
+    """The rows of one page that one list takes, and the part of their ranks that comes from the score."""
+
+    rows: list[Row]
+    ranks: list[int]
+
+
 class _Sink(NamedTuple):
-    """Where rows of one type and score go.
+    """Where rows of one type, score and status go: a thousand such meet a million rows, and each is looked up once."""
 
-    A thousand such pairs meet a million rows, so that each is looked up once. `add_value`, `add_rank` and `add_id` go
-    to the page's, which several scores may share.
-    """
-
-    type: str
-    normal: Form
-    rank: int
-    add_value: Callable[[str], None]
+    add_row: Callable[[Row], None]
     add_rank: Callable[[int], None]
-    add_id: Callable[[int], None]
+    rank: int
 
 
 class Gathered(Struct, frozen=True):
@@ -85,11 +87,11 @@ class Gathering:
         self._types = types
         self._bands = bands
         self._folder = folder
-        self._judge = (known_good or KnownGood()).judge
+        self._known_good = known_good or KnownGood()
         self._keeps_out = {status.casefold() for status in keeps_out}
         self._spills: dict[ListKey, Spill] = {}
         self._numbers: dict[ListKey, int] = {}
-        self._pages: dict[ListKey, tuple[list[str], list[int], list[int]]] = {}
+        self._pages: dict[ListKey, _Page] = {}
         self._left_out: list[int] = []
         self._sinks: dict[tuple[SplitBy, object, object, object], _Sink | None] = {}
         since = since or Gathered()
@@ -126,20 +128,15 @@ class Gathering:
                 sink = self._sink(row, split_by)
             if sink is None:
                 self._leave_out(row)
-                continue
-            type_name, normal, rank, add_value, add_rank, add_id = sink
-            value = normal(row.value)
-            if value is None:
-                self._refuse(type_name, row)
-                continue
-            verdict = self._judge(type_name, row.value)
-            if verdict and verdict.action == "block":
-                self._keep_out(verdict.list, row)
-                continue
-            add_value(value)
-            add_rank(rank + time_rank(row.created_at) if row.created_at else rank)
-            add_id(row.id)
-        self._bring_in()
+            else:
+                add_row, add_rank, rank = sink
+                add_row(row)
+                add_rank(rank)
+        for key, page in self._pages.items():
+            if page.rows:
+                self._bring_in(key, page)
+        self._rows.add(NO_LIST, self._left_out, [""] * len(self._left_out))
+        self._left_out.clear()
 
     def close(self) -> None:
         """Bring everything to disk; nothing can be taken afterwards."""
@@ -171,21 +168,38 @@ class Gathering:
         self._numbers[key] = len(self._spills)
         self._spills[key] = Spill(folder, caseless=caseless, count=count, size=size)
 
-    def _bring_in(self) -> None:
-        """Put what a page had for each list into its spill."""
-        for key, (values, ranks, ids) in self._pages.items():
-            if not values:
-                continue
+    def _bring_in(self, key: ListKey, page: _Page) -> None:
+        """Put what a page had for a list into its spill."""
+        entries = self._entries(key.type, page.rows)
+        usable = [entry for entry in entries if entry is not None]
+        rows, ranks = page
+        if len(usable) < len(entries):
+            has_entry = [entry is not None for entry in entries]
+            rows, ranks = list(compress(rows, has_entry)), list(compress(ranks, has_entry))
+        if usable:
             if key not in self._spills:
                 self._open(key)
-            self._spills[key].extend(values, ranks)
-            self._rows.add(self._numbers[key], ids, values)
-            self.usable += len(values)
-            self.read += len(values)
-            for column in (values, ranks, ids):
-                column.clear()
-        self._rows.add(NO_LIST, self._left_out, [""] * len(self._left_out))
-        self._left_out.clear()
+            times = map(time_rank, [row.created_at or "" for row in rows])
+            self._spills[key].extend(usable, map(add, ranks, times))
+            self._rows.add(self._numbers[key], [row.id for row in rows], usable)
+        self.usable += len(usable)
+        self.read += len(usable)
+        page.rows.clear()
+        page.ranks.clear()
+
+    def _entries(self, type_name: str, rows: Sequence[Row]) -> list[str | None]:
+        """Return the entry of each row; None for what is no value of its type or kept out, which is counted."""
+        values = [row.value for row in rows]
+        entries = list(map(self._types[type_name].normal, values))
+        blocked = self._known_good.blocked(type_name, values)
+        if blocked or None in entries:
+            for index, row in enumerate(rows):
+                if entries[index] is None:
+                    self._refuse(type_name, row)
+                elif verdict := blocked.get(row.value):
+                    entries[index] = None
+                    self._keep_out(verdict.list, row)
+        return entries
 
     def _leave_out(self, row: Row) -> None:
         self.read += 1
@@ -209,9 +223,8 @@ class Gathering:
         """Return where rows of this type, score and status go; None where no list takes them."""
         key, sink = self.list_of(row, split_by), None
         if key:
-            values, ranks, ids = self._pages.setdefault(key, ([], [], []))
-            normal, rank = self._types[key.type].normal, score_rank(whole_score(row.score))
-            sink = _Sink(key.type, normal, rank, values.append, ranks.append, ids.append)
+            page = self._pages.setdefault(key, _Page([], []))
+            sink = _Sink(page.rows.append, page.ranks.append, score_rank(whole_score(row.score)))
         if not isinstance(row.score, dict):
             self._sinks[split_by, row.type, row.score, row.status] = sink
         return sink
