@@ -77,13 +77,13 @@ def pinned(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def until(condition: Callable[[], Any], *, within_s: float = 300) -> float:
+def until(condition: Callable[[], Any], *, within_s: float = 300, every_s: float = 0.01) -> float:
     """Return how many seconds passed until `condition` was true."""
     began = time.perf_counter()
     while not condition():
         if time.perf_counter() - began > within_s:
             raise SystemExit(f"not within {within_s} s: {condition}")
-        time.sleep(0.01)
+        time.sleep(every_s)
     return time.perf_counter() - began
 
 

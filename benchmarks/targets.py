@@ -82,6 +82,7 @@ TARGETS: Mapping[str, tuple[Target, ...]] = {
     "mapping": (Target("documents_per_s", "documents a second", at_least=5_000),),
     "memory": (Target("after_each_2000_mb.4", "MB after 10,000 payloads", at_most=90),),
     "months": (Target("done_bytes", "bytes of a done job", at_most=700),),
+    "peers": (Target("times_best", "times the best peer's rate", at_least=2),),
     "stub": (
         Target("stub_tcp_ms", "ms over TCP", at_most=12),
         Target("stub_tls_ms", "ms over TLS", at_most=20),

@@ -34,6 +34,12 @@ SENTENCES = {
         "{workers_1[payloads_per_s]:,}, {workers_2[payloads_per_s]:,} and {workers_4[payloads_per_s]:,} payloads/s; "
         "{workers_1[cpu_ms_per_payload]:g} ms of processor time a payload",
     ),
+    "peers": (
+        "a job that does nothing, enqueued one by one: tq-workers beside Celery, Dramatiq, Taskiq, SAQ, streaQ, arq, "
+        "Huey and RQ ([all of them](docs/explanation/performance.md))",
+        "{tq_workers[jobs_per_s]:,} jobs/s, {times_best:g} times the best of the others ({best}); begun after "
+        "{tq_workers[start_20_per_s][p50_ms]:g} ms at 20/s (p99 {tq_workers[start_20_per_s][p99_ms]:g})",
+    ),
     "accept": (
         "a job is accepted: ledger, index and wake-up",
         "{accept_ms:g} ms, {ratio:g} times a bare LPUSH of the same body",
