@@ -85,7 +85,7 @@ def cut(caller: Caller, collection: Collection, first: CollectionPage) -> list[R
     collection in a minute. Raises NotCut.
     """
     count = first.total or 0
-    most = max(count // SHARES, SMALLEST)
+    most = max(math.ceil(count / SHARES), SMALLEST)
     ranges, totals = [Range(count=count)], [count]
     try:
         ends = _ends(caller, collection, first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from threading import Event
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sandbox.threatq.control import value_of
 from tests.support.sync_stage import COLLECTION, Stage
 from workers.listsync.run import collect
 from workers.threatq import ranges
+from workers.threatq.collections import CollectionPage
 
 pytestmark = pytest.mark.integration
 
@@ -115,6 +117,25 @@ def test_a_page_that_fails_costs_no_other_page(stage: Stage, monkeypatch: pytest
         pass
     assert stage.outcome(job_id).note["adds"] == ROWS
     assert pages(stage) == 2 * undisturbed + 1
+
+
+def test_a_page_that_takes_long_holds_up_no_other_range(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collect, "SIDE_BY_SIDE", 2)
+    read, begun, ended, enough = collect.read_page, count(), count(1), Event()
+
+    def the_first_slowly(*arguments: Any, **options: Any) -> CollectionPage:
+        is_first, page = next(begun) == 0, read(*arguments, **options)
+        if is_first:
+            assert enough.wait(10), "the other ranges wait for the first one"
+        elif next(ended) == 4:
+            enough.set()
+        return page
+
+    monkeypatch.setattr(collect, "read_page", the_first_slowly)
+    seed(stage, 90)
+    assert stage.sync()["adds"] == ROWS
 
 
 def test_a_threatq_that_cannot_compare_times_so_is_read_page_after_page_and_the_run_says_why(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import partial
 from itertools import chain, islice
-from typing import NamedTuple
 
 from workers.core.http_session import meanwhile
 from workers.listsync.plan.gather import Gathering
@@ -108,48 +106,36 @@ def _in_one(run: Run, gathering: Gathering, pages: Iterator[CollectionPage]) -> 
 
 
 def _side_by_side(run: Run, gathering: Gathering, collection: Collection) -> Generator[None, None, None]:
-    """Read the ranges of a data collection, a page of each in turn, so that the same pages are taken in one order."""
+    """Read the ranges of a data collection, a page of each at a time, and take the pages as they come."""
     left = iter([item for item in run.state.ranges if item.position is not None])
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         ask = partial(_ask, run, pool, collection)
-        in_hand = deque(ask(item, item.position) for item in islice(left, SIDE_BY_SIDE))
+        in_hand = dict(ask(item, item.position) for item in islice(left, SIDE_BY_SIDE))
         try:
             while in_hand:
-                asked = in_hand.popleft()
-                page = asked.page.result()
-                if page.following:
-                    in_hand.append(ask(asked.item, page.following))
-                elif item := next(left, None):
-                    in_hand.append(ask(item, item.position))
-                _take(run, gathering, asked.item, page)
-                yield
+                for arrived in wait(in_hand, return_when=FIRST_COMPLETED).done:
+                    (item, _), page = in_hand.pop(arrived), arrived.result()
+                    if page.following:
+                        in_hand.update([ask(item, page.following)])
+                    elif following := next(left, None):
+                        in_hand.update([ask(following, following.position)])
+                    _take(run, gathering, item, page)
+                    yield
         finally:
             # ThreatQ would have to give them once more.
-            for asked in in_hand:
-                if not run.time_slice.lost and asked.is_next and asked.page.exception() is None:
-                    _take(run, gathering, asked.item, asked.page.result())
-
-
-class _Asked(NamedTuple):
-    """A page that is on its way, of a range, and where it begins."""
-
-    item: RangeState
-    position: Position | None
-    page: Future[CollectionPage]
-
-    @property
-    def is_next(self) -> bool:
-        """Whether all before it was taken."""
-        return self.position == self.item.position
+            for asked, (item, position) in in_hand.items():
+                is_next = position == item.position
+                if not run.time_slice.lost and is_next and asked.exception() is None:
+                    _take(run, gathering, item, asked.result())
 
 
 def _ask(
     run: Run, pool: Executor, collection: Collection, item: RangeState, position: Position | None
-) -> _Asked:
-    """Have a page of a range read."""
+) -> tuple[Future[CollectionPage], tuple[RangeState, Position | None]]:
+    """Have a page of a range read; return the page that will come, its range, and where in that it begins."""
     part = created_between(collection, item.since_s, item.until_s)
     read = partial(read_page, run.tools.threatq, part, position=position or START)
-    return _Asked(item, position, pool.submit(copy_context().run, read))
+    return pool.submit(copy_context().run, read), (item, position)
 
 
 def _save(run: Run) -> None:
