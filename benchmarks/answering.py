@@ -10,6 +10,7 @@ import asyncio
 import re
 import sys
 import time
+from collections import defaultdict
 from itertools import count
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from sandbox.threatq.app import create_app
 from sandbox.threatq.model.state import ThreatQ
 
 CONSUME = re.compile(r"/api/(\w+)/consume")
+COMMENTS = re.compile(r"/api/events/(\d+)/comments")
 PART = re.compile(r"/api/events/(\d+)/(\w+)")
 MADE, TIMED = "/sandbox/made", "/sandbox/timed"
 
@@ -49,6 +51,7 @@ class AnsweredRow(msgspec.Struct, omit_defaults=True):
     value: str = ""
 
 
+_COMMENT = msgspec.json.Decoder(AnsweredItem)
 _ITEMS = msgspec.json.Decoder(list[AnsweredItem])
 
 
@@ -58,6 +61,7 @@ class Answering:
     def __init__(self, app: ASGIApp, latency_s: float) -> None:
         self.app, self.latency_s = app, latency_s
         self.ids, self.events = count(1), dict[int, AnsweredItem]()
+        self.comments = defaultdict[int, list[AnsweredRow]](list)
         #: How often it was called, and when each event was made, by its title and a clock that all processes share.
         self.calls, self.made_s = 0, dict[str, float]()
 
@@ -80,6 +84,11 @@ class Answering:
         if consume := CONSUME.fullmatch(path):
             items = _ITEMS.decode(await request.body())
             return msgspec.json.encode({"data": [self._make(item, consume[1]) for item in items]})
+        if comment := COMMENTS.fullmatch(path):
+            kept = self.comments[int(comment[1])]
+            if request.method == "POST":
+                kept.append(AnsweredRow(next(self.ids), value=_COMMENT.decode(await request.body()).value))
+            return msgspec.json.encode({"data": kept})
         if part := PART.fullmatch(path):
             return b'{"data":%s}' % bytes(getattr(self.events[int(part[1])], part[2]))
         return None

@@ -44,6 +44,14 @@ SENTENCES = {
         "a job is accepted: ledger, index and wake-up",
         "{accept_ms:g} ms, {ratio:g} times a bare LPUSH of the same body",
     ),
+    "conditions": (
+        "the same with `appendfsync always`, with a replica that confirms, and by TLS; with 1,000,000 jobs waiting; a "
+        "payload of 1 MB",
+        "{redis[appendfsync_always][times_usual]:g}, {redis[one_replica_confirms][times_usual]:g} and "
+        "{redis[tls][times_usual]:g} times what it takes else; {depth[jobs_1000000][accept_ms]:g} ms, where it is "
+        "{depth[jobs_0][accept_ms]:g} with none; {payload[bytes_1000000][accept_ms]:g} ms, and "
+        "{payload[bytes_1000000][worker_cpu_ms]:g} ms of a worker's processor time",
+    ),
     "memory": (
         "a worker's memory",
         "{idle_mb:g} MB idle, {after_each_2000_mb[4]:g} MB after 10,000 payloads",
