@@ -174,9 +174,10 @@ class _Server(uvicorn.Server):
 
 def _server(context: HttpContext, tls: dict[str, Any]) -> _Server:
     proxies = context.connections.proxies
+    app = create_app(context)
     config = uvicorn.Config(
-        create_app(context),
-        http=http_protocol(context.connections),
+        app,
+        http=http_protocol(context.connections, app),
         ws="none",
         lifespan="on",
         log_config=None,

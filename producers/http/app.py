@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -40,6 +40,7 @@ from producers.http.ui.session import action, view
 from producers.http.ui.sign_in import get_sign_in, post_sign_in, sign_out
 from workers.core.errors import BatchTooLarge, ServiceAway
 from workers.core.urls import is_loopback
+from workers.telemetry.many_lines import ManyLines
 
 log = structlog.get_logger(__name__)
 
@@ -76,18 +77,11 @@ async def _events(request: Request) -> Response:
 _post_events = only_for("events", post_events)
 
 
-def create_app(context: HttpContext) -> ASGIApp:
+def create_app(context: HttpContext) -> Gate:
     """Return the application that answers for `producer`."""
     app = Starlette(
         routes=[*routes(), *page_routes()],
-        exception_handlers={
-            Problem: _problem,
-            ServiceAway: _away,
-            BatchTooLarge: _too_large,
-            ClientDisconnect: _gone,
-            HTTPException: _no_route,
-            Exception: _fault,
-        },
+        exception_handlers={**_refusals(), Exception: _fault},
         lifespan=_lifespan,
     )
     app.router.redirect_slashes = False
@@ -97,11 +91,14 @@ def create_app(context: HttpContext) -> ASGIApp:
 
 
 class Gate:
-    """Stands before the routes: one spelling of each path, bounded headers, metrics."""
+    """Stands before the routes: one spelling of each path, bounded headers, metrics; answers whole requests itself."""
+
+    path = b"/v1/events"
 
     def __init__(self, app: ASGIApp, context: HttpContext) -> None:
         self.app = app
         self.context = context
+        self._lines = ManyLines(__name__, "request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -133,7 +130,37 @@ class Gate:
                 await self.app(scope, receive, sent)
         finally:
             context.in_hand -= 1
-            self._measure(scope, status, time.perf_counter() - started)
+            route = scope.get("route")
+            path = route.path if isinstance(route, Route) else "none"
+            self._measure(scope, path, status, time.perf_counter() - started)
+
+    def takes(self, scope: Scope) -> bool:
+        """Tell whether payloads that come whole are answered without Starlette: their token is known."""
+        context, request = self.context, Request(scope)
+        scope[HOLDER] = context.tokens.find(header(request, b"authorization"))
+        # Of a request that comes through a proxy, uvicorn finds out the sender.
+        is_direct = not context.connections.proxies or not header(request, b"x-forwarded-for")
+        return scope[HOLDER] is not None and is_direct and self._refusal(scope) is None
+
+    async def answer(self, scope: Scope) -> Response:
+        """Answer a whole request like the application would."""
+        started, context = time.perf_counter(), self.context
+        scope.update(app=self.app, path="/v1/events", method="POST", query_string=b"")
+        request = Request(scope)
+        called = request_id(request)
+        context.in_hand += 1
+        structlog.contextvars.bind_contextvars(request_id=called)
+        try:
+            response = await _post_events(request)
+        except Exception as error:
+            response = await _refused(request, error)
+        finally:
+            context.in_hand -= 1
+        response.raw_headers.append((b"x-request-id", called.encode()))
+        seconds = time.perf_counter() - started
+        context.metrics_.request("POST", "/v1/events", response.status_code, seconds)
+        self._lines.add(_line(scope, response.status_code, seconds) | {"request_id": called})
+        return response
 
     def _refusal(self, scope: Scope) -> Problem | None:
         if self.context.tokens.open_to_all and not _asks_loopback(scope):
@@ -148,20 +175,22 @@ class Gate:
             )
         return None
 
-    def _measure(self, scope: Scope, status: int, seconds: float) -> None:
-        route = scope.get("route")
-        path = route.path if isinstance(route, Route) else "none"
+    def _measure(self, scope: Scope, path: str, status: int, seconds: float) -> None:
         self.context.metrics_.request(scope["method"], path, status, seconds)
         if status >= 400 or path.startswith("/v1/"):
-            caller = scope.get(HOLDER)
-            log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                token=caller.name if caller else None,
-                seconds=round(seconds, 4),
-            )
+            log.info("request", **_line(scope, status, seconds))
+
+
+def _line(scope: Scope, status: int, seconds: float) -> dict[str, Any]:
+    """Return what the log says of a request."""
+    caller = scope.get(HOLDER)
+    return {
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": status,
+        "sender": caller.name if caller else None,
+        "seconds": round(seconds, 4),
+    }
 
 
 def _asks_loopback(scope: Scope) -> bool:
@@ -225,6 +254,23 @@ async def _fault(request: Request, error: Exception) -> Response:
     log.error("request failed", path=request.url.path, exc_info=error)
     text = "this is a fault of ours; the log has it under this request_id. Send this again"
     return Problem(500, "fault", text).response(request_id(request))
+
+
+def _refusals() -> dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]:
+    return {
+        Problem: _problem,
+        ServiceAway: _away,
+        BatchTooLarge: _too_large,
+        ClientDisconnect: _gone,
+        HTTPException: _no_route,
+    }
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """Answer an error beside Starlette, by its class or the nearest one above."""
+    refusals = _refusals()
+    known = next((kind for kind in type(error).__mro__ if kind in refusals), None)
+    return await (refusals[known] if known else _fault)(request, error)
 
 
 async def get_health(_request: Request) -> Response:

@@ -11,6 +11,7 @@ from producers.http.connections import CONNECTION, Connections
 from producers.http.problems import Problem
 from producers.http.single_sign_on import PEER
 from producers.http.upgrade import declining, is_offered
+from producers.http.whole import WholeRequest, WholeRoute
 
 #: Seconds in which a request's head must be complete once it has begun, and the first one of a connection at all.
 HEAD_WITHIN_S = 20.0
@@ -45,11 +46,16 @@ class HttpConnection(asyncio.Protocol):
     #: uvicorn's own: the application, the parser, and the request in hand, None before the first.
     app: Any
     parser: Any
+    scope: Any
+    tasks: Any
+    url = b""
+    expect_100_continue = False
     pipeline: Any = ()
     cycle: Any = None
 
-    #: Those of the whole process.
+    #: Those of the whole process, and what answers whole requests, None for no such thing.
     all_open: Connections
+    whole_route: WholeRoute | None = None
 
     _transport: asyncio.Transport
     _address = "?"
@@ -66,6 +72,8 @@ class HttpConnection(asyncio.Protocol):
     #: The request that the application has in hand.
     _answering: Any = None
     _rest_bytes = 0
+    #: What has come of the body of a request that is answered as a whole if the rest comes with it.
+    _body: bytes | None = None
 
     def begin_handshake(self, handshake: asyncio.Task[Any] | None, address: str) -> None:
         """Count this connection from now on, by the task of its TLS handshake."""
@@ -108,6 +116,8 @@ class HttpConnection(asyncio.Protocol):
         before = self.cycle
         between = before is None or (before is self._received and before.response_complete)
         super().data_received(data)
+        if self._body is not None:
+            self._begin_in_pieces()
         if self.cycle is not before:
             self._stop()
         elif between:
@@ -119,13 +129,26 @@ class HttpConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Begin a request, or stop reading where too many wait behind one another."""
+        if self._may_be_whole():
+            self._body = b""
+            return
         cast(Any, super()).on_headers_complete()
         if len(self.pipeline) > MOST_PIPELINED:
             raise _TooManyAtOnce
 
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        if self._body is None:
+            cast(Any, super()).on_body(body)
+        else:
+            self._body += body
+
     def on_message_complete(self) -> None:
         """Note that the whole request has come; behind an offer to change the protocol, its body comes still."""
         if is_offered(self.parser):
+            return
+        if self._body is not None:
+            self._begin_whole(self._body)
             return
         self._received = self.cycle
         if self._rest_bytes:
@@ -190,6 +213,36 @@ class HttpConnection(asyncio.Protocol):
         if idle:
             asyncio.get_running_loop().call_later(CLOSED_WITHIN_S, self._transport.abort)
 
+    def _may_be_whole(self) -> bool:
+        route = self.whole_route
+        return (
+            route is not None
+            and self.url == route.path
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.expect_100_continue
+            and self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
+            and not is_offered(self.parser)
+            and route.takes(self.scope)
+        )
+
+    def _begin_whole(self, body: bytes) -> None:
+        self._body = None
+        self.scope[CONNECTION] = self
+        request = WholeRequest(self, self.scope, body, keep_alive=self.parser.should_keep_alive())
+        self.cycle = self._received = self._answering = request
+        task = asyncio.get_running_loop().create_task(request.answer(cast(WholeRoute, self.whole_route)))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _begin_in_pieces(self) -> None:
+        """Leave a request to the application whose body comes in pieces."""
+        body, self._body = self._body, None
+        untyped: Any = super()
+        untyped.on_headers_complete()
+        if body:
+            untyped.on_body(body)
+
     def _start(self, within_s: float, reason: str) -> None:
         if self._arrival is None:
             self._arrival = asyncio.get_running_loop().call_later(within_s, self._give_up, reason)
@@ -213,9 +266,10 @@ class HttpConnection(asyncio.Protocol):
         self._transport.abort()
 
 
-def http_protocol(connections: Connections) -> type[HttpConnection]:
-    """Return the class of the connections that count among `connections`.
+def http_protocol(connections: Connections, whole_route: WholeRoute | None = None) -> type[HttpConnection]:
+    """Return the class of the connections that count among `connections`; `whole_route` answers beside the application.
 
     uvicorn picks its parser at import, so the class can only be put together here.
     """
-    return type("ParsedConnection", (HttpConnection, AutoHTTPProtocol), {"all_open": connections})
+    members = {"all_open": connections, "whole_route": whole_route}
+    return type("ParsedConnection", (HttpConnection, AutoHTTPProtocol), members)

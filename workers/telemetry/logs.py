@@ -6,9 +6,10 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
+import msgspec
 import structlog
 
 from workers.core.errors import ConfigError
@@ -52,6 +53,10 @@ def set_up(level: int = logging.INFO, *, location: str = STDERR, name: str = "tq
     )
 
 
+class PlainLines(list[dict[str, Any]]):
+    """Events that are logged together as they are: the caller knows that no value holds a secret or is odd."""
+
+
 def say_repeats(*, now: bool = False) -> None:
     """Say how often warnings were repeated in a minute that is over; `now`, as the process ends, in this one too."""
     for handler in logging.getLogger().handlers:
@@ -81,6 +86,9 @@ def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
     return masks
 
 
+#: What a line begins with where it is no JSON.
+_FIRST = ["timestamp", "level", "event"]
+
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -95,9 +103,7 @@ _SHARED: list[Any] = [
 def _console(location: str) -> logging.Handler:
     handler = logging.StreamHandler(sys.stdout if location == STDOUT else sys.stderr)
     # repr() in this renderer escapes line ends, terminal controls and text direction marks.
-    handler.setFormatter(
-        _formatter(structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]))
-    )
+    handler.setFormatter(_Formatter(structlog.processors.KeyValueRenderer(key_order=_FIRST), _key_values))
     return handler
 
 
@@ -109,13 +115,31 @@ def _file(folder: str, name: str) -> logging.Handler:
         handler = LogFile(path)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}", field="loglocation") from error
-    handler.setFormatter(_formatter(structlog.processors.JSONRenderer(default=str)))
+    handler.setFormatter(_Formatter(structlog.processors.JSONRenderer(default=str), _json))
     return handler
 
 
-def _formatter(renderer: Any) -> logging.Formatter:
-    formatter = structlog.stdlib.ProcessorFormatter
-    return formatter(
-        foreign_pre_chain=_SHARED,
-        processors=[formatter.remove_processors_meta, _mask, renderer],
-    )
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Formats what goes through the processors, and past them `PlainLines`, each event by `plain`."""
+
+    def __init__(self, renderer: Any, plain: Callable[[dict[str, Any]], str]) -> None:
+        super().__init__(
+            foreign_pre_chain=_SHARED,
+            processors=[self.remove_processors_meta, _mask, renderer],
+        )
+        self._plain = plain
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of an event, or those of several."""
+        if isinstance(record.msg, PlainLines):
+            return "\n".join(map(self._plain, record.msg))
+        return super().format(record)
+
+
+def _key_values(event: dict[str, Any]) -> str:
+    first = {name: event[name] for name in _FIRST}
+    return " ".join(f"{name}={value!r}" for name, value in (first | event).items())
+
+
+def _json(event: dict[str, Any]) -> str:
+    return msgspec.json.encode(event).decode()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from tests.support.producers import SENDER, Shim, event
+from tests.support.producers import READER, SENDER, Shim, event, read_answer
 from workers.core.jobs import Job
 from workers.core.results import EventResult
 from workers.ledger.admin import LedgerAdmin
@@ -41,6 +42,38 @@ def test_one_payload_is_in_the_ledger_when_the_answer_is_202(
         "duplicate": False,
         "status_url": f"/v1/jobs/{job_id}",
     }
+
+
+@pytest.mark.parametrize(
+    ("sent", "token", "status", "code"),
+    [
+        (event(), SENDER, 202, None),
+        (event(event_type=""), SENDER, 422, "invalid_event"),
+        (event(), READER, 403, "forbidden"),
+        (event(), "of-no-sender-at-all", 401, "unauthorized"),
+    ],
+)
+def test_a_body_that_comes_with_its_head_is_answered_like_one_that_comes_after_it(
+    shim: Shim, sent: dict[str, Any], token: str, status: int, code: str | None
+) -> None:
+    answers = []
+    body = json.dumps(sent).encode()
+    for first in (0, len(body)):
+        head = (
+            f"POST /v1/events HTTP/1.1\r\nHost: tq\r\nAuthorization: Bearer {token}\r\n"
+            f"X-Request-Id: mine\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", shim.port), timeout=30) as link:
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            link.sendall(head.encode() + body[:first])
+            link.sendall(body[first:])
+            answers.append(read_answer(link))
+    assert [answer[0] for answer in answers] == [status] * 2
+    headers, bodies = [answer[1] for answer in answers], [json.loads(answer[2]) for answer in answers]
+    assert headers[0].keys() == headers[1].keys()
+    assert headers[1]["x-request-id"] == "mine"
+    assert [answered.get("code") for answered in bodies] == [code] * 2
+    assert bodies[1] | {"duplicate": False} == bodies[0] | {"duplicate": False}
 
 
 def test_the_same_payload_again_answers_the_first_job_whichever_producer_it_came_through(

@@ -102,3 +102,4 @@ def test_what_an_answer_is_called_is_in_the_log_too(telling_shim: Shim) -> None:
     lines = until(lambda: told() if len(told()) == 3 else [])
     assert [f"request_id='{name}'" in line for name, line in zip(names, lines, strict=True)] == [True] * 3
     assert ["status=400" in line for line in lines] == [False, False, True]
+    assert ["sender='nifi'" in line for line in lines] == [True] * 3

@@ -11,11 +11,12 @@ import pytest
 import uvicorn
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from producers.http import server as http_server
 from producers.http.connections import Connections
+from producers.http.request import WHOLE_BODY
 from workers.settings.model import Settings
 
 #: Bytes that no buffer of this machine holds.
@@ -31,9 +32,22 @@ async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse(body + b" well")(scope, receive, send)
 
 
+class _Whole:
+    """Answers whole requests with their body."""
+
+    path = b"/whole"
+
+    def takes(self, scope: Scope) -> bool:
+        return (b"odd", b"yes") not in scope["headers"]
+
+    async def answer(self, scope: Scope) -> Response:
+        await asyncio.sleep(0.01)
+        return PlainTextResponse(scope[WHOLE_BODY] + b" at once")
+
+
 async def _serve(talk: Talk, app: ASGIApp = _echo) -> bytes:
     connections = Connections(Settings(), CollectorRegistry())
-    http = http_server.http_protocol(connections)
+    http = http_server.http_protocol(connections, _Whole())
     config = uvicorn.Config(app, port=0, http=http, lifespan="off", log_config=None)
     config.load()
     server = uvicorn.Server(config)
@@ -169,6 +183,47 @@ def test_requests_that_come_at_once_keep_their_bodies_however_they_are_cut(at: i
     # Then each is answered in turn with its own body
     answers = asyncio.run(_serve(talk)).split(b"HTTP/1.1 200 OK")[1:]
     assert [answer.partition(b"\r\n\r\n")[2] for answer in answers] == [b"ab well", b"cd well", b" well"]
+
+
+#: Heads of requests, and what answers them where their body comes with them.
+HEADS = {
+    b"POST /whole HTTP/1.1\r\nHost: tq\r\n": b" at once",
+    b"POST /whole HTTP/1.1\r\nodd: yes\r\n": b" well",
+    b"POST /whole?wait=1 HTTP/1.1\r\nHost: tq\r\n": b" well",
+    b"PUT /whole HTTP/1.1\r\nHost: tq\r\n": b" well",
+    b"POST /whole HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n": b" well",
+    b"POST /whole HTTP/1.1\r\nExpect: 100-continue\r\n": b" well",
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize(
+    "length", [b"Content-Length: 2\r\n\r\nab", b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"]
+)
+def test_only_an_ordinary_request_that_comes_whole_is_answered_beside_the_application(
+    head: bytes, length: bytes
+) -> None:
+    # Given two requests at once, one that comes in pieces, and one that closes the connection
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write((head + length) * 2)
+        both = await reader.readuntil(HEADS[head]) + await reader.readuntil(b" well")
+        for part in (head + length[:-1], length[-1:]):
+            writer.write(part)
+            await asyncio.sleep(0.01)
+        pieces = await reader.readuntil(b" well")
+        writer.write(head + b"Connection: close\r\n" + length)
+        return both + pieces + await reader.read()
+
+    # Then each is answered in turn with its own body, by what it is for
+    answers = (
+        asyncio.run(_serve(talk)).replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"").split(b"HTTP/1.1 200 OK\r\n")
+    )
+    assert [answer.partition(b"\r\n\r\n")[2] for answer in answers[1:]] == [
+        b"ab" + HEADS[head],
+        b"ab well",
+        b"ab well",
+        b"ab" + HEADS[head],
+    ]
 
 
 def test_thousands_of_requests_at_once_are_not_even_read() -> None:
