@@ -59,10 +59,14 @@ _CONTACTED = (
     "remote",
 )
 
+#: What has a page of its own, to which a link inside of it leads.
+_PAGES = ("rule", "policy", "report", "ticket", "case", "incident", "feed", "signature", "workflow")
+
 #: What a name says inside of another one.
 _INSIDE: dict[tuple[str, str], Kind] = {
     **{(around, name): "dns" for around in _CONTACTED for name in ("hostname", "host", "domain")},
     **{(around, "domain"): "dns" for around in ("server", "source", "client")},
+    **{(around, name): "nothing" for around in _PAGES for name in ("url", "uri", "href", "link")},
     **{(around, "servername"): "dns" for around in ("tls", "ssl")},
     ("question", "name"): "dns",
     ("url", "full"): "url",

@@ -33,6 +33,9 @@ _MACHINES = ("hostname", "host_name", "hostName", "computer_name", "computerName
 #: What stands between the fields of a text in which Hayabusa puts them.
 _BAR = " ¦ "
 
+#: What senders write where there is no name.
+_NO_NAMES = frozenset(("null", "none", "n/a", "unknown", "undefined", "localhost", "---"))
+
 _MACHINE_NAME = re.compile(r"[\w.-]{2,253}")
 
 
@@ -119,11 +122,12 @@ class _Walk:
             return
         named = _pair(fields)
         home = place.depth > 0 and _is_home(fields)
+        page = _page_of(fields)
         for name, inner in fields.items():
             if isinstance(inner, str | dict | list) and inner:
                 if named and fold(name) in _PAIR_VALUES:
                     self.under(named, inner, place, home=home)
-                elif inner != named:
+                elif inner != named and not (page and isinstance(inner, str) and inner.endswith(page)):
                     self.under(name, inner, place, home=home)
 
     def under(self, name: str, value: object, place: _Place, *, home: bool = False) -> None:
@@ -151,6 +155,9 @@ class _Walk:
                 self.under(name.strip(), value.strip(), place)
         elif text[0] in _ADDRESS_BEGINS and forms.read_address(text):
             self.address(text, place)
+        elif text[0] in _ADDRESS_BEGINS and (listed := forms.addresses_listed(text)):
+            for each in listed:
+                self.address(each, place)
         elif says.kind:
             self.by_kind(text, place, says)
         elif "@" in text:
@@ -189,7 +196,11 @@ class _Walk:
 
     def machine(self, text: str) -> None:
         """Take the name of a machine of ours."""
-        if _MACHINE_NAME.fullmatch(text) and not forms.is_service(text.lower()):
+        if (
+            _MACHINE_NAME.fullmatch(text)
+            and text.lower() not in _NO_NAMES
+            and not forms.is_service(text.lower())
+        ):
             self.ours[text] = None
 
     def hashes(self, text: str) -> None:
@@ -237,6 +248,12 @@ def _json(text: str) -> Any:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
+
+
+def _page_of(fields: dict[str, Any]) -> str:
+    """Return how a link to the page of an object itself ends: with its id; "" for an object without one."""
+    own = fields.get("id") or fields.get("_id") or fields.get("uuid")
+    return f"/{own}" if isinstance(own, str | int) and len(str(own)) > 2 else ""
 
 
 def _is_home(fields: dict[str, Any]) -> bool:

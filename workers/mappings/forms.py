@@ -75,6 +75,14 @@ def is_service(host: str) -> bool:
     return bool(name)
 
 
+def addresses_listed(text: str) -> list[str]:
+    """Return the addresses that a text is a list of, as proxies write them; [] where a part of it is none."""
+    first, *more = filter(None, _SEPARATORS.split(text[:2_000]))
+    if not more or not read_address(first):
+        return []
+    return [first, *more] if all(map(read_address, more)) else []
+
+
 def hosts_in(text: str) -> list[str]:
     """Return the host names that a text is a list of; [] where a part of it is something else."""
     names = [refang(part).rstrip(".").lower() for part in _SEPARATORS.split(text) if part]

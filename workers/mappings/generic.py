@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
+
 from workers.core.times import read_time
 from workers.mappings.field_names import fold
 from workers.mappings.kinds import kind_of
@@ -17,10 +19,13 @@ _MOST_FIELDS, _TITLE_CHARS = 2_000, 200
 
 _TITLES, _LATE_TITLES, _TYPES = words("titles"), words("late_titles"), words("types")
 _TIMES, _TIMES_END = words("times"), words("times_end")
+_TITLES_END, _PEOPLE_END = words("titles_end"), words("people_end")
+_NO_TIMES = words("no_times")
 _PEOPLE, _SEVERITIES, _SOURCES = words("people"), words("severities"), words("sources")
 
 _NO_TITLE = re.compile(
-    r"[\d\s.:,/-]*|none|null|n/a|unknown|undefined|[0-9a-fA-F-]{20,}|(?:https?|arn):.*", re.DOTALL | re.I
+    r"[\d\s.:,/-]*|[#\[]?\{.*|none|null|n/a|unknown|undefined|[0-9a-fA-F-]{20,}|(?:https?|arn):.*",
+    re.DOTALL | re.I,
 )
 
 #: What fields of types say of any detection.
@@ -43,10 +48,9 @@ _BESIDE = (
     "resource.type",
 )
 
-#: A day and a time of day that stand in fields of their own, and what names their zone.
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_CLOCK = re.compile(r"\d\d:\d\d:\d\d(?:\.\d{1,9})?")
-_OFFSET = re.compile(r"[+-]\d\d:?\d\d")
+#: A time that names no zone, and fields beside it that do.
+_NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?")
+_OFFSET = re.compile(r"[+-]\d\d:?\d\d|\b[CE]ES?T\b")
 _ZONES = ("tz", "timezone")
 
 #: What the pipeline adds of its own that is looked at, for want of better.
@@ -64,7 +68,8 @@ def guess(document: dict[str, Any]) -> dict[str, str | float | None]:
         "title": title,
         "type": _type(_first(fields, _TYPES, _tells), title, source),
         "time": _time(fields),
-        "person": _first(fields, _PEOPLE, _is_person),
+        "person": _first(fields, _PEOPLE, _is_person)
+        or _first(fields, _ending(fields, _PEOPLE_END), _is_person),
         "severity": _first(fields, _SEVERITIES, _is_severity),
         "source": source,
     }
@@ -77,8 +82,10 @@ def _title(fields: Fields, own_name: Any) -> str | None:
     """
     name = str(
         _first(fields, _TITLES, _tells)
+        or _first(fields, _ending(fields, _TITLES_END), _tells)
         or (own_name if _is_phrase(own_name) else None)
         or _first(fields, _LATE_TITLES, _tells)
+        or (own_name if _is_title(own_name) else None)
         or _first(fields, _TITLES + _LATE_TITLES, _is_title)
         or ""
     )
@@ -95,19 +102,37 @@ def _type(category: str | None, title: str | None, source: str | None) -> str | 
 
 
 def _time(fields: Fields) -> Any:
+    """Return when it happened; a text without a zone in that which the document names beside it."""
+    value = _moment(fields)
+    zones = (match for name in _ZONES if (match := _OFFSET.search(str(fields.get(name, "")))))
+    zone = next(zones, None)
+    return f"{value} {zone[0]}" if zone and _NO_ZONE.fullmatch(str(value)) else value
+
+
+def _moment(fields: Fields) -> Any:
     """Return the value of a usual name, else of a name that ends like one, as vendors put theirs before it."""
     return (
         _day_and_clock(fields)
         or _first(fields, _TIMES, _is_time)
-        or _first(fields, tuple(name for name in fields if name.endswith(_TIMES_END)), _is_time)
+        or _first(fields, _soon(fields), _is_time)
+        or fields.get("syslog.time")
     )
 
 
 def _day_and_clock(fields: Fields) -> str | None:
     """Return the time of a document that names the day and the time of day apart, as firewalls do."""
-    day, clock = str(fields.get("date", "")), str(fields.get("time", ""))
-    zone = next((match[0] for name in _ZONES if (match := _OFFSET.search(str(fields.get(name, ""))))), "")
-    return f"{day}T{clock}{zone}" if _DAY.fullmatch(day) and _CLOCK.fullmatch(clock) else None
+    moment = f"{fields.get('date')} {fields.get('time')}"
+    return moment if _NO_ZONE.fullmatch(moment) else None
+
+
+def _soon(fields: Fields) -> tuple[str, ...]:
+    """Return the fields that end like a time, by the order of the endings, but for those of what is yet to come."""
+    names = [name for name in fields if "." not in name and not any(word in name for word in _NO_TIMES)]
+    return tuple(name for end in _TIMES_END for name in names if name.endswith(end))
+
+
+def _ending(fields: Fields, ends: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in fields if name.endswith(ends))
 
 
 def _first(fields: Fields, names: tuple[str, ...], fits: Callable[[Any], bool]) -> Any:
@@ -137,10 +162,20 @@ def _each(document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
             *outer, own = [fold(part) for part in name.split(".")]
             parent = outer[-1] if outer else around
             first = value[0] if isinstance(value, list) and value else value
+            if isinstance(first, str) and first[:1] == "{":
+                first = _json(first)
             if isinstance(first, dict):
                 waiting.append((own, first))
             elif first not in (None, "", []):
                 yield parent, own, first
+
+
+def _json(text: str) -> Any:
+    """Return the object that a text holds, which some put into a field; the text itself where it is none."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return text
 
 
 def _is_title(value: Any) -> bool:

@@ -15,6 +15,9 @@ _KINDS = tuple(
     (kind, tuple(f" {word.replace('_', ' ')}" for word in words)) for kind, words in kinds().items()
 )
 
+#: Characters of a text that are looked at: what comes later in prose is about other things.
+_LONGEST = 120
+
 #: Words of so few letters are whole ones, no beginnings: `ids` is none of `idsite`.
 _SHORT = 4
 
@@ -22,7 +25,7 @@ _SHORT = 4
 @lru_cache(maxsize=4096)
 def kind_of(text: str) -> str | None:
     """Return the kind that a text tells of, None where no word of it does."""
-    words = f" {_NO_WORD.sub(' ', _CAMEL.sub(' ', text[:300]).lower()).strip()} "
+    words = f" {_NO_WORD.sub(' ', _CAMEL.sub(' ', text[:_LONGEST]).lower()).strip()} "
     return next((kind for kind, marks in _KINDS if any(_has(words, mark) for mark in marks)), None)
 
 

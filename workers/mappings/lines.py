@@ -11,6 +11,9 @@ _BAR = re.compile(r"(?<!\\)\|")
 #: The beginning of the next field of a CEF extension: a blank, a name, an equals sign that no backslash escapes.
 _CEF_FIELD = re.compile(r"(?:^|(?<=\s))([A-Za-z0-9_.\[\]-]{1,100})(?<!\\)=")
 
+#: How rsyslog writes a tabulator.
+_TAB = "#011"
+
 _LEEF_FIELD = re.compile(r"([A-Za-z0-9_.-]{1,100})=(.*)", re.DOTALL)
 
 _FRAME_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{5,20}(?:Z|[+-]\d\d:?\d\d)?")
@@ -57,6 +60,7 @@ def read_leef(text: str) -> dict[str, Any] | None:
     delimiter, fields = "\t", parts[-1] if len(parts) > 5 else ""
     if is_second and len(parts) == 7:
         delimiter = _delimiter(parts[5]) or "\t"
+    fields = fields.replace(_TAB, "\t")
     return {**header, "time": _time_of(frame), "extension": _leef_fields(fields, delimiter)}
 
 

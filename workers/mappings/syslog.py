@@ -34,7 +34,7 @@ _PROGRAM = re.compile(r"([\w./%-]{1,64})(?:\[[^\]]{1,32}\])?: ?|\[([\w.-]{1,64})
 _KEY = re.compile(r"(?:^|(?<=[\s,;|\[({]))([A-Za-z_][\w.-]{0,63})(?:\s?=|:(?=\"))\s?")
 
 #: The words before the first field, without a bracket and the id of structured data.
-_WORDS = re.compile(r"[\s\[\]:-]*+([^\[\s]++(?: ++[^\[\s]++)*+)")
+_WORDS = re.compile(r"[\s:-]*+([^\[\s]++(?: ++[^\[\s]++)*+)")
 
 #: What stands between fields, and the end of a quoted value.
 _BETWEEN = " \t\r\n,;|"
@@ -78,6 +78,7 @@ def read_fields(text: str) -> tuple[dict[str, str], str]:
         else:
             match = _KEY.search(text, start)
             value = text[start : match.start() if match else None].strip(_BETWEEN)
+            value = value if "[" in value else value.rstrip("] ")
         fields.setdefault(key, value)
     return fields, words[1] if words else ""
 

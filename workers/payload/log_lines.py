@@ -16,6 +16,14 @@ _MARKS = (b"CEF:", b"LEEF:")
 #: A line of CEF whose mark a collector took for the program's name, and away.
 _BARE_CEF = re.compile(rb"[01]\|[^|]{1,128}\|[^|]{1,128}\|[^|]{0,128}\|[^|]{0,128}\|")
 
+_BARE_LEEF = re.compile(rb"[12]\.0\|[^|]{1,128}\|[^|]{1,128}\|[^|]{0,128}\|[^|]{1,128}\|")
+
+#: How a line begins that is one more field of the record before it.
+_FIELD = re.compile(rb"[A-Za-z][\w.]{0,63}=")
+
+#: Lines of which a record may consist, where its sender writes fields below each other.
+_MOST_PARTS = 200
+
 #: Bytes at the beginning of a line among which its mark stands: syslog's header is shorter.
 _MOST_HEADER = 1_024
 
@@ -27,8 +35,8 @@ _SYSLOG = re.compile(
 #: JSON behind the program's name alone, or behind a mark such as `@cee:`.
 _BEFORE_JSON = re.compile(rb"[^{\"]{1,128}\{\s{0,8}\"[^\"]")
 
-#: What arrays and markup begin with; a program's name in brackets begins a line.
-_OTHER = re.compile(rb"<\D|\[(?![\w.-]{1,64}\] )")
+#: What arrays and markup begin with; a program's name or fields in brackets begin a line.
+_OTHER = re.compile(rb"<\D|\[(?![\w.-]{1,64}\] |[A-Za-z][\w@.-]{0,63}[ =])")
 
 #: Fields `key=value` in the beginning of a line by which it is known as a line of a log.
 _FEWEST_FIELDS = 3
@@ -40,21 +48,50 @@ def is_log_lines(data: bytes) -> bool:
     if beginning[:1] in (b"{", b'"', b"") or _OTHER.match(beginning):
         return False
     first = beginning.partition(b"\n")[0]
-    is_syslog = bool(_SYSLOG.match(first) or _BEFORE_JSON.match(first) or _BARE_CEF.match(first))
-    return is_syslog or _has_mark(first) or _has_fields(first)
+    is_syslog = bool(_SYSLOG.match(first) or _BEFORE_JSON.match(first))
+    return is_syslog or _mark_of(first) is not None or _has_fields(first)
 
 
 def log_lines(data: bytes) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
-    """Yield each line that is not blank, and its document; None for a line of another kind."""
+    """Yield each record, mostly a line, and its document; None for a line of another kind."""
+    for record in _records(data):
+        text = record.decode(errors="backslashreplace")
+        mark = _mark_of(record)
+        yield record, {LINE: mark + text} if mark is not None else read_line(text)
+
+
+def _records(data: bytes) -> Iterator[bytes]:
+    """Yield the lines that are not blank; fields that stand below a line of CEF or LEEF belong to it."""
+    parts: list[bytes] = []
+    for line in _lines(data):
+        if parts and not (_goes_on(line, parts) and len(parts) < _MOST_PARTS):
+            yield b" ".join(parts)
+            parts = []
+        parts.append(line)
+    if parts:
+        yield b" ".join(parts)
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
     start = 0
     while start < len(data):
         end = data.find(b"\n", start) + 1 or len(data)
-        line = data[start:end].strip()
+        if line := data[start:end].strip():
+            yield line
         start = end
-        if line:
-            text = line.decode(errors="backslashreplace")
-            bare = "CEF:" if _BARE_CEF.match(line) else ""
-            yield line, {LINE: bare + text} if bare or _has_mark(line) else read_line(text)
+
+
+def _goes_on(line: bytes, parts: list[bytes]) -> bool:
+    """Tell whether a line is a part of the record before it."""
+    is_part = bool(_FIELD.match(line)) or parts[-1].endswith(b"|")
+    return is_part and _mark_of(line) is None and _mark_of(parts[0]) is not None
+
+
+def _mark_of(line: bytes) -> str | None:
+    """Return what a line of CEF or LEEF lacks at its beginning, mostly nothing; None for one of another kind."""
+    if _has_mark(line):
+        return ""
+    return "CEF:" if _BARE_CEF.match(line) else "LEEF:" if _BARE_LEEF.match(line) else None
 
 
 def _has_mark(line: bytes) -> bool:

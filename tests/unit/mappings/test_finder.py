@@ -28,6 +28,7 @@ def found(document: Any) -> list[str]:
         ({"ClientIP": "203.0.113.7:50123"}, ["203.0.113.7"]),
         ({"ClientIP": "[2001:db8::5]:443"}, ["2001:db8::5"]),
         ({"x": "::ffff:203.0.113.7"}, ["203.0.113.7"]),
+        ({"x-forwarded-for": "203.0.113.7, 198.51.100.2"}, ["203.0.113.7", "198.51.100.2"]),
         ({"all_recent_ips": ["203.0.113.7", "198.51.100.2"]}, ["203.0.113.7", "198.51.100.2"]),
         # Names with dots are the fields that they stand for.
         ({"id.orig_h": "203.0.113.7", "id.resp_h": "198.51.100.2"}, ["203.0.113.7", "198.51.100.2"]),
@@ -103,6 +104,9 @@ def test_what_is_anothers_is_found(document: dict[str, Any], expected: list[str]
         # Links to consoles, APIs and advice.
         {"alertWebUrl": "https://security.evil.example/x", "html_url": "https://evil.example/a", "selfLink": "x"},
         {"falcon_host_link": "https://evil.example/x", "references": ["https://blog.evil.example/x"]},
+        # A link to the page of the object itself, by its id, or of a rule.
+        {"id": 2644, "url": "https://siem.maker.example/x/2644", "rule": {"url": "https://siem.maker.example/r"}},
+        {"hostname": "null", "versions": "1.2.3.4, x"},
         {"url": "https://sub.zendesk.com/api/v2/x.json", "LoginTo": "https://console.aws.amazon.com/"},
         # Hexadecimal digits that are no file's hash.
         {"id": MD5, "event_id": SHA1, "ja3": {"hash": MD5}, "dtHash": SHA256, "commit_sha": SHA1, "aid": MD5},

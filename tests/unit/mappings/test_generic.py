@@ -32,6 +32,11 @@ from workers.mappings.generic import guess
         ({"name": "Odd admin logon", "description": "Raised for a logon"}, "Odd admin logon"),
         ({"user": {"name": "Mia Ott"}, "description": "Raised for a logon"}, "Raised for a logon"),
         ({"title": "a\n  b"}, "a b"),
+        ({"MakerAlertName": "Beacon", "message": "Seen"}, "Beacon"),
+        ({"detection": "Odd scan", "src_host": {"name": "ws-17"}}, "Odd scan"),
+        # The name of something inside is none of the document.
+        ({"host": {"name": "ws-17"}}, None),
+        ({"description": '#{"label": "x"}', "details": '{"rule": {"name": "Beacon"}}'}, "Beacon"),
         ({}, None),
     ],
 )
@@ -50,6 +55,12 @@ def test_the_surest_name_is_the_title(document: dict[str, Any], title: str | Non
         # A vendor's own name before a usual one.
         ({"AcmeDetectionTime": "2026-03-04T05:06:07Z", "boottime": 1772600767}, "2026-03-04T05:06:07Z"),
         ({"time": True}, None),
+        # The day, the time of day and the zone stand apart, or the zone alone does.
+        ({"date": "2026-03-04", "time": "05:06:07", "tz": "+0100"}, "2026-03-04 05:06:07 +0100"),
+        ({"time": "2026-03-04 05:06:07", "timezone": "CET"}, "2026-03-04 05:06:07 CET"),
+        ({"time": "2026-03-04T05:06:07Z", "tz": "+0100"}, "2026-03-04T05:06:07Z"),
+        ({"expiration_time": "2027-03-04", "first_timestamp": "2026-03-04"}, "2026-03-04"),
+        ({"syslog": {"time": "2026-03-04T05:06:07Z"}, "msg": "x"}, "2026-03-04T05:06:07Z"),
     ],
 )
 def test_the_first_field_that_is_a_time_is_the_time(document: dict[str, Any], time: object) -> None:
@@ -64,6 +75,7 @@ def test_the_first_field_that_is_a_time_is_the_time(document: dict[str, Any], ti
         ({"USER_NAME": "MIA", "email": "x@corp.example"}, "MIA"),
         ({"users": [{"name": "mia"}, {"name": "leo"}]}, "mia"),
         ({"user": 17}, None),
+        ({"MakerUserName": "mia"}, "mia"),
     ],
 )
 def test_the_surest_name_of_a_person_is_the_identity(document: dict[str, Any], person: str | None) -> None:

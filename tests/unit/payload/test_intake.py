@@ -198,6 +198,10 @@ def test_nothing_is_said_of_an_event_type_while_no_worker_has_told_which_there_a
         ("event_name=Beacon event_id=7 src=203.0.113.7", "Beacon"),
         # A collector took the mark of CEF for the program's name.
         ("0|Maker|Suite|1|17|Beacon|9|src=203.0.113.7", "Beacon"),
+        ("1.0|Maker|Suite|1|17|src=203.0.113.7#011msg=Beacon", "Beacon"),
+        # A sender wrote its fields below each other.
+        ("CEF:0|Maker|Suite|1|17|\nBeacon|9|\nsrc=203.0.113.7\nmsg=of words", "Beacon"),
+        ('[maker@1 id="7" msg="Beacon" src="203.0.113.7"]', "Beacon"),
     ],
 )  # fmt: skip
 def test_a_line_of_a_log_becomes_an_event_where_the_setting_asks_for_it(line: str, title: str) -> None:
