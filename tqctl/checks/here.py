@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from producers.enqueue import spool_of
 from tqctl.checks.line import CheckLine, failed, ok, tried, warning
 from workers.core.errors import ConfigError
+from workers.indicators.known_good.configured import known_good_of
 from workers.mappings.folder import MappingFolder
 from workers.payload.grouping import grouping_of
 from workers.settings.loading import Loaded
@@ -33,6 +34,9 @@ def check_here(loaded: Loaded) -> Iterator[CheckLine]:
     if loaded.settings.group_by or loaded.settings.rate_limits:
         rules = partial(grouping_of, loaded.settings)
         yield tried(AREA, "groups and limits", rules, "the rules of group_by and rate_limits can be read")
+    if loaded.settings.own_assets:
+        ours = partial(known_good_of, loaded.settings)
+        yield tried(AREA, "what is ours", ours, "own_assets can be read")
     if loaded.settings.mappings_dir:
         yield from _mappings(loaded.settings.mappings_dir)
     yield from _versions()

@@ -40,6 +40,9 @@ _SEPARATORS = re.compile(r"[,;\n]")
 
 _DASHES = re.compile(r"[-–—]")
 
+#: A network with a star for each part of an address that may be anything.
+_STARS = re.compile(r"((?:\d{1,3}\.){1,3})\*(?:\.\*){0,2}")
+
 _REMEDY = (
     "Write addresses, ranges such as 10.0.0.1-10.0.0.50 or 10.0.0.1-50, and networks such as 10.0.0.0/8 or"
     " fd00::/8, separated by commas"
@@ -173,7 +176,7 @@ def read_range(text: str) -> tuple[int, int] | None:
 
 def _other_range(text: str) -> tuple[int, int] | None:
     try:
-        return _read_part(text) if "/" in text or _DASHES.search(text) else None
+        return _read_part(text) if "/" in text or "*" in text or _DASHES.search(text) else None
     except ConfigError:
         return None
 
@@ -184,7 +187,7 @@ def as_number(ip: IP) -> int:
 
 
 def _read_part(part: str) -> tuple[int, int]:
-    if network := read_network(part):
+    if network := read_network(part) or _starred(part):
         return as_number(network[0]), as_number(network[-1])
     if ip := read_ip(part):
         return as_number(ip), as_number(ip)
@@ -201,6 +204,15 @@ def _read_part(part: str) -> tuple[int, int]:
     if as_number(last) < as_number(first):
         raise _unreadable(part, "ends before it begins")
     return as_number(first), as_number(last)
+
+
+def _starred(part: str) -> Network | None:
+    """Return the network that `185.10.20.*` is, None where a text is no such one."""
+    match = _STARS.fullmatch(part)
+    if not match:
+        return None
+    count = match[1].count(".")
+    return read_network(f"{match[1]}{'.'.join('0' * (4 - count))}/{8 * count}")
 
 
 def _unreadable(part: str, why: str) -> ConfigError:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from workers.indicators.addresses import host_of, ip_of_host, read_endpoint, read_network, split_port
+from workers.indicators.addresses import IP, host_of, ip_of_host, read_endpoint, read_network, split_port
 from workers.indicators.model import Attribute, Indicator
 from workers.indicators.refang import refang, tidy
 from workers.indicators.types import match_type
@@ -23,6 +23,8 @@ _FQDN = re.compile(r"(?:(?!-)[\w-]{1,63}(?<!-)\.)+(?:[^\W\d_]{2,63}|xn--[a-z0-9-
 _EMAIL = re.compile(r"(?:mailto:)?([^\s@<>,;:\"()]{1,64})@([^\s@<>]{1,255})", re.I)
 _NAMED_EMAIL = re.compile(r"[^<>]{0,200}<([^<>\s]{3,320})>")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30})://(.+)", re.DOTALL)
+#: Numbers that an address may be written as: of a smaller one, and of octal digits, nothing tells that.
+_NUMBER = re.compile(r"0x[0-9a-f]{8}|(?:0x[0-9a-f]{1,2}\.){3}0x[0-9a-f]{1,2}|[1-9]\d{8,9}", re.I)
 _HOST = re.compile(r"[\w.-]{1,253}")
 #: A hash as Sysmon writes it.
 _LABELLED_HASH = re.compile(r"(MD5|SHA-?(?:1|256|384|512)) ?= ?([0-9a-f]{32,128})", re.I)
@@ -61,7 +63,7 @@ def read_indicator(type_name: str | None, value: str) -> Indicator | Misfit:
         if labelled := _LABELLED_HASH.fullmatch(tidy(value)):
             return read_indicator(*labelled.groups())
         inferred = infer_type(value)
-        return _read(inferred, value) if inferred else Misfit("its type cannot be told from the value")
+        return _read(inferred, value) if inferred else Misfit(_why_not(refang(value)))
     if known := match_type(type_name):
         return _read(known, value)
     return Misfit(f'"{type_name[:80]}" is not an indicator type of ThreatQ')
@@ -69,7 +71,9 @@ def read_indicator(type_name: str | None, value: str) -> Indicator | Misfit:
 
 def infer_type(value: str) -> str | None:
     """Return the type that a bare value shows by itself, or None where there is doubt."""
-    text = refang(value)
+    text = _armed(value)
+    if _NUMBER.fullmatch(text):
+        return None
     for name, reader in _INFERRED:
         if reader(text):
             return name
@@ -92,15 +96,33 @@ def _read(name: str, value: str) -> Indicator | Misfit:
     if reader is None:
         text = tidy(value)
         return Indicator(name, text) if text else Misfit("it is empty")
-    return reader(refang(value)) or Misfit(f"it is not a valid {name}")
+    return reader(_armed(value)) or Misfit(f"it is not a valid {name}")
+
+
+def _armed(value: str) -> str:
+    """Return a value armed again, a URL that has the scheme of the page around it without its slashes."""
+    text = refang(value)
+    return text[2:] if text[:2] == "//" and not read_network(text[2:]) else text
+
+
+def _why_not(text: str) -> str:
+    """Say why a value without a type is no indicator."""
+    if ip := _ip_of_number(text):
+        return f'it may be a number or the address {ip}; if that is meant, write "IP Address:{ip}"'
+    if "*" in text:
+        return "a * is read before a domain alone, as in *.evil.example"
+    return "its type cannot be told from the value"
 
 
 def _address(text: str) -> Indicator | None:
-    endpoint = read_endpoint(text)
-    if not endpoint:
+    ip, port = read_endpoint(text) or (_ip_of_number(text), None)
+    if not ip:
         return _network(text)
-    ip, port = endpoint
     return Indicator("IP Address" if ip.version == 4 else "IPv6 Address", str(ip), _port(port))
+
+
+def _ip_of_number(text: str) -> IP | None:
+    return ip_of_host(text) if _NUMBER.fullmatch(text) else None
 
 
 def _network(text: str) -> Indicator | None:
@@ -109,10 +131,12 @@ def _network(text: str) -> Indicator | None:
 
 
 def _fqdn(text: str) -> Indicator | None:
-    host, port = split_port(text)
-    host = host.rstrip(".")
+    """Read a domain; one with all below it is the domain, and an attribute that says so."""
+    written, port = split_port(text)
+    host = written.rstrip(".").removeprefix("*.")
     if len(host) <= 253 and _FQDN.fullmatch(host):
-        return Indicator("FQDN", host.lower(), _port(port))
+        below = (Attribute("Wildcard", written.lower()),) if written[0] == "*" else ()
+        return Indicator("FQDN", host.lower(), _port(port) + below)
     return _address(text)
 
 

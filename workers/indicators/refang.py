@@ -23,6 +23,7 @@ _DOT = re.compile(r" ?(?:\[ ?(?:\.|dot) ?\]|\( ?(?:\.|dot) ?\)|\{ ?(?:\.|dot) ?\
 _AT = re.compile(r" ?(?:\[ ?(?:@|at) ?\]|\( ?(?:@|at) ?\)|\{ ?(?:@|at) ?\}) ?", re.I)
 _COLON = re.compile(r"\[(:|:/{1,2}|/{1,2})\]|\((:|:/{1,2})\)")
 _SCHEME = re.compile(r"(?:hxx|hxt|htx|h\*\*|hxxx)p(s?)(?=:)", re.I)
+_SLASHES = re.compile(r"(?:https?|ftps?):([\\/]{1,4})(?=[^\\/])", re.I)
 _FTP = re.compile(r"f[x*]p(s?)(?=:)", re.I)
 
 
@@ -45,9 +46,22 @@ def refang(text: str) -> str:
         text = _COLON.sub(lambda match: match[1] or match[2], text)
     if ":" in text:
         text = (
-            _FTP.sub(r"ftp\1", _SCHEME.sub(r"http\1", text, count=1), count=1) if text[0] in "hHfF" else text
+            _with_slashes(_FTP.sub(r"ftp\1", _SCHEME.sub(r"http\1", text, count=1), count=1))
+            if text[0] in "hHfF"
+            else text
         )
     return text
+
+
+def _with_slashes(text: str) -> str:
+    """Return a URL with the two slashes behind its scheme that a browser reads there, and none turned in its path."""
+    match = _SLASHES.match(text)
+    if not match or match[1] == "//":
+        return text
+    rest = text[match.end() :]
+    end = next((place for place, letter in enumerate(rest) if letter in "?#"), len(rest))
+    path = rest[:end].replace("\\", "/")
+    return f"{text[: match.start(1)]}//{path}{rest[end:]}"
 
 
 def _with_dots(text: str) -> str:

@@ -69,12 +69,14 @@ def _texts(text: str) -> Iterator[str]:
 
 
 def _from_text(text: str) -> Iterator[Indicator | Unread]:
-    """Take the prefix before the first `:` as a type only if it is one; `file://` is not."""
+    """Take the prefix before the first `:` as a type only if it is one; `file://` is not, `URL://evil.ru` is."""
     text = unescape(text).strip().rstrip(",;").rstrip()
     if not text:
         return
     prefix, colon, rest = text.partition(":")
-    kind = match_type(prefix.strip()) if colon and not rest.startswith("//") else None
+    kind = match_type(prefix.strip()) if colon else None
+    if rest.startswith("//") and kind != "URL":
+        kind = None
     if kind is None:
         yield from _from_typed(None, text)
     elif rest.strip():

@@ -80,7 +80,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         )] = True
     own_assets: Annotated[str, Doc(
         "What is ours and never becomes an indicator: domains (with all below them and their e-mail addresses), "
-        "`@domain` (e-mail addresses alone), networks, host names, by commas or lines.")] = ""
+        "`@domain` (e-mail addresses alone), networks (185.10.20.0/24 or 185.10.20.*), host names, "
+        "by commas or lines.")] = ""
     own_assets_collection: Annotated[str, Doc(
         "Data collection of ThreatQ whose indicators are ours, too; read by the workers every ten minutes.")] = ""
     known_good: Annotated[bool, Doc(

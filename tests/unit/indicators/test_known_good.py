@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -162,6 +163,52 @@ def test_a_domain_of_ours_is_ours_in_letters_and_as_dns_has_it(own: str, domain:
     values += [("FQDN", f"www.{domain}"), ("URL", f"https://{domain}/x")] if own[0] != "@" else []
     for type_, value in values:
         assert said(type_, value, Settings(own_assets=own)) == ("block", "ours")
+
+
+@pytest.mark.parametrize(
+    ("own", "type_", "value"),
+    [
+        ("185.10.20.*", "IP Address", "185.10.20.7"),
+        ("185.10.*", "IP Address", "185.10.77.7"),
+        ("https://portal.corp.ru/", "FQDN", "portal.corp.ru"),
+        ("https://portal.corp.ru:8443", "URL", "https://portal.corp.ru/login"),
+        ("https://shared.ru/corp", "URL", "https://shared.ru/corp"),
+        ("joe@shared.ru", "Email Address", "joe@shared.ru"),
+        (r"\\dc07\c$", "URL", "http://dc07/x"),
+    ],
+)
+def test_what_is_ours_may_be_written_as_a_url_a_share_or_with_stars(own: str, type_: str, value: str) -> None:
+    assert said(type_, value, Settings(own_assets=own)) == ("block", "ours")
+    # A URL or an address says nothing of its neighbours.
+    assert said("URL", "https://shared.ru/evil", Settings(own_assets=own)) is None
+
+
+@pytest.mark.parametrize(
+    "own",
+    ["185.10.20", "300.1.2.3", "10.0.0.0/33", "185.10.20.x", "corp*.ru", "*", "corp.ru:443", "corp.ru/x", r"A\ann"],
+)  # fmt: skip
+def test_what_cannot_be_ours_is_refused_with_the_setting_and_the_remedy(own: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f'own_assets (TQ_OWN_ASSETS): "{own}" is no domain')):
+        known_good_of(Settings(own_assets=f"corp.ru, {own}"))
+    # What a collection of ThreatQ holds is taken as it is.
+    assert known_good_of(Settings(), collected=(own,)).judge("FQDN", "evil.ru") is None
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        ("FQDN", "*.google.com"),
+        ("URL", "//www.google.com/"),
+        ("URL", "http:\\\\www.google.com\\"),
+        ("URL", "http://*.google.com/"),
+        ("IP Address", "0x08080808"),
+        ("IP Address", "134744072"),
+    ],
+)
+def test_what_threatq_holds_in_an_odd_spelling_is_kept_out_too(type_: str, value: str) -> None:
+    verdict = DEFAULTS.judge(type_, value)
+    assert verdict
+    assert verdict.action == "block"
 
 
 def test_settings_turn_off_the_lists_and_the_private_ranges() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.planted import OWN_ASSETS
 from workers.payload.builder import plan_event
@@ -82,6 +85,23 @@ BENIGN = [
     r"metadata.google.internal",
     r"рф",
     r"xn--p1ai",
+    r"//www.google.com/",
+    r"//10.0.0.5/x",
+    r"//185.10.20.7",
+    r"*.google.com",
+    r"FQDN:*.co.uk",
+    r"*.corp-own.ru",
+    r"http:\\www.google.com",
+    r"http:\\dc01.corp-own.ru\x",
+    r"https:/10.1.2.3/x",
+    r"URL://www.google.com/",
+    r"IP Address:0x0a000001",
+    r"IP Address:0x08.0x08.0x08.0x08",
+    r"IP Address:134744072",
+    # An error code, a mask and a time, which may be addresses, too.
+    r"0x80070005",
+    r"0xdeadbeef",
+    r"1700000000",
     r"MD5=d41d8cd98f00b204e9800998ecf8427e",
     r"sha1:DA39A3EE5E6B4B0D3255BFEF95601890AFD80709",
 ]
@@ -110,6 +130,17 @@ MALICIOUS = {
     "ann@corp-own.ru.evil.ru": "ann@corp-own.ru.evil.ru",
     "dc01.evil.ru": "dc01.evil.ru",
     "8.8.8.8.evil.ru": "8.8.8.8.evil.ru",
+    "//evil.ru/x": "evil.ru/x",
+    "//evil.ru": "evil.ru",
+    "URL://evil.ru/x": "evil.ru/x",
+    "*.evil.ru": "evil.ru",
+    r"http:\\evil.ru": "http://evil.ru",
+    r"hxxp:\\evil[.]ru\a\b?c=\d": r"http://evil.ru/a/b?c=\d",
+    "https:/evil.ru/x": "https://evil.ru/x",
+    "IP Address:0x2d4d0102": "45.77.1.2",
+    "IP Address:0x2D.0x4D.0x1.0x2": "45.77.1.2",
+    "IP Address:759660802": "45.71.129.2",
+    "http://0x2d4d0102/x": "http://0x2d4d0102/x",
     "SHA-1=9E107D9D372BB6826BD81D3542A419D6AABBCCDD": "9e107d9d372bb6826bd81d3542a419d6aabbccdd",
     "52.95.110.1": "52.95.110.1",
 }
@@ -129,6 +160,43 @@ def test_no_form_of_a_benign_value_becomes_an_indicator(value: str) -> None:
 @pytest.mark.parametrize(("value", "indicator"), MALICIOUS.items())
 def test_no_form_of_a_malicious_value_is_lost(value: str, indicator: str) -> None:
     assert [made.value for made in planned(value).indicators] == [indicator]
+
+
+@given(
+    st.from_regex(r"(?!xn--)[a-z]([a-z0-9-]{0,20}[a-z0-9])?(\.(ru|com|biz)){1,2}", fullmatch=True),
+    st.ip_addresses(v=4),
+    st.from_regex(r"([a-z0-9_-][a-z0-9./_-]{0,20})?", fullmatch=True),
+)
+def test_an_odd_spelling_becomes_what_the_plain_one_does(name: str, ip: IPv4Address, path: str) -> None:
+    pairs = [
+        (f"//{name}/{path}", f"URL:{name}/{path}"),
+        (f"//{ip}/x{path}", f"URL:{ip}/x{path}"),
+        (rf"http:\\{name}\{path}", f"http://{name}/{path}"),
+        (f"http:/{ip}/{path}", f"http://{ip}/{path}"),
+        (f"//{name}", f"FQDN:{name}"),
+        (f"*.{name}", f"FQDN:{name}"),
+        (f"IP Address:0x{int(ip):08x}", f"IP Address:{ip}"),
+    ]
+    for odd, plain in pairs:
+        assert _values(odd) == _values(plain), odd
+
+
+@given(
+    st.from_regex(
+        r"0x[0-9a-f]{1,16}|[0-9]{1,12}|\*[a-z*.]{0,8}|//[a-z0-9]{0,9}(/[a-z]{0,5})?", fullmatch=True
+    )
+)
+def test_a_number_or_a_pattern_without_a_type_is_no_indicator(text: str) -> None:
+    assert _values(text) <= ({("FQDN", text.removeprefix("*."))} if text[:2] == "*." else set())
+
+
+def _values(value: str) -> set[tuple[str, str]]:
+    return {(made.type, made.value) for made in planned(value).indicators}
+
+
+def test_a_number_that_may_be_an_address_is_left_out_with_the_remedy() -> None:
+    (left_out,) = planned("0x2d4d0102").left_out
+    assert 'write "IP Address:45.77.1.2"' in left_out.why
 
 
 def test_the_hashes_of_a_file_as_sysmon_writes_them_are_each_an_indicator() -> None:

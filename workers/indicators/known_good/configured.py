@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Protocol, get_args
 
 from workers.core.errors import ConfigError
-from workers.indicators.addresses import parse_private_ips, read_range
+from workers.indicators.addresses import host_of, parse_private_ips, read_range
 from workers.indicators.known_good.judge import OURS, PRIVATE, KnownGood
 from workers.indicators.known_good.lists import ListFile, list_files, list_of, read_file, shipped_lists
 from workers.indicators.known_good.model import About, Action, KnownList
@@ -19,6 +19,16 @@ from workers.indicators.types import match_type
 OWN_RANGES = "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7"
 
 _SEPARATORS = re.compile(r"[,;\s]+")
+
+#: Values of the setting own_assets beside networks and URLs; what ends like an address must be one.
+_OWN_NAME = re.compile(
+    r"(?!(?:\d{1,3}\.){3}[^.]{0,63}\Z)(?:\*?\.|@)?(?:[\w-]{1,63}\.){0,30}(?!\d+\.?\Z)[\w-]{1,63}\.?|\d{1,63}"
+)
+_OWN_MAIL = re.compile(r"[^@\\/*]{1,64}@(?:[\w-]{1,63}\.){1,30}[\w-]{1,63}")
+_OWN_SERVER = re.compile(r"[a-z][a-z0-9+.-]{0,30}://[^/\\?#]+/?|(?://|\\\\)[^/\\?#]+(?:[/\\].*)?", re.I)
+_OWN_URL = re.compile(r"[a-z][a-z0-9+.-]{0,30}://[^/\\?#]+[/?#].+", re.I)
+
+_OWN_FORMS = (_OWN_NAME, _OWN_MAIL, _OWN_SERVER, _OWN_URL)
 
 _ACTION = re.compile(r"([\w.-]{1,80})(?:/([^=/]{1,40}))?\s{0,4}=\s{0,4}(\w{1,20})")
 
@@ -78,7 +88,7 @@ def _judge(
 ) -> KnownGood:
     lists = [
         KnownList(PRIVATE, About("private addresses"), parse_private_ips(private)),
-        list_of(OURS, _own_values(ours), About("what is ours", mails="yes")),
+        list_of(OURS, _own_values(*ours), About("what is ours", mails="yes")),
     ]
     if folder is not None:
         own_lists = [read_file(file) for file in folder]
@@ -88,16 +98,33 @@ def _judge(
     return KnownGood(lists, dict(_actions(actions, [known.name for known in lists[2:]])))
 
 
-def _own_values(texts: Iterable[str]) -> Iterator[str]:
-    """Yield values as lists write them: a domain of ours is ours with all below it."""
-    for text in texts:
-        for line in text.splitlines():
-            for value in _SEPARATORS.split(line.partition("#")[0]):
-                if value:
-                    is_domain = (
-                        "." in value and value[0] not in ".*@" and "@" not in value and not read_range(value)
-                    )
-                    yield f".{value}" if is_domain else value
+def _own_values(setting: str, *collected: str) -> Iterator[str]:
+    """Yield values as lists write them; raises ConfigError for one of the setting that is nothing of ours."""
+    for value in _words(setting):
+        if not (read_range(value) or any(form.fullmatch(value) for form in _OWN_FORMS)):
+            raise ConfigError(
+                f'"{value[:80]}" is no domain, @domain, e-mail address, network, host or URL. Write corp.example, '
+                "@mail.example, 185.10.20.0/24 or dc01, by commas or lines; what else is ours goes into a list of "
+                "known_good_dir. Until then no event is created, so that nothing of ours gets out.",
+                field="own_assets (TQ_OWN_ASSETS)",
+            )
+        yield _own_value(value)
+    for text in collected:
+        yield from map(_own_value, _words(text))
+
+
+def _words(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        yield from filter(None, _SEPARATORS.split(line.partition("#")[0]))
+
+
+def _own_value(value: str) -> str:
+    """Return a value as lists write it: a domain of ours is ours with all below it, and so is the host of a URL."""
+    if _OWN_URL.fullmatch(value):
+        return value
+    value = host_of(value) if _OWN_SERVER.fullmatch(value) else value
+    is_domain = "." in value and value[0] not in ".*@" and "@" not in value and not read_range(value)
+    return f".{value}" if is_domain else value
 
 
 def _actions(setting: str, names: list[str]) -> Iterator[tuple[tuple[str, str], Action | None]]:

@@ -42,7 +42,9 @@ _HOLDS_ADDRESS = re.compile(
     r"\d[\[({ ]{0,2}(?:\.|dot)|:[0-9a-f:]{0,5}:|//|\\\d|\A\W{0,5}\d+\W{0,5}\Z|0x", re.I
 )
 
-_BARE_URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{0,30}://)?(?:[^/\\?#]{0,256}@)?[^/\\?#@]*/?[?#]?")
+_BARE_URL = re.compile(
+    r"(?:(?:[A-Za-z][A-Za-z0-9+.-]{0,30}:)?[/\\]{1,4})?(?:[^/\\?#]{0,256}@)?[^/\\?#@]*[/\\]?[?#]?"
+)
 
 #: What stands behind the host of a URL that names nothing but the site.
 _BARE_ENDS = frozenset(("", "/", "?", "#", "/?", "/#"))
@@ -139,7 +141,7 @@ class KnownGood:
         return *self._other(type_, value), True
 
     def _host(self, value: str) -> tuple[int, str]:
-        name = value.strip().lower().rstrip(".")
+        name = value.strip().lower().rstrip(".").removeprefix("*.")
         if not name.isascii():
             name = plain_name(name)
         if _may_be_address(name):
@@ -160,8 +162,8 @@ class KnownGood:
             number = read_number(text)
             if number is not None:
                 return self._index.number(number), text
-        endpoint = read_endpoint(text)
-        return (self._index.number(as_number(endpoint[0])), str(endpoint[0])) if endpoint else (0, text)
+        ip = (read_endpoint(text) or (ip_of_host(text), None))[0]
+        return (self._index.number(as_number(ip)), str(ip)) if ip else (0, text)
 
     def _url(self, value: str) -> tuple[int, str, bool]:
         text = self._index.text(fold_text(value))

@@ -30,7 +30,7 @@ MOST_BYTES = 67_108_864
 _HEADER = re.compile(r"#[ \t]?([a-z]{2,12}):[ \t]?(.{0,300})")
 
 #: What may be an address, a network or a range; a name of these letters alone ("abc.de") is told apart by reading it.
-_ADDRESSES = re.compile(r"[0-9a-fA-F:]{0,4}[.:][0-9a-fA-F.:/–-]*")
+_ADDRESSES = re.compile(r"[0-9a-fA-F:]{0,4}[.:][0-9a-fA-F.:/*–-]*")
 
 
 def read_list(name: str, text: str) -> KnownList:
