@@ -14,6 +14,17 @@ from workers.ledger.admin import LedgerAdmin
 
 pytestmark = pytest.mark.integration
 
+#: A record as CloudTrail writes it.
+RECORD = {
+    "eventVersion": "1.08",
+    "eventName": "StopLogging",
+    "eventSource": "cloudtrail.amazonaws.com",
+    "eventTime": "2026-01-02T03:04:05Z",
+    "awsRegion": "eu-central-1",
+    "sourceIPAddress": "45.77.1.2",
+    "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::123456789012:user/ann"},
+}
+
 
 def opening(*lines: str) -> bytes:
     user = base64.b64encode(f"nifi:{TOKEN}".encode()).decode()
@@ -82,3 +93,24 @@ def shim_closes(shim: Shim, request: bytes) -> None:
         link.sendall(request)
         link.shutdown(socket.SHUT_WR)
         read_answer(link)
+
+
+@pytest.mark.parametrize(
+    ("body", "events"),
+    [
+        (json.dumps({"Records": [RECORD, {**RECORD, "eventName": "DeleteTrail"}]}), 2),
+        (f"{json.dumps(RECORD)}\n{json.dumps({**RECORD, 'eventName': 'DeleteTrail'})}", 2),
+        ("CEF:0|Acme|Gate|1|7|Beacon|8|src=45.77.1.2 dst=10.1.2.3", 1),
+    ],
+    ids=("a file of CloudTrail", "records of CloudTrail", "a line of CEF"),
+)
+def test_what_detections_wrote_is_taken_without_jolt_by_the_properties_of_the_page(
+    shim: Shim, admin: LedgerAdmin, body: str, events: int
+) -> None:
+    data = body.encode()
+    head = opening(
+        "Content-Type: application/json", f"Idempotency-Key: {TOKEN[:8]}", f"Content-Length: {len(data)}"
+    )
+    for _ in range(2):
+        assert shim.raw(head + data)[0] == 202
+    assert admin.open_jobs()["events"] == events
