@@ -57,7 +57,7 @@ class Sieve:
             return True
 
     def _host(self, value: str) -> bool:
-        name = value.strip().lower().rstrip(".")
+        name = value.strip().lower().rstrip(".").removeprefix("*.")
         return (
             name in self._names
             or name[:4] == "www."
