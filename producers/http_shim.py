@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
@@ -23,11 +24,12 @@ from producers.http.app import create_app
 from producers.http.connections import room_for_connections
 from producers.http.context import HttpContext
 from producers.http.handshakes import Handshakes
+from producers.http.processes import METRICS_FOLDER, ProcessGroup, share_of
 from producers.http.rotation import TokenFiles
 from producers.http.server import HttpConnection, http_protocol
 from producers.http.tls import tls_options
 from producers.http.tokens import MAKE_ONE, ApiTokens, read_tokens
-from workers.core.errors import ConfigError
+from workers.core.errors import ConfigError, InputError
 from workers.core.urls import is_loopback
 from workers.core.user import user_at_host
 from workers.ledger.acts import Actor
@@ -44,6 +46,9 @@ KEEP_ALIVE_S = 310
 #: Bytes of answers that the system holds for a client that does not take them; else it is megabytes for each.
 SENT_AHEAD_BYTES = 65_536
 
+#: What a further process runs.
+_AS_COMMAND = "import sys; from producers.http_shim import main; sys.exit(main())"
+
 _NO_TOKENS = (
     f"no token is set, and this entry point is not open to every sender; make one with\n  {MAKE_ONE}\n"
     "and set TQ_HTTP_TOKENS=nifi:events:TOKEN (or --insecure-no-auth, on this machine alone)"
@@ -52,7 +57,9 @@ _NO_TOKENS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return guarded(partial(_run, _parser().parse_args(arguments)))
+    options = _parser().parse_args(arguments)
+    options.own = sys.argv[1:] if arguments is None else list(arguments)
+    return guarded(partial(_run, options))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -66,6 +73,10 @@ def _run(options: argparse.Namespace) -> int:
         http_port=loaded.settings.http_port if options.port is None else options.port,
     )
     tokens = _tokens(settings, insecure=options.insecure_no_auth)
+    is_alone = options.processes == 1
+    if not is_alone and options.place is None:
+        return _run_several(options, settings)
+    settings = share_of(settings, options.processes)
     context = HttpContext(
         settings, tokens, most_connections=room_for_connections(settings.http_max_connections)
     )
@@ -73,7 +84,12 @@ def _run(options: argparse.Namespace) -> int:
     context.intake.mappings.current()
     if not tokens.open_to_all:
         context.token_files = TokenFiles(
-            tokens, loaded, partial(load, options.config), os.environ, context.audit
+            tokens,
+            loaded,
+            partial(load, options.config),
+            os.environ,
+            # Of several processes the first one alone tells the trail.
+            None if options.place else context.audit,
         )
     starter = context.audit.by(Actor(user_at_host(), "start"))
     source = f"tq-http-shim on {socket.gethostname()}, {loaded.path}"
@@ -81,13 +97,31 @@ def _run(options: argparse.Namespace) -> int:
     tls = tls_options(settings)
     _warn(settings, tls)
     server = _server(context, tls)
-    with _bound(settings) as listening:
-        url = f"{'https' if tls else 'http'}://{_named(settings.http_host)}:{listening.getsockname()[1]}"
-        note(f"tq-http-shim listens on {url}")
-        if options.ready_file:
-            write_ready(options.ready_file, {"url": url})
+    with _bound(settings) if is_alone else socket.socket(fileno=options.inherited_socket) as listening:
+        if is_alone:
+            _tell(options, settings, listening)
         _serve(server, listening)
     return DONE
+
+
+def _run_several(options: argparse.Namespace, settings: Settings) -> int:
+    """Run as many processes behind one socket; what is wrong with the settings, one of them says."""
+    if sys.platform == "win32" or options.processes < 1:
+        raise InputError(
+            "must be 1 or more, and 1 on Windows: start several there, each on its port", field="--processes"
+        )
+    command = [sys.executable, "-P", "-c", _AS_COMMAND, *options.own]
+    with _bound(settings) as listening:
+        _tell(options, settings, listening)
+        return ProcessGroup(command, listening.fileno(), options.processes).run()
+
+
+def _tell(options: argparse.Namespace, settings: Settings, listening: socket.socket) -> None:
+    scheme = "https" if tls_options(settings) else "http"
+    url = f"{scheme}://{_named(settings.http_host)}:{listening.getsockname()[1]}"
+    note(f"tq-http-shim listens on {url}")
+    if options.ready_file:
+        write_ready(options.ready_file, {"url": url})
 
 
 def _tokens(settings: Settings, *, insecure: bool) -> ApiTokens:
@@ -150,6 +184,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections."""
+        if os.environ.get(METRICS_FOLDER):
+            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._stop_like_its_group)
         if self.config.ssl is None or not sockets:
             await super().startup(sockets)
             return
@@ -163,6 +199,10 @@ class _Server(uvicorn.Server):
         if self._handshakes is not None:
             await self._handshakes.close()
         await super().shutdown(sockets)
+
+    def _stop_like_its_group(self) -> None:
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        self.handle_exit(signal.SIGTERM, None)
 
     def _new_connection(self) -> HttpConnection:
         new = cast(Any, self.config.http_protocol_class)
@@ -210,6 +250,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-c", "--config", help="folder of tq.yaml")
     parser.add_argument("--host", help="address to listen on (TQ_HTTP_HOST, 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on, 0: any free one (TQ_HTTP_PORT, 8070)")
+    parser.add_argument("--processes", type=int, default=1, help="how many share the port, a core each")
+    parser.add_argument("--place", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--inherited-socket", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--insecure-no-auth", action="store_true", help="ask for no token; loopback only")
     parser.add_argument("--ready-file", type=Path, help="write the address here as JSON once it accepts")
     parser.add_argument("-ll", "--loglocation", default=logs.STDERR, help=logs.LOCATION_HELP)

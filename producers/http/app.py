@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 import structlog
-from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -118,7 +117,7 @@ class Gate:
                 message = {**message, "headers": [*message["headers"], (b"x-request-id", called.encode())]}
             await send(message)
 
-        context.in_hand += 1
+        context.metrics_.in_hand.inc()
         structlog.contextvars.bind_contextvars(request_id=called)
         try:
             scope[HOLDER] = context.tokens.find(header(Request(scope), b"authorization"))
@@ -129,7 +128,7 @@ class Gate:
             else:
                 await self.app(scope, receive, sent)
         finally:
-            context.in_hand -= 1
+            context.metrics_.in_hand.dec()
             route = scope.get("route")
             path = route.path if isinstance(route, Route) else "none"
             self._measure(scope, path, status, time.perf_counter() - started)
@@ -148,14 +147,14 @@ class Gate:
         scope.update(app=self.app, path="/v1/events", method="POST", query_string=b"")
         request = Request(scope)
         called = request_id(request)
-        context.in_hand += 1
+        context.metrics_.in_hand.inc()
         structlog.contextvars.bind_contextvars(request_id=called)
         try:
             response = await _post_events(request)
         except Exception as error:
             response = await _refused(request, error)
         finally:
-            context.in_hand -= 1
+            context.metrics_.in_hand.dec()
         response.raw_headers.append((b"x-request-id", called.encode()))
         seconds = time.perf_counter() - started
         context.metrics_.request("POST", "/v1/events", response.status_code, seconds)
@@ -292,7 +291,7 @@ async def get_ready(request: Request) -> Response:
 
 async def get_metrics(context: HttpContext, _request: Request, _caller: TokenHolder) -> Response:
     """Answer all metrics of the ledger and of this producer in Prometheus' text format."""
-    text = await run_in_threadpool(generate_latest, context.metrics_.registry)
+    text = await run_in_threadpool(context.metrics_.text)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

@@ -45,7 +45,7 @@ class Connections:
         self._open: dict[Closable, str] = {}
         self._unknown: OrderedDict[Closable, None] = OrderedDict()
         self._of_address: defaultdict[str, OrderedDict[Closable, None]] = defaultdict(OrderedDict)
-        metrics.gauge(registry, metrics.HTTP_CONNECTIONS).set_function(lambda: len(self._open))
+        self._count = metrics.gauge(registry, metrics.HTTP_CONNECTIONS)
 
     def enter(self, connection: Closable, host: str) -> None:
         """Take a new connection in; closes the oldest one without a token where it is one too many.
@@ -54,6 +54,7 @@ class Connections:
         """
         address = network_of(host)
         self._open[connection] = address
+        self._count.set(len(self._open))
         self._unknown[connection] = None
         same = self._of_address[address]
         same[connection] = None
@@ -70,6 +71,7 @@ class Connections:
     def leave(self, connection: Closable) -> None:
         """Forget a connection that is closed."""
         address = self._open.pop(connection, None)
+        self._count.set(len(self._open))
         if address is not None and connection in self._unknown:
             self._forget_unknown(connection, address)
 

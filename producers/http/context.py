@@ -22,6 +22,7 @@ from producers.http.auth import Attempts, Buckets
 from producers.http.connections import CONNECTION, Connections
 from producers.http.pools import Forms, PageThreads, Turns
 from producers.http.problems import Problem, come_later
+from producers.http.processes import exposed
 from producers.http.request import Bodies, header
 from producers.http.rotation import TokenFiles
 from producers.http.single_sign_on import SingleSignOn
@@ -114,8 +115,7 @@ class HttpContext:
         self.attempts = Attempts()
         self.spans = exporter_of(settings, "http")
         self.draining = False
-        self.in_hand = self.with_token = 0
-        self.metrics_.in_hand.set_function(lambda: self.in_hand)
+        self.with_token = 0
 
     async def reader(self) -> Intake:
         """Return how payloads are read now, with the event types that a worker told lately."""
@@ -168,6 +168,7 @@ class HttpMetrics:
     def __init__(self, ledger: LedgerCollector) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(ledger)
+        self._ledger = ledger
         self.requests = metrics.counter(self.registry, metrics.HTTP_REQUESTS)
         self.seconds = metrics.histogram(self.registry, metrics.HTTP_SECONDS)
         self.in_hand = metrics.gauge(self.registry, metrics.HTTP_IN_HAND)
@@ -176,6 +177,10 @@ class HttpMetrics:
         # Finding a metric by its labels costs more than counting.
         self.counting = cache(lambda *labels: self.requests.labels(*labels).inc)
         self.timing = cache(lambda route: self.seconds.labels(route).observe)
+
+    def text(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return exposed(self.registry, self._ledger)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count and time a request."""

@@ -37,7 +37,7 @@ class TokenFiles:
         loaded: Loaded,
         read: Callable[[], Loaded],
         environ: Mapping[str, str],
-        audit: Auditor,
+        audit: Auditor | None,
     ) -> None:
         self._tokens = tokens
         self._audit = audit
@@ -75,7 +75,8 @@ class TokenFiles:
         names = sorted({holder.name for holder in changed.known.values()})
         log.info("tokens have changed", names=names)
         try:
-            self._audit.record("settings", "http_tokens", tokens=named(names))
+            if self._audit:
+                self._audit.record("settings", "http_tokens", tokens=named(names))
         except ServiceAway as error:
             log.warning("that tokens have changed is not in the audit trail", reason=str(error))
         warn_of_endings(self._tokens)

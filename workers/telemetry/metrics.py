@@ -300,8 +300,10 @@ def counter(registry: CollectorRegistry, declared: Declared) -> Counter:
 
 
 def gauge(registry: CollectorRegistry, declared: Declared) -> Gauge:
-    """Return a gauge that `registry` gives out."""
-    return Gauge(declared.name, declared.meaning, declared.labels, registry=registry)
+    """Return a gauge that `registry` gives out; that of several processes is the sum of those that live."""
+    return Gauge(
+        declared.name, declared.meaning, declared.labels, registry=registry, multiprocess_mode="livesum"
+    )
 
 
 def histogram(registry: CollectorRegistry, declared: Declared) -> Histogram:
