@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from workers.core.errors import InputError
 from workers.core.times import read_time
-from workers.mappings.expressions import Evaluation, Expression, NoValue
+from workers.mappings.expressions import Evaluation, Expression, NoValue, TakesTooLong
 from workers.mappings.model import IndicatorRule, Mapping, Named, SideRules
 from workers.mappings.values import is_empty
 
@@ -136,7 +136,7 @@ class _Application:
         except NoValue as error:
             self.warnings.append(f"left out: {error}")
         except InputError as error:
-            raise InputError(f"mapping {self.mapping.name}: {expression.place}: {error}") from error
+            raise _refusal(self.mapping, error, f"{expression.place}: ") from error
         return None
 
     def _text(self, expression: Expression | None) -> str | None:
@@ -198,7 +198,13 @@ def _or_refuse(evaluation: Evaluation, mapping: Mapping, expression: Expression)
     try:
         return evaluation.value(expression)
     except InputError as error:
-        raise InputError(f"mapping {mapping.name}: {error}") from error
+        raise _refusal(mapping, error) from error
+
+
+def _refusal(mapping: Mapping, error: InputError, place: str = "") -> InputError:
+    """Return an error of an expression with the name of its mapping."""
+    kind = TakesTooLong if isinstance(error, TakesTooLong) else InputError
+    return kind(f"mapping {mapping.name}: {place}{error}")
 
 
 def _only(value: Any) -> Any:

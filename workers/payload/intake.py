@@ -15,7 +15,7 @@ from workers.mappings.folder import MappingFolder, mapping_folder
 from workers.payload.cloudevents import Unwrapped, is_cloud_event, unwrap
 from workers.payload.json_text import escape_unfit, read_plain, split
 from workers.payload.log_lines import is_log_lines, log_lines
-from workers.payload.mapped import MappedDocument, NoMapping, is_dialect, map_document
+from workers.payload.mapped import MappedDocument, NoMapping, Patience, is_dialect, map_document
 from workers.payload.options import read_zone
 from workers.payload.reading import Fault, Payload, ReadingRefused, each_payload
 from workers.payload.required_fields import check
@@ -84,12 +84,13 @@ class Intake(Struct, frozen=True):
         `most`.
         """
         results: list[Job | RejectedPayload] = []
+        patience = Patience()
         items = map(self._redacted, self.items(data)) if self.redaction else self.items(data)
         for item in items:
             if isinstance(item, RejectedPayload):
                 results.append(item)
             else:
-                results += self._jobs(item, mapping, key=key, trace=trace)
+                results += self._jobs(item, mapping, patience, key=key, trace=trace)
             if most is not None and len(results) > most:
                 raise TooManyPayloads(f"more than {most} payloads in one")
         if key and len(results) > 1:
@@ -152,14 +153,16 @@ class Intake(Struct, frozen=True):
             else:
                 yield PayloadItem(position, document)
 
-    def _jobs(self, item: PayloadItem, mapping: str, *, key: str, trace: str) -> list[Job | RejectedPayload]:
+    def _jobs(
+        self, item: PayloadItem, mapping: str, patience: Patience, *, key: str, trace: str
+    ) -> list[Job | RejectedPayload]:
         """Return the jobs that make events of one payload, and why no event can come of it, or of a part of it."""
         try:
             content = self._unwrapped(item.body)
             if self.redaction and content.payload is not item.body:
                 # What an envelope holds as text was not read before.
                 content = structs.replace(content, payload=self.redaction.value(content.payload))
-            documents = self._documents(content.payload, mapping)
+            documents = self._documents(content.payload, mapping, patience)
         except ConfigError:
             raise
         except InputError as error:
@@ -175,11 +178,15 @@ class Intake(Struct, frozen=True):
                 faults.append(error)
         return [*results, _refused(item, *faults)] if faults else results
 
-    def _documents(self, payload: dict[str, Any], mapping: str) -> list[MappedDocument | InputError]:
+    def _documents(
+        self, payload: dict[str, Any], mapping: str, patience: Patience
+    ) -> list[MappedDocument | InputError]:
         """Return what is in a payload: itself where it is in the dialect, else what its mapping makes of it."""
         if not mapping and is_dialect(payload):
             return [MappedDocument(payload, self._with_source(payload))]
-        return map_document(payload, self.mappings.current(), name=mapping, generic=self.generic)
+        return map_document(
+            payload, self.mappings.current(), name=mapping, generic=self.generic, patience=patience
+        )
 
     def _job(
         self, item: PayloadItem, document: MappedDocument, warnings: Sequence[str], *, key: str, trace: str

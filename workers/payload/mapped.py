@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from msgspec import Struct
 from workers.core.errors import InputError
 from workers.mappings.apply import apply_mapping, elements
 from workers.mappings.envelopes import opened
+from workers.mappings.expressions import TakesTooLong
 from workers.mappings.matching import GENERIC, Mappings
 from workers.mappings.model import Mapping as EventMapping
 from workers.mappings.syslog import is_line
@@ -19,6 +21,9 @@ ARGUMENT, NAME, VERSION = "mapping", "name", "version"
 
 #: What that also holds where a corrected mapping was replayed over the job: the event that the job made before.
 EVENT = "event_id"
+
+#: Documents of one message on which a mapping may take too long: a thousand would keep all other senders waiting.
+MOST_SLOW = 2
 
 #: The fields by which a payload of the dialect is known although it lacks its name; no other format has them.
 _DIALECT_ALONE = {
@@ -44,6 +49,38 @@ class MappedDocument(Struct, frozen=True):
         return {ARGUMENT: {NAME: self.mapping.name, VERSION: self.mapping.version}} if self.mapping else {}
 
 
+class Patience:
+    """Ends the work of a mapping that takes too long on the documents of one message."""
+
+    def __init__(self) -> None:
+        self._slow: Counter[str] = Counter()
+
+    def elements(self, mapping: EventMapping, document: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the documents that a document holds; raises InputError."""
+        self._check(mapping)
+        try:
+            return elements(mapping, document)
+        except TakesTooLong:
+            self._slow[mapping.name] += 1
+            raise
+
+    def mapped(self, mapping: EventMapping, element: dict[str, Any]) -> MappedDocument:
+        """Return the event of a document; raises InputError."""
+        self._check(mapping)
+        try:
+            return MappedDocument(element, apply_mapping(mapping, element).payload, mapping)
+        except TakesTooLong:
+            self._slow[mapping.name] += 1
+            raise
+
+    def _check(self, mapping: EventMapping) -> None:
+        if self._slow[mapping.name] >= MOST_SLOW:
+            raise InputError(
+                f"mapping {mapping.name} was not tried: it took too long on {MOST_SLOW} other documents of this "
+                f"message. Correct it (tqctl mapping explain --mapping {mapping.name} FILE), then send this again"
+            )
+
+
 def is_dialect(payload: dict[str, Any]) -> bool:
     """Tell whether a payload is in the guide's dialect, complete or not."""
     named = "event_name" in payload or not _DIALECT_ALONE.isdisjoint(payload)
@@ -51,35 +88,43 @@ def is_dialect(payload: dict[str, Any]) -> bool:
 
 
 def map_document(
-    document: dict[str, Any], mappings: Mappings, *, name: str = "", generic: bool = False
+    document: dict[str, Any],
+    mappings: Mappings,
+    *,
+    name: str = "",
+    generic: bool = False,
+    patience: Patience | None = None,
 ) -> list[MappedDocument | InputError]:
     """Return the events of a document by the mapping `name`, else by the one that is for it, and why some are none.
 
     One that no mapping is for may be an envelope; then each document inside gets its own. `generic`: one that is none
-    either becomes a generic event. Raises InputError for the whole.
+    either becomes a generic event. `patience` is that of the message. Raises InputError for the whole.
     """
+    patience = patience or Patience()
     mapping = mappings.named(name) if name else mappings.choose(document)
     if mapping is None and (inside := opened(document, mappings)):
-        return [event for inner in inside for event in _each(inner, mappings, generic)]
+        return [event for inner in inside for event in _each(inner, mappings, generic, patience)]
     if mapping is None and generic:
         mapping = mappings.named(GENERIC)
     if mapping is None:
         raise _no_mapping(document, mappings)
-    return [_mapped(mapping, element) for element in elements(mapping, document)]
+    return [_mapped(mapping, element, patience) for element in patience.elements(mapping, document)]
 
 
 def _each(
-    document: dict[str, Any], mappings: Mappings, generic: bool
+    document: dict[str, Any], mappings: Mappings, generic: bool, patience: Patience
 ) -> Sequence[MappedDocument | InputError]:
     try:
-        return map_document(document, mappings, generic=generic)
+        return map_document(document, mappings, generic=generic, patience=patience)
     except InputError as error:
         return [error]
 
 
-def _mapped(mapping: EventMapping, element: dict[str, Any]) -> MappedDocument | InputError:
+def _mapped(
+    mapping: EventMapping, element: dict[str, Any], patience: Patience
+) -> MappedDocument | InputError:
     try:
-        return MappedDocument(element, apply_mapping(mapping, element).payload, mapping)
+        return patience.mapped(mapping, element)
     except InputError as error:
         return error
 

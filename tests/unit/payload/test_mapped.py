@@ -13,12 +13,16 @@ from tests.support.mappings import ALARM, DOCUMENT, RECORDS
 from workers.core.errors import ConfigError, NeedsNewerWorker
 from workers.core.jobs import Job
 from workers.ledger.spool import decode, encode
+from workers.mappings import expressions
 from workers.mappings.folder import MappingFolder
 from workers.payload.grouping import GroupKey, grouping_of
 from workers.payload.intake import Intake, RejectedPayload
 from workers.payload.options import DialectOptions
 from workers.payload.planning import plan_arguments
 from workers.settings.model import Settings
+
+#: An expression that looks at each element of a list for each of each.
+DEEP = "map(&map(&map(&to_string(@), $document.l), $document.l), $document.l)"
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -46,6 +50,29 @@ def test_a_job_keeps_the_document_and_the_name_and_version_of_its_mapping(own_ma
     job = job_of(own_mappings, DOCUMENT)
     assert job.arguments == {"payload": DOCUMENT, "mapping": {"name": "acme-alarm", "version": 2}}
     assert (job.title, job.sender) == ("Beacon", "ACME alarm")
+
+
+def test_a_mapping_that_takes_too_long_keeps_no_other_document_of_a_message_waiting(
+    own_mappings: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a mapping that takes too long, in a message with those of another mapping
+    monkeypatch.setattr(expressions, "BUDGET_S", 0.01)
+    slow = (
+        ALARM.replace("acme-alarm", "slow")
+        .replace("ACME", "SLOW")
+        .replace("Rule: alarm.rule", f"Rule: {DEEP}")
+    )
+    Path(own_mappings, "slow.yaml").write_text(slow)
+    bad = [{"vendor": "SLOW", "alarm": {"name": str(number)}, "l": list(range(150))} for number in range(9)]
+    # When it is read
+    results = read(own_mappings, [*bad, DOCUMENT])
+    # Then the others are jobs, two of its own were tried, and each says why it is none
+    reasons = [result.detail for result in results if isinstance(result, RejectedPayload)]
+    assert [isinstance(result, Job) for result in results] == [False] * 9 + [True]
+    assert ["take more than" in reason for reason in reasons] == [True] * 2 + [False] * 7
+    assert reasons[-1].startswith("mapping slow was not tried: it took too long on 2 other documents")
+    # And the next message is tried anew
+    assert "take more than" in refusal_of(own_mappings, bad[0]).detail
 
 
 def test_a_worker_makes_of_it_what_the_mapping_says(own_mappings: str) -> None:
