@@ -6,11 +6,10 @@ the first run of `tq-conn-logrhythm` writes down here what it was called with.
 
 from __future__ import annotations
 
-import json
 import os
 
+from workers.core import light_json
 from workers.core.errors import ConfigError
-from workers.core.files import write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ class File:
         """Return what is remembered; nothing where the file is absent or odd."""
         try:
             with open(self.path, encoding="utf-8") as file:
-                values = json.load(file)
+                values = light_json.read(file.read())
         except (OSError, ValueError):
             return {}
         return (
@@ -83,6 +82,10 @@ class File:
 
     def remember(self, values: Mapping[str, str]) -> None:
         """Write down those of VALUES that are given; raises ConfigError when it cannot be written."""
+        import json
+
+        from workers.core.files import write_whole
+
         kept = {**self.recall(), **{name: values[name] for name in VALUES if name in values}}
         try:
             os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)

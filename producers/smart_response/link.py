@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from producers.smart_response.redis_client import Connection, RedisError, away, read_url
+from workers.core import light_json
 from workers.core.errors import ServiceAway
-from workers.ledger import keys
-from workers.ledger.accept import NO_SCRIPT, Acceptance, Accepted, drive, is_unknown
-from workers.ledger.history import wait_for_outcome
-from workers.ledger.known_names import names_flow
+from workers.ledger.accept import COMPRESSION, NO_SCRIPT, Acceptance, Accepted, drive, is_unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +48,9 @@ _NOT_WAITED = "the command did not wait for the outcome"
 #: The types that are nearly always asked for: the table of all types, whose import takes a millisecond, is not needed.
 USUAL_TYPES = ("IP Address", "FQDN", "URL", "MD5", "SHA-1", "SHA-256", "Email Address", "Filename")
 
+#: Bytes of a job's arguments up to which they are not compressed.
+MOST_STORED = 1_000
+
 #: Seconds after which we look whether waiting makes sense; an idle worker answers sooner.
 FIRST_LOOK_S = 1.0
 
@@ -66,6 +65,7 @@ class BareLink:
             most_memory_percent=settings.memory_percent,
             replicas=settings.replicas,
             by_function=True,
+            compress=stored,
         )
 
     def accept(self, jobs: Sequence[Job]) -> list[Accepted]:
@@ -74,16 +74,22 @@ class BareLink:
 
     def outcome(self, job_id: str, wait_s: float) -> Outcome | None:
         """Wait for what becomes of a job; a user who may only accept learns nothing."""
+        from workers.ledger.history import wait_for_outcome
+
         note = wait_for_outcome(self._send, job_id, wait_s)
-        return None if note is None else (note.state, json.loads(note.text))
+        return None if note is None else (note.state, light_json.read(note.text.decode()))
 
     def names(self, queue: str) -> KnownNames:
         """Return what ThreatQ knows by name, as a worker told lately."""
+        from workers.ledger.known_names import names_flow
+
         return drive(names_flow(queue), self._send)
 
     def away(self, service: str) -> str:
         """Return why no worker calls a service now; "" while it is well."""
-        reason: bytes | None = self._call("HGET", keys.away(service), "reason")
+        from workers.ledger import keys
+
+        reason: bytes | None = self._send([("HGET", keys.away(service), "reason")])[0]
         return (reason or b"").decode(errors="replace")
 
     def paused(self, queue: str) -> str:
@@ -97,18 +103,32 @@ class BareLink:
         self._connection.close()
 
     def _send(self, commands: list[tuple[Word, ...]]) -> list[Any]:
-        return [self._answer(command) for command in commands]
-
-    def _answer(self, command: tuple[Word, ...]) -> Any:
         try:
-            return self._connection.call(*command)
+            return [_answer(answer) for answer in self._connection.call_all(commands)]
         except RedisError as error:
-            if is_unknown(str(error)):
-                return NO_SCRIPT
             raise away(error) from error
 
-    def _call(self, *command: Word) -> Any:
-        return self._answer(command)
+
+def stored(data: bytes) -> bytes:
+    """Return `data` in the form of zlib's, as it is: what a stub sends is too short to pay for loading zlib."""
+    if len(data) > MOST_STORED:
+        import zlib
+
+        return zlib.compress(data, COMPRESSION)
+    low, high = 1, 0
+    for byte in data:
+        low = (low + byte) % 65_521
+        high = (high + low) % 65_521
+    size = len(data).to_bytes(2, "little") + (65_535 - len(data)).to_bytes(2, "little")
+    return b"\x78\x01\x01" + size + data + (high << 16 | low).to_bytes(4, "big")
+
+
+def _answer(answer: Any) -> Any:
+    if isinstance(answer, RedisError):
+        if is_unknown(str(answer)):
+            return NO_SCRIPT
+        raise answer
+    return answer
 
 
 class WideLink:
@@ -143,6 +163,7 @@ class WideLink:
     def names(self, queue: str) -> KnownNames:
         """Return what ThreatQ knows by name, as a worker told lately."""
         from workers.ledger.connection import follow
+        from workers.ledger.known_names import names_flow
 
         return follow(self._ledger.redis, names_flow(queue))
 

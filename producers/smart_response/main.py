@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -13,16 +12,15 @@ from producers.smart_response.commands import ACTIONS
 from producers.smart_response.link import check_type, connect, outcome
 from producers.smart_response.report import RunLog
 from producers.smart_response.settings import read_settings
-from workers.core import output
+from workers.core import light_json, output
 from workers.core.errors import ConfigError, InputError, ServiceAway, TqError
 from workers.core.text import seconds
-from workers.core.trace import trace_of
 from workers.core.user import user_at_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, NoReturn
 
     from producers.smart_response.commands import Action
     from producers.smart_response.link import Link
@@ -44,7 +42,8 @@ class ActionAnswer:
 
     def as_json(self) -> str:
         """Return the outcome for machines."""
-        return json.dumps({"outcome": self.outcome, "exit_code": self.exit_code, **self.fields})
+        fields = {"outcome": self.outcome, "exit_code": self.exit_code, **self.fields}
+        return light_json.write(fields, item=", ", key=": ")
 
 
 class ActionRun:
@@ -65,7 +64,7 @@ class ActionRun:
             for warning in settings.warnings:
                 print(f"warning: {warning}", file=sys.stderr)
             wait_s = self._wait_s(settings)
-            job = self.action.job(self.words, self.values, trace=trace_of(os.environ))
+            job = self.action.job(self.words, self.values, trace=_trace())
             job.sender = user_at_host()
             return self._send(job, settings, wait_s)
         except ConfigError as error:
@@ -75,7 +74,7 @@ class ActionRun:
         except TqError as error:
             return self._not_done(error, str(error))
         except ModuleNotFoundError as error:
-            return self._bare(error)
+            return self.answer() if _has_more_libraries() else self._bare(error)
         except Exception as error:
             return self._unexpected(error)
 
@@ -214,6 +213,25 @@ def _places(values: dict[str, str]) -> dict[str, str]:
     return given
 
 
+def _trace() -> str:
+    """Return the trace that the calling program wants the job to belong to; few have one."""
+    if "TRACEPARENT" not in os.environ:
+        return ""
+    from workers.core.trace import trace_of
+
+    return trace_of(os.environ)
+
+
+def _has_more_libraries() -> bool:
+    """Look for installed libraries where Python was started without (`-S`); False where that was done before."""
+    if not sys.flags.no_site or "site" in sys.modules:
+        return False
+    import site
+
+    site.main()
+    return True
+
+
 def _verbosity(places: dict[str, str]) -> int:
     text = places["verbosity"] or "1"
     if text not in ("1", "2", "3"):
@@ -221,31 +239,38 @@ def _verbosity(places: dict[str, str]) -> int:
     return int(text)
 
 
-def sighting() -> int:
+def process(command: str, argv: Sequence[str]) -> NoReturn:
+    """Be the process of a command; it ends at once, since taking Python down in order takes a millisecond."""
+    code = run(ACTIONS[command], argv)
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def sighting() -> NoReturn:
     """tq-sighting."""
-    return run(ACTIONS["tq-sighting"], sys.argv[1:])
+    process("tq-sighting", sys.argv[1:])
 
 
-def add_ioc() -> int:
+def add_ioc() -> NoReturn:
     """tq-add-ioc."""
-    return run(ACTIONS["tq-add-ioc"], sys.argv[1:])
+    process("tq-add-ioc", sys.argv[1:])
 
 
-def lookup() -> int:
+def lookup() -> NoReturn:
     """tq-lookup."""
-    return run(ACTIONS["tq-lookup"], sys.argv[1:])
+    process("tq-lookup", sys.argv[1:])
 
 
-def mark_true_positive() -> int:
+def mark_true_positive() -> NoReturn:
     """tq-mark-true-positive."""
-    return run(ACTIONS["tq-mark-true-positive"], sys.argv[1:])
+    process("tq-mark-true-positive", sys.argv[1:])
 
 
-def mark_false_positive() -> int:
+def mark_false_positive() -> NoReturn:
     """tq-mark-false-positive."""
-    return run(ACTIONS["tq-mark-false-positive"], sys.argv[1:])
+    process("tq-mark-false-positive", sys.argv[1:])
 
 
-def whitelist_ioc() -> int:
+def whitelist_ioc() -> NoReturn:
     """tq-whitelist-ioc."""
-    return run(ACTIONS["tq-whitelist-ioc"], sys.argv[1:])
+    process("tq-whitelist-ioc", sys.argv[1:])

@@ -10,12 +10,13 @@ import _socket
 
 from workers.core.errors import MemoryFull, ServiceAway
 from workers.ledger.accept import COME_AGAIN_S, NO_FUNCTION, READ_ONLY, is_without_function
-from workers.ledger.fullness import OUT_OF_MEMORY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
+
+    from producers.smart_response.tls import SecuredSocket
 
 #: Seconds to connect, and to wait for an answer; the same as in workers/ledger/connection.py.
 CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 1.0, 5.0
@@ -47,9 +48,7 @@ class Connection:
     def __init__(self, address: Address) -> None:
         self._place = f"{address.host}:{address.port}"
         try:
-            self._socket = _connected(address.host, address.port)
-            if address.tls is not None:
-                self._socket = _secured(self._socket, address.host, address.tls)
+            self._socket = _connected(address)
         except (OSError, ValueError) as error:
             raise self._away(error) from error
         self._socket.settimeout(ANSWER_TIMEOUT_S)
@@ -66,21 +65,30 @@ class Connection:
 
     def call(self, *command: str | bytes | int | float) -> Any:
         """Return Redis's answer to one command; raises RedisError when that is an error."""
-        # Not in one go with the command, which would run without a user or in the wrong database if this is refused.
-        while self._greeting:
-            self._ask(self._greeting[0])
-            self._greeting.pop(0)
-        return self._ask(command)
-
-    def _ask(self, command: Sequence[str | bytes | int | float]) -> Any:
-        try:
-            self._socket.sendall(_packed(command))
-            answer = self._read()
-        except (OSError, ValueError) as error:
-            raise self._away(error) from error
+        (answer,) = self.call_all([command])
         if isinstance(answer, RedisError):
             raise answer
         return answer
+
+    def call_all(self, commands: Sequence[Sequence[str | bytes | int | float]]) -> list[Any]:
+        """Return Redis's answers to commands that go out together, a RedisError for each that it refuses.
+
+        Raises RedisError where it refuses our user or our database.
+        """
+        # Not in one go with the commands, which would run without a user or in the wrong database if this is refused.
+        if self._greeting:
+            for answer in self._ask(self._greeting):
+                if isinstance(answer, RedisError):
+                    raise answer
+            self._greeting.clear()
+        return self._ask(commands)
+
+    def _ask(self, commands: Sequence[Sequence[str | bytes | int | float]]) -> list[Any]:
+        try:
+            self._socket.sendall(b"".join(map(_packed, commands)))
+            return [self._read() for _ in commands]
+        except (OSError, ValueError) as error:
+            raise self._away(error) from error
 
     def _away(self, error: OSError | ValueError) -> ServiceAway:
         why = getattr(error, "strerror", "") or str(error).rstrip(".")
@@ -132,6 +140,8 @@ def away(error: RedisError) -> ServiceAway:
     if error.code in ("NOAUTH", "WRONGPASS", "NOPERM"):
         return ServiceAway("redis", f"Redis refuses our user: {error}; correct TQ_REDIS_URL or the ACL.")
     if error.code == "OOM":
+        from workers.ledger.fullness import OUT_OF_MEMORY
+
         return MemoryFull("redis", OUT_OF_MEMORY, after=COME_AGAIN_S)
     if error.code == "READONLY":
         return ServiceAway("redis", READ_ONLY)
@@ -140,7 +150,17 @@ def away(error: RedisError) -> ServiceAway:
     )
 
 
-def _connected(host: str, port: int) -> _socket.socket:
+def _connected(address: Address) -> _socket.socket | SecuredSocket:
+    """Return a connection, in TLS where that is asked for."""
+    plain = _plain(address.host, address.port)
+    if address.tls is None:
+        return plain
+    from producers.smart_response.tls import SecuredSocket
+
+    return SecuredSocket(plain, address.host, address.tls)
+
+
+def _plain(host: str, port: int) -> _socket.socket:
     """Return a connection to the first address of `host` that takes one."""
     # As bytes: Python would import its IDNA tables for a name that needs none.
     name = host.encode() if host.isascii() else host
@@ -163,37 +183,6 @@ def _packed(command: Sequence[str | bytes | int | float]) -> bytes:
         part if isinstance(part, bytes) else str(part).encode(errors="surrogateescape") for part in command
     ]
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
-
-
-def _secured(plain: _socket.socket, host: str, options: dict[str, str]) -> _socket.socket:
-    """Wrap a connection in TLS; certificates are verified unless the URL says otherwise."""
-    import socket
-    import ssl
-
-    whole = socket.socket(fileno=plain.detach())
-    whole.settimeout(CONNECT_TIMEOUT_S)
-    try:
-        secured: _socket.socket = _context(ssl, options).wrap_socket(whole, server_hostname=host)
-    except OSError:
-        whole.close()
-        raise
-    return secured
-
-
-def _context(ssl: Any, options: dict[str, str]) -> Any:
-    from workers.core.redis_tls import verifies_certificate, verifies_name
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    required = verifies_certificate(options)
-    context.check_hostname = verifies_name(options)
-    context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_NONE
-    if "ssl_ca_certs" in options:
-        context.load_verify_locations(options["ssl_ca_certs"])
-    elif required:
-        context.load_default_certs()
-    if "ssl_certfile" in options:
-        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
-    return context
 
 
 class Address:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
+from workers.core import light_json
 from workers.core.text import printable
 
 TYPE_CHECKING = False
@@ -179,7 +179,7 @@ class RunLog:
             **(self._details if self._verbosity >= DETAILS else {}),
         }
         try:
-            self._append(json.dumps(line) + "\n")
+            self._append(light_json.write(line, item=", ", key=": ") + "\n")
         except OSError as error:
             return (
                 f"the log {self._path} cannot be written ({error.strerror}); create the folder or change -ll"

@@ -10,9 +10,9 @@ file; and an edit that keeps size and time (`cp -p`, a restored backup) would le
 
 from __future__ import annotations
 
-import json
 import os
 
+from workers.core import light_json
 from workers.core.errors import ConfigError
 from workers.ledger.accept import NO_REPLICAS, Replicas
 
@@ -193,7 +193,7 @@ def _from_file(path: str) -> dict[str, str] | None:
 def _value(text: str) -> str | None:
     if text[:1] == '"':
         try:
-            value = json.loads(text)
+            value = light_json.read(text)
         except ValueError:
             return None
         return value if isinstance(value, str) else None

@@ -74,9 +74,9 @@ KEPT_IN = {
 
 #: What a Smart Response stub loads each time an analyst clicks: nothing but the standard library and one another.
 LIGHT = (
-    "workers.core.hashing workers.core.errors workers.core.files workers.core.jobs workers.core.output "
-    "workers.core.redis_tls workers.core.text workers.core.user "
-    "workers.ledger.accept workers.ledger.history workers.ledger.keys "
+    "workers.core.hashing workers.core.errors workers.core.files workers.core.jobs workers.core.light_json "
+    "workers.core.output workers.core.redis_tls workers.core.text workers.core.user "
+    "workers.ledger.accept workers.ledger.accept_script workers.ledger.history workers.ledger.keys "
     "workers.indicators.types workers.ledger.known_names "
     "workers.ledger.fullness workers.ledger.pauses workers.ledger.scripts workers.ledger.senders "
     "workers.ledger.spool workers.ledger.wake_up"

@@ -6,7 +6,6 @@ Light, because the spool of a Smart Response stub is written with it too.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 #: What a file of ours may be read by: its owner, from the moment it exists.
 OWNER_ONLY = 0o600
@@ -61,5 +60,8 @@ def show_life(path: str) -> None:
     if not path:
         return
     # Work is worth more than its sign: a file that cannot be touched grows old, which is what the check sees.
-    with suppress(OSError), open(path, "ab"):
-        os.utime(path)
+    try:
+        with open(path, "ab"):
+            os.utime(path)
+    except OSError:
+        return

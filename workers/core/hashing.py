@@ -1,16 +1,8 @@
-"""SHA-1 and SHA-256 as Python itself brings them: loading OpenSSL for them would cost a stub 5 ms each click."""
+"""SHA-256 as Python itself brings them: loading OpenSSL for it would cost a stub 5 ms each click."""
 
 from __future__ import annotations
 
 import sys
-from functools import partial
-
-try:
-    from _sha1 import sha1
-except ImportError:
-    import hashlib
-
-    sha1 = partial(hashlib.sha1, usedforsecurity=False)
 
 try:
     from _sha2 import sha256
@@ -20,11 +12,6 @@ except ImportError:
         from _sha256 import sha256
     except ImportError:
         from hashlib import sha256
-
-
-def sha1_hex(data: bytes) -> str:
-    """Return the SHA-1 of `data`; it names things and protects nothing."""
-    return str(sha1(data).hexdigest())
 
 
 def sha256_hex(data: bytes) -> str:

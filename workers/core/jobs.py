@@ -6,9 +6,9 @@ import each time an analyst clicks.
 
 from __future__ import annotations
 
-import json
 import os
 
+from workers.core import light_json
 from workers.core.hashing import sha256_hex
 
 TYPE_CHECKING = False
@@ -164,7 +164,7 @@ class Job:
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments, read anew at each call."""
-        arguments: dict[str, Any] = json.loads(self.body)
+        arguments: dict[str, Any] = light_json.read(self.body.decode())
         if self.warnings:
             del arguments["warnings"]
         return arguments
@@ -172,12 +172,12 @@ class Job:
 
 def compact(value: Any) -> bytes:
     """Write `value` as JSON text in ASCII, without blanks, its keys in their own order."""
-    return json.dumps(value, separators=(",", ":")).encode()
+    return light_json.write(value).encode()
 
 
 def canonical(arguments: dict[str, Any]) -> bytes:
     """Write `arguments` as the one JSON text that equal arguments share: sorted, compact, ASCII."""
-    return json.dumps(arguments, sort_keys=True, separators=(",", ":")).encode()
+    return light_json.write(arguments, sort_keys=True).encode()
 
 
 def digest(kind: str, body: bytes) -> str:

@@ -6,23 +6,18 @@ over a bare socket, the command line and the bridge through redis-py, the HTTP e
 
 from __future__ import annotations
 
-import zlib
-from functools import cache, lru_cache
 from itertools import groupby
 
-from workers.core.errors import BatchTooLarge, Busy, MemoryFull, ServiceAway, SlowedDown
+from workers.core.errors import BatchTooLarge, Busy, MemoryFull, ServiceAway
 from workers.core.jobs import MOST_BODY, Job
-from workers.core.text import linked
-from workers.ledger import keys
-from workers.ledger.fullness import explained, full
-from workers.ledger.scripts import Script
-from workers.ledger.senders import sender_name, slowed_down
-from workers.ledger.wake_up import MOST_WAKE_UPS, wake_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from typing import Any, TypeVar
+
+    from workers.core.errors import SlowedDown
+    from workers.ledger.scripts import Script
 
     Word = str | bytes | int | float
 
@@ -32,13 +27,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-ACCEPT = Script("accept", "writes", "memory", "markers")
-ACCEPT_WHEN_FULL = Script("accept", "writes", "memory", "markers", when_full=True)
-
 #: The function of Redis that accepts for a user who may call no script; the number changes with what a call holds.
 FUNCTION = "tq_accept_1"
-
-_PREFIX = keys.PREFIX.encode()
 
 #: The answer of a Redis that does not know a script, or no longer after a restart; or the function, or may not call it.
 NO_SCRIPT = object()
@@ -54,6 +44,9 @@ MOST_MEMORY_PERCENT = 70.0
 
 #: The script's verdict on a job whose sender is slowed down.
 _SLOWED = -2
+
+#: Heads of records that are remembered, as jobs that came together share one.
+_MOST_HEADS = 64
 
 #: Seconds after which a producer that was refused shall come again.
 COME_AGAIN_S = 30.0
@@ -118,7 +111,19 @@ class Replicas:
 NO_REPLICAS = Replicas()
 
 
+def _link(answers: Sequence[Accepted]) -> Flow[None]:
+    """Give each answer the address of its event."""
+    from workers.core.text import linked
+    from workers.ledger import keys
+
+    (pattern,) = yield [("GET", keys.EVENT_LINK)]
+    for answer in answers:
+        answer.link = linked(pattern, answer.event_id)
+
+
 def _zlib(data: bytes) -> bytes:
+    import zlib
+
     return zlib.compress(data, COMPRESSION)
 
 
@@ -164,9 +169,7 @@ class Acceptance:
         if not apart:
             check_slowed(answers)
         if any(answer.event_id for answer in answers):
-            (pattern,) = yield [("GET", keys.EVENT_LINK)]
-            for answer in answers:
-                answer.link = linked(pattern, answer.event_id)
+            yield from _link(answers)
         return answers
 
     def _one_queue(self, jobs: Sequence[Job], *, atomic: bool) -> Flow[list[Accepted]]:
@@ -186,6 +189,8 @@ class Acceptance:
             row, *confirmed = yield from self._answers(jobs, wait, atomic=atomic)
             answers = read_answer(row, jobs)
         except MemoryFull as error:
+            from workers.ledger.fullness import explained
+
             raise (yield from explained(error)) from error
         replicas.check(confirmed[0] if confirmed else 0)
         return answers
@@ -198,25 +203,21 @@ class Acceptance:
         if self.by_function and jobs:
             answers = yield [self._call(jobs), *wait]
         if answers[0] is NO_SCRIPT:
-            command = self._command(jobs, atomic=atomic)
-            answers = yield from script_flow(self._script, *command, then=wait)
+            from workers.ledger.accept_script import opening
+
+            limits = (*self._limits, self.relief_jobs)
+            script, names, first = opening(queue_of(jobs), *limits, atomic=atomic)
+            answers = yield from script_flow(script, names, [*first, *self._rows(jobs)], then=wait)
         return answers
 
     def _call(self, jobs: Sequence[Job]) -> tuple[Word, ...]:
         """Return the call of the function for `jobs`, which share one queue."""
-        limits = (self.most_open, int(self.most_memory_percent * 10))
-        return ("FCALL", FUNCTION, 0, queue_of(jobs), *limits, *self._rows(jobs))
+        return ("FCALL", FUNCTION, 0, queue_of(jobs), *self._limits, *self._rows(jobs))
 
     @property
-    def _script(self) -> Script:
-        return ACCEPT_WHEN_FULL if self.relief_jobs else ACCEPT
-
-    def _command(self, jobs: Sequence[Job], *, atomic: bool) -> tuple[Sequence[Word], Sequence[Word]]:
-        """Return the keys and the arguments of the accept script for `jobs`, which share one queue."""
-        names, wake_up_text = _constants(queue_of(jobs))
-        memory = int(self.most_memory_percent * 10)
-        limits = (self.most_open, MOST_WAKE_UPS, wake_up_text, memory, self.relief_jobs)
-        return names, [_PREFIX, *limits, int(atomic), *self._rows(jobs)]
+    def _limits(self) -> tuple[int, int]:
+        """The most open jobs, and the most memory in thousandths."""
+        return self.most_open, int(self.most_memory_percent * 10)
 
     def _rows(self, jobs: Sequence[Job]) -> list[Word]:
         rows: list[Word] = []
@@ -286,21 +287,23 @@ def record_of(job: Job, compress: Callable[[bytes], bytes] = _zlib) -> bytes:
     return head + title + compress(job.body)
 
 
-@lru_cache(maxsize=64)
+#: Those heads; `functools`, whose cache would do the same, costs a stub 2 ms each click.
+_heads: dict[tuple[str, ...], bytes] = {}
+
+
 def _head(*lines: str) -> bytes:
     """Return what jobs that came together share of their records."""
-    return "".join(f"{_line(line)}\n" for line in lines).encode("utf-8", "backslashreplace")
+    head = _heads.get(lines)
+    if head is None:
+        if len(_heads) >= _MOST_HEADS:
+            _heads.clear()
+        head = "".join(f"{_line(line)}\n" for line in lines).encode("utf-8", "backslashreplace")
+        _heads[lines] = head
+    return head
 
 
 def _line(text: str) -> str:
     return " ".join(text.split())
-
-
-@cache
-def _constants(queue: str) -> tuple[list[bytes], bytes]:
-    """Return what is the same in every call for a queue, encoded once: the script's keys and the wake-up."""
-    names = (keys.due(queue), keys.wake_ups(queue), keys.COUNTS, keys.MEMORY)
-    return [name.encode() for name in names], wake_up(queue).encode()
 
 
 def read_answer(answer: Any, jobs: Sequence[Job]) -> list[Accepted]:
@@ -311,6 +314,8 @@ def read_answer(answer: Any, jobs: Sequence[Job]) -> list[Accepted]:
     """
     what = answer[0] if answer else b""
     if what == b"full":
+        from workers.ledger.fullness import full
+
         raise MemoryFull("redis", full(answer[1], "nothing is accepted"), after=COME_AGAIN_S)
     if what == b"busy":
         raise Busy(
@@ -324,8 +329,7 @@ def read_answer(answer: Any, jobs: Sequence[Job]) -> list[Accepted]:
     accepted = [Accepted(job.id, created=True) for job in jobs]
     for place, job_id, verdict, state, number in answer:
         if verdict == _SLOWED:
-            name = sender_name(jobs[place].producer, jobs[place].sender)
-            accepted[place] = Accepted(jobs[place].id, created=False, slowed=slowed_down(name, state, number))
+            accepted[place] = _slowed(jobs[place], state, number)
             continue
         accepted[place] = Accepted(
             job_id.decode(),
@@ -335,6 +339,13 @@ def read_answer(answer: Any, jobs: Sequence[Job]) -> list[Accepted]:
             event_id=number,
         )
     return accepted
+
+
+def _slowed(job: Job, kept: bytes, now_ms: int) -> Accepted:
+    from workers.ledger.senders import sender_name, slowed_down
+
+    name = sender_name(job.producer, job.sender)
+    return Accepted(job.id, created=False, slowed=slowed_down(name, kept, now_ms))
 
 
 def check_slowed(answers: Sequence[Accepted]) -> None:

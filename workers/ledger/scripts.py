@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-
-from workers.core.hashing import sha1_hex
+from hashlib import sha1
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "lua")
 
@@ -25,7 +24,7 @@ class Script:
         self.name = name
         parts = map(read, (*(f"shared/{used}" for used in uses), name))
         self.text = (WHEN_FULL if when_full else "") + "".join(parts)
-        self.sha = sha1_hex(self.text.encode())
+        self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
 def read(name: str) -> str:

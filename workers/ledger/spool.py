@@ -12,15 +12,13 @@ median of 20 starts).
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
+from workers.core import light_json
 from workers.core.errors import TqError
-from workers.core.files import write_whole
 from workers.core.hashing import sha256_hex
 from workers.core.jobs import Job
-from workers.ledger.senders import sender_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +69,8 @@ class Spool:
 
     def keep(self, jobs: Sequence[Job]) -> None:
         """Keep all of `jobs`; raises NotKept after which none of them is kept that was not before."""
+        from workers.core.files import write_whole
+
         new: list[str] = []
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
@@ -207,6 +207,8 @@ class Spool:
 
 def encode(job: Job) -> bytes:
     """Write `job` as the text of its file: a line with the digest of the rest, then JSON."""
+    from workers.ledger.senders import sender_name
+
     fields = {
         "id": job.id,
         "kind": job.kind.name,
@@ -218,7 +220,7 @@ def encode(job: Job) -> bytes:
         "arguments": job.arguments,
         "warnings": job.warnings,
     }
-    text = json.dumps(fields).encode()
+    text = light_json.write(fields).encode()
     return _digest(text) + b"\n" + text
 
 
@@ -228,7 +230,7 @@ def decode(data: bytes) -> Job:
     if digest != _digest(text):
         raise ValueError("it is cut short or was changed after it was written")
     try:
-        fields: dict[str, Any] = json.loads(text)
+        fields: dict[str, Any] = light_json.read(text.decode())
         # In a file as in a record, the producer stands under its first name, and the sender behind it.
         job_id = fields.pop("id")
         fields["producer"], _, fields["sender"] = fields.pop("door").partition(" ")

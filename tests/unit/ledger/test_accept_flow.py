@@ -8,7 +8,8 @@ import pytest
 
 from workers.core.errors import BatchTooLarge, Busy, ServiceAway
 from workers.core.jobs import Job
-from workers.ledger.accept import ACCEPT, NO_SCRIPT, Acceptance, Accepted, Replicas, drive
+from workers.ledger.accept import NO_SCRIPT, Acceptance, Accepted, Replicas, drive
+from workers.ledger.accept_script import ACCEPT
 
 
 class Wire:
