@@ -16,7 +16,7 @@ from kombu.message import Message
 from msgspec import Raw, Struct, convert
 
 from workers.core.jobs import KINDS, QUEUES
-from workers.ledger.wake_up import task_name
+from workers.ledger.wake_up import ORIGIN, task_name
 
 #: Characters of a reason that are kept.
 MOST_REASON = 300
@@ -84,6 +84,29 @@ class TaskHeaders(Struct):
     stamped_headers: list[str] | None = None
     stamps: dict[str, str | list[str]] | None = None
     utc: bool | None = None
+
+
+class WakeUpHeaders(Struct):
+    """What tells a wake-up of the ledger from what Celery sends."""
+
+    origin: str
+    task: str
+    id: str
+
+
+class WakeUp(Struct):
+    """A wake-up, as far as that is read of it."""
+
+    headers: WakeUpHeaders
+
+
+def read_wake_up(raw: bytes, queue: str) -> WakeUpHeaders | None:
+    """Return what a wake-up of `queue` says of itself, None where `raw` is none of ours."""
+    try:
+        headers = msgspec.json.decode(raw, type=WakeUp).headers
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return headers if headers.origin == ORIGIN and headers.task == task_name(queue) else None
 
 
 def why_unreadable(raw: bytes) -> str:

@@ -1,9 +1,11 @@
-"""Celery's Redis transport, with two differences.
+"""Celery's Redis transport, with three differences.
 
 What lies on a queue's key and is no message goes to the quarantine. kombu would raise in the worker's loop, past every
 hook of Celery's (`on_decode_error` sees only what kombu has read), and end the worker after the message is gone. The
 answer of BRPOP is the one place where its bytes and its key are both still there, and where "nothing came" is an
 answer that kombu knows.
+
+A wake-up may be taken over before it becomes a task, by a loop that waits for one (workers/tasks/lingering.py).
 
 Its own small writes go through while Redis is out of memory.
 
@@ -13,7 +15,7 @@ them no worker is woken, one that starts ends at once, and the work that would f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
@@ -27,15 +29,27 @@ from redis.exceptions import OutOfMemoryError, RedisError
 from workers.core.errors import ServiceAway
 from workers.core.jobs import QUEUES
 from workers.ledger import keys
-from workers.ledger.celery_messages import why_no_entry, why_unreadable
+from workers.ledger.celery_messages import read_wake_up, why_no_entry, why_unreadable
 from workers.ledger.quarantine import Quarantine, QuarantineLimits, Unreadable
 from workers.ledger.scripts import WHEN_FULL
 from workers.ledger.small_writes import SMALL_WRITES, words_of
+from workers.ledger.wake_up import FOR_MANY
 
 log = structlog.get_logger(__name__)
 
 #: Bytes of what is no message that are kept; of a longer one, its beginning.
 MOST_BYTES = 1 << 20
+
+
+#: By queue, what may take a wake-up over, and so keep it from Celery; it is told whether that stands for many jobs.
+WAKE_UP_TAKERS: dict[str, Callable[..., bool]] = {}
+
+
+def _is_taken(queue: str, raw: bytes) -> bool:
+    """Offer a wake-up to what takes those of its queue; tell whether it is taken."""
+    take = WAKE_UP_TAKERS.get(queue)
+    wake_up = read_wake_up(raw, queue) if take else None
+    return bool(take and wake_up and take(for_many=wake_up.id.startswith(FOR_MANY)))
 
 
 def _write_when_full(client: Redis, commands: Sequence[Sequence[Any]]) -> list[Any]:
@@ -108,13 +122,18 @@ class WhenFullRedis(kombu_redis.PrefixedStrictRedis):
         super().__init__(*words, **options)
 
     def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
-        """Return Redis' answer; what BRPOP took and is no message is set aside, as if nothing had come."""
+        """Return Redis' answer; what BRPOP took and is no message is set aside, as if nothing had come.
+
+        So is a wake-up that is taken over.
+        """
         answer = super().parse_response(connection, command_name, **options)
         if command_name != "BRPOP" or not answer:
             return answer
         key, raw = answer
         # Priorities follow the name; other lists hold answers to remote control, which name no task.
         queue = key.decode().partition(kombu_redis.Channel.sep)[0]
+        if _is_taken(queue, raw):
+            return None
         why = why_unreadable(raw) if queue in QUEUES else ""
         if not why:
             return answer

@@ -18,6 +18,13 @@ def task_name(queue: str) -> str:
     return f"{queue}.work"
 
 
+#: What a wake-up names as its origin, where Celery's own messages name a process.
+ORIGIN = "ledger"
+
+#: How the id of a wake-up begins that stands for many jobs (lua/wake.lua).
+FOR_MANY = "ring-"
+
+
 @cache
 def wake_up(queue: str) -> str:
     """Return the message that wakes `queue`, with `WAKE_UP_ID` where the id of the Celery task belongs.
@@ -50,7 +57,7 @@ def _message(queue: str) -> dict[str, object]:
             "parent_id": None,
             "argsrepr": "()",
             "kwargsrepr": "{}",
-            "origin": "ledger",
+            "origin": ORIGIN,
             "ignore_result": True,
             "replaced_task_nesting": 0,
             "stamped_headers": None,

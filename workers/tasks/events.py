@@ -22,4 +22,4 @@ def handle(attempt: Attempt) -> list[Settlement]:
         return make_enabled(attempt, process.threatq, page, process.dialect(page), process.groups)
 
 
-work = task_for(QueueHandler("events", handle, BATCH), afterwards=Teller("events", event_names))
+work = task_for(QueueHandler("events", handle, BATCH), afterwards=Teller("events", event_names), lingers=True)

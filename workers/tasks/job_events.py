@@ -7,6 +7,7 @@ in Celery's own words (Celery user guide, Monitoring, event reference), all of a
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
@@ -26,6 +27,10 @@ Amount = Literal["all", "sampled", "failures", "off"]
 
 #: With "sampled", one job in so many is told of, and every dead one.
 SAMPLE = 20
+
+#: Seconds that events wait for others, so that a message does not cost as much as a small job, and how many go out at
+#: once. A worker's heartbeat, each two seconds, sends what no other event follows.
+TOGETHER_S, MOST_TOGETHER = 0.25, 300
 
 #: Characters of a title, and of a reason, that are told.
 MOST_TEXT = 200
@@ -58,17 +63,20 @@ class JobEvents:
         self._app = app
         self._hostname = hostname
         self._amount = amount
+        self._lock = threading.Lock()
+        self._kept: list[dict[str, Any]] = []
+        self._sent_s = float("-inf")
 
     def claimed(self, claims: Sequence[Claim]) -> None:
         """Tell that a job is worked on; jobs that come together are told of when they end, in one message."""
         if len(claims) == 1 and self._amount in ("all", "sampled") and self._is_told(claims[0]):
-            self._publish(self._begun(claims[0], time.time()))
+            self._add(self._begun(claims[0], time.time()))
 
     def settled(self, settlements: Sequence[Settlement], seconds: float) -> None:
         """Tell what became of jobs."""
         if self._amount != "off":
             began, alone = time.time() - seconds, len(settlements) == 1
-            self._publish(
+            self._add(
                 event
                 for settlement in settlements
                 for event in self._ended(settlement, seconds, began, is_known=alone)
@@ -123,10 +131,22 @@ class JobEvents:
             **fields,
         }
 
-    def _publish(self, events: Iterable[dict[str, Any]]) -> None:
-        batch = list(events)
-        if not batch:
-            return
+    def _add(self, events: Iterable[dict[str, Any]]) -> None:
+        with self._lock:
+            self._kept.extend(events)
+            is_time = len(self._kept) >= MOST_TOGETHER or time.monotonic() >= self._sent_s + TOGETHER_S
+        if is_time:
+            self.send()
+
+    def send(self, **_: Any) -> None:
+        """Send what waits for other events; takes whatever a signal of Celery's tells."""
+        with self._lock:
+            batch, self._kept = self._kept, []
+            self._sent_s = time.monotonic()
+        if batch:
+            self._publish(batch)
+
+    def _publish(self, batch: list[dict[str, Any]]) -> None:
         try:
             with self._app.producer_pool.acquire(block=True, timeout=1) as producer:
                 exchange = get_exchange(producer.connection, name=self._app.conf.event_exchange)
