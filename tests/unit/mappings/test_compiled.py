@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from jmespath.exceptions import JMESPathError
 from jmespath.visitor import Options
 
+from tests.support.mappings import mapping_of
 from tests.unit.mappings.shipped_samples import samples
-from workers.mappings.expressions import Evaluation, NoValue, parse
+from workers.mappings.expressions import Evaluation, Expression, NoValue, parse
 from workers.mappings.folder import shipped
 from workers.mappings.functions import FUNCTIONS
-from workers.mappings.matching import GENERIC
+from workers.mappings.matching import GENERIC, Mappings
 
 #: One for each kind of node, alone and inside of others.
 EXPRESSIONS = (
@@ -65,3 +66,36 @@ def test_the_mapping_that_is_chosen_is_the_first_of_all_whose_match_holds() -> N
                 if each.name != GENERIC and Evaluation(document, FUNCTIONS).holds(each.match)
             )
             assert shipped().choose(document) is next(holding, None)
+
+
+OWN = """\
+name: own-{0}
+version: 1
+match: vendor_{0} && event && kind == 'alert'
+fields: {{event_name: name, event_type: kind}}
+"""
+
+
+def test_few_mappings_are_worked_out_for_a_document_however_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given the shipped mappings, and with them three hundred of the user's own
+    documents = [sample["document"] for own in samples().values() for sample in own]
+    more = Mappings([*shipped(), *(mapping_of(OWN.format(number)) for number in range(300))])
+    worked_out: list[str] = []
+    holds = Evaluation.holds
+
+    def counting(self: Evaluation, expression: Expression) -> bool:
+        worked_out.append(expression.text)
+        return holds(self, expression)
+
+    monkeypatch.setattr(Evaluation, "holds", counting)
+    # When the mapping of each sample is chosen among them
+    counts = []
+    for mappings in (shipped(), more):
+        worked_out.clear()
+        for document in documents:
+            mappings.choose(document)
+        counts.append(len(worked_out))
+    # Then three of them are tried for a document, however many more there are
+    assert counts[0] == counts[1] < 3 * len(documents)
