@@ -15,7 +15,14 @@ from workers.mappings.folder import MappingFolder, mapping_folder
 from workers.payload.cloudevents import Unwrapped, is_cloud_event, unwrap
 from workers.payload.json_text import escape_unfit, read_plain, split
 from workers.payload.log_lines import is_log_lines, log_lines
-from workers.payload.mapped import MappedDocument, NoMapping, Patience, is_dialect, map_document
+from workers.payload.mapped import (
+    MappedDocument,
+    NoMapping,
+    Patience,
+    is_dialect,
+    map_document,
+    may_be_foreign,
+)
 from workers.payload.options import read_zone
 from workers.payload.reading import Fault, Payload, ReadingRefused, each_payload
 from workers.payload.required_fields import check
@@ -182,11 +189,15 @@ class Intake(Struct, frozen=True):
         self, payload: dict[str, Any], mapping: str, patience: Patience
     ) -> list[MappedDocument | InputError]:
         """Return what is in a payload: itself where it is in the dialect, else what its mapping makes of it."""
-        if not mapping and is_dialect(payload):
+        if not mapping and is_dialect(payload) and not self._is_foreign(payload):
             return [MappedDocument(payload, self._with_source(payload))]
         return map_document(
             payload, self.mappings.current(), name=mapping, generic=self.generic, patience=patience
         )
+
+    def _is_foreign(self, payload: dict[str, Any]) -> bool:
+        """Tell whether a payload of the dialect's names is of a format that has a mapping, or none and is taken so."""
+        return may_be_foreign(payload) and (self.generic or bool(self.mappings.current().choose(payload)))
 
     def _job(
         self, item: PayloadItem, document: MappedDocument, warnings: Sequence[str], *, key: str, trace: str

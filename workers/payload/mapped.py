@@ -32,6 +32,11 @@ _DIALECT_ALONE = {
 }  # fmt: skip
 
 
+#: Those that other formats have too, and fields beside them by which a document may be of such a one.
+_DIALECT_SHARED = frozenset(("event_name", "event_type", "identity", "malware"))
+_FEWEST_OWN = 3
+
+
 class NoMapping(InputError):
     """No mapping is for this document."""
 
@@ -85,6 +90,13 @@ def is_dialect(payload: dict[str, Any]) -> bool:
     """Tell whether a payload is in the guide's dialect, complete or not."""
     named = "event_name" in payload or not _DIALECT_ALONE.isdisjoint(payload)
     return named and not is_line(payload)
+
+
+def may_be_foreign(payload: dict[str, Any]) -> bool:
+    """Tell whether a payload has the dialect's names by chance: no time and no value of it, and fields of its own."""
+    if "event_happened_at" in payload or not _DIALECT_ALONE.isdisjoint(payload):
+        return False
+    return len(payload.keys() - _DIALECT_SHARED) >= _FEWEST_OWN
 
 
 def map_document(

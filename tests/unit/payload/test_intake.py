@@ -216,3 +216,37 @@ def test_what_is_no_line_of_a_log_is_read_as_json(text: str) -> None:
     (found,) = INTAKE.jobs(text.encode())
     assert isinstance(found, RejectedPayload)
     assert found.code in ("not_json", "not_an_object")
+
+
+FOREIGN = {
+    "event_name": "Beacon",
+    "event_type": "alert",
+    "time": "2026-03-04T05:06:07Z",
+    "src_ip": "203.0.113.7",
+    "x": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("payload", "mapping"),
+    [
+        (FOREIGN, "generic"),
+        ({name: value for name, value in FOREIGN.items() if name != "event_type"}, "generic"),
+        ({**FOREIGN, "rmxId": "1", "class": "THREAT", "sender": "eve@evil.example"}, "retarus"),
+        # A value that the dialect alone has says that it is in the dialect, and so does its time.
+        ({**FOREIGN, "uri_source": "IP Address:203.0.113.7"}, ""),
+        ({**FOREIGN, "event_happened_at": "2026-03-04T05:06:07Z"}, ""),
+        ({"event_name": "Beacon", "event_type": "alert", "note": "x"}, ""),
+    ],
+)
+def test_another_format_may_have_the_names_of_the_dialect(payload: dict[str, Any], mapping: str) -> None:
+    generic = structs.replace(INTAKE, mappings=mapping_folder(""), generic=True)
+    (found,) = generic.jobs(json.dumps(payload).encode())
+    assert isinstance(found, Job)
+    assert found.arguments.get("mapping", {}).get("name", "") == mapping
+
+
+def test_without_a_mapping_for_it_the_names_of_the_dialect_count() -> None:
+    (found,) = structs.replace(INTAKE, mappings=mapping_folder("")).jobs(json.dumps(FOREIGN).encode())
+    assert isinstance(found, Job)
+    assert "mapping" not in found.arguments
