@@ -146,10 +146,9 @@ class Months:
         self.jobs += len(job_ids)
 
     def _look_after(self, now: int) -> None:
-        """Let upkeep run for the minute in which it looks at everything once, and until nothing is left to do."""
+        """Do what upkeep does, until nothing is left to do."""
         retention = self.ledger.retention
-        for second in range(64):
-            retention.step(now + 1000 * second)
+        retention.forget_markers(now - retention.keep_markers_ms)
         while retention.retirable(now - retention.keep_bodies_ms):
             retention.step(now)
         self.packer.step(now + DAY_MS, within_s=600)

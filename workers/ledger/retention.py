@@ -21,6 +21,9 @@ FORGET = Script("forget", "markers", when_full=True)
 #: Jobs, and texts of markers, that one call looks at: it holds Redis for a few milliseconds.
 JOBS_A_CALL, TEXTS_A_CALL = 200, 1_024
 
+#: Texts of markers that are looked at in a second, so that all are in a quarter of an hour: they are kept for days.
+TEXTS_A_STEP = 64
+
 #: Milliseconds for which a refused job is kept (lua/settle.lua).
 REFUSED_KEPT_MS = 86_400_000
 
@@ -37,12 +40,12 @@ class Retention:
         self.keep_markers_ms = int(keep_markers_days * DAY_MS)
 
     def step(self, now_ms: int) -> None:
-        """Do a second's share, by a clock that shows `now_ms`; after a minute of these, nothing too old is left."""
+        """Do a second's share, by a clock that shows `now_ms`; after a quarter of an hour all is looked at."""
         ends = time.monotonic() + STEP_S
         while self.retire(now_ms - self.keep_bodies_ms) == JOBS_A_CALL and time.monotonic() < ends:
             pass
-        share = now_ms // 1000 % (TEXTS // TEXTS_A_CALL)
-        self._forget(now_ms - self.keep_markers_ms, share * TEXTS_A_CALL)
+        share = now_ms // 1000 % (TEXTS // TEXTS_A_STEP)
+        self._forget(now_ms - self.keep_markers_ms, share * TEXTS_A_STEP, TEXTS_A_STEP)
 
     def retire(self, before_ms: int, most: int = JOBS_A_CALL) -> int:
         """Keep a marker of the jobs that were done before a time, and nothing else; return how many there were."""
@@ -72,6 +75,8 @@ class Retention:
         audit.record("purge", jobs=jobs, markers=markers)
         return jobs, markers
 
-    def _forget(self, before_ms: int, first: int, *, only_count: bool = False) -> int:
-        arguments = [keys.PREFIX, first, TEXTS_A_CALL, before_ms // DAY_MS, int(only_count)]
+    def _forget(
+        self, before_ms: int, first: int, texts: int = TEXTS_A_CALL, *, only_count: bool = False
+    ) -> int:
+        arguments = [keys.PREFIX, first, texts, before_ms // DAY_MS, int(only_count)]
         return int(run(self.redis, FORGET, [], arguments))
