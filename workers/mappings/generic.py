@@ -159,8 +159,11 @@ def _each(document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
             seen += 1
             if name.startswith("p_") and name not in _OF_PIPELINE:
                 continue
-            *outer, own = [fold(part) for part in name.split(".")]
-            parent = outer[-1] if outer else around
+            parent, own = around, name
+            if "." in name:
+                *_, parent, own = name.split(".")
+                parent = fold(parent)
+            own = fold(own)
             first = value[0] if isinstance(value, list) and value else value
             if isinstance(first, str) and first[:1] == "{":
                 first = _json(first)
