@@ -77,7 +77,8 @@ def read_fields(text: str) -> tuple[dict[str, str], str]:
             value, match = _ESCAPED.sub(r"\1", inside[0]), _KEY.search(text, inside.end() + 1)
         else:
             match = _KEY.search(text, start)
-            value = text[start : match.start() if match else None].strip(_BETWEEN)
+            value = text[start : match.start() if match else None].partition(" ][")[0]
+            value = value.strip(_BETWEEN).removesuffix("[").rstrip()
             value = value if "[" in value else value.rstrip("] ")
         fields.setdefault(key, value)
     return fields, words[1] if words else ""

@@ -41,6 +41,7 @@ def test_a_header_says_when_where_and_by_what(line: str, header: dict[str, str])
         (r'msg="say \"hi\"" x=', {"msg": 'say "hi"', "x": ""}),
         ("a='1 2', b=3;c=4|d=5", {"a": "1 2", "b": "3", "c": "4", "d": "5"}),
         ('[x@1 a="1" b="2"][y@1 c="3"]', {"a": "1", "b": "2", "c": "3"}),
+        ("a=x [b=1 ][c d=2 ]", {"a": "x", "b": "1", "d": "2"}),
         ('action:"Drop"; src:"203.0.113.7"; at: noon', {"action": "Drop", "src": "203.0.113.7"}),
         ("url=https://a.example/x?y=1&z=2 end=1", {"url": "https://a.example/x?y=1&z=2", "end": "1"}),
         ('a="never closed', {"a": "never closed"}),
