@@ -65,6 +65,7 @@ lock: ## Resolve the locks anew: development, production with its extras, its ow
 	$(COMPILE) --constraint requirements.lock --extra encryption --extra backup --extra http --extra flower pyproject.toml -o requirements-runtime.lock
 	$(COMPILE) --constraint requirements.lock --extra valkey pyproject.toml -o requirements-valkey.lock
 	$(COMPILE) --constraint requirements.lock --group build -o requirements-build.lock
+	$(COMPILE) --group stub -o requirements-stub.lock
 
 audit: $(READY) ## Ask the advisory database about our libraries; needs a way to it
 	$(BIN)/pip-audit --requirement requirements-runtime.lock --no-deps --disable-pip
@@ -99,6 +100,11 @@ docs: $(READY) ## Make the pages that come from the code
 windows: $(READY) ## Get a CPython for Windows with our libraries, which tests run in wine (apt-get install wine64 wine)
 	$(BIN)/python -m tools.windows
 
+STUB ?= build/stub
+stub: $(RUNS) ## Compile the Smart Response commands for Windows and Linux, in $(STUB); gets a compiler (100 MB)
+	$(LOCKED) -r requirements-stub.lock
+	@$(BIN)/python -m tools.compiled_stub $(STUB)
+
 docs-demo: $(READY) ## Run the demo and the tutorial, and paste what they print into the pages
 	$(BIN)/python -m tools.demo_output
 	$(BIN)/python -m tools.tutorial
@@ -113,4 +119,4 @@ docs-site: $(READY) ## The documentation as a site that needs no network, in $(S
 screenshots: $(READY) ## Take docs/images and docs/output from a system that really runs; needs Chromium
 	$(BIN)/python -m tools.screenshots
 
-.PHONY: help install demo up test fuzz bench bench-compare chaos images compose-test lint lock audit sbom dist release wheelhouse docs windows docs-demo sizes docs-site screenshots
+.PHONY: help install demo up test fuzz bench bench-compare chaos images compose-test lint lock audit sbom dist release wheelhouse docs windows stub docs-demo sizes docs-site screenshots
