@@ -28,4 +28,4 @@ def begin(attempt: Attempt) -> list[Settlement]:
     return [done(claim, EventResult(1)) for claim in attempt.claims]
 
 
-work = task_for(QueueHandler("events", begin, 100))
+work = task_for(QueueHandler("events", begin, 100), lingers=True)
