@@ -42,9 +42,10 @@ def types_of(settings: Settings) -> TypeTable:
     return TypeTable().overridden({str(name): change for name, change in changes.items()})
 
 
-def keeps_out_of(settings: Settings) -> tuple[str, ...]:
-    """Return the statuses whose indicators are kept out of the lists."""
-    return tuple(name.strip() for name in settings.sync_statuses_kept_out.split(",") if name.strip())
+def keeps_out_of(settings: Settings) -> frozenset[str]:
+    """Return the statuses, casefolded, whose indicators are kept out of the lists."""
+    names = settings.sync_statuses_kept_out.casefold().split(",")
+    return frozenset(name.strip() for name in names if name.strip())
 
 
 def collections_of(settings: Settings) -> tuple[ListFamily, ...]:

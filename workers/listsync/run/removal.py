@@ -65,7 +65,7 @@ def _still_listed(listed: ListedValue) -> str:
 def _shown_by_status(listed: ListedValue, context: SyncContext) -> str:
     """Return why a value stays by its status; "" where that keeps it out."""
     status = _status(listed.tools.threatq, context.threatq.lookups.indicator_type(listed.type), listed.value)
-    if status.casefold() in {name.casefold() for name in listed.options.keeps_out}:
+    if status.casefold() in listed.options.keeps_out:
         return ""
     return f"its status in ThreatQ is {status or 'not known'}"
 

@@ -55,7 +55,7 @@ class Options(Struct, frozen=True):
     types: TypeTable
     bands: ScoreBands
     max_items: int
-    keeps_out: tuple[str, ...] = ()
+    keeps_out: frozenset[str] = frozenset()
     known_good: KnownGood = KnownGood()
     known_good_digest: str = ""
 
@@ -74,7 +74,7 @@ class Options(Struct, frozen=True):
 
     def kept_out(self, row: Row) -> str:
         """Return what keeps an indicator out of the lists, "" for nothing."""
-        if row.status_name.casefold() in {status.casefold() for status in self.keeps_out}:
+        if row.status_name.casefold() in self.keeps_out:
             return f"its status {row.status_name} keeps it out of the lists (sync_statuses_kept_out)"
         verdict = self.known_good.judge(self.types.canonical(row.type_name) or row.type_name, row.value)
         if verdict and verdict.action == "block":
