@@ -15,7 +15,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct, structs, to_builtins
 
 from benchmarks.bare_sync import COLLECTION, QUERY, TYPES, Bare, uploads
 from benchmarks.measuring import Stage, cpu_s, stage, until
@@ -328,5 +328,5 @@ def naive(size: int) -> dict[str, Any]:
 def pairs(bench: Bench, guid: str) -> None:
     for number in range(NAIVE):
         bench.by_hand.api("GET", "/lists/", headers={"name": "scratch SHA-256"})
-        body = entries("GeneralValue", [value_of("SHA-256", number)])
+        body = to_builtins(entries("GeneralValue", [value_of("SHA-256", number)]))
         bench.by_hand.api("POST", f"/lists/{guid}/items/", json=body)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec import to_builtins
 
 from tests.support.sync_stage import Stage, write_config
 from workers.ledger.audit import Audit
@@ -50,7 +51,7 @@ def test_manifests_approvals_and_records_outlive_an_upgrade_and_the_way_back(
     stage.set(sync_delete_max_count=5)
     config = write_config(tmp_path / "config", stage.runtime.settings)
     run(previous, SYNC, config, "--inline")
-    by_hand = entries("Host", ["by-hand.example"])
+    by_hand = to_builtins(entries("Host", ["by-hand.example"]))
     stage.logrhythm.api("POST", f"/lists/{stage.guid(LIST)}/items/", by_hand)
     stage.expire(2)
     run(previous, SYNC, config, "--inline")

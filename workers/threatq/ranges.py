@@ -36,6 +36,9 @@ WORTH_CUTTING = 20 * PAGE_SIZE
 #: A range of fewer is not cut further.
 SMALLEST = 5 * PAGE_SIZE
 
+#: The part of a collection in one range above which it is not cut: the other ranges would be read long before.
+MOST_IN_ONE = 0.75
+
 #: Where the cutting begins, the year 2000, if ThreatQ does not say when the first indicator was created.
 FIRST_S = 946_684_800
 
@@ -82,7 +85,7 @@ def cut(caller: Caller, collection: Collection, first: CollectionPage) -> list[R
     """Return the ranges of a collection, of which this is the first page, the largest range first.
 
     Those of too many indicators are cut again until all are small, or a second long: a feed may bring a whole
-    collection in a minute. Raises NotCut.
+    collection in a minute. One that came nearly whole in a second stays whole. Raises NotCut.
     """
     count = first.total or 0
     most = max(math.ceil(count / SHARES), SMALLEST)
@@ -100,7 +103,8 @@ def cut(caller: Caller, collection: Collection, first: CollectionPage) -> list[R
                     raise NotCut(f"it has {totals[-1]:,} indicators, and {together:,} by their created_at")
     except ServiceRefusal as refusal:
         raise NotCut(f"ThreatQ does not count by created_at: {refusal}") from None
-    return sorted(_joined(ranges, most), key=lambda item: -item.count)
+    ranges = sorted(_joined(ranges, most), key=lambda item: -item.count)
+    return ranges if ranges[0].count <= MOST_IN_ONE * count else [Range(count=count)]
 
 
 def _ends(caller: Caller, collection: Collection, first: CollectionPage) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
 from tests.support.sync_stage import MAPPING, Stage, write_config
 from tqctl.main import main as tqctl
@@ -93,7 +94,7 @@ def test_an_operator_empties_and_retires_them_and_what_others_put_there_stays(
 ) -> None:
     # given an abandoned list in which an administrator put an entry by hand
     left_behind(stage)
-    body = entries("Host", ["by-hand.example"])
+    body = to_builtins(entries("Host", ["by-hand.example"]))
     stage.logrhythm.api("POST", f"/lists/{stage.guid('ThreatQ: FQDN')}/items/", body)
     config = str(write_config(tmp_path, stage.runtime.settings))
 

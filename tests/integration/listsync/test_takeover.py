@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
 from sandbox.threatq.control import value_of
 from tests.support.sync_stage import COLLECTION, Stage, write_config
@@ -89,7 +90,9 @@ def test_what_an_analyst_puts_there_afterwards_is_not_ours(stage: Stage, takeove
     takeover("--yes")
     stage.sync()
     stage.logrhythm.api(
-        "POST", f"/lists/{stage.guid('ThreatQ: FQDN')}/items/", entries("Host", ["by-hand.example"])
+        "POST",
+        f"/lists/{stage.guid('ThreatQ: FQDN')}/items/",
+        to_builtins(entries("Host", ["by-hand.example"])),
     )
     stage.sync()
     assert "by-hand.example" in stage.lists()["ThreatQ: FQDN"]

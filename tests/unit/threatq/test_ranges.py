@@ -124,6 +124,12 @@ def test_indicators_of_one_second_stay_together_and_nothing_is_counted() -> None
     assert library.calls == 2
 
 
+def test_a_collection_that_came_nearly_whole_in_one_second_is_not_cut() -> None:
+    nearly_whole = cut_up(Library([NOW_S - DAY_S] * 80 + [NOW_S] * 20))
+    most = cut_up(Library([NOW_S - DAY_S] * 70 + [NOW_S] * 30))
+    assert (nearly_whole, len(most)) == ([Range(count=100)], 2)
+
+
 def test_a_threatq_that_sorts_one_way_only_is_cut_until_now() -> None:
     library = Library([NOW_S - DAY_S * number for number in range(200, 0, -1)], sorts=False)
     assert len(cut_up(library)) >= SHARES
