@@ -65,14 +65,14 @@ class Lingering:
     def take(self, *, for_many: bool = False) -> bool:
         """Take over a wake-up; False where no loop waits, so that Celery must start one.
 
-        One that is `for_many` jobs wakes a loop of its own.
+        One that is `for_many` jobs wakes a loop of its own, which has no reason to let more come.
         """
         with self._lock:
             if self._gathering and not for_many:
                 return True
             if not self._waiting:
                 return False
-            self._gathering = True
+            self._gathering = self._gathering or not for_many
             # The one that waited last: its memory is still at hand.
             self._waiting.pop().set()
             return True
@@ -97,7 +97,7 @@ class Lingering:
             if woken in self._waiting:
                 self._waiting.remove(woken)
                 return False
-            at_work = self._loops - len(self._waiting) - 1
+            at_work = self._loops - len(self._waiting) - 1 if self._gathering else 0
         if at_work:
             time.sleep(min(GATHER_S * at_work, MOST_GATHER_S))
         with self._lock:
