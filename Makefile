@@ -66,6 +66,8 @@ lock: ## Resolve the locks anew: development, production with its extras, its ow
 	$(COMPILE) --constraint requirements.lock --extra valkey pyproject.toml -o requirements-valkey.lock
 	$(COMPILE) --constraint requirements.lock --group build -o requirements-build.lock
 	$(COMPILE) --group stub -o requirements-stub.lock
+	$(COMPILE) --group plots -o requirements-plots.lock
+	$(COMPILE) --group peers -o requirements-peers.lock
 
 audit: $(READY) ## Ask the advisory database about our libraries; needs a way to it
 	$(BIN)/pip-audit --requirement requirements-runtime.lock --no-deps --disable-pip
@@ -113,10 +115,15 @@ sizes: $(READY) ## Install each extra into an empty folder, and write their size
 	$(BIN)/python -m tools.extras
 
 SITE ?= site
+docs-plots: ## Draw the plots of docs/explanation/performance.md anew; matplotlib goes into var/plots
+	test -x var/plots/bin/python || $(PYTHON) -m venv var/plots
+	var/plots/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-plots.lock
+	var/plots/bin/python tools/plots/draw.py
+
 docs-site: $(READY) ## The documentation as a site that needs no network, in $(SITE)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir $(abspath $(SITE))
 
 screenshots: $(READY) ## Take docs/images and docs/output from a system that really runs; needs Chromium
 	$(BIN)/python -m tools.screenshots
 
-.PHONY: help install demo up test fuzz bench bench-compare chaos images compose-test lint lock audit sbom dist release wheelhouse docs windows stub docs-demo sizes docs-site screenshots
+.PHONY: help install demo up test fuzz bench bench-compare chaos images compose-test lint lock audit sbom dist release wheelhouse docs windows stub docs-demo sizes docs-plots docs-site screenshots

@@ -1,4 +1,6 @@
-"""What accepting and working off a job costs where Redis is not the usual one, the queue long, or the payload large."""
+"""What accepting and working off a job costs by how many come at once, how many wait, how large they are, and which
+Redis keeps them.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +29,9 @@ from workers.ledger.records import done
 #: Jobs accepted one by one in each block; blocks under a condition and in the usual Redis take turns.
 BLOCK, BLOCKS = 100, 8
 
+#: Jobs that one call accepts, and how many of each size are accepted in all.
+CALLS, JOBS = (1, 10, 100, 500), 5_000
+
 #: Open jobs in the queue, and how many of them a claim takes.
 DEPTHS, BATCH = (0, 10_000, 100_000, 1_000_000), 100
 
@@ -37,8 +42,9 @@ numbers = count()
 
 
 def run() -> dict[str, Any]:
-    """Measure the three."""
+    """Measure all."""
     return {
+        "batch": by_batch(),
         "redis": {name: beside_usual(name) for name in CONDITIONS},
         "depth": by_depth(),
         "payload": {f"bytes_{size}": of_size(size, most) for size, most in SIZES.items()},
@@ -122,6 +128,19 @@ def accepting(ledger: Ledger, most: int) -> list[float]:
         ledger.accept([job()])
         times.append(time.perf_counter() - began)
     return times
+
+
+def by_batch() -> dict[str, int]:
+    """Return how many jobs a second one process has accepted, by how many of them go in one call."""
+    rates = {}
+    with tempfile.TemporaryDirectory(prefix="tq-bench-") as folder, usual(Path(folder)) as ledger:
+        for size in CALLS:
+            jobs = [job() for _ in range(JOBS)]
+            began = time.perf_counter()
+            for start in range(0, JOBS, size):
+                ledger.accept(jobs[start : start + size])
+            rates[f"jobs_{size}"] = round(JOBS / (time.perf_counter() - began))
+    return rates
 
 
 def by_depth() -> dict[str, dict[str, float]]:

@@ -80,17 +80,15 @@ def run() -> dict[str, Any]:
 
 
 def install() -> None:
-    """Make the environment of the peers, unless it is there as `requirements.txt` says.
+    """Make the environment of the peers, unless it is there as the lock says.
 
     Raises SystemExit where that cannot be done.
     """
-    wanted, stamp = ROOT / "benchmarks" / "peers" / "requirements.txt", PEERS / "requirements.txt"
+    wanted, stamp = ROOT / "requirements-peers.lock", PEERS / "installed.lock"
     if stamp.exists() and stamp.read_text() == wanted.read_text():
         return
-    for command in (
-        (sys.executable, "-m", "venv", PEERS),
-        (PEERS / "bin/pip", "install", "-q", "-r", wanted),
-    ):
+    pip = (PEERS / "bin/pip", "install", "--quiet", "--require-hashes", "-r", wanted)
+    for command in ((sys.executable, "-m", "venv", PEERS), pip):
         if subprocess.run(command, check=False, timeout=600).returncode:
             raise SystemExit(f"the peers cannot be installed into {PEERS}; see above")
     stamp.write_text(wanted.read_text())

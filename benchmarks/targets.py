@@ -44,6 +44,23 @@ class MeasuredTarget(Struct, frozen=True):
         return f"{word}: {self.target.what} {self.measured:,g} ({self.target.goal})"
 
 
+#: What is wanted of a payload over HTTP: two answers of ThreatQ, 10 ms each, and 10 ms; of a worker's time for it.
+_AT_EACH_RATE = tuple(
+    target
+    for rate in (10, 100, 1_000)
+    for target in (
+        Target(f"events_{rate}_per_s.p99_ms", f"p99 at {rate:,}/s, ms", at_most=30),
+        Target(f"events_{rate}_per_s.worker_cpu_ms_per_payload", f"processor ms at {rate:,}/s", at_most=1),
+    )
+)
+
+#: And of the time until a job is begun.
+_UNTIL_BEGUN = tuple(
+    Target(f"start_{rate}_per_s.{name}_ms", f"{name} until begun at {rate}/s, ms", at_most=most)
+    for rate in (20, 300)
+    for name, most in (("p50", 1.3), ("p99", 2.0))
+)
+
 #: By benchmark. Rates are those of a machine with 2 cores; a ratio is taken within one run.
 TARGETS: Mapping[str, tuple[Target, ...]] = {
     "accept": (Target("ratio", "times a bare LPUSH", at_most=1.6),),
@@ -80,9 +97,19 @@ TARGETS: Mapping[str, tuple[Target, ...]] = {
     ),
     "knowngood": (Target("us_per_value", "µs a value", at_most=5),),
     "mapping": (Target("documents_per_s", "documents a second", at_least=5_000),),
+    "latency": (
+        *_AT_EACH_RATE,
+        *_UNTIL_BEGUN,
+        Target("idle_worker_percent", "% of a core, idle", at_most=1),
+    ),
     "memory": (Target("after_each_2000_mb.4", "MB after 10,000 payloads", at_most=90),),
     "months": (Target("done_bytes", "bytes of a done job", at_most=700),),
     "peers": (Target("times_best", "times the best peer's rate", at_least=2),),
+    "storm": (
+        Target("lost", "firings lost", at_most=0),
+        Target("doubled", "events too many", at_most=0),
+        Target("calls_of_threatq", "calls of ThreatQ for 100,000 firings", at_most=100),
+    ),
     "stub": (
         Target("stub_tcp_ms", "ms over TCP", at_most=12),
         Target("stub_tls_ms", "ms over TLS", at_most=20),

@@ -20,9 +20,17 @@ PLACE = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.
 SENTENCES = {
     "events": (
         "payloads become events with 3 indicators each; ThreatQ answers in 10 ms",
-        "{payloads_per_s:,} payloads/s, {times_naive:g} times a script that makes one call for each object; "
-        "{calls_per_payload:g} calls a payload; {times_celery_noop:g} times the rate at which Celery works off "
+        "{payloads_per_s:,} payloads/s, {times_naive:g} times a script of 8 threads that makes one call for each "
+        "object; {calls_per_payload:g} calls a payload; {times_celery_noop:g} times the rate at which Celery works off "
         "empty tasks",
+    ),
+    "latency": (
+        "from HTTP to ThreatQ at 10, 100 and 1,000 payloads/s (open loop); ThreatQ answers in 10 ms",
+        "p50 {events_10_per_s[p50_ms]:g}, {events_100_per_s[p50_ms]:g} and {events_1000_per_s[p50_ms]:g} ms, p99 "
+        "{events_10_per_s[p99_ms]:g}, {events_100_per_s[p99_ms]:g} and {events_1000_per_s[p99_ms]:g} ms; "
+        "{events_10_per_s[worker_cpu_ms_per_payload]:g}, {events_100_per_s[worker_cpu_ms_per_payload]:g} and "
+        "{events_1000_per_s[worker_cpu_ms_per_payload]:g} ms of a worker's processor time; an idle one "
+        "{idle_worker_percent:g} % of a core",
     ),
     "restart": (
         "the same right after a restart of Redis, while first attempts look for their event (120 s)",

@@ -1,4 +1,4 @@
 """The same job that does nothing in other queues on Redis, each set up as its own documentation recommends.
 
-They run in an environment of their own (`requirements.txt`), so that none of their libraries is one of ours.
+They run in an environment of their own (`requirements-peers.lock`), so that none of their libraries is one of ours.
 """
