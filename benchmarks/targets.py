@@ -113,6 +113,8 @@ TARGETS: Mapping[str, tuple[Target, ...]] = {
     "stub": (
         Target("stub_tcp_ms", "ms over TCP", at_most=12),
         Target("stub_tls_ms", "ms over TLS", at_most=20),
+        Target("compiled_tcp_ms", "compiled, ms over TCP", at_most=5),
+        Target("compiled_tls_ms", "compiled, ms over TLS", at_most=15),
     ),
     "sync": (
         Target("1000000.first_fill.times_bare", "first fill, times bare", at_most=1.5),

@@ -83,12 +83,13 @@ SENTENCES = {
     ),
     "http": (
         "payloads over HTTP, one a request",
-        "{shim_per_s:,}/s, {shim_of_bare:g} times the rate of a bare app that decodes and does one LPUSH; "
+        "{shim_per_s:,}/s, {shim_of_bare:g} times the rate of a bare app that only decodes and pushes; "
         "{lines_payloads_per_s:,}/s with 100 payloads in a request",
     ),
     "stub": (
         "a Smart Response command, from its start until the job is accepted",
-        "{ratio_tcp:g} times `python -c pass` over TCP, {ratio_tls:g} times over TLS; with the outcome, p95 "
+        "{stub_tcp_ms:g} ms over TCP, {stub_tls_ms:g} over TLS, {ratio_tcp:g} and {ratio_tls:g} times `python -c "
+        "pass`; compiled {compiled_tcp_ms:g} and {compiled_tls_ms:g} ms; with the outcome, p95 "
         "{round_trip_above_threatq_p95_ms:g} ms beyond ThreatQ's own time",
     ),
     "busy": (
