@@ -18,6 +18,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.run import check
 from benchmarks.targets import TARGETS, Target
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,6 +62,7 @@ class Change(Struct, frozen=True):
 def main(arguments: Sequence[str]) -> int:
     """Compare, print and return 1 where a figure that has a goal is worse."""
     given = _parser().parse_args(arguments)
+    check(given.benchmarks)
     with revision(given.rev) as before:
         measured = {name: measure(name, before, given.rounds) for name in given.benchmarks}
     changes = [change for name, sides in measured.items() for change in compared(name, *sides)]

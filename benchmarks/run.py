@@ -20,14 +20,26 @@ RESULTS = Path(os.environ.get("BENCH_RESULTS", FOLDER / "results"))
 
 def main(names: list[str]) -> None:
     """Run the named benchmarks, print each result and write it as JSON."""
+    check(names)
     RESULTS.mkdir(exist_ok=True)
-    for name in names or sorted(path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py")):
+    for name in names or known():
         began = time.perf_counter()
         figures = importlib.import_module(f"benchmarks.bench_{name}").run()
         took = round(time.perf_counter() - began, 1)
         text = json.dumps({"benchmark": name, "machine": machine(), "took_s": took, **figures}, indent=2)
         (RESULTS / f"{name}.json").write_text(text + "\n")
         print(text, *verdicts(name, figures), sep="\n", flush=True)
+
+
+def known() -> list[str]:
+    """Return the names of all benchmarks."""
+    return sorted(path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py"))
+
+
+def check(names: list[str]) -> None:
+    """Raise SystemExit where one of the names is that of no benchmark."""
+    if unknown := [name for name in names if name not in known()]:
+        raise SystemExit(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(known())}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from producers.http.app import create_app
 from producers.http.connections import room_for_connections
 from producers.http.context import HttpContext
 from producers.http.handshakes import Handshakes
-from producers.http.processes import METRICS_FOLDER, ProcessGroup, share_of
+from producers.http.processes import METRICS_FOLDER, ProcessGroup, go_on_counting, share_of
 from producers.http.rotation import TokenFiles
 from producers.http.server import HttpConnection, http_protocol
 from producers.http.tls import tls_options
@@ -77,6 +77,8 @@ def _run(options: argparse.Namespace) -> int:
     if not is_alone and options.place is None:
         return _run_several(options, settings)
     settings = share_of(settings, options.processes)
+    if not is_alone:
+        go_on_counting(options.place)
     context = HttpContext(
         settings, tokens, most_connections=room_for_connections(settings.http_max_connections)
     )

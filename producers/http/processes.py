@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 from msgspec import structs
-from prometheus_client import CollectorRegistry, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, generate_latest, multiprocess, values
 from prometheus_client.registry import Collector
 
 from producers.cli.console import DONE, INTERRUPTED
@@ -30,6 +30,7 @@ log = structlog.get_logger("tq.http")
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 _untyped: Any = multiprocess
+_untyped_values: Any = values
 
 #: Seconds until another process takes the place of one that ended.
 REPLACED_AFTER_S = 0.5
@@ -74,7 +75,7 @@ class ProcessGroup:
         process.returncode = code = os.waitstatus_to_exitcode(status)
         if process.stdin:
             process.stdin.close()
-        _untyped.mark_process_dead(pid, folder)
+        _untyped.mark_process_dead(place, folder)
         if code == ConfigError.exit_code and not self._have_started:
             # It has said why; the others cannot start either.
             self._code = code
@@ -91,6 +92,14 @@ class ProcessGroup:
             self._code = INTERRUPTED
         for _, process in list(self._running.values()):
             process.terminate()
+
+
+def go_on_counting(place: int) -> None:
+    """Let the metrics that this process makes from now on be those of its place, whose files it takes over.
+
+    Files of its own would stay behind each process that ever died.
+    """
+    _untyped_values.ValueClass = _untyped_values.MultiProcessValue(lambda: place)
 
 
 def share_of(settings: Settings, count: int) -> Settings:

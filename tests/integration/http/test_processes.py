@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from producers.http.processes import share_of
+from producers.http.processes import METRICS_FOLDER, share_of
 from producers.http_shim import main
 from tests.support.producers import SCRAPER, Shim, event
 from tests.support.waiting import until
@@ -49,6 +49,13 @@ def post_until_accepted(shim: Shim, number: int) -> str:
         return str(answer.json()["id"])
 
 
+def places_that_count(pid: int) -> set[str]:
+    """Return to whom the files belong in which the processes count, by the environment of one of them."""
+    environ = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    folder = next(line for line in environ if line.startswith(METRICS_FOLDER.encode())).partition(b"=")[2]
+    return {Path(name).stem.rpartition("_")[2] for name in os.listdir(folder.decode())}
+
+
 def accepted_by_all(shim: Shim) -> float:
     """Return how many payloads the metrics tell of, whichever process answers."""
     text = shim.call("GET", "/metrics", token=SCRAPER).text
@@ -76,6 +83,8 @@ def test_a_killed_process_loses_no_payload_and_another_one_takes_its_place(
         counts = {accepted_by_all(shim) for _ in range(6)}
         assert len(counts) == 1
         assert PAYLOADS - 8 <= counts.pop() <= PAYLOADS
+        # And no file stays behind a process that died: each is that of a place
+        assert places_that_count(min(children(shim))) == {"0", "1"}
         # And all of them end with the one that was started
         ends = children(shim)
         assert shim.stop() == 0

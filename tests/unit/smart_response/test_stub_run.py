@@ -30,6 +30,13 @@ def test_a_command_starts_without_the_folders_of_installed_libraries() -> None:
     assert done.stdout.startswith("usage: tq-lookup <indicator type> <indicator value>")
 
 
+@pytest.mark.parametrize("arguments", [(), ("tq-lookpu", "FQDN", "x.example")])
+def test_a_start_without_the_name_of_a_command_tells_the_names(arguments: tuple[str, ...]) -> None:
+    done = started(*arguments)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert all(name in done.stderr for name in ACTIONS)
+
+
 def test_a_command_that_needs_a_library_finds_it_all_the_same(tmp_path: Path) -> None:
     # Given settings that only a YAML reader understands, and a Redis that is away
     file = tmp_path / "tq.yaml"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.compare import Change, compared, flat, show
+from benchmarks.compare import Change, compared, flat, main, show
 from benchmarks.targets import TARGETS
 
 RATIO = TARGETS["accept"][0]
@@ -39,6 +39,11 @@ def test_figures_that_only_one_revision_has_are_not_compared() -> None:
     (change,) = compared("accept", {"ratio": [1.5], "gone": [1]}, {"ratio": [1.9], "new": [2]})
 
     assert (change.figure, change.target) == ("accept.ratio", RATIO)
+
+
+def test_a_name_of_no_benchmark_is_refused_before_anything_is_measured() -> None:
+    with pytest.raises(SystemExit, match=r"no benchmark is called lattency; there are accept, .*latency"):
+        main(["HEAD", "accept", "lattency"])
 
 
 def test_what_is_worse_stands_first(capsys: pytest.CaptureFixture[str]) -> None:
