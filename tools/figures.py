@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 from typing import Any
 
 from benchmarks.targets import verdicts
+from tools.results import ROOT, is_measured
+from tools.results import result as measured
 
-ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-RESULTS = ROOT / "benchmarks" / "results"
 
 #: Where the table stands in the README.
 PLACE = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
@@ -135,13 +133,13 @@ def replaced(readme: str) -> str:
 
 def table() -> str:
     """Return the table: a row for each benchmark that has a result."""
-    rows = [row(name) for name in SENTENCES if (RESULTS / f"{name}.json").exists()]
+    rows = [row(name) for name in SENTENCES if is_measured(name)]
     return "\n".join(["| what | measured | goals | machine |", "|---|---|---|---|", *rows, ""])
 
 
 def row(name: str) -> str:
     """Return the row of one benchmark."""
-    result: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    result = measured(name)
     # A format takes a name of digits for a position.
     result["million"] = result.get("1000000")
     what, sentence = SENTENCES[name]

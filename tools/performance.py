@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from tools.figures import PLACE as FIGURES
-from tools.figures import table as goals_table
-from tools.plots.results import ROOT, result
+from tools.results import OURS, ROOT, peer_rows, result
 
 PAGE = ROOT / "docs" / "explanation" / "performance.md"
 
@@ -22,7 +21,6 @@ def main() -> None:
 
 def replaced(page: str) -> str:
     """Return the page with the figures that there are."""
-    page = FIGURES.sub(lambda _: goals_table(), page)
     return PLACE.sub(lambda place: f"<!-- {place[1]} -->\n{TABLES[place[1]]()}\n<!-- end -->", page)
 
 
@@ -46,18 +44,14 @@ def latency() -> str:
 
 def peers() -> str:
     """Each queue beside the others."""
-    figures = {
-        name: row for name, row in result("peers").items() if isinstance(row, dict) and "jobs_per_s" in row
-    }
     head = ("queue", "enqueued a second", "begun a second", "begun after, at 20/s: p50, p99, ms", "at 300/s")
-    ordered = sorted(figures, key=lambda name: -figures[name]["jobs_per_s"])
-    return table(head, (_peer(name, figures[name]) for name in ordered))
+    return table(head, (_peer(name, row) for name, row in peer_rows().items()))
 
 
-def _peer(name: str, row: dict[str, dict[str, float]]) -> Sequence[object]:
+def _peer(name: str, row: dict[str, Any]) -> Sequence[object]:
     waits = (row.get(f"start_{rate}_per_s") for rate in (20, 300))
     shown = [f"{wait['p50_ms']:g}, {wait['p99_ms']:g}" if wait else "–" for wait in waits]
-    label = "**tq-workers**" if name == "tq_workers" else name.replace("_", ", ")
+    label = f"**{name}**" if name == OURS else name
     return label, f"{row['enqueued_per_s']:,}", f"{row['jobs_per_s']:,}", *shown
 
 

@@ -12,7 +12,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tools.plots.results import IMAGES, PLOTS, digest, result
+from tools.plots.results import IMAGES, PLOTS, digest
+from tools.results import OURS, peer_rows, result
 
 mpl.rcParams |= {
     "svg.hashsalt": "tq-workers",
@@ -25,14 +26,14 @@ mpl.rcParams |= {
     "axes.axisbelow": True,
 }
 
-OURS, OTHERS, GOAL = "#0b6e99", "#b8bec4", "#c2410c"
+BLUE, OTHERS, GOAL = "#0b6e99", "#b8bec4", "#c2410c"
 
 
 def latency(axes: Axes) -> None:
     """Time from HTTP to ThreatQ over the rate of arrival."""
     figures = result("latency")
     rates = [10, 100, 1_000]
-    for name, color in (("p99_ms", OURS), ("p50_ms", OTHERS)):
+    for name, color in (("p99_ms", BLUE), ("p50_ms", OTHERS)):
         times = [figures[f"events_{rate}_per_s"][name] for rate in rates]
         axes.plot(rates, times, marker="o", color=color, label=name.removesuffix("_ms"))
     axes.axhline(30, color=GOAL, linestyle="--", label="goal of p99")
@@ -47,7 +48,7 @@ def batch(axes: Axes) -> None:
     """Jobs a second over the jobs of one call."""
     figures = result("conditions")["batch"]
     sizes = [name.removeprefix("jobs_") for name in figures]
-    axes.bar(sizes, list(figures.values()), color=OURS, width=0.6)
+    axes.bar(sizes, list(figures.values()), color=BLUE, width=0.6)
     axes.set(xlabel="jobs in one call", ylabel="jobs accepted a second")
     axes.yaxis.set_major_formatter("{x:,.0f}")
 
@@ -57,7 +58,7 @@ def depth(axes: Axes) -> None:
     figures = result("conditions")["depth"]
     depths = [f"{int(name.removeprefix('jobs_')):,}" for name in figures]
     axes.plot(
-        depths, [row["accept_ms"] for row in figures.values()], marker="o", color=OURS, label="accept one"
+        depths, [row["accept_ms"] for row in figures.values()], marker="o", color=BLUE, label="accept one"
     )
     ends = [row["claim_and_settle_ms"] / 100 for row in figures.values()]
     axes.plot(depths, ends, marker="o", color=OTHERS, label="claim and settle, each of 100")
@@ -69,29 +70,19 @@ def memory(axes: Axes) -> None:
     """Memory of Redis over ninety days."""
     used = result("months")["used_mb"]
     days = [round(96 * (place + 1) / len(used)) for place in range(len(used))]
-    axes.plot([0, *days], [0, *used], marker="o", color=OURS)
+    axes.plot([0, *days], [0, *used], marker="o", color=BLUE)
     axes.set(xlabel="days at one job a second", ylabel="MB of Redis", ylim=(0, None))
 
 
 def peers(axes: Axes) -> None:
     """Empty jobs a second beside other queues."""
-    figures = {
-        name: row["jobs_per_s"]
-        for name, row in result("peers").items()
-        if isinstance(row, dict) and "jobs_per_s" in row
-    }
-    ordered = sorted(figures, key=lambda name: figures[name])
-    colors = [OURS if name == "tq_workers" else OTHERS for name in ordered]
-    bars = axes.barh([shown(name) for name in ordered], [figures[name] for name in ordered], color=colors)
+    rates = {name: row["jobs_per_s"] for name, row in reversed(peer_rows().items())}
+    colors = [BLUE if name == OURS else OTHERS for name in rates]
+    bars = axes.barh(list(rates), list(rates.values()), color=colors)
     axes.bar_label(bars, fmt="{:,.0f}", padding=3)
     axes.set(xlabel="empty jobs a second, enqueued one by one")
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.margins(x=0.1)
-
-
-def shown(name: str) -> str:
-    """Return a peer's name as people write it."""
-    return "tq-workers" if name == "tq_workers" else name.replace("_", ", ")
 
 
 def sync(axes: Axes) -> None:
@@ -100,7 +91,7 @@ def sync(axes: Axes) -> None:
     sizes = [10_000, 100_000, 1_000_000]
     for name, label in (("ours_s", "tq-workers"), ("bare_s", "a loop that only transfers")):
         times = [figures[str(size)]["unchanged"][name] for size in sizes]
-        axes.plot(sizes, times, marker="o", color=OURS if name == "ours_s" else OTHERS, label=label)
+        axes.plot(sizes, times, marker="o", color=BLUE if name == "ours_s" else OTHERS, label=label)
     axes.set(xscale="log", yscale="log", xlabel="indicators", ylabel="seconds, nothing changed")
     axes.legend(frameon=False)
 

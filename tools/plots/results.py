@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "benchmarks" / "results"
+from tools.results import RESULTS, ROOT
+
 IMAGES = ROOT / "docs" / "images" / "performance"
 
 #: The benchmark of each plot.
@@ -20,12 +17,6 @@ PLOTS = {
     "peers": "peers",
     "sync": "sync",
 }
-
-
-def result(name: str) -> dict[str, Any]:
-    """Return what a benchmark measured."""
-    measured: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
-    return measured
 
 
 def digest(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jmespath.functions import Functions
@@ -142,30 +142,23 @@ def _list(node: Node) -> Compiled:
     return lambda value, run: None if value is None else [part(value, run) for part in parts]
 
 
-def _projection(node: Node) -> Compiled:
+def _projection(
+    node: Node, kind: type[Any] = list, items_of: Callable[[Any], Iterable[Any]] = iter
+) -> Compiled:
     base, part = _parts(node)
 
     def project(value: Any, run: Any) -> Any:
         run.step()
-        items = base(value, run)
-        if not isinstance(items, list):
+        found = base(value, run)
+        if not isinstance(found, kind):
             return None
-        return [result for item in items if (result := part(item, run)) is not None]
+        return [result for item in items_of(found) if (result := part(item, run)) is not None]
 
     return project
 
 
 def _value_projection(node: Node) -> Compiled:
-    base, part = _parts(node)
-
-    def project(value: Any, run: Any) -> Any:
-        run.step()
-        table = base(value, run)
-        if not isinstance(table, dict):
-            return None
-        return [result for item in table.values() if (result := part(item, run)) is not None]
-
-    return project
+    return _projection(node, dict, dict.values)
 
 
 def _flatten(node: Node) -> Compiled:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmarks import bench_accept
 from benchmarks.targets import TARGETS, Target, figure, verdicts
-from tools.figures import README, RESULTS, goals, replaced
+from tools.figures import README, goals, replaced
+from tools.results import is_measured, result
 
 FOLDER = Path(bench_accept.__file__).parent
-
-
-def result(name: str) -> dict[str, Any]:
-    measured: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
-    return measured
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_each_target_is_one_of_a_benchmark_and_names_a_figure_of_its_result(name: str) -> None:
     assert (FOLDER / f"bench_{name}.py").exists()
-    if (RESULTS / f"{name}.json").exists():
+    if is_measured(name):
         assert len(verdicts(name, result(name))) == len(TARGETS[name])
 
 
