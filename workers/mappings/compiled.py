@@ -149,10 +149,10 @@ def _projection(
 
     def project(value: Any, run: Any) -> Any:
         run.step()
-        found = base(value, run)
-        if not isinstance(found, kind):
+        branches = base(value, run)
+        if not isinstance(branches, kind):
             return None
-        return [result for item in items_of(found) if (result := part(item, run)) is not None]
+        return [result for item in items_of(branches) if (result := part(item, run)) is not None]
 
     return project
 

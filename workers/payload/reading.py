@@ -187,7 +187,7 @@ class _Reader:
         except RecursionError:
             return None, self._close(start), _TOO_DEEP
         except json.JSONDecodeError as error:
-            reason = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+            reason = f"not JSON: {error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}"
             return None, error.pos, reason
         return value, end, self.constant
 

@@ -84,6 +84,9 @@ def test_what_is_not_json_is_refused_with_its_text(text: str) -> None:
 
 def test_the_place_of_the_fault_is_named() -> None:
     assert "line 2, column 6" in refusal('{"a": 1,\n "b" 2}').reason
+    assert refusal('{"event_name":"x').reason.startswith(
+        "not JSON: Unterminated string starting at line 1, column 15"
+    )
 
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
