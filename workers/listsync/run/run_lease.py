@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from random import SystemRandom
+from threading import Timer
 
 import structlog
 
+from workers.core.errors import ServiceAway
 from workers.core.results import SyncOverlap
 from workers.ledger.admin import LedgerAdmin
 from workers.ledger.locks import hold_all, release_all
@@ -20,8 +23,8 @@ log = structlog.get_logger(__name__)
 #: Seconds after which it is looked again whether the host that has a run goes on with it; meanwhile that host may.
 LEFT_ALONE_S = 1.0
 
-#: Redis hands wake-ups to the hosts in turn, and upkeep sends one each second. After the same time each time, the
-#: turn would again and again be that of a host that has to leave the run alone.
+#: A host that waits asks Redis anew each second, and upkeep sends a wake-up each second: in time with each other, all
+#: go to the same host, for minutes. So that the one with the run has its turn, it is woken for at a time of its own.
 UNEVEN = (0.5, 2.0)
 
 
@@ -39,7 +42,7 @@ class RunLease:
         redis, claim = self._context.redis, self._claim
         if elsewhere := other_host(redis, claim.id, self._host):
             log.debug("left to its host", job=claim.id, host=elsewhere)
-            return released(claim, LEFT_ALONE_S * SystemRandom().uniform(*UNEVEN))
+            return self._left_alone()
         holder = hold_all(redis, self._collections, claim.id)
         if holder != claim.id:
             return done(claim, _overlap(self._context, " + ".join(self._collections), holder))
@@ -73,6 +76,19 @@ class RunLease:
     def end(self) -> None:
         """Let other jobs have the collections."""
         release_all(self._context.redis, self._collections, self._claim.id)
+
+    def _left_alone(self) -> Settlement:
+        """Give the run back for a moment, and see to it that a host is woken then, by its turn the one that has it."""
+        seconds = LEFT_ALONE_S * SystemRandom().uniform(*UNEVEN)
+        later = Timer(seconds, self._wake)
+        # A process that ends need not wait for it: upkeep wakes too.
+        later.daemon = True
+        later.start()
+        return released(self._claim, seconds)
+
+    def _wake(self) -> None:
+        with suppress(ServiceAway):
+            self._context.ledger.wake(self._claim.queue)
 
     @property
     def _lease_s(self) -> float:
