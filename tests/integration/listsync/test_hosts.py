@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.support.sync_stage import COLLECTION, MAPPING, Stage
 from tests.support.waiting import until
 from workers.ledger import keys, sync_keys
 from workers.ledger.connection import now_ms
+from workers.ledger.records import Settlement
 from workers.ledger.sync_owners import own, owner_of
 from workers.listsync.run import replica, run_lease, time_slice
 from workers.listsync.run.assist import assist
@@ -86,15 +89,22 @@ def test_another_host_leaves_a_run_alone_and_no_page_is_read_twice(
 def test_a_host_is_woken_for_a_run_that_is_left_alone_at_another_time_each_time(
     stage: Stage, hosts: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given a run of one host
-    monkeypatch.setattr(run_lease, "LEFT_ALONE_S", 0.05)
+    # given a run of one host, and a machine that is too busy to give it back before it is to be woken for
+    monkeypatch.setattr(run_lease, "LEFT_ALONE_S", 0.4)
+
+    def settle_late(*settlements: Any, **answered: Any) -> list[Settlement]:
+        time.sleep(0.05)
+        return settle(*settlements, **answered)
+
     move(stage, hosts["a"])
     job_id = begin(stage)
     move(stage, hosts["b"])
+    settle = stage.runtime.ledger.settle
+    monkeypatch.setattr(stage.runtime.ledger, "settle", settle_late)
 
     # when another one leaves it alone again and again, and upkeep does nothing
     waits_ms = set()
-    for _ in range(5):
+    for _ in range(3):
         stage.hurry()
         stage.redis.delete(keys.wake_ups("sync"))
         assert stage.consume() == 1

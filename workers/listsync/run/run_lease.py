@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from random import SystemRandom
@@ -26,6 +27,10 @@ LEFT_ALONE_S = 1.0
 #: A host that waits asks Redis anew each second, and upkeep sends a wake-up each second: in time with each other, all
 #: go to the same host, for minutes. So that the one with the run has its turn, it is woken for at a time of its own.
 UNEVEN = (0.5, 2.0)
+
+#: How often it is tried to wake for it, and each how many seconds: the time at which it is due again counts from when
+#: it has been given back, which on a busy machine is some time after its timer was set.
+TRIES, TRY_EVERY_S = 5, 0.2
 
 
 class RunLease:
@@ -87,8 +92,12 @@ class RunLease:
         return released(self._claim, seconds)
 
     def _wake(self) -> None:
+        """Wake the queue as soon as the run is due."""
         with suppress(ServiceAway):
-            self._context.ledger.wake(self._claim.queue)
+            for _ in range(TRIES):
+                if self._context.ledger.wake(self._claim.queue):
+                    return
+                time.sleep(TRY_EVERY_S)
 
     @property
     def _lease_s(self) -> float:
