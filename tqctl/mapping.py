@@ -262,10 +262,11 @@ def learn(shell: Shell, options: Namespace) -> int:
 def _documents(shell: Shell, options: Namespace) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Yield each document and its place, those in an envelope one by one, or why it cannot be read."""
     for position, document in _sent(shell, options):
-        if isinstance(document, dict) and not options.mapping:
-            yield from ((position, each) for each in opened(document, _mappings(shell)) or [document])
-        else:
+        choose = _mappings(shell).choose
+        if isinstance(document, str) or options.mapping or choose(document):
             yield position, document
+        else:
+            yield from ((position, each) for each in opened(document, choose) or [document])
 
 
 def _sent(shell: Shell, options: Namespace) -> Iterator[tuple[int, dict[str, Any] | str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -204,6 +205,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    # Beside a thread that reads a large body, each turn of the event loop waits for the interpreter this long.
+    sys.setswitchinterval(0.001)
     watching = [
         asyncio.create_task(context.behind.watch()),
         asyncio.create_task(keep_telling(context.settings, context.tokens)),

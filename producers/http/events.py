@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 from starlette.requests import Request
@@ -15,7 +14,7 @@ from starlette.responses import Response
 
 from producers.http.context import HttpContext, answer, flag, known_jobs, sender_key, trace
 from producers.http.problems import KEY_REUSED, Problem, reused
-from producers.http.request import READ_ASIDE, header, read_body
+from producers.http.request import ON_LOOP_S, READ_ASIDE, header, read_body
 from producers.http.schemas import BatchQueued, Checked, Item, ItemError, Queued, Validation
 from producers.http.tokens import TokenHolder
 from producers.http.waiting import awaited, outcome_problem, status_of, wait_of
@@ -24,8 +23,9 @@ from workers.core.jobs import Job, compact
 from workers.ledger.accept import Accepted
 from workers.ledger.known_jobs import KnownJob
 from workers.ledger.quarantine import Unreadable
+from workers.mappings.time_limit import OutOfTime, at_most
 from workers.payload.cloudevents import key_of
-from workers.payload.intake import RejectedPayload, TooManyPayloads, accepted_only, refused_only
+from workers.payload.intake import Intake, RejectedPayload, TooManyPayloads, accepted_only, refused_only
 from workers.payload.json_text import escape_unfit
 from workers.payload.mapped import mapping_name, mapping_of
 from workers.payload.planning import plan_now
@@ -41,7 +41,7 @@ async def post_events(context: HttpContext, request: Request, caller: TokenHolde
     atomic, wait_s = flag(request, "atomic"), wait_of(request)
     data = await _body(context, request)
     key = sender_key(request, caller) or _cloud_event_key(request)
-    parts = await _read(context, data, key=key, trace=trace(request), mapping=_mapping(context, request))
+    parts = await _read(context, data, key=key, trace=trace(request), mapping=_mapping(request))
     for job in accepted_only(parts):
         job.sender = caller.name
     refused = refused_only(parts)
@@ -66,10 +66,18 @@ async def _body(context: HttpContext, request: Request) -> bytes:
 async def _read(
     context: HttpContext, data: bytes, *, key: str = "", trace: str = "", mapping: str = ""
 ) -> list[Job | RejectedPayload]:
+    """Read a small body on the event loop, as far as the others that wait for it are not kept waiting."""
     most = context.settings.http_max_items
-    read = partial((await context.reader()).jobs, data, key=key, trace=trace, most=most, mapping=mapping)
+    intake = await context.reader()
+
+    def read() -> list[Job | RejectedPayload]:
+        named = _named(intake, mapping) if mapping else ""
+        return intake.jobs(data, key=key, trace=trace, most=most, mapping=named)
+
     try:
-        return await context.bodies.aside(read) if len(data) > READ_ASIDE else read()
+        is_small = len(data) <= READ_ASIDE
+        parts = _at_once(read) if is_small else None
+        return await context.bodies.aside(read, slow=is_small) if parts is None else parts
     except TooManyPayloads as error:
         raise Problem(
             413,
@@ -78,12 +86,24 @@ async def _read(
         ) from error
 
 
-def _mapping(context: HttpContext, request: Request) -> str:
-    """Return the mapping that a request names, "" for none; raises Problem for one that there is not."""
-    if not request.scope["query_string"] or not (name := request.query_params.get("mapping", "")):
-        return ""
+def _at_once(read: Callable[[], list[Job | RejectedPayload]]) -> list[Job | RejectedPayload] | None:
+    """Return what `read` does, None where it would keep other requests waiting for too long."""
     try:
-        return context.intake.mappings.current().named(name).name
+        with at_most(ON_LOOP_S):
+            return read()
+    except OutOfTime:
+        return None
+
+
+def _mapping(request: Request) -> str:
+    """Return the mapping that a request names, "" for none."""
+    return request.query_params.get("mapping", "") if request.scope["query_string"] else ""
+
+
+def _named(intake: Intake, name: str) -> str:
+    """Return the name of a mapping that there is; raises Problem where there is none."""
+    try:
+        return intake.mappings.current().named(name).name
     except InputError as error:
         raise Problem(400, "bad_query", escape_unfit(str(error))) from error
 
@@ -215,7 +235,7 @@ def _count_duplicates(context: HttpContext, caller: TokenHolder, accepted: Seque
 
 async def post_validate(context: HttpContext, request: Request, _caller: TokenHolder) -> Response:
     """Answer the plan of each payload, or why there is none."""
-    results = await _read(context, await _body(context, request), mapping=_mapping(context, request))
+    results = await _read(context, await _body(context, request), mapping=_mapping(request))
     items = await context.bodies.aside(lambda: [_checked(context, *place) for place in enumerate(results)])
     return answer(Validation(all(item.valid for item in items), len(items), items))
 

@@ -22,6 +22,10 @@ Answer = TypeVar("Answer")
 #: Bytes above which a body is inflated and read in a thread, so that no other request waits for it.
 READ_ASIDE = 16_384
 
+#: Seconds of processor time after which a small one goes there too, and is begun again: it may hold a hundred
+#: documents, or have a mapping of the user's own that is slow.
+ON_LOOP_S = 0.01
+
 #: Bytes to which a small body is inflated on the event loop, and threads that read larger ones: more would take turns.
 _AT_ONCE, READING_THREADS = 262_144, 2
 
@@ -104,10 +108,14 @@ class Bodies:
         self.received = ByteBudget("received", most_bytes)
         self.read = ByteBudget("read", most_bytes)
         self._threads = CapacityLimiter(READING_THREADS)
+        self._slow_thread = CapacityLimiter(1)
 
-    async def aside(self, act: Callable[[], Answer]) -> Answer:
-        """Return what `act` returns or raises, which would keep all other requests waiting on the event loop."""
-        outcome = await run_sync(_outcome, act, limiter=self._threads)
+    async def aside(self, act: Callable[[], Answer], *, slow: bool = False) -> Answer:
+        """Return what `act` returns or raises, which would keep all other requests waiting on the event loop.
+
+        `slow`: what is small and yet takes long has a thread of its own, so that no large body waits for it either.
+        """
+        outcome = await run_sync(_outcome, act, limiter=self._slow_thread if slow else self._threads)
         try:
             if isinstance(outcome, Problem | InputError):
                 raise outcome

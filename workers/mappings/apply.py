@@ -136,7 +136,7 @@ class _Application:
         except NoValue as error:
             self.warnings.append(f"left out: {error}")
         except InputError as error:
-            raise _refusal(self.mapping, error, f"{expression.place}: ") from error
+            raise _refusal(self.mapping, error) from error
         return None
 
     def _text(self, expression: Expression | None) -> str | None:
@@ -201,10 +201,10 @@ def _or_refuse(evaluation: Evaluation, mapping: Mapping, expression: Expression)
         raise _refusal(mapping, error) from error
 
 
-def _refusal(mapping: Mapping, error: InputError, place: str = "") -> InputError:
+def _refusal(mapping: Mapping, error: InputError) -> InputError:
     """Return an error of an expression with the name of its mapping."""
-    kind = TakesTooLong if isinstance(error, TakesTooLong) else InputError
-    return kind(f"mapping {mapping.name}: {place}{error}")
+    text = f"mapping {mapping.name}: {error}"
+    return TakesTooLong(text, mapping=mapping.name) if isinstance(error, TakesTooLong) else InputError(text)
 
 
 def _only(value: Any) -> Any:

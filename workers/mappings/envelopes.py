@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
 from workers.core.errors import InputError
 from workers.mappings.apply import MOST_EVENTS
-from workers.mappings.matching import Mappings
+from workers.mappings.model import Mapping
 
 #: Where an envelope holds its documents, the likeliest first: Azure's exports, Microsoft Graph, AWS, Okta's hooks.
 _LISTS = (
@@ -21,19 +21,21 @@ _LISTS = (
 _SINGLE = ("Message", "event", "_source", "detail", "message", "result", "payload", "body", "data")
 
 
-def opened(document: dict[str, Any], mappings: Mappings) -> list[dict[str, Any]]:
-    """Return the documents in an envelope, [] for what is none: one that a mapping is for, or that holds none such.
+#: Returns the mapping that is for a document.
+Choose = Callable[[dict[str, Any]], Mapping | None]
+
+
+def opened(document: dict[str, Any], choose: Choose) -> list[dict[str, Any]]:
+    """Return the documents in an envelope, [] for what is none: one that holds nothing that a mapping is for.
 
     Raises InputError for more documents than one may hold.
     """
-    if mappings.choose(document):
-        return []
     for inside in _ways(document):
         if len(inside) > MOST_EVENTS:
             raise InputError(
                 f"{len(inside)} documents in one are more than {MOST_EVENTS}; send them in parts"
             )
-        if any(mappings.choose(inner) for inner in inside):
+        if any(map(choose, inside)):
             return inside
     return []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from time import thread_time
 from typing import Any
 
 from jmespath.exceptions import JMESPathError
@@ -15,12 +14,13 @@ from msgspec import Struct
 
 from workers.core.errors import ConfigError, InputError
 from workers.mappings.compiled import NAMED, Compiled, compiled, is_false
+from workers.mappings.time_limit import look_at_clock
 
 #: Seconds of processor time that all expressions of a mapping may take over one document.
 BUDGET_S = 0.5
 
 #: Lists and functions that are worked on between two looks at the clock.
-_LOOK_EVERY = 64
+_LOOK_EVERY = 16
 
 #: A text, a quoted key, a literal, or a name that `let` gave. What is not closed goes to the end, where the parser
 #: refuses it: were each quotation mark tried as a beginning, the time would grow with the square of the length.
@@ -39,7 +39,11 @@ class MappingFault(ConfigError):
 
 
 class TakesTooLong(InputError):
-    """The expressions of a mapping take too long over one document."""
+    """The expressions of `mapping` take too long over one document."""
+
+    def __init__(self, message: str, *, mapping: str = "") -> None:
+        self.mapping = mapping
+        super().__init__(message)
 
 
 class NoValue(InputError):
@@ -76,15 +80,15 @@ class Evaluation(TreeInterpreter):
         super().__init__(Options(custom_functions=functions))
         self.names: dict[str, Any] = {DOCUMENT: document}
         self.functions = functions
-        self._ends_s = thread_time() + BUDGET_S
+        self._ends_s = look_at_clock() + BUDGET_S
         self._steps = 0
 
     def value(self, expression: Expression) -> Any:
         """Return what `expression` gives; raises NoValue where it has none, and TakesTooLong."""
         try:
             return expression.run(self.names[DOCUMENT], self)
-        except InputError:
-            raise
+        except TakesTooLong as error:
+            raise TakesTooLong(f"{expression.place}: `{expression.text}`: {error}") from error
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
             reason = _reason(error)
         raise NoValue(f"{expression.place}: `{expression.text}`: {reason}")
@@ -114,9 +118,9 @@ class Evaluation(TreeInterpreter):
         return super().visit_flatten(node, value)
 
     def step(self) -> None:
-        """Count a piece of work; raises TakesTooLong once there is no time left."""
+        """Count a piece of work; raises TakesTooLong, and OutOfTime where others wait for this thread."""
         self._steps += 1
-        if self._steps % _LOOK_EVERY == 0 and thread_time() > self._ends_s:
+        if self._steps % _LOOK_EVERY == 0 and look_at_clock() > self._ends_s:
             raise TakesTooLong(f"its expressions take more than {BUDGET_S:g} s over this document")
 
 

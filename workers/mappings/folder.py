@@ -15,6 +15,7 @@ from workers.mappings.functions import FUNCTIONS
 from workers.mappings.matching import Mappings
 from workers.mappings.model import Mapping
 from workers.mappings.reading import MOST_BYTES, read_mapping
+from workers.mappings.time_limit import OutOfTime, is_limited
 
 log = structlog.get_logger("tq.mappings")
 
@@ -46,9 +47,14 @@ class MappingFolder:
         self._mappings = Mappings()
 
     def current(self) -> Mappings:
-        """Return the mappings; raises ConfigError where the folder cannot be read, and never could be before."""
+        """Return the mappings; raises ConfigError where the folder cannot be read, and never could be before.
+
+        Raises OutOfTime where it is time to look at the folder, and others wait for this thread.
+        """
         if self._state is not None and time.monotonic() < self._look_at_s:
             return self._mappings
+        if is_limited():
+            raise OutOfTime
         with self._lock:
             try:
                 state = _state_of(self.folder)

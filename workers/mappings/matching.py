@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as Table
 from difflib import get_close_matches
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from workers.core.errors import InputError
-from workers.mappings.expressions import Evaluation, MappingFault, walk
+from workers.mappings.expressions import Evaluation, MappingFault, TakesTooLong, walk
 from workers.mappings.model import Mapping
 
 #: Mappings that are named to the sender of a document that none is for, or of a name that none has.
@@ -87,16 +87,23 @@ class Mappings:
             field="mapping",
         )
 
-    def choose(self, document: dict[str, Any]) -> Mapping | None:
-        """Return the first mapping whose `match` holds, by priority and then by name."""
+    def choose(
+        self, document: dict[str, Any], check: Callable[[Mapping], None] | None = None
+    ) -> Mapping | None:
+        """Return the first mapping whose `match` holds, by priority and then by name.
+
+        Each that is tried is given to `check` before. Raises TakesTooLong, and what `check` does.
+        """
         keys = document.keys()
         evaluation: Evaluation | None = None
         numbers = set(self._always).union(*(self._by_field.get(key, ()) for key in keys))
         for number in sorted(numbers):
             candidate = self._candidates[number]
             if any(way <= keys for way in candidate.ways):
+                if check:
+                    check(candidate.mapping)
                 evaluation = evaluation or Evaluation(document, candidate.mapping.functions)
-                if evaluation.holds(candidate.mapping.match):
+                if _holds(evaluation, candidate.mapping):
                     return candidate.mapping
         return None
 
@@ -115,6 +122,14 @@ class Mappings:
 
         ordered = [self._candidates[number] for number in sorted(numbers, key=likeness)[:NEAREST]]
         return [NearMapping(candidate.mapping.name, _why(candidate, keys)) for candidate in ordered]
+
+
+def _holds(evaluation: Evaluation, mapping: Mapping) -> bool:
+    """Tell whether a mapping is for a document; raises TakesTooLong with its name and the line."""
+    try:
+        return evaluation.holds(mapping.match)
+    except TakesTooLong as error:
+        raise TakesTooLong(f"mapping {mapping.name}: {error}", mapping=mapping.name) from error
 
 
 def _indexed(candidates: list[_Candidate]) -> tuple[dict[str, tuple[int, ...]], tuple[int, ...]]:

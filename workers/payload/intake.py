@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 from workers.core.errors import ConfigError, InputError
 from workers.core.jobs import Job, compact
 from workers.mappings.folder import MappingFolder, mapping_folder
+from workers.mappings.time_limit import look_at_clock
 from workers.payload.cloudevents import Unwrapped, is_cloud_event, unwrap
 from workers.payload.json_text import escape_unfit, read_plain, split
 from workers.payload.log_lines import is_log_lines, log_lines
@@ -88,12 +89,13 @@ class Intake(Struct, frozen=True):
 
         `key` is what the sender calls the whole; of several payloads, each gets it with its place. `mapping` names the
         one that all have, "" lets each be known by its form. Raises TooManyPayloads as soon as there are more than
-        `most`.
+        `most`, and OutOfTime where others wait for this thread.
         """
         results: list[Job | RejectedPayload] = []
         patience = Patience()
         items = map(self._redacted, self.items(data)) if self.redaction else self.items(data)
         for item in items:
+            look_at_clock()
             if isinstance(item, RejectedPayload):
                 results.append(item)
             else:
@@ -189,15 +191,17 @@ class Intake(Struct, frozen=True):
         self, payload: dict[str, Any], mapping: str, patience: Patience
     ) -> list[MappedDocument | InputError]:
         """Return what is in a payload: itself where it is in the dialect, else what its mapping makes of it."""
-        if not mapping and is_dialect(payload) and not self._is_foreign(payload):
+        if not mapping and is_dialect(payload) and not self._is_foreign(payload, patience):
             return [MappedDocument(payload, self._with_source(payload))]
         return map_document(
             payload, self.mappings.current(), name=mapping, generic=self.generic, patience=patience
         )
 
-    def _is_foreign(self, payload: dict[str, Any]) -> bool:
+    def _is_foreign(self, payload: dict[str, Any], patience: Patience) -> bool:
         """Tell whether a payload of the dialect's names is of a format that has a mapping, or none and is taken so."""
-        return may_be_foreign(payload) and (self.generic or bool(self.mappings.current().choose(payload)))
+        if not may_be_foreign(payload):
+            return False
+        return self.generic or patience.choose(self.mappings.current(), payload) is not None
 
     def _job(
         self, item: PayloadItem, document: MappedDocument, warnings: Sequence[str], *, key: str, trace: str

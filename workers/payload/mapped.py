@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -15,6 +16,8 @@ from workers.mappings.expressions import TakesTooLong
 from workers.mappings.matching import GENERIC, Mappings
 from workers.mappings.model import Mapping as EventMapping
 from workers.mappings.syslog import is_line
+
+Outcome = TypeVar("Outcome")
 
 #: The argument of a job that names its mapping, and what it holds.
 ARGUMENT, NAME, VERSION = "mapping", "name", "version"
@@ -60,22 +63,26 @@ class Patience:
     def __init__(self) -> None:
         self._slow: Counter[str] = Counter()
 
+    def choose(self, mappings: Mappings, document: dict[str, Any]) -> EventMapping | None:
+        """Return the mapping that is for a document, None where none is; raises InputError."""
+        return self._counted(lambda: mappings.choose(document, self._check))
+
     def elements(self, mapping: EventMapping, document: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the documents that a document holds; raises InputError."""
         self._check(mapping)
-        try:
-            return elements(mapping, document)
-        except TakesTooLong:
-            self._slow[mapping.name] += 1
-            raise
+        return self._counted(lambda: elements(mapping, document))
 
     def mapped(self, mapping: EventMapping, element: dict[str, Any]) -> MappedDocument:
         """Return the event of a document; raises InputError."""
         self._check(mapping)
+        event = self._counted(lambda: apply_mapping(mapping, element))
+        return MappedDocument(element, event.payload, mapping)
+
+    def _counted(self, act: Callable[[], Outcome]) -> Outcome:
         try:
-            return MappedDocument(element, apply_mapping(mapping, element).payload, mapping)
-        except TakesTooLong:
-            self._slow[mapping.name] += 1
+            return act()
+        except TakesTooLong as error:
+            self._slow[error.mapping] += 1
             raise
 
     def _check(self, mapping: EventMapping) -> None:
@@ -113,8 +120,9 @@ def map_document(
     either becomes a generic event. `patience` is that of the message. Raises InputError for the whole.
     """
     patience = patience or Patience()
-    mapping = mappings.named(name) if name else mappings.choose(document)
-    if mapping is None and (inside := opened(document, mappings)):
+    choose = partial(patience.choose, mappings)
+    mapping = mappings.named(name) if name else choose(document)
+    if mapping is None and (inside := opened(document, choose)):
         return [event for inner in inside for event in _each(inner, mappings, generic, patience)]
     if mapping is None and generic:
         mapping = mappings.named(GENERIC)

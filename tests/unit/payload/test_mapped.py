@@ -75,6 +75,23 @@ def test_a_mapping_that_takes_too_long_keeps_no_other_document_of_a_message_wait
     assert "take more than" in refusal_of(own_mappings, bad[0]).detail
 
 
+def test_a_match_that_takes_too_long_is_named_and_tried_on_two_documents_of_a_message(
+    own_mappings: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expressions, "BUDGET_S", 0.01)
+    slow = ALARM.replace("acme-alarm", "a-slow").replace("'ACME'", f"'ACME' && {DEEP}")
+    Path(own_mappings, "a-slow.yaml").write_text(slow)
+    bad = [{**DOCUMENT, "l": list(range(150)), "number": number} for number in range(4)]
+    results = read(own_mappings, [*bad, RECORDS])
+    # then the line is named, and a document of another mapping is a job
+    reasons = [result.detail for result in results if isinstance(result, RejectedPayload)]
+    assert [f"mapping a-slow: {own_mappings}/a-slow.yaml:4: match: " in reason for reason in reasons[:2]] == [
+        True
+    ] * 2
+    assert all(reason.startswith("mapping a-slow was not tried") for reason in reasons[2:4])
+    assert any(isinstance(result, Job) for result in results)
+
+
 def test_a_worker_makes_of_it_what_the_mapping_says(own_mappings: str) -> None:
     options = DialectOptions(mappings_dir=own_mappings)
     plan = plan_arguments(job_of(own_mappings, DOCUMENT).arguments, received_at=NOW, options=options)
