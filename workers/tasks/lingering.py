@@ -43,9 +43,10 @@ class Lingering:
 
     def end(self) -> None:
         """Let every loop go on to its end."""
-        with self._lock:
+        # Without the lock: called by the handler of a signal, which may have interrupted `take` while that has it.
+        if self._most:
             self._most = 0
-            for loop in self._waiting:
+            for loop in tuple(self._waiting):
                 loop.set()
 
     def repeat(self, go_on: Callable[[], int]) -> int:
@@ -92,7 +93,9 @@ class Lingering:
             if len(self._waiting) >= self._most or os.getpid() != self._pid:
                 return False
             self._waiting.append(woken)
-        woken.wait(min(MOST_WAIT_S, ends - time.monotonic()))
+        # Looked at again, as `end` asks for no lock.
+        if self._most:
+            woken.wait(min(MOST_WAIT_S, ends - time.monotonic()))
         with self._lock:
             if woken in self._waiting:
                 self._waiting.remove(woken)

@@ -6,12 +6,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
 
 from tests.support.waiting import until
+from workers.tasks import lingering as of_lingering
 from workers.tasks.lingering import Lingering
 
 #: Seconds after which a test gives up.
 PATIENCE_S = 10.0
+
+
+@pytest.fixture(autouse=True)
+def any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a loop wait for as long as a test may take, however busy this machine is."""
+    for seconds in ("MOST_WAIT_S", "WAKE_UP_S"):
+        monkeypatch.setattr(of_lingering, seconds, 600.0)
 
 
 class Loop:
@@ -112,3 +123,27 @@ def test_the_only_thread_of_a_worker_is_kept_for_other_queues() -> None:
 
 def test_a_process_that_is_no_worker_waits_for_nothing() -> None:
     assert not Lingering(batch=100).wait(time.monotonic() + PATIENCE_S)
+
+
+def test_a_worker_may_be_told_to_stop_in_the_middle_of_taking_a_wake_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupted(threading.Event):
+        """Wakes a loop, as the signal to stop comes."""
+
+        def set(self) -> None:
+            lingering.end()
+            super().set()
+
+    # given two loops that wait
+    monkeypatch.setattr(of_lingering, "threading", SimpleNamespace(Event=Interrupted, Lock=threading.Lock))
+    lingering = loops()
+    waiting = [threading.Thread(target=lingering.repeat, args=[lambda: 1], daemon=True) for _ in range(2)]
+    # when a wake-up is taken
+    taking = threading.Thread(target=until, args=[lambda: lingering.take(for_many=True)], daemon=True)
+    for thread in (*waiting, taking):
+        thread.start()
+    # then the worker goes on, and the loops come to their end
+    for thread in (taking, *waiting):
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
