@@ -159,6 +159,31 @@ def test_what_was_gathered_for_long_is_not_read_again_by_the_host_that_takes_ove
     assert stage.redis.exists(sync_keys.gathered(job_id), sync_keys.state(job_id)) == 0
 
 
+def test_a_worker_that_no_other_job_waits_for_writes_down_each_slice_and_goes_on_without_a_pause(
+    stage: Stage, hosts: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given slices of no time
+    monkeypatch.setattr(time_slice, "SLICE_S", 0)
+    move(stage, hosts["a"])
+    job_id = stage.start()
+    written, in_redis = set(), set()
+
+    def look() -> bool:
+        state = RunFolder(Path(hosts["a"]), job_id).load()
+        written.add(state.taken.read if state else 0)
+        in_redis.add(stage.redis.exists(sync_keys.state(job_id)))
+        return False
+
+    # when a worker does the whole run
+    assert stage.consume(stopping=look) == 1
+
+    # then at each page but the last it was written down how far the pages before had come, for another host too
+    assert stage.outcome(job_id).note["adds"] == ROWS
+    assert written >= set(range(0, ROWS, ROWS // PAGES))
+    assert in_redis == {0, 1}
+    assert stage.threatq.calls()["GET /api/search/query"] == 2
+
+
 @pytest.mark.parametrize("how", ["too large", "cut off", "garbage"])
 def test_what_is_not_whole_in_redis_is_read_again(
     how: str, stage: Stage, hosts: dict[str, str], monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from contextvars import copy_context
 from functools import partial
 from itertools import chain, islice
@@ -50,14 +51,23 @@ def gather(run: Run) -> Generator[None, None, None]:
 
 
 def _gather(run: Run, collection: Collection) -> Generator[None, None, None]:
-    """Read a data collection, a large one in ranges side by side."""
-    state, gathering = run.state, run.gathering()
+    """Read a data collection, a large one in ranges side by side; once a slice it is written down how far that is."""
+    gathering = run.gathering()
     try:
-        yield from _steps(run, gathering, collection)
+        with closing(_steps(run, gathering, collection)) as steps:
+            for _ in steps:
+                number = run.time_slice.number
+                yield
+                if run.time_slice.number > number:
+                    _write_down(run, gathering)
     finally:
-        if not run.time_slice.lost:
-            state.taken = gathering.pause()
-            _save(run)
+        _write_down(run, gathering)
+
+
+def _write_down(run: Run, gathering: Gathering) -> None:
+    if not run.time_slice.lost:
+        run.state.taken = gathering.pause()
+        _save(run)
 
 
 def _steps(run: Run, gathering: Gathering, collection: Collection) -> Generator[None, None, None]:

@@ -129,9 +129,9 @@ def _go_on(
         return refusal
     folder = RunFolder(base, claim.id)
     try:
-        time_slice = TimeSlice(stopping, lease.is_ours, lease.is_awaited, lease.cancelled_by)
+        time_slice = TimeSlice(stopping, lease.is_ours, lease.may_go_on, lease.cancelled_by)
         run = _taken_up(context, own, folder, new, time_slice, is_moved=lease.is_moved)
-        if not _completes(run, lease):
+        if not _completes(run):
             return released(claim)
         prove(run)
         result: RunResult | SyncSkipped = conclude(context.redis, run, claim.id)
@@ -152,14 +152,11 @@ def _go_on(
     return done(claim, result)
 
 
-def _completes(run: Run, lease: RunLease) -> bool:
+def _completes(run: Run) -> bool:
     """Go on until the run is at its end or cancelled; return whether it came so far before others waited."""
     try:
         run.time_slice.check_cancelled()
-        while not _advance(run):
-            lease.extend()
-            if not run.time_slice.goes_on():
-                return False
+        return _advance(run)
     except Cancelled as cancelled:
         withdraw(run, str(cancelled))
     return True

@@ -57,18 +57,15 @@ class RunLease:
             log.warning("sync taken over", job=claim.id, host=self._host, before=before)
         return None
 
-    def extend(self) -> None:
-        """Keep the run, its collection and its host."""
-        hold_all(self._context.redis, self._collections, self._claim.id)
-        self._own(self._lease_s)
-
     def is_ours(self) -> bool:
         """Tell whether the job is still with this worker, and keep it."""
         return self._claim.id not in self._context.ledger.renew([self._claim])
 
-    def is_awaited(self) -> bool:
-        """Tell whether other jobs wait for this worker."""
-        return self._context.ledger.is_awaited(self._claim.queue)
+    def may_go_on(self) -> bool:
+        """Keep the run, its collection and its host; tell whether no other job waits for this worker."""
+        hold_all(self._context.redis, self._collections, self._claim.id)
+        self._own(self._lease_s)
+        return not self._context.ledger.is_awaited(self._claim.queue)
 
     def cancelled_by(self) -> str:
         """Return who has cancelled the run, "" where that was not done."""

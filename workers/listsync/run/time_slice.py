@@ -24,22 +24,24 @@ class TimeSlice:
     """One worker's time with one run.
 
     `is_ours` asks the ledger whether the job's lease is still ours: a process that was asleep for a minute must
-    not write any more. `is_awaited` asks whether other jobs wait for this worker, `cancelled_by` who has cancelled the
-    run, "" where that was not done.
+    not write any more. `may_go_on` keeps the run for another slice and asks whether no other job waits for this worker,
+    `cancelled_by` asks who has cancelled the run, "" where that was not done.
     """
 
     def __init__(
         self,
         stopping: Callable[[], bool],
         is_ours: Callable[[], bool],
-        is_awaited: Callable[[], bool] = lambda: True,
+        may_go_on: Callable[[], bool] = lambda: False,
         cancelled_by: Callable[[], str] = lambda: "",
     ) -> None:
-        self._stopping, self._is_ours, self._is_awaited = stopping, is_ours, is_awaited
+        self._stopping, self._is_ours, self._may_go_on = stopping, is_ours, may_go_on
         self._cancelled_by = cancelled_by
         self._began = time.monotonic()
         self._ends = self._began + SLICE_S
         self._look_at = time.monotonic() + LOOK_EVERY_S
+        #: Rises with each slice that the worker stays with the run: what must be written down once a slice, then is.
+        self.number = 0
         #: Set when the job has gone to another worker, which owns the run's files now.
         self.lost = False
 
@@ -64,17 +66,18 @@ class TimeSlice:
         """Whether the worker has been with the run for a whole slice."""
         return time.monotonic() - self._began >= SLICE_S
 
-    def goes_on(self) -> bool:
-        """Return whether the worker stays with the run although its time was over; then it begins anew."""
-        if self._is_awaited():
-            return False
-        self._ends = time.monotonic() + SLICE_S
-        return True
-
     def completes(self, steps: Iterator[None]) -> bool:
-        """Do one step after the other; return whether all were done before the time was over."""
+        """Do one step after the other; return whether all were done before other jobs were due."""
         for _ in steps:
             self.checkpoint()
-            if time.monotonic() >= self._ends:
+            if time.monotonic() >= self._ends and not self._goes_on():
                 return False
+        return True
+
+    def _goes_on(self) -> bool:
+        """Return whether the worker stays with the run although its time was over; then it begins anew."""
+        if not self._may_go_on():
+            return False
+        self._ends = time.monotonic() + SLICE_S
+        self.number += 1
         return True
