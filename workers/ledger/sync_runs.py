@@ -50,8 +50,10 @@ class Progress:
         if stage == before and done != total and time.monotonic() - noted_s < EVERY_S:
             return
         self._noted[name] = (stage, time.monotonic())
-        self._redis.hset(self._key, name, msgspec.json.encode(Step(stage, done, total)))
-        self._redis.expire(self._key, KEEP_S)
+        pipe = self._redis.pipeline()
+        pipe.hset(self._key, name, msgspec.json.encode(Step(stage, done, total)))
+        pipe.expire(self._key, KEEP_S)
+        pipe.execute()
 
 
 def progress_of(redis: RedisClient, job_id: str) -> dict[str, Step]:

@@ -98,7 +98,8 @@ def _plan_delta(run: Run) -> None:
 
 
 def _circumstances(run: Run, collection: Collection, existing: list[ListState], now: int) -> Circumstances:
-    state, has_manifest = run.state, run.tools.manifests.exists
+    state, targets = run.state, {item.name: item.found for item in existing if item.found}
+    ours = run.tools.manifests.existing([target.guid for target in targets.values()])
     return Circumstances(
         rules=run.rules,
         query=state.query,
@@ -108,9 +109,8 @@ def _circumstances(run: Run, collection: Collection, existing: list[ListState], 
         now_ms=now,
         full_interval_s=run.settings.sync_full_interval_s,
         present={
-            item.name: Present(target.guid, target.entry_count, target.is_retired, has_manifest(target.guid))
-            for item in existing
-            if (target := item.found)
+            name: Present(target.guid, target.entry_count, target.is_retired, target.guid in ours)
+            for name, target in targets.items()
         },
         is_full_asked=state.mode == "full",
         is_dry_run=state.dry_run,

@@ -89,9 +89,7 @@ class DeltaLists:
         caseless = self._run.caseless(item)
         entries = changes.adds.keys() | changes.deletes
         manifests = self._run.tools.manifests
-        others, shared, gone, put = (
-            self._state.digests(kind, number) for kind in ("others", "shared", "gone", "put")
-        )
+        others, shared, gone, put = self._state.digests(number, "others", "shared", "gone", "put")
         whole = sort_out(
             changes,
             ours=manifests.ours(item.found.guid, entries, caseless=caseless) if item.found else set(),

@@ -16,13 +16,14 @@ def existing_lists(run: Run) -> list[ListState]:
     names = collection.lists(types)
     existing = run.tools.logrhythm.lists.named(names, common=collection.base_name)
     keys = lists_to_plan(collection, types, (), existing)
+    ours = run.tools.manifests.existing([target.guid for target in existing.values()])
     return [
         ListState(
             name=name,
             type=key.type,
             bucket=key.bucket,
             found=existing[name],
-            error=_mismatch(run, existing[name], key.type),
+            error=_mismatch(run, existing[name], key.type, is_ours=existing[name].guid in ours),
         )
         for name, key in sorted(keys.items())
     ]
@@ -51,7 +52,7 @@ def look_for_abandoned(run: Run) -> None:
         ]
 
 
-def _mismatch(run: Run, target: ListSummary, type_name: str) -> str:
+def _mismatch(run: Run, target: ListSummary, type_name: str, *, is_ours: bool) -> str:
     """Say why a list of this name cannot be the one that is meant; "" where it can."""
     wanted = run.options.types[type_name].list_type
     if target.list_type != wanted:
@@ -60,7 +61,7 @@ def _mismatch(run: Run, target: ListSummary, type_name: str) -> str:
             "it there, or set listType in sync_types"
         )
     logrhythm = run.tools.logrhythm
-    if target.owner is None or run.tools.manifests.exists(target.guid):
+    if target.owner is None or is_ours:
         return ""
     if target.owner in (logrhythm.owner, logrhythm.token.uid):
         return ""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import Struct
 
 from workers.core.text import short
 from workers.ledger import sync_keys
+from workers.ledger.accept import script_flow
 from workers.ledger.client import RedisClient
-from workers.ledger.connection import run
+from workers.ledger.connection import follow
 from workers.ledger.scripts import Script
 from workers.listsync.plan.manifest import (
     WIDTH,
@@ -23,6 +24,9 @@ from workers.listsync.plan.manifest import (
     with_removed,
 )
 from workers.listsync.plan.spill import PARTS, key_of, partition
+
+if TYPE_CHECKING:
+    from workers.ledger.accept import Word
 
 #: Partitions that are fetched and changed in one round trip; of a list of a million entries they take 4 MB.
 AT_ONCE = 8
@@ -101,7 +105,14 @@ class Manifests:
 
     def exists(self, guid: str) -> bool:
         """Tell whether we ever wrote to a list, as far as Redis knows."""
-        return bool(self._redis.exists(sync_keys.manifest(self._host, guid)))
+        return guid in self.existing([guid])
+
+    def existing(self, guids: Collection[str]) -> set[str]:
+        """Return those of these lists that we ever wrote to, as far as Redis knows; one round trip."""
+        pipe = self._redis.pipeline()
+        exist = {guid: pipe.exists(sync_keys.manifest(self._host, guid)) for guid in guids}
+        pipe.execute()
+        return {guid for guid, reply in exist.items() if reply.value}
 
     def has(self, guid: str, value: str, *, caseless: bool) -> bool:
         """Tell whether we put a value, spelled so, into a list."""
@@ -141,12 +152,16 @@ class Manifests:
 
     def added(self, guid: str, name: str, digests: Manifest, *, caseless: bool = False) -> None:
         """Note entries as ours, and the list as one of ours; to be done before they are put into it."""
-        self.note(guid, WrittenList(name, caseless))
-        self._change(guid, name, digests, "add", with_added)
+        pipe = self._redis.pipeline()
+        pipe.hset(sync_keys.lists(self._host), guid, msgspec.json.encode(WrittenList(name, caseless)))
+        pipe.hset(sync_keys.manifest(self._host, guid), NAME, name)
+        pipe.execute()
+        self._change(guid, digests, "add", with_added)
 
     def removed(self, guid: str, name: str, digests: Manifest) -> None:
         """Forget entries; to be done after they were taken out of the list."""
-        self._change(guid, name, digests, "remove", with_removed)
+        self._redis.hset(sync_keys.manifest(self._host, guid), NAME, name)
+        self._change(guid, digests, "remove", with_removed)
 
     def note_value(self, guid: str, value: str, *, caseless: bool, now_ms: int) -> None:
         """Note a value as ours that is put into a list at once; to be done before it is."""
@@ -178,13 +193,11 @@ class Manifests:
     def _change(
         self,
         guid: str,
-        name: str,
         digests: Manifest,
         how: Literal["add", "remove"],
         change: Callable[[bytes, bytes], bytes],
     ) -> None:
         key = sync_keys.manifest(self._host, guid)
-        self._redis.hset(key, NAME, name)
         self._in_redis(key, how, _few(digests))
         for some in _at_once(_many(digests), AT_ONCE):
             before = self._redis.hmget(key, *map(str, some))
@@ -195,11 +208,16 @@ class Manifests:
 
     def _in_redis(self, key: str, how: Literal["find", "add", "remove"], few: Manifest) -> list[bytes]:
         """Have Redis look for digests, or add or remove them; return those that were there, packed."""
-        known: list[bytes] = []
-        for some in _at_once(few, IN_REDIS_AT_ONCE):
-            words = [word for part in some for word in (part, few[part])]
-            known += run(self._redis, MANIFEST, [key], [how, WIDTH, *words])
-        return known
+        calls: list[list[Word]] = [
+            [how, WIDTH, *(word for part in some for word in (part, few[part]))]
+            for some in _at_once(few, IN_REDIS_AT_ONCE)
+        ]
+        if not calls:
+            return []
+        first, *others = calls
+        then: list[tuple[Word, ...]] = [("EVALSHA", MANIFEST.sha, 1, key, *words) for words in others]
+        answers = follow(self._redis, script_flow(MANIFEST, [key], first, then=then))
+        return [known for answer in answers for known in answer]
 
 
 def _at_once(digests: Manifest, many: int) -> Iterator[list[int]]:

@@ -43,6 +43,7 @@ def _prove_full(run: Run, state: ProvenState, before: Proven | None) -> None:
         doubt = "the last full run was taken over by another host"
     if not doubt:
         state.begin(blocks.items(), dict(_digests(run, keys, items)))
+    ours = _ours(run)
     state.save(
         Proven(
             rules=run.rules,
@@ -50,7 +51,7 @@ def _prove_full(run: Run, state: ProvenState, before: Proven | None) -> None:
             asked_s=run.state.asked_s or 0.0,
             skew_s=run.state.skew_s,
             total=run.state.taken.read,
-            lists=tuple(_list(run, key, items.get(key)) for key in keys),
+            lists=tuple(_list(run, key, items.get(key), ours) for key in keys),
             full_ms=now_ms(run.redis),
             delta_ms=before.delta_ms if before else 0,
             doubt=doubt,
@@ -65,14 +66,19 @@ def _keys(run: Run) -> list[ListKey]:
     return list(dict.fromkeys([*met, *known]))
 
 
-def _list(run: Run, key: ListKey, item: ListState | None) -> ProvenList:
+def _ours(run: Run) -> set[str]:
+    """Return those of the run's lists of which Redis has a manifest."""
+    return run.tools.manifests.existing([item.found.guid for item in run.lists if item.found])
+
+
+def _list(run: Run, key: ListKey, item: ListState | None, ours: set[str]) -> ProvenList:
     name = list_name(run.state.collection.base_name, key)
     proven = ProvenList(name=name, type=key.type, bucket=key.bucket)
     is_pending = bool(item and item.plan and item.plan.pending)
-    return structs.replace(_as_left(run, proven, item), is_pending=is_pending)
+    return structs.replace(_as_left(proven, item, ours), is_pending=is_pending)
 
 
-def _as_left(run: Run, proven: ProvenList, item: ListState | None) -> ProvenList:
+def _as_left(proven: ProvenList, item: ListState | None, ours: set[str]) -> ProvenList:
     if item is None or item.found is None:
         return proven
     target = item.found
@@ -81,7 +87,7 @@ def _as_left(run: Run, proven: ProvenList, item: ListState | None) -> ProvenList
         guid=target.guid,
         entry_count=target.entry_count if item.entry_count is None else item.entry_count,
         is_retired=target.is_retired,
-        has_manifest=run.tools.manifests.exists(target.guid),
+        has_manifest=target.guid in ours,
     )
 
 
@@ -122,13 +128,14 @@ def _prove_delta(run: Run, state: ProvenState, before: Proven) -> None:
     proves = msgspec.msgpack.decode((run.folder.path / PROVES).read_bytes(), type=Proves)
     items = {item.name: item for item in run.lists}
     doubts = [_surprise(run, item) for item in run.lists]
+    ours = _ours(run)
     state.save(
         structs.replace(
             before,
             asked_s=run.state.asked_s or before.asked_s,
             skew_s=run.state.skew_s,
             total=proves.total,
-            lists=tuple(_as_left(run, item, items.get(item.name)) for item in proves.lists),
+            lists=tuple(_as_left(item, items.get(item.name), ours) for item in proves.lists),
             counted_ms=proves.counted_ms,
             delta_ms=now_ms(run.redis),
             doubt=next(filter(None, doubts), ""),

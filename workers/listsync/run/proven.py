@@ -54,7 +54,7 @@ class ProvenState:
         if proven is None or number < 0 or not change:
             return
         these = {digest(entry) for entry in entries}
-        gone, put = self.digests("gone", number) - these, self.digests("put", number) - these
+        gone, put = (digests - these for digests in self.digests(number, "gone", "put"))
         if are_gone:
             gone |= these
         else:
@@ -103,9 +103,10 @@ class ProvenState:
             blocks[block_of(id)] = with_row(blocks[block_of(id)], id, row)
         return {_field("rows", block): packed for block, packed in blocks.items()}
 
-    def digests(self, kind: Kind, number: int) -> frozenset[bytes]:
-        """Return the digests of one kind that are kept of a list."""
-        return unpack(self._redis.hget(self._rows_key, _field(kind, number)) or b"")
+    def digests(self, number: int, *kinds: Kind) -> list[frozenset[bytes]]:
+        """Return the digests that are kept of a list, of each kind; one round trip."""
+        packed = self._redis.hmget(self._rows_key, *(_field(kind, number) for kind in kinds))
+        return [unpack(some or b"") for some in packed]
 
     def _blocks(self, ids: Iterable[int]) -> dict[int, bytes]:
         """Return the blocks in which these ids lie, a few kilobytes each."""
