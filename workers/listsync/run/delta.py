@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from workers.core.http_session import meanwhile
 from workers.core.sync_report import CollectionPart
 from workers.core.text import moment, short
 from workers.ledger.connection import now_ms
@@ -135,14 +136,20 @@ def _look_after_abandoned(run: Run) -> None:
 def _changes(run: Run, collection: Collection, proven: Proven, since_s: float) -> Delta:
     """Return what has changed, once the counts prove it; raises Doubt."""
     doubt, sorting = "", run.gathering()
+    total: int | None = None
+
+    def count() -> None:
+        nonlocal total
+        total = count_rows(run.tools.threatq, collection)
+
     for _ in range(TRIES):
-        changed, is_whole = _read(run, changed_since(EVERYTHING, since_s), most_rows(proven.total))
+        with meanwhile(count):
+            changed, is_whole = _read(run, changed_since(EVERYTHING, since_s), most_rows(proven.total))
         inside, is_inside_whole = (
             _read(run, changed_since(collection, since_s), most_rows(proven.total))
             if changed
             else (changed, True)
         )
-        total = count_rows(run.tools.threatq, collection)
         both = {**changed, **inside}
         rows = [_changed(run, sorting, row, is_inside=id in inside) for id, row in both.items()]
         delta = compare(rows, _state_of(run).rows(both), proven)
