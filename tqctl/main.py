@@ -177,6 +177,8 @@ def _run(arguments: Sequence[str]) -> int:
     argcomplete.autocomplete(parser)
     options = parser.parse_args(arguments)
     logs.set_up(logging.WARNING)
+    # The commands tell themselves of a mapping that cannot be used.
+    logging.getLogger("tq.mappings").setLevel(logging.ERROR)
     code: int = options.run(Shell(options.config, as_json=options.json), options)
     return code
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
+from producers.cli.console import note
 from producers.cli.payload_argument import read_argument
 from producers.cli.tables import Grid, Shown
-from tqctl.mapping_replay import diff_arguments, named_mapping, replay_arguments
+from tqctl.mapping_replay import diff_arguments, mappings_of, named_mapping, replay_arguments
 from tqctl.shell import Shell, options_of_all
 from workers.core.errors import InputError
 from workers.mappings.apply import apply_mapping, elements
@@ -22,12 +23,11 @@ from workers.mappings.envelopes import opened
 from workers.mappings.explaining import RuleValue, explain_document
 from workers.mappings.folder import SUFFIX, mapping_folder
 from workers.mappings.learning import draft
-from workers.mappings.matching import Mappings
 from workers.mappings.model import Mapping
 from workers.mappings.reading import NAME
 from workers.mappings.schema import mapping_schema
 from workers.payload.intake import PayloadItem, from_settings
-from workers.payload.mapped import is_dialect
+from workers.payload.mapped import is_dialect, is_foreign
 from workers.payload.options import from_settings as dialect_from
 from workers.payload.planning import plan_mapped
 
@@ -86,7 +86,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def list_mappings(shell: Shell, _options: Namespace) -> int:
     """List the mappings, those that cannot be used too; 1 where there is such a one."""
-    mappings = _mappings(shell)
+    mappings = mapping_folder(shell.settings.mappings_dir).current()
     own = shell.settings.mappings_dir
     rows = [
         {
@@ -219,12 +219,8 @@ def coverage(shell: Shell, options: Namespace) -> int:
         try:
             if isinstance(document, str):
                 raise InputError(document)
-            name = (
-                "the guide's dialect"
-                if is_dialect(document) and not options.mapping
-                else _mapping_of(shell, options, document).name
-            )
-            counts[name] += 1
+            in_dialect = not options.mapping and is_dialect(document) and not _is_foreign(shell, document)
+            counts["the guide's dialect" if in_dialect else _mapping_of(shell, options, document).name] += 1
         except InputError as error:
             unmatched.append({"position": position, "reason": str(error)})
     value = {
@@ -234,6 +230,11 @@ def coverage(shell: Shell, options: Namespace) -> int:
     }
     shell.show(value, _coverage_words)
     return 1 if unmatched else 0
+
+
+def _is_foreign(shell: Shell, document: dict[str, Any]) -> bool:
+    generic = shell.settings.unmatched_documents == "event"
+    return is_foreign(document, mappings_of(shell).choose, generic=generic)
 
 
 def _coverage_words(value: dict[str, Any]) -> Iterator[Shown]:
@@ -251,9 +252,13 @@ def learn(shell: Shell, options: Namespace) -> int:
     """Print a draft."""
     if not NAME.fullmatch(options.name):
         raise InputError(f"{options.name!r} is no name; small letters, digits and dashes", field="--name")
-    samples = [document for _, document in _sent(shell, options) if isinstance(document, dict)]
+    sent = list(_sent(shell, options))
+    samples = [document for _, document in sent if isinstance(document, dict)]
+    faults = [f"document {position}: {fault}" for position, fault in sent if isinstance(fault, str)]
     if not samples:
-        raise InputError("holds no JSON object", field=options.documents)
+        raise InputError("; ".join(["holds no JSON object", *faults[:1]]), field=options.documents)
+    if faults:
+        note(f"warning: {len(faults)} of {len(sent)} documents were left out; {faults[0]}")
     text = draft(samples, options.name)
     shell.show({"name": options.name, "mapping": text}, lambda value: value["mapping"].splitlines())
     return 0
@@ -262,7 +267,7 @@ def learn(shell: Shell, options: Namespace) -> int:
 def _documents(shell: Shell, options: Namespace) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Yield each document and its place, those in an envelope one by one, or why it cannot be read."""
     for position, document in _sent(shell, options):
-        choose = _mappings(shell).choose
+        choose = mappings_of(shell).choose
         if isinstance(document, str) or options.mapping or choose(document):
             yield position, document
         else:
@@ -277,10 +282,6 @@ def _sent(shell: Shell, options: Namespace) -> Iterator[tuple[int, dict[str, Any
         yield item.position, item.body if isinstance(item, PayloadItem) else item.detail
 
 
-def _mappings(shell: Shell) -> Mappings:
-    return mapping_folder(shell.settings.mappings_dir).current()
-
-
 def _named(shell: Shell, options: Namespace) -> Mapping | None:
     """Return the mapping that is named, or in the file that is; None where none is.
 
@@ -293,11 +294,16 @@ def _mapping_of(shell: Shell, options: Namespace, document: dict[str, Any]) -> M
     """Return the mapping that is named, or the one that is for a document; raises InputError."""
     if named := _named(shell, options):
         return named
-    mappings = _mappings(shell)
+    mappings = mappings_of(shell)
     if mapping := mappings.choose(document):
         return mapping
+    if is_dialect(document):
+        raise InputError(
+            "is in the guide's dialect, which needs no mapping; try it with tq-add-event --dry-run"
+        )
     raise InputError(
-        f"no mapping is for it; the nearest are {', '.join(map(str, mappings.nearest(document)))}"
+        f"no mapping is for it; the nearest are {', '.join(map(str, mappings.nearest(document)))}. Name one "
+        "(--mapping), or have one drafted (tqctl mapping learn)"
     )
 
 

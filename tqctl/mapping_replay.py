@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +209,7 @@ def _concerns(item: QuarantinedItem, mapping: Mapping) -> bool:
 
 def _touched(shell: Shell, mapping: Mapping, most: int) -> Iterator[Touched]:
     """Yield the dead and done jobs, the newest first, that the mapping made, or is for by now."""
-    mappings = mapping_folder(shell.settings.mappings_dir).current()
+    mappings = mappings_of(shell)
     for state in ("dead", "done"):
         for record in shell.admin.records(shell.admin.ids(state, most=most)):
             arguments = shell.admin.arguments(record.id) if record.kind == "events.create" else None
@@ -225,6 +226,15 @@ def _is_for(mapping: Mapping, mappings: Mappings, arguments: dict[str, Any]) -> 
         return True
     chosen = mappings.choose(document)
     return chosen is not None and chosen.name == mapping.name
+
+
+@lru_cache(maxsize=1)
+def mappings_of(shell: Shell) -> Mappings:
+    """Return the mappings by which documents become events; each that cannot be used is told, with its line."""
+    mappings = mapping_folder(shell.settings.mappings_dir).current()
+    for name, fault in mappings.faults.items():
+        note(f"warning: mapping {name} cannot be used, no document becomes an event by it: {fault}")
+    return mappings
 
 
 def named_mapping(shell: Shell, name: str) -> Mapping:

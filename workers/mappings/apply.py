@@ -71,6 +71,7 @@ class _Application:
         self.document = document
         self.warnings: list[str] = []
         self.evaluation = Evaluation(document, mapping.functions)
+        self.at_work = mapping.match
 
     def event(self) -> MappedEvent:
         """Work out every field in turn."""
@@ -131,6 +132,7 @@ class _Application:
 
     def _value(self, expression: Expression) -> Any:
         """Return what an expression gives; null, with a warning, where it cannot be worked out."""
+        self.at_work = expression
         try:
             return self.evaluation.value(expression)
         except NoValue as error:
@@ -187,8 +189,8 @@ class _Application:
         for number, value in enumerate(values):
             if number == most:
                 raise InputError(
-                    f"mapping {self.mapping.name} ({self.mapping.file}) gives more than {most} {what} for this "
-                    "document, which is no event but a list; correct its expressions, or send the document in parts"
+                    f"mapping {self.mapping.name}: {self.at_work.place}: `{self.at_work.text}` gives more than {most} "
+                    f"{what} for this document, which is no event but a list; correct it, or send the document in parts"
                 )
             yield value
 

@@ -48,7 +48,7 @@ def explain_document(mapping: Mapping, document: dict[str, Any]) -> MappingExpla
         try:
             value, fault = evaluation.value(expression), ""
         except InputError as error:
-            value, fault = None, str(error)
+            value, fault = None, str(error).removeprefix(f"{expression.place}: `{expression.text}`: ")
         rules.append(RuleValue(field, expression.place, expression.text, value, fault))
     values = [rule for rule in rules if rule.field != "description"]
     whole = {text for rule in values for text in _texts(rule.value)}

@@ -81,7 +81,8 @@ class Mappings:
             return self._by_name[name]
         if name in self.faults:
             raise InputError(f"{name} cannot be used: {self.faults[name]}", field="mapping")
-        near = get_close_matches(name[:_LONGEST_NAME], sorted(self._by_name), NEAREST, cutoff=0.0)
+        names = sorted({*self._by_name, *self.faults})
+        near = get_close_matches(name[:_LONGEST_NAME], names, NEAREST, cutoff=0.0)
         raise InputError(
             f"there is no {name[:_LONGEST_NAME]!r}; the nearest are {', '.join(near)}",
             field="mapping",

@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 from workers.core.errors import ConfigError, InputError
 from workers.core.jobs import Job, compact
 from workers.mappings.folder import MappingFolder, mapping_folder
+from workers.mappings.model import Mapping
 from workers.mappings.time_limit import look_at_clock
 from workers.payload.cloudevents import Unwrapped, is_cloud_event, unwrap
 from workers.payload.json_text import escape_unfit, read_plain, split
@@ -21,8 +22,8 @@ from workers.payload.mapped import (
     NoMapping,
     Patience,
     is_dialect,
+    is_foreign,
     map_document,
-    may_be_foreign,
 )
 from workers.payload.options import read_zone
 from workers.payload.reading import Fault, Payload, ReadingRefused, each_payload
@@ -191,17 +192,15 @@ class Intake(Struct, frozen=True):
         self, payload: dict[str, Any], mapping: str, patience: Patience
     ) -> list[MappedDocument | InputError]:
         """Return what is in a payload: itself where it is in the dialect, else what its mapping makes of it."""
-        if not mapping and is_dialect(payload) and not self._is_foreign(payload, patience):
+
+        def choose(document: dict[str, Any]) -> Mapping | None:
+            return patience.choose(self.mappings.current(), document)
+
+        if not mapping and is_dialect(payload) and not is_foreign(payload, choose, generic=self.generic):
             return [MappedDocument(payload, self._with_source(payload))]
         return map_document(
             payload, self.mappings.current(), name=mapping, generic=self.generic, patience=patience
         )
-
-    def _is_foreign(self, payload: dict[str, Any], patience: Patience) -> bool:
-        """Tell whether a payload of the dialect's names is of a format that has a mapping, or none and is taken so."""
-        if not may_be_foreign(payload):
-            return False
-        return self.generic or patience.choose(self.mappings.current(), payload) is not None
 
     def _job(
         self, item: PayloadItem, document: MappedDocument, warnings: Sequence[str], *, key: str, trace: str

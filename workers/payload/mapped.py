@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from workers.core.errors import InputError
 from workers.mappings.apply import apply_mapping, elements
-from workers.mappings.envelopes import opened
+from workers.mappings.envelopes import Choose, opened
 from workers.mappings.expressions import TakesTooLong
 from workers.mappings.matching import GENERIC, Mappings
 from workers.mappings.model import Mapping as EventMapping
@@ -99,7 +99,12 @@ def is_dialect(payload: dict[str, Any]) -> bool:
     return named and not is_line(payload)
 
 
-def may_be_foreign(payload: dict[str, Any]) -> bool:
+def is_foreign(payload: dict[str, Any], choose: Choose, *, generic: bool) -> bool:
+    """Tell whether a payload of the dialect's names is of a format that has a mapping, or none and is taken so."""
+    return _may_be_foreign(payload) and (generic or choose(payload) is not None)
+
+
+def _may_be_foreign(payload: dict[str, Any]) -> bool:
     """Tell whether a payload has the dialect's names by chance: no time and no value of it, and fields of its own."""
     if "event_happened_at" in payload or not _DIALECT_ALONE.isdisjoint(payload):
         return False

@@ -122,6 +122,51 @@ def test_coverage_counts_and_names_what_has_no_mapping(author: Operator, documen
     assert "2 of 3 documents have no mapping" in author.types("mapping", "coverage", documents).out
 
 
+def test_coverage_counts_a_document_with_names_of_the_dialect_by_chance_as_its_own_format(
+    author: Operator, own_mappings: str, tmp_path: Path
+) -> None:
+    # given a mapping of documents that have an event_type too, and one of the dialect
+    own = ALARM.replace("acme-alarm", "push").replace("vendor == 'ACME' && alarm", "pushed")
+    (Path(own_mappings) / "push.yaml").write_text(own)
+    foreign = {"event_type": "login", "pushed": 1, "alarm": {"name": "a"}, "ip": "1.2.3.4", "at": 1}
+    file = tmp_path / "mixed.json"
+    file.write_text(json.dumps([foreign, {"event_name": "a", "event_type": "b"}]))
+    assert author.asks("mapping", "coverage", str(file))["mappings"] == {"push": 1, "the guide's dialect": 1}
+    # and the one of the dialect is told to be such where its mapping is asked for
+    assert "2  refused: is in the guide's dialect" in author.types("mapping", "test", str(file)).out
+
+
+def test_a_mapping_that_cannot_be_used_is_told_once_in_plain_words(
+    author: Operator, own_mappings: str, documents: str
+) -> None:
+    (Path(own_mappings) / "broken.yaml").write_text("name: broken\nversion: 1\nmatch: a ==\nfields: {}\n")
+    answer = author.types("mapping", "test", documents)
+    told = f"warning: mapping broken cannot be used, no document becomes an event by it: {own_mappings}/broken.yaml:3: "
+    assert (answer.err.count("broken.yaml"), answer.err.startswith(told)) == (1, True)
+    # and a typo finds it
+    assert "the nearest are broken" in author.types("mapping", "test", documents, "--mapping", "brokn").err
+
+
+def test_too_many_indicators_are_told_with_the_line_and_the_expression(
+    author: Operator, own_mappings: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "many.json"
+    file.write_text(json.dumps({**DOCUMENT, "alarm": {**DOCUMENT["alarm"], "more": ["a"] * 10_000}}))
+    reason = author.types("--json", "mapping", "test", str(file)).json[0]["fault"]
+    line = (
+        f"{own_mappings}/acme-alarm.yaml:19: fields.sources[1]: `alarm.more` gives more than 1000 indicators"
+    )
+    assert reason.startswith(f"mapping acme-alarm: {line}")
+
+
+def test_a_draft_names_the_documents_that_it_could_not_read(author: Operator, documents: str) -> None:
+    answer = author.types("mapping", "learn", documents)
+    assert (answer.code, "warning: 1 of 3 documents were left out; document 3: not JSON" in answer.err) == (
+        0,
+        True,
+    )
+
+
 def test_a_draft_can_be_tried_at_once(author: Operator, tmp_path: Path) -> None:
     samples = tmp_path / "samples.json"
     samples.write_text(
