@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from math import ceil
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -66,7 +67,7 @@ class ProcessGroup:
         )
         self._running[process.pid] = place, process
         if self._is_stopping:
-            process.terminate()
+            _terminate(process.pid)
 
     def _replace_next(self, folder: str) -> None:
         """Wait until a process ends, and have another one in its place unless all shall end."""
@@ -90,8 +91,14 @@ class ProcessGroup:
         self._is_stopping = True
         if number == signal.SIGINT:
             self._code = INTERRUPTED
-        for _, process in list(self._running.values()):
-            process.terminate()
+        for pid in list(self._running):
+            _terminate(pid)
+
+
+def _terminate(pid: int) -> None:
+    # Not by Popen, which may take the exit code of one that has just ended: `waitpid` would wait for it in vain.
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
 
 
 def go_on_counting(place: int) -> None:

@@ -22,6 +22,9 @@ pytestmark = pytest.mark.integration
 
 PROCESSES, PAYLOADS = 2, 60
 
+#: Seconds in which processes start and answer on a machine that does much else.
+STARTED_S = 60.0
+
 
 def children(shim: Shim) -> set[int]:
     """Return the processes that answer."""
@@ -69,16 +72,18 @@ def test_a_killed_process_loses_no_payload_and_another_one_takes_its_place(
 ) -> None:
     with Shim(tmp_path, redis_url, "--processes", str(PROCESSES)) as shim, ThreadPoolExecutor(8) as senders:
         # Given senders at work
-        first = until(lambda: children(shim) if len(children(shim)) == PROCESSES else set[int]())
+        first = until(
+            lambda: children(shim) if len(children(shim)) == PROCESSES else set[int](), within_s=STARTED_S
+        )
         coming = [senders.submit(post_until_accepted, shim, number) for number in range(PAYLOADS)]
-        until(coming[PAYLOADS // 4].done)
+        until(coming[PAYLOADS // 4].done, within_s=STARTED_S)
         # When a process is killed
         killed = min(first)
         os.kill(killed, signal.SIGKILL)
         ids = {future.result() for future in coming}
         # Then each payload is a job, and there are as many processes again
         assert len(ids) == admin.open_jobs()["events"] == PAYLOADS
-        until(lambda: len(children(shim)) == PROCESSES and killed not in children(shim))
+        until(lambda: len(children(shim)) == PROCESSES and killed not in children(shim), within_s=STARTED_S)
         # And the metrics of all are one, those of the killed one too: at most its last answers were not counted
         counts = {accepted_by_all(shim) for _ in range(6)}
         assert len(counts) == 1
@@ -97,6 +102,25 @@ def test_processes_end_when_the_one_that_started_them_is_killed(redis_url: str, 
         left = children(shim)
         shim.kill()
         until(lambda: all(map(is_gone, left)), within_s=30)
+
+
+def test_all_end_well_when_their_ends_and_the_signal_to_stop_are_seen_at_once(
+    redis_url: str, tmp_path: Path
+) -> None:
+    with Shim(tmp_path, redis_url, "--processes", str(PROCESSES)) as shim:
+        ends = until(
+            lambda: children(shim) if len(children(shim)) == PROCESSES else set[int](), within_s=STARTED_S
+        )
+        # given a machine that stood still while the processes ended
+        shim.process.send_signal(signal.SIGSTOP)
+        for pid in ends:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: all(map(is_gone, ends)))
+        # when the one that started them is told to stop
+        shim.process.terminate()
+        shim.process.send_signal(signal.SIGCONT)
+        # then
+        assert shim.process.wait(30) == 0
 
 
 @pytest.mark.parametrize("count", ["0", "-1"])
