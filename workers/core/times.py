@@ -30,6 +30,7 @@ _OFFSET = re.compile(r" ([+-]\d\d:?\d\d)$", re.ASCII)
 _LOG_DATE = re.compile(r"^(\d{1,2})/([A-Za-z]{3})/(\d{4}):", re.ASCII)
 _DAY_DASHES = re.compile(r"^(\d{1,2})-([A-Za-z]{3})-(\d{4}) ", re.ASCII)
 _SLASHES = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4}) (?=\d{1,2}:\d\d)", re.ASCII)
+_SHORT_HOUR = re.compile(r"^(\d{4}-\d\d-\d\d[T ])(\d:\d\d:)", re.ASCII)
 _ODATA = re.compile(r"/Date\((-?\d{1,15})\)/", re.ASCII)
 _AMERICAN = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4}),? (?=\d{1,2}:\d\d(?::\d\d)? ?[AaPp]\.?[Mm])", re.ASCII)
 _YEAR_FIRST = re.compile(r"(\d{4})[/-](\d\d?)[/-](\d\d?)(?=\D|$)", re.ASCII)
@@ -92,6 +93,7 @@ def _read_text(text: str, zone: tzinfo) -> datetime:
     text = _UTC_WORD.sub("+00:00", _YEAR_FIRST.sub(_with_dashes, text, count=1))
     if match := _ZONE_WORD.search(text):
         text, zone = text[: match.start()], _zone_of(match[1], zone)
+    text = _SHORT_HOUR.sub(r"\g<1>0\2", text)
     moment = datetime.fromisoformat(_OFFSET.sub(r"\1", text))
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 

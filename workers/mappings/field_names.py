@@ -26,7 +26,7 @@ class Meaning(Struct, frozen=True):
 
 
 _NOTHING, _NOTHING_ENDS = frozenset(words("nothing")), words("nothing_ends")
-_OURS, _OURS_STARTS = frozenset(words("ours")), words("ours_starts")
+_OURS, _OURS_STARTS, _OURS_ENDS = frozenset(words("ours")), words("ours_starts"), words("ours_ends")
 _PERSONS, _HOST_NAMES = frozenset(words("persons")), frozenset(words("host_names"))
 _SOURCE_STARTS, _TARGET_STARTS = words("source_starts"), words("target_starts")
 _SOURCE_ENDS, _TARGET_ENDS = words("source_ends"), words("target_ends")
@@ -87,7 +87,8 @@ def meaning(name: str, parent: str = "") -> Meaning:
     """Return what the field `name` says of its value, where `parent` is the field around it."""
     folded = fold(name)
     kind = _kind(folded, fold(parent))
-    ours = kind in ("", "domain") and (folded in _OURS or folded.startswith(_OURS_STARTS))
+    named = folded in _OURS or folded.startswith(_OURS_STARTS) or folded.endswith(_OURS_ENDS)
+    ours = kind in ("", "domain") and named
     return Meaning(kind, _side(folded), ours, folded in _PERSONS, folded in _HOST_NAMES)
 
 

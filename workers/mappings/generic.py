@@ -12,16 +12,21 @@ import msgspec
 from workers.core.times import read_time
 from workers.mappings.field_names import fold
 from workers.mappings.kinds import kind_of
+from workers.mappings.prose import moment_in, person_in
 from workers.mappings.vocabulary import words
 
 #: Fields that are looked at, the nearest to the top first, and characters of a title.
 _MOST_FIELDS, _TITLE_CHARS = 2_000, 200
+
+#: Characters of a first line that make it a title of its own.
+_FEWEST_CHARS = 8
 
 _TITLES, _LATE_TITLES, _TYPES = words("titles"), words("late_titles"), words("types")
 _TIMES, _TIMES_END = words("times"), words("times_end")
 _TITLES_END, _PEOPLE_END = words("titles_end"), words("people_end")
 _NO_TIMES = words("no_times")
 _PEOPLE, _SEVERITIES, _SOURCES = words("people"), words("severities"), words("sources")
+_PROSE = words("prose")
 
 _NO_TITLE = re.compile(
     r"[\d\s.:,/-]*|[#\[]?\{.*|none|null|n/a|unknown|undefined|[0-9a-fA-F-]{20,}|(?:https?|arn):.*",
@@ -48,8 +53,12 @@ _BESIDE = (
     "resource.type",
 )
 
+#: Beside so short a verb as `add` the bare word of a type tells more, too.
+_SHORT_VERB = 6
+
 #: A time that names no zone, and fields beside it that do.
 _NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?")
+_DAY_AND_CLOCK = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 _OFFSET = re.compile(r"[+-]\d\d:?\d\d|\b[CE]ES?T\b")
 _ZONES = ("tz", "timezone")
 
@@ -68,8 +77,7 @@ def guess(document: dict[str, Any]) -> dict[str, str | float | None]:
         "title": title,
         "type": _type(_first(fields, _TYPES, _tells), title, source),
         "time": _time(fields),
-        "person": _first(fields, _PEOPLE, _is_person)
-        or _first(fields, _ending(fields, _PEOPLE_END), _is_person),
+        "person": _person(fields),
         "severity": _first(fields, _SEVERITIES, _is_severity),
         "source": source,
     }
@@ -89,11 +97,29 @@ def _title(fields: Fields, own_name: Any) -> str | None:
         or _first(fields, _TITLES + _LATE_TITLES, _is_title)
         or ""
     )
-    title = " ".join(name.split())[:_TITLE_CHARS]
+    title = " ".join(_first_line(name).split())[:_TITLE_CHARS]
     if not _WORD.fullmatch(title):
         return title or None
-    beside = _first(fields, _BESIDE, lambda value: _is_kind(value) and value != name)
+    names = (*_BESIDE, "type") if len(title) <= _SHORT_VERB else _BESIDE
+    beside = _first(fields, names, lambda value: _is_kind(value) and value != name)
     return f"{title} {beside}" if beside else title
+
+
+def _first_line(text: str) -> str:
+    """Return the line of a text that says what happened, all of it where that is a word alone."""
+    line = text.strip().partition("\n")[0].strip().rstrip(":")
+    return line if len(line) >= _FEWEST_CHARS else text
+
+
+def _person(fields: Fields) -> str | None:
+    """Return the person whom a field names, else one whom prose does."""
+    named = _first(fields, _PEOPLE, _is_person) or _first(fields, _ending(fields, _PEOPLE_END), _is_person)
+    return named or _out_of_prose(fields, person_in)
+
+
+def _out_of_prose(fields: Fields, read: Callable[[str], str | None]) -> str | None:
+    texts = (value for name in _PROSE if isinstance(value := fields.get(name), str))
+    return next(filter(None, map(read, texts)), None)
 
 
 def _type(category: str | None, title: str | None, source: str | None) -> str | None:
@@ -116,6 +142,8 @@ def _moment(fields: Fields) -> Any:
         or _first(fields, _TIMES, _is_time)
         or _first(fields, _soon(fields), _is_time)
         or fields.get("syslog.time")
+        or _first(fields, _named_moments(fields), _is_time)
+        or _out_of_prose(fields, moment_in)
     )
 
 
@@ -129,6 +157,17 @@ def _soon(fields: Fields) -> tuple[str, ...]:
     """Return the fields that end like a time, by the order of the endings, but for those of what is yet to come."""
     names = [name for name in fields if "." not in name and not any(word in name for word in _NO_TIMES)]
     return tuple(name for end in _TIMES_END for name in names if name.endswith(end))
+
+
+def _named_moments(fields: Fields) -> tuple[str, ...]:
+    """Return the fields that hold a day and a time of day, whatever their names, but for those of what is to come."""
+    return tuple(
+        name
+        for name, value in fields.items()
+        if isinstance(value, str)
+        and _DAY_AND_CLOCK.match(value)
+        and not any(word in name for word in _NO_TIMES)
+    )
 
 
 def _ending(fields: Fields, ends: tuple[str, ...]) -> tuple[str, ...]:

@@ -55,6 +55,7 @@ SAME = datetime(2021, 10, 5, 19, 1, 2, tzinfo=UTC)
         "Oct 05 2021 21:01:02.000 CEST",  # ClearPass' LEEF
         "2021-10-05 21:01:02 CEST",
         "2021-10-5 19:01:02",
+        "2021-10-05T9:01:02-10:00",  # Entra's risk detections leave a zero out
         "Oct 5 2021 14:01:02 CDT",
         "2021-10-05 19:01:02 (UTC)",
         "  2021-10-05T19:01:02Z\n",

@@ -108,6 +108,9 @@ def test_what_is_anothers_is_found(document: dict[str, Any], expected: list[str]
         {"id": 2644, "url": "https://siem.maker.example/x/2644", "rule": {"url": "https://siem.maker.example/r"}},
         {"hostname": "null", "versions": "1.2.3.4, x"},
         {"url": "https://sub.zendesk.com/api/v2/x.json", "LoginTo": "https://console.aws.amazon.com/"},
+        # Addresses that a firewall translated to, machines that were scanned.
+        {"trans_src": "203.0.113.7", "natDst": "203.0.113.8", "ModuleLocalAddress": "203.0.113.9:1812"},
+        {"assets": [{"asset": "203.0.113.7"}]},
         # Hexadecimal digits that are no file's hash.
         {"id": MD5, "event_id": SHA1, "ja3": {"hash": MD5}, "dtHash": SHA256, "commit_sha": SHA1, "aid": MD5},
         {"related": {"hash": [MD5]}},

@@ -32,6 +32,12 @@ from workers.mappings.generic import guess
         ({"name": "Odd admin logon", "description": "Raised for a logon"}, "Odd admin logon"),
         ({"user": {"name": "Mia Ott"}, "description": "Raised for a logon"}, "Raised for a logon"),
         ({"title": "a\n  b"}, "a b"),
+        # Of several lines the first says what happened; the others are its fields.
+        ({"message": "Dns query:\r\nUtcTime: -\r\nImage: a.exe"}, "Dns query"),
+        # So short a verb gets the type beside it, a longer word does not.
+        ({"action": "add", "type": "Notification"}, "add Notification"),
+        ({"action": "SecretRead", "type": "Diagnostics"}, "SecretRead"),
+        ({"FailureReason": "15039 Rejected by profile", "step": "1"}, "15039 Rejected by profile"),
         ({"MakerAlertName": "Beacon", "message": "Seen"}, "Beacon"),
         ({"detection": "Odd scan", "src_host": {"name": "ws-17"}}, "Odd scan"),
         # The name of something inside is none of the document.
@@ -55,6 +61,13 @@ def test_the_surest_name_is_the_title(document: dict[str, Any], title: str | Non
         # A vendor's own name before a usual one.
         ({"AcmeDetectionTime": "2026-03-04T05:06:07Z", "boottime": 1772600767}, "2026-03-04T05:06:07Z"),
         ({"time": True}, None),
+        # Any field that holds a day and a time of day, where no name is one of a time; then prose.
+        (
+            {"backend_last_change": "2026-03-04T05:06:07Z", "license_valid": "2027-01-01T00:00:00Z"},
+            "2026-03-04T05:06:07Z",
+        ),
+        ({"license_valid": "2027-01-01T00:00:00Z"}, None),
+        ({"message": "Refused [04/Mar/2026:05:06:07 +0100] by rule 7"}, "04/Mar/2026:05:06:07 +0100"),
         # The day, the time of day and the zone stand apart, or the zone alone does.
         ({"date": "2026-03-04", "time": "05:06:07", "tz": "+0100"}, "2026-03-04 05:06:07 +0100"),
         ({"time": "2026-03-04 05:06:07", "timezone": "CET"}, "2026-03-04 05:06:07 CET"),

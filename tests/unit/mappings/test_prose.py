@@ -1,0 +1,64 @@
+"""Prose names the person and the moment where no field does, and nothing where it is about none."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.core.times import read_time
+from workers.mappings.generic import guess
+from workers.mappings.prose import moment_in, person_in
+
+NAMES = st.from_regex(r"[a-z]{2,12}[0-9$]?", fullmatch=True).filter(
+    lambda name: person_in(f"user: {name}") is not None
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "person"),
+    [
+        ("Subject:\r\n\tSecurity ID:\t\tS-1-5-18\r\n\tAccount Name:\t\tws-17$\r\n\tAccount Domain:\tCORP", "ws-17$"),
+        ("Account Name:\t-\r\nAccount Name:\tmia", "mia"),
+        (r"User: NT AUTHORITY\SYSTEM", r"NT AUTHORITY\SYSTEM"),
+        ("Authentication failed for user 'mia'.   From: 203.0.113.7.", "mia"),
+        ("Two networks were changed by user  mia:mia.ott@corp.example", "mia:mia.ott@corp.example"),
+        ("Failed password for invalid user mia from 203.0.113.7", "mia"),
+        ("Mia Ott (mia.ott@corp.example) made a token", "mia.ott@corp.example"),
+        # Two addresses: nothing says which one did it.
+        ("mail from a@corp.example to b@corp.example", None),
+        ("A session for user accounts was closed", None),
+        ("User: 17", None),
+        ("username=null", None),
+        ("Nothing happened", None),
+    ],
+)  # fmt: skip
+def test_a_text_names_its_person(text: str, person: str | None) -> None:
+    assert person_in(text) == person
+
+
+@given(NAMES)
+def test_a_person_behind_each_kind_of_word_comes_back(name: str) -> None:
+    for text in (f"User name: {name}, id 7", f"for user '{name}' of", f'login="{name}"', f"by user {name}"):
+        assert person_in(text) == name
+
+
+def test_a_field_comes_before_prose() -> None:
+    assert guess({"user": "mia", "message": "Changed by user 'ben'"})["person"] == "mia"
+    assert guess({"alert": {"description": "Changed by user 'ben'"}})["person"] == "ben"
+
+
+@given(
+    st.datetimes(min_value=read_time("2000-01-01").replace(tzinfo=None)).map(
+        lambda at: at.replace(microsecond=0)
+    )
+)
+def test_a_moment_among_words_comes_back(moment: object) -> None:
+    text = str(moment)
+    assert moment_in(f"fw [{text}] drop") == text
+
+
+@given(st.text())
+def test_any_text_can_be_asked(text: str) -> None:
+    for read in (person_in, moment_in):
+        assert read(text) is None or read(text)

@@ -1,0 +1,66 @@
+"""Who and when prose tells of, where no field of a document names the person or the time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from workers.mappings.forms import mails_in
+
+#: Characters of a text that are looked at.
+_LONGEST = 4_000
+
+#: `Account Name:  mia`, `User: CORP\mia`, `username=mia`.
+_LABELLED = re.compile(
+    r"\b(?:(?:account|user|login|logon|admin) ?name|user|account|login)\s{0,8}[:=]\s{0,8}"
+    r"[\"'<\[]?((?:nt[ -]\w{1,12}\\)?[^\s\"'<>\[\](),;]{1,128})",
+    re.I,
+)
+
+#: `for user 'mia'`, `by "mia"`.
+_QUOTED = re.compile(r"\b(?:user|account|admin|administrator|by)\s{1,8}['\"]([^'\"\r\n]{1,128})['\"]", re.I)
+
+#: `by user mia`, `for user CORP\mia from`.
+_BY_USER = re.compile(
+    r"\b(?:by|for|from) (?:the )?(?:invalid )?(?:user|account|admin|administrator)\s{1,8}([^\s\"'<>\[\](),;]{2,128})",
+    re.I,
+)
+
+_WAYS = (_LABELLED, _QUOTED, _BY_USER)
+
+#: What stands there and is no person: none, a security id, a word of the sentence.
+_NO_PERSON = re.compile(
+    r"[-*?.]*|s-1-.*|null|none|n/a|unknown|undefined|(?:accounts?|is|was|has|had|name|names|id|ids|in|on|at|to|the|with|and|or|of|by|from|"
+    r"for|login|logon|authentication|activity|group|groups|agent|session|sessions|access)",
+    re.I,
+)
+
+#: Moments as logs write them among words, with brackets or none.
+_MOMENT = re.compile(
+    r"(?<![\w:.-])(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?|"
+    r"\d\d?/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?: [+-]\d{4})?)(?![\w:])"
+)
+
+
+def person_in(text: str) -> str | None:
+    """Return the person whom a text names: behind a word for one, or the only e-mail address in it; None for none."""
+    text = text[:_LONGEST]
+    named = next(_persons(text), None)
+    if named:
+        return named
+    mails = dict.fromkeys(mail.lower() for mail, _ in mails_in(text))
+    return next(iter(mails)) if len(mails) == 1 else None
+
+
+def moment_in(text: str) -> str | None:
+    """Return the first moment in a text that names its day, its year and its second; None for none."""
+    match = _MOMENT.search(text[:_LONGEST])
+    return match[0] if match else None
+
+
+def _persons(text: str) -> Iterator[str]:
+    for way in _WAYS:
+        for match in way.finditer(text):
+            name = match[1].rstrip(".:\\")
+            if not _NO_PERSON.fullmatch(name) and not name.replace(".", "").isdigit():
+                yield name
