@@ -36,7 +36,7 @@ LOOKUP = str(Path(sys.executable).with_name("tq-lookup"))
 #: The same command by the shortest way that Python has.
 DIRECT = (sys.executable, "-I", "-S", str(ROOT / "producers" / "smart_response" / "start.py"), "tq-lookup")
 
-#: The compiled command, which speaks no TLS.
+#: The compiled command.
 SOURCE = ROOT / "producers" / "smart_response" / "compiled" / "stub.c"
 
 
@@ -81,7 +81,9 @@ def _ways(folder: Path) -> dict[str, tuple[str, ...]]:
     ways: dict[str, tuple[str, ...]] = {"stub": (LOOKUP,), "direct": DIRECT}
     if compiler := shutil.which("cc"):
         program = folder / "tq-lookup"
-        subprocess.run([compiler, "-std=c11", "-D_GNU_SOURCE", "-O2", SOURCE, "-o", program], check=True)
+        subprocess.run(
+            [compiler, "-std=c11", "-D_GNU_SOURCE", "-O2", SOURCE, "-ldl", "-o", program], check=True
+        )
         program.with_name("tq-stub.txt").write_text(f"{DIRECT[0]}\n{DIRECT[3]}\n")
         ways["compiled"] = (str(program),)
     return ways

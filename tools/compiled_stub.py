@@ -18,7 +18,8 @@ SOURCE = ROOT / "producers" / "smart_response" / "compiled" / "stub.c"
 #: For each system: the compiler's name of it, the ending of a program, and the libraries that it needs.
 SYSTEMS = {
     "windows": ("x86_64-windows-gnu", ".exe", ("-lws2_32", "-ladvapi32")),
-    "linux": ("x86_64-linux-musl", "", ("-static",)),
+    # The oldest C library of a Linux in use. A static program could not load OpenSSL.
+    "linux": ("x86_64-linux-gnu.2.17", "", ("-ldl",)),
 }
 
 

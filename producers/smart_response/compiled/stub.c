@@ -1,12 +1,13 @@
 /* The six Smart Response commands, compiled: accepts the job as the Python command does, in a fraction of its time.
  *
- * Only the plain case is done here: printable ASCII, settings as plain lines, one Redis without TLS that answers. All
- * else is handed over to Python, before anything is sent or after: the same action sent again within a minute is the
+ * Only the plain case is done here: printable ASCII, settings as plain lines, one Redis that answers. All else is
+ * handed over to Python, before anything is sent or after: the same action sent again within a minute is the
  * same job. So Python waits for the outcome, writes the log, keeps the job while Redis is away and says what is wrong.
  */
 #include "system.h"
 
 #include "sha256.h"
+#include "tls.h"
 
 #define MOST_WORDS 3
 #define MOST_FIELDS 8
@@ -410,29 +411,41 @@ static bool add_job(Text *words, const Call *call, const Settings *settings, cha
 }
 
 /* Send `text`, and tell whether the answer is this. */
-static bool asked(Socket wire, const Text *text, const char *answer)
+static bool asked(const Wire *wire, const Text *text, const char *answer)
 {
-    for (size_t sent = 0; sent < text->size;) {
-        int more = (int)send(wire, text->data + sent, SIZE(text->size - sent), NO_SIGNAL);
-        if (more <= 0)
+    if (!send_all(wire, text->data, text->size))
+        return false;
+    for (char got; *answer; answer++)
+        if (!receive(wire, &got) || got != *answer)
             return false;
-        sent += (size_t)more;
-    }
-    for (; *answer; answer++) {
-        char got;
-        if (recv(wire, &got, 1, 0) != 1 || got != *answer)
-            return false;
-    }
     return true;
 }
 
-/* Read a plain redis:// URL and send the job there; false where Redis says anything but that it is a new one. */
+/* Return where the host of a URL begins, and cut off its authority; NULL for a URL that only Python knows. */
+static char *read_scheme(char *url, const char **authority)
+{
+    static const char option[] = "?ssl_ca_certs=";
+    *authority = NULL;
+    if (strpbrk(url, "%[ #"))
+        return NULL;
+    char *query = strchr(url, '?');
+    if (!query)
+        return strncmp(url, "redis://", 8) ? NULL : url + 8;
+    if (strncmp(url, "rediss://", 9) || strncmp(query, option, sizeof option - 1) || strpbrk(query + 1, "?&+;"))
+        return NULL;
+    *authority = query + sizeof option - 1;
+    *query = 0;
+    return **authority ? url + 9 : NULL;
+}
+
+/* Read a plain URL and send the job there; false where Redis says anything but that it is a new one. */
 static bool accept_job(char *url, const Text *words)
 {
     Text greeting = {0};
-    if (strncmp(url, "redis://", 8) || strpbrk(url, "%?[ #"))
+    const char *authority;
+    char *place = read_scheme(url, &authority), *at = place ? strrchr(place, '@') : NULL, *db, *port;
+    if (!place || (authority && !load_openssl()))
         return false;
-    char *place = url + 8, *at = strrchr(place, '@'), *db, *port;
     const char *user = "", *password = "", *expected = "";
     if (at) {
         *at = 0;
@@ -464,11 +477,13 @@ static bool accept_job(char *url, const Text *words)
         add_word(&greeting, db);
         expected = *password ? "+OK\r\n+OK\r\n" : "+OK\r\n";
     }
-    Socket wire = connected(*place ? place : "localhost", port ? port : "6379");
-    if (wire == NO_SOCKET)
+    const char *host = *place ? place : "localhost";
+    Wire wire = {.socket = connected(host, port ? port : "6379")};
+    if (wire.socket == NO_SOCKET)
         return false;
-    bool is_accepted = !greeting.is_cut && asked(wire, &greeting, expected) && asked(wire, words, "*0\r\n");
-    close_socket(wire);
+    bool is_accepted = !greeting.is_cut && (!authority || secure(&wire, host, authority)) &&
+                       asked(&wire, &greeting, expected) && asked(&wire, words, "*0\r\n");
+    close_socket(wire.socket);
     return is_accepted;
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -20,7 +22,8 @@ from producers.cli.remembered import File
 from producers.smart_response.commands import ACTIONS
 from producers.smart_response.link import stored
 from sandbox.launch.processes import ROOT
-from sandbox.launch.redis_server import free_port
+from sandbox.launch.redis_server import RedisServer, free_port
+from sandbox.launch.tls import self_signed, tls_front
 from workers.core.user import user_at_host
 from workers.ledger import keys
 from workers.ledger.accept import record_of
@@ -39,6 +42,14 @@ SOURCE = ROOT / "producers" / "smart_response" / "compiled" / "stub.c"
 HANDED_OVER = 77
 
 ALARM = ("123", 'He said "no" \\ left', "2020-08-25 20:20:20")
+
+
+def has_openssl() -> bool:
+    """Tell whether this machine has the library with which the commands speak TLS."""
+    for name in ("libssl.so.3", "libssl.so.1.1"):
+        with contextlib.suppress(OSError):
+            return bool(ctypes.CDLL(name))
+    return False
 
 
 class Compiled:
@@ -87,7 +98,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     watched = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     for options in (watched, []):
         if (
-            subprocess.run([*command, *options, "-o", program], check=not options, timeout=120).returncode
+            subprocess.run(
+                [*command, *options, "-ldl", "-o", program], check=not options, timeout=120
+            ).returncode
             == 0
         ):
             break
@@ -104,8 +117,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def compiled(built: Path, redis: Redis, redis_url: str) -> Iterator[Compiled]:
     """The commands with an empty Redis that knows our function."""
-    if redis_url.startswith("rediss:"):
-        pytest.skip("what speaks TLS is left to the Python commands")
+    if redis_url.startswith("rediss:") and not has_openssl():
+        pytest.skip("without OpenSSL, TLS is left to the Python commands")
     look_after_functions(redis, Settings())
     yield Compiled(built, redis, redis_url)
     (built / "tq.yaml").unlink(missing_ok=True)
@@ -130,6 +143,40 @@ def test_the_job_is_the_one_that_the_python_command_makes(
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(f"{ACTIONS[command].name}: accepted, not done yet\n\nWhy  ".encode())
     assert compiled.is_as_by_python(command, arguments)
+
+
+@pytest.mark.skipif(not has_openssl(), reason="needs OpenSSL")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_over_tls_it_is_the_same_job(
+    compiled: Compiled, redis_server: RedisServer, tmp_path: Path, host: str
+) -> None:
+    arguments = ("FQDN", "x.example", "--no-wait")
+    with tls_front(tmp_path, redis_server.port) as (port, authority):
+        url = f"rediss://{host}:{port}/0?ssl_ca_certs={authority}"
+        assert compiled.run("tq-lookup", *arguments, TQ_REDIS_URL=url).returncode == 0
+    assert compiled.is_as_by_python("tq-lookup", arguments)
+
+
+@pytest.mark.parametrize(
+    ("host", "query"),
+    [
+        # The certificate is of no authority that this file has, or names another host, or would not be verified
+        ("127.0.0.1", "ssl_ca_certs={other}"),
+        ("127.1", "ssl_ca_certs={authority}"),
+        ("127.0.0.1", "ssl_ca_certs={authority}&ssl_cert_reqs=none"),
+        ("127.0.0.1", "ssl_cert_reqs=none"),
+        ("127.0.0.1", "ssl_ca_certs=/no/such/file"),
+    ],
+)
+def test_a_server_that_is_not_verified_gets_nothing_of_it(
+    compiled: Compiled, redis_server: RedisServer, tmp_path: Path, host: str, query: str
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = self_signed(tmp_path / "other")["ssl_certfile"]
+    with tls_front(tmp_path, redis_server.port) as (port, authority):
+        url = f"rediss://{host}:{port}/0?{query.format(authority=authority, other=other)}"
+        done = compiled.run("tq-lookup", "FQDN", "x.example", "--no-wait", TQ_REDIS_URL=url)
+    assert (done.returncode, compiled.jobs()) == (HANDED_OVER, [])
 
 
 def test_the_answer_is_that_of_the_python_command(compiled: Compiled) -> None:
