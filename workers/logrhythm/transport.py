@@ -13,7 +13,7 @@ import requests
 from workers.core.errors import ConfigError, ServiceAway
 from workers.core.http_answers import body_of, decoded
 from workers.core.http_failures import Remote, answering
-from workers.core.http_session import Observer, existing_file, observe_nothing, session_for
+from workers.core.http_session import Observer, existing_file, observe_nothing, send, session_for
 from workers.core.retry import RetryPolicy, retry
 from workers.core.urls import service_url
 from workers.logrhythm.errors import PASSING, failure
@@ -110,15 +110,14 @@ class LogRhythmTransport:
     ) -> Any:
         call = f"{method} {path}"
         with answering(LOGRHYTHM, call, self._timeout):
-            response = self._session.request(
+            response = send(
+                self._session,
                 method,
                 self.url + BASE_PATH + path,
-                data=data,
-                headers=headers,
                 params=params,
+                headers=headers,
+                data=data,
                 timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
             )
             content = body_of(response, LOGRHYTHM, call, sent=len(data or b""))
             error = failure(response.status_code, content, response.headers, call)
@@ -129,13 +128,8 @@ class LogRhythmTransport:
     def _open(self, path: str, headers: Mapping[str, str]) -> requests.Response:
         call = f"GET {path}"
         with answering(LOGRHYTHM, call, self._list_timeout):
-            response = self._session.get(
-                self.url + BASE_PATH + path,
-                headers=headers,
-                timeout=self._list_timeout,
-                allow_redirects=False,
-                stream=True,
-            )
+            url = self.url + BASE_PATH + path
+            response = send(self._session, "GET", url, headers=headers, timeout=self._list_timeout)
             if response.status_code == 200:
                 return response
             with response:

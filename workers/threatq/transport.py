@@ -14,7 +14,7 @@ import requests
 from workers.core.errors import ServiceAway
 from workers.core.http_answers import body_of, decoded
 from workers.core.http_failures import Remote, answering
-from workers.core.http_session import Observer, existing_file, observe_nothing, session_for
+from workers.core.http_session import Observer, existing_file, observe_nothing, send, session_for
 from workers.core.urls import service_url
 from workers.settings.model import Settings
 from workers.threatq.errors import failure
@@ -66,16 +66,15 @@ class Transport:
         if form is not None:
             data, headers = urlencode(form).encode(), {"Content-Type": FORM, **(headers or {})}
         with answering(THREATQ, call, self._timeout):
-            response = self._session.request(
+            response = send(
+                self._session,
                 method,
                 self.base + path,
                 params=params,
-                data=data or None,
                 headers=headers,
+                data=data or None,
                 auth=auth,
                 timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
             )
             content = body_of(response, THREATQ, call, sent=len(data))
             self.server_time = _date_of(response)

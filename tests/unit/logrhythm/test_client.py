@@ -35,6 +35,12 @@ def test_what_is_no_token_is_refused_without_being_shown(text: str) -> None:
     assert caught.value.__cause__ is None
 
 
+def test_a_token_that_no_header_can_hold_is_told_as_a_setting() -> None:
+    settings = Settings(logrhythm_url="http://127.0.0.1:1", logrhythm_token=Secret("two\nlines"))
+    with pytest.raises(ConfigError, match="check address, proxy and token of LogRhythm"):
+        LogRhythmTransport(settings).call("GET", "/lists/")
+
+
 @given(st.text(max_size=60))
 def test_any_text_is_a_token_or_refused(text: str) -> None:
     try:
