@@ -234,6 +234,8 @@ class _Walk:
         if command:
             urls, text = forms.cut_urls(text)
             self.urls(urls, place)
+        else:
+            self.urls(forms.urls_asked_for(text), place)
         for address in forms.addresses_in(text):
             self.address(address, place)
         self.hashes(text)

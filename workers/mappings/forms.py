@@ -11,10 +11,19 @@ from workers.indicators.refang import refang
 from workers.mappings.vocabulary import words
 
 _ADDRESS = re.compile(r"\[?(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,43})\]?(?::\d{1,5})?")
-_ADDRESS_IN_TEXT = re.compile(r"(?<![\w./:@-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d|/\d)")
+#: What a network's length stands behind is no address; a port behind a slash, as Cisco writes it, mostly is longer.
+_ADDRESS_IN_TEXT = re.compile(
+    r"(?<![\w./@-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d|/(?:[12]?\d|3[0-2])(?![\d]))"
+)
 _HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.){1,12}(?:xn--[a-z0-9-]{2,59}|[a-z]{2,24})")
 _URL = re.compile(r"(?:https?|hxxps?|ftp)(?:://|\[:\]//)\S+", re.I)
 _URL_IN_TEXT = re.compile(r"\b(?:https?|hxxps?|ftp)(?:://|\[:\]//)[^\s\"'<>|;`,)(]{4,2000}", re.I)
+#: A URL that was asked for, or that was made harmless, which only is done to what does harm.
+_ASKED_FOR = re.compile(
+    r"\b(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS|CONNECT) {1,2}((?:https?|ftp)://[^\s\"'<>|;`,)(]{4,2000})|"
+    r"\b(hxxps?(?:://|\[:\]//)[^\s\"'<>|;`,)(]{4,2000})",
+    re.I,
+)
 _HASH = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[0-9a-fA-F]{128}")
 _LABELLED_HASH = re.compile(r"\b(?:MD5|SHA1|SHA256)=([0-9A-Fa-f]{32,64})\b", re.I)
 _LONG_HASH = re.compile(r"\b[0-9a-fA-F]{64}\b")
@@ -119,6 +128,15 @@ def outside_url(text: str) -> str:
 def cut_urls(text: str) -> tuple[list[str], str]:
     """Return the URLs in prose or a command, and the text without them."""
     return _URL_IN_TEXT.findall(text), _URL_IN_TEXT.sub(" ", text)
+
+
+def urls_asked_for(text: str) -> list[str]:
+    """Return the URLs in prose that a method of HTTP stands before, and those that were made harmless."""
+    return (
+        [match[1] or match[2] for match in _ASKED_FOR.finditer(text)]
+        if "://" in text or "[:]" in text
+        else []
+    )
 
 
 def addresses_in(text: str) -> list[str]:

@@ -26,7 +26,14 @@ _BY_USER = re.compile(
     re.I,
 )
 
-_WAYS = (_LABELLED, _QUOTED, _BY_USER)
+#: `Failed password for mia from 203.0.113.7`, `User mia logged`.
+_FOR_FROM = re.compile(r"\bfor ([^\s\"'<>\[\](),;]{2,128}) from (?=[\d\[])", re.I)
+_USER_DID = re.compile(r"\buser ([^\s\"'<>\[\](),;]{2,128}) (?:logged|from|failed|executed|has)\b", re.I)
+
+#: The third word of a web server's line, before the bracket with its time.
+_WEB_USER = re.compile(r"^[0-9A-Fa-f.:]{3,45} \S{1,64} ([^\[\]\"]{1,64}) \[\d")
+
+_WAYS = (_LABELLED, _QUOTED, _BY_USER, _FOR_FROM, _USER_DID, _WEB_USER)
 
 #: What stands there and is no person: none, a security id, a word of the sentence.
 _NO_PERSON = re.compile(
@@ -38,7 +45,10 @@ _NO_PERSON = re.compile(
 #: Moments as logs write them among words, with brackets or none.
 _MOMENT = re.compile(
     r"(?<![\w:.-])(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?|"
-    r"\d\d?/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?: [+-]\d{4})?)(?![\w:])"
+    r"\d\d?/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d{1,9})?(?: [+-]\d{4})?|"
+    r"\d\d/\d\d/\d{4}[: ]\d\d:\d\d:\d\d(?: GMT)?|\d\d? [A-Za-z]{3} \d{4} \d\d:\d\d:\d\d|"
+    r"[A-Z][a-z]{2} {1,2}\d\d? \d{4} \d\d:\d\d:\d\d|"
+    r"[A-Z][a-z]{2} {1,2}\d\d? \d\d:\d\d:\d\d(?:\.\d{1,9})? \d{4})(?![\w:])"
 )
 
 

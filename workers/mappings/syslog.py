@@ -20,18 +20,31 @@ _OLD_TIME = (
     r"(?:[A-Z][a-z]{2} [ \d]?\d(?: \d{4})? \d\d:\d\d:\d\d(?: \d{4})?(?:\.\d{1,9})?(?: [A-Z]{3,4}(?=[ :]))?:?)"
 )
 _NEW_TIME = r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)"
-_TIME = re.compile(rf"{_NEW_TIME}|{_OLD_TIME}")
+#: Seconds since 1970 with decimals, as proxies and Meraki write them.
+_EPOCH = r"(?:1\d{9}\.\d{1,9})"
+_TIME = re.compile(rf"{_NEW_TIME}|{_OLD_TIME}|{_EPOCH}")
 _YEAR = re.compile(r"\d{4}")
 
 #: RFC 5424 behind its time: host, program, process, message id.
 _RFC_5424 = re.compile(r"(\S{1,255}) (\S{1,48}) \S{1,128} \S{1,32} ?")
 
 #: The older form behind its time: host, then perhaps the program with a colon.
-_HOST = re.compile(r"([\w.:-]{1,255}) (?=\S)")
-_PROGRAM = re.compile(r"([\w./%-]{1,64})(?:\[[^\]]{1,32}\])?: ?|\[([\w.-]{1,64})\] ")
+_HOST = re.compile(r"(?!\d{1,9} )([\w.:-]{1,255}) (?=\S)")
+_PROGRAM = re.compile(
+    r"(?!(?:\d{1,3}\.){3}|\d\d/\d\d/)([\w./%-]{1,64})(?:\[[^\]]{1,32}\])?: ?|\[([\w.-]{1,64})\] "
+)
 
 #: The beginning of a field: `key=`, or `key:` before a quote.
 _KEY = re.compile(r"(?:^|(?<=[\s,;|\[({]))([A-Za-z_][\w.-]{0,63})(?:\s?=|:(?=\"))\s?")
+
+#: What only a log has: a day with its second, a program with its process, Cisco's name of a message.
+_MOMENT = re.compile(
+    r"(?:\d{4}[-/]\d\d[-/]\d\d[T ,]|\d\d?/[A-Z][a-z]{2}/\d{4}:|\d\d/\d\d/\d{4}[: ]|"
+    r"[A-Z][a-z]{2} {1,2}\d\d? (?:\d{4} )?|\d\d? [A-Za-z]{3} \d{4} )\d\d:\d\d:\d\d"
+)
+_PROCESS = re.compile(r"[\w./-]{1,64}\[\d{1,10}\]: ?\S")
+_CISCO = re.compile(r"%[A-Z][A-Z0-9_]{1,32}(?:-[A-Z0-9_]{1,32}){0,2}-\d-[A-Z0-9_]{2,64}:")
+_BEGINNING = 200
 
 #: The words before the first field, without a bracket and the id of structured data.
 _WORDS = re.compile(r"[\s:-]*+([^\[\s]++(?: ++[^\[\s]++)*+)")
@@ -54,10 +67,16 @@ def read_line(line: str) -> dict[str, Any] | None:
         return {**inside, SYSLOG: header} if header else inside
     fields, words = read_fields(rest)
     if len(fields) < _FEWEST_FIELDS:
-        if header.keys() <= {"program"}:
+        if header.keys() <= {"program"} and not is_of_log(line):
             return None
         fields, words = {}, rest.strip()
     return {**fields, SYSLOG: {"line": line, **header, **({"message": words} if words else {})}}
+
+
+def is_of_log(line: str) -> bool:
+    """Tell whether a line without a header is of a log all the same, by its words."""
+    start = line[:_BEGINNING]
+    return bool(_MOMENT.search(start) or _PROCESS.match(start) or _CISCO.search(start))
 
 
 def is_line(document: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from workers.mappings.syslog import read_fields, read_line
+from workers.mappings.syslog import is_of_log, read_fields, read_line
 
 #: The field of a document of CEF or LEEF that holds the line.
 LINE = "line"
@@ -18,8 +18,8 @@ _BARE_CEF = re.compile(rb"[01]\|[^|]{1,128}\|[^|]{1,128}\|[^|]{0,128}\|[^|]{0,12
 
 _BARE_LEEF = re.compile(rb"[12]\.0\|[^|]{1,128}\|[^|]{1,128}\|[^|]{0,128}\|[^|]{1,128}\|")
 
-#: How a line begins that is one more field of the record before it.
-_FIELD = re.compile(rb"[A-Za-z][\w.]{0,63}=")
+#: What a line holds that is a part of the record before it: a field, at its beginning or behind the rest of a value.
+_FIELD = re.compile(rb"(?:^|(?<=\s))[A-Za-z][\w.]{0,63}=")
 
 #: Lines of which a record may consist, where its sender writes fields below each other.
 _MOST_PARTS = 200
@@ -29,11 +29,15 @@ _MOST_HEADER = 1_024
 
 #: How a line of syslog begins: a priority, or a time behind which something stands.
 _SYSLOG = re.compile(
-    rb"<\d{1,3}>|(?:\d{4}-\d\d-\d\d[T ]|[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?)\d\d:\d\d:\d\d[^\r\n]{0,40} \S"
+    rb"<\d{1,3}>|1\d{9}\.\d{1,9} {1,8}\S|"
+    rb"(?:\d{4}-\d\d-\d\d[T ]|[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?)\d\d:\d\d:\d\d[^\r\n]{0,40} \S"
 )
 
 #: JSON behind the program's name alone, or behind a mark such as `@cee:`.
 _BEFORE_JSON = re.compile(rb"[^{\"]{1,128}\{\s{0,8}\"[^\"]")
+
+#: The first two columns of a line whose values stand in quotes; JSON has none such.
+_COLUMNS = re.compile(rb"\"[^\"]{0,200}\",\"")
 
 #: What arrays and markup begin with; a program's name or fields in brackets begin a line.
 _OTHER = re.compile(rb"<\D|\[(?![\w.-]{1,64}\] |[A-Za-z][\w@.-]{0,63}[ =])")
@@ -45,11 +49,11 @@ _FEWEST_FIELDS = 3
 def is_log_lines(data: bytes) -> bool:
     """Tell whether what was sent is lines of a log and not JSON, by its first line."""
     beginning = data[: 2 * _MOST_HEADER].lstrip()
-    if beginning[:1] in (b"{", b'"', b"") or _OTHER.match(beginning):
+    if beginning[:1] == b'"':
+        return bool(_COLUMNS.match(beginning)) and _is_record(beginning.partition(b"\n")[0])
+    if beginning[:1] in (b"{", b"") or _OTHER.match(beginning):
         return False
-    first = beginning.partition(b"\n")[0]
-    is_syslog = bool(_SYSLOG.match(first) or _BEFORE_JSON.match(first))
-    return is_syslog or _mark_of(first) is not None or _has_fields(first)
+    return _is_record(beginning.partition(b"\n")[0])
 
 
 def log_lines(data: bytes) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
@@ -60,8 +64,15 @@ def log_lines(data: bytes) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
         yield record, {LINE: mark + text} if mark is not None else read_line(text)
 
 
+def _is_record(line: bytes) -> bool:
+    """Tell whether a line begins a record by what only a line of a log has."""
+    is_syslog = bool(_SYSLOG.match(line) or _BEFORE_JSON.match(line))
+    is_known = is_syslog or _mark_of(line) is not None or _has_fields(line)
+    return is_known or is_of_log(line[:_MOST_HEADER].decode(errors="replace"))
+
+
 def _records(data: bytes) -> Iterator[bytes]:
-    """Yield the lines that are not blank; fields that stand below a line of CEF or LEEF belong to it."""
+    """Yield the lines that are not blank; what stands below a line of CEF or LEEF and holds fields belongs to it."""
     parts: list[bytes] = []
     for line in _lines(data):
         if parts and not (_goes_on(line, parts) and len(parts) < _MOST_PARTS):
@@ -82,9 +93,13 @@ def _lines(data: bytes) -> Iterator[bytes]:
 
 
 def _goes_on(line: bytes, parts: list[bytes]) -> bool:
-    """Tell whether a line is a part of the record before it."""
-    is_part = bool(_FIELD.match(line)) or parts[-1].endswith(b"|")
-    return is_part and _mark_of(line) is None and _mark_of(parts[0]) is not None
+    """Tell whether a line is a part of the record before it: its fields, or a value that was broken before them."""
+    is_part = bool(_FIELD.search(line)) or parts[-1].endswith(b"|")
+    return is_part and _mark_of(parts[0]) is not None and not _begins(line)
+
+
+def _begins(line: bytes) -> bool:
+    return line[:1] == b"{" or _mark_of(line) is not None or bool(_SYSLOG.match(line))
 
 
 def _mark_of(line: bytes) -> str | None:

@@ -49,6 +49,7 @@ SAME = datetime(2021, 10, 5, 19, 1, 2, tzinfo=UTC)
         "Tue Oct  5 19:01:02 2021 UTC",  # C's asctime, as osquery has it
         "10/5/2021 7:01:02 PM",  # American, as Intune has it
         "05/Oct/2021:21:01:02 +0200",  # web servers' logs
+        "05/Oct/2021:19:01:02.000",  # HAProxy
         "05-Oct-2021 19:01:02",  # ESET
         "/Date(1633460462000)/",  # OData
         "Oct 05 2021 21:01:02 GMT+02:00",  # Trend Micro's CEF
@@ -87,7 +88,7 @@ def test_only_a_time_that_names_no_zone_is_in_the_given_one(value: Any, written:
     assert as_threatq_time(read_time(value, zone=ZoneInfo("Europe/Berlin"))) == written
 
 
-@pytest.mark.parametrize("written", ["02/22/2026 05:06:07", "22/02/2026 05:06:07"])
+@pytest.mark.parametrize("written", ["02/22/2026 05:06:07", "22/02/2026 05:06:07", "02/22/2026:05:06:07 GMT"])
 def test_a_date_with_slashes_is_read_where_only_one_of_its_numbers_can_be_the_month(written: str) -> None:
     assert as_threatq_time(read_time(written)) == "2026-02-22 05:06:07"
 

@@ -59,6 +59,10 @@ def found(document: Any) -> list[str]:
         ({"source": {"ip": "203.0.113.7", "domain": "a.evil.example"}}, ["203.0.113.7", "a.evil.example"]),
         # Prose and JSON inside of a text.
         ({"message": "Failed password for root from 203.0.113.7 port 22"}, ["203.0.113.7"]),
+        ({"message": "Built outbound:203.0.113.7/10000 to 10.0.0.7/443"}, ["203.0.113.7"]),
+        # A URL in prose that was asked for, or made harmless; another may be advice.
+        ({"message": "GET http://evil.example/x - see https://good.example/help"}, ["http://evil.example/x"]),
+        ({"description": "Contacted hxxp://evil[.]example/x"}, ["http://evil.example/x"]),
         ({"details": json.dumps({"url": "http://evil.example/x"})}, ["http://evil.example/x"]),
         ({"Details": "Cmdline: certutil http://evil.example/a ¦ Proc: x"}, ["http://evil.example/a"]),
     ],

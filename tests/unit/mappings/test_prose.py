@@ -25,6 +25,10 @@ NAMES = st.from_regex(r"[a-z]{2,12}[0-9$]?", fullmatch=True).filter(
         ("Two networks were changed by user  mia:mia.ott@corp.example", "mia:mia.ott@corp.example"),
         ("Failed password for invalid user mia from 203.0.113.7", "mia"),
         ("Mia Ott (mia.ott@corp.example) made a token", "mia.ott@corp.example"),
+        ("Failed password for mia from 203.0.113.7 port 4711 ssh2", "mia"),
+        ("User mia logged in", "mia"),
+        ('203.0.113.7 - mia [04/Mar/2026:05:06:07 +0100] "GET / HTTP/1.1" 200 7', "mia"),
+        ('203.0.113.7 - - [04/Mar/2026:05:06:07 +0100] "GET / HTTP/1.1" 200 7', None),
         # Two addresses: nothing says which one did it.
         ("mail from a@corp.example to b@corp.example", None),
         ("A session for user accounts was closed", None),
@@ -41,6 +45,17 @@ def test_a_text_names_its_person(text: str, person: str | None) -> None:
 def test_a_person_behind_each_kind_of_word_comes_back(name: str) -> None:
     for text in (f"User name: {name}, id 7", f"for user '{name}' of", f'login="{name}"', f"by user {name}"):
         assert person_in(text) == name
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["04/Mar/2026:05:06:07 +0000", "04/Mar/2026:05:06:07.123", "03/14/2026:05:06:07 GMT",
+     "14 mar 2026 05:06:07", "Mar 14 2026 05:06:07",
+     "Mar 14 05:06:07.902022 2026", "2026/03/14 05:06:07", "2026-03-14T05:06:07.1Z"],
+)  # fmt: skip
+def test_a_moment_that_is_found_can_be_read(moment: str) -> None:
+    assert moment_in(f"[{moment}] dropped") == moment
+    assert read_time(moment).replace(day=14, microsecond=0) == read_time("2026-03-14T05:06:07Z")
 
 
 def test_a_field_comes_before_prose() -> None:

@@ -72,6 +72,32 @@ def test_fields_are_told_apart_by_their_names(text: str, fields: dict[str, str])
                 }
             },
         ),
+        (
+            "1772600767.123 fw01 urls src=203.0.113.7:80",
+            {
+                "syslog": {
+                    "line": "1772600767.123 fw01 urls src=203.0.113.7:80",
+                    "time": "1772600767.123",
+                    "host": "fw01",
+                    "message": "urls src=203.0.113.7:80",
+                }
+            },
+        ),
+        # Lines without a header, by what only a log has: a moment, a program's process, Cisco's name of a message.
+        *((line, {"syslog": {"line": line, "message": line}}) for line in (
+            '203.0.113.7 - mia [04/Mar/2026:05:06:07 +0100] "GET /a HTTP/1.1" 200 7',
+            "203.0.113.7:4711 [04/Mar/2026:05:06:07.123] front back/b1 0/0/1 200 7",
+            "03/04/2026:05:06:07 GMT gw 0-PPE-0 : default AAA Message 7 0 : rejected",
+            "Session for mia 4 Mar 2026 05:06:07 ended",
+        )),
+        (
+            "sshd[17]: Failed",
+            {"syslog": {"line": "sshd[17]: Failed", "program": "sshd", "message": "Failed"}},
+        ),
+        (
+            "%ASA-6-302013: Built",
+            {"syslog": {"line": "%ASA-6-302013: Built", "program": "%ASA-6-302013", "message": "Built"}},
+        ),
         ("Some words alone", None),
         ('Broken: {"rule": ', None),
     ],

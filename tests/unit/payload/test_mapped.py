@@ -16,7 +16,7 @@ from workers.ledger.spool import decode, encode
 from workers.mappings import expressions
 from workers.mappings.folder import MappingFolder
 from workers.payload.grouping import GroupKey, grouping_of
-from workers.payload.intake import Intake, RejectedPayload
+from workers.payload.intake import Intake, RejectedPayload, accepted_only
 from workers.payload.options import DialectOptions
 from workers.payload.planning import plan_arguments
 from workers.settings.model import Settings
@@ -199,6 +199,18 @@ def test_lines_of_cef_are_documents_and_another_line_among_them_is_refused(tmp_p
     assert isinstance(job, Job)
     assert (job.title, job.arguments["payload"]) == ("Blocked", {"line": line})
     assert [getattr(result, "code", "") for result in refused] == ["not_json", "too_large"]
+
+
+def test_a_value_that_was_broken_belongs_to_its_line_of_cef(tmp_path: Path) -> None:
+    # given a line whose value holds the end of a line, and fields behind it
+    (tmp_path / "acme-cef.yaml").write_text(CEF)
+    line = "CEF:0|Acme|Wall|1|42|Blocked|7|suser=OU\\=a,DC\n\\=b/Mia Ott src=1.2.3.4"
+    # when it is read before another one
+    jobs = accepted_only(
+        Intake("http", 1_000, mappings=MappingFolder(str(tmp_path))).jobs(f"{line}\n{line}".encode())
+    )
+    # then each is one document
+    assert [job.arguments["payload"] for job in jobs] == [{"line": line.replace("\n", " ")}] * 2
 
 
 def test_firings_are_one_event_by_what_the_mapping_says_that_they_share(own_mappings: str) -> None:
