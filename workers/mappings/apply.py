@@ -70,13 +70,11 @@ class _Application:
         self.fields = mapping.fields
         self.document = document
         self.warnings: list[str] = []
-        self.evaluation = Evaluation(document, mapping.functions)
+        self.evaluation = Evaluation(document, mapping.functions, mapping.let)
         self.at_work = mapping.match
 
     def event(self) -> MappedEvent:
         """Work out every field in turn."""
-        for name, expression in self.mapping.let:
-            self.evaluation.names[name] = self._value(expression)
         severity = self._text(self.fields.severity) or ""
         payload = {
             **self._essentials(),
@@ -91,7 +89,7 @@ class _Application:
             {name: value for name, value in payload.items() if not is_empty(value)},
             group_by=tuple(self._text(expression) or "" for expression in self.fields.group_by),
             assets=tuple(dict.fromkeys(self._texts(self.fields.assets, "assets"))),
-            warnings=tuple(self.warnings),
+            warnings=(*self.warnings, *(f"left out: {fault}" for fault in self.evaluation.faults)),
         )
 
     def _essentials(self) -> dict[str, Any]:

@@ -192,7 +192,7 @@ def _function(node: Node) -> Compiled:
     name, parts = node["value"], node["children"]
     if name == NAMED:
         given = parts[0]["value"]
-        return lambda _value, run: run.names[given]
+        return lambda _value, run: run.named(given)
     arguments = _parts(node)
     if name == "coalesce":
         return _coalesce(arguments)

@@ -36,13 +36,7 @@ class MappingExplanation(Struct, frozen=True):
 
 def explain_document(mapping: Mapping, document: dict[str, Any]) -> MappingExplanation:
     """Work out every rule of a mapping for a document, or an element of one; raises nothing for a rule that fails."""
-    evaluation = Evaluation(document, mapping.functions)
-    for name, expression in mapping.let:
-        evaluation.names[name] = None
-        try:
-            evaluation.names[name] = evaluation.value(expression)
-        except InputError:
-            continue
+    evaluation = Evaluation(document, mapping.functions, mapping.let)
     rules: list[RuleValue] = []
     for field, expression in mapping.rules():
         try:

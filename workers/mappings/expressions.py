@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from jmespath.exceptions import JMESPathError
@@ -46,6 +46,10 @@ class TakesTooLong(InputError):
         super().__init__(message)
 
 
+class _TookTooLong(Exception):
+    """The time is over; it is not known yet in which expression."""
+
+
 class NoValue(InputError):
     """An expression cannot be worked out for one document."""
 
@@ -73,25 +77,44 @@ def parse(text: str, place: str, functions: Functions, names: Collection[str] = 
 class Evaluation(TreeInterpreter):
     """Works out the expressions of one mapping over one document, within BUDGET_S.
 
-    `names` are what `let` gave; the caller adds to them. Not to be shared by threads.
+    What `let` gives is worked out when an expression first asks for it; `faults` say what of it could not be. Not to be
+    shared by threads.
     """
 
-    def __init__(self, document: dict[str, Any], functions: Functions | None) -> None:
+    def __init__(
+        self,
+        document: dict[str, Any],
+        functions: Functions | None,
+        let: Iterable[tuple[str, Expression]] = (),
+    ) -> None:
         super().__init__(Options(custom_functions=functions))
-        self.names: dict[str, Any] = {DOCUMENT: document}
         self.functions = functions
+        self.faults: list[str] = []
+        self._document = document
+        self._let = dict(let)
+        self._names: dict[str, Any] = {DOCUMENT: document}
         self._ends_s = look_at_clock() + BUDGET_S
         self._steps = 0
 
     def value(self, expression: Expression) -> Any:
         """Return what `expression` gives; raises NoValue where it has none, and TakesTooLong."""
         try:
-            return expression.run(self.names[DOCUMENT], self)
-        except TakesTooLong as error:
+            return expression.run(self._document, self)
+        except _TookTooLong as error:
             raise TakesTooLong(f"{expression.place}: `{expression.text}`: {error}") from error
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
             reason = _reason(error)
         raise NoValue(f"{expression.place}: `{expression.text}`: {reason}")
+
+    def named(self, name: str) -> Any:
+        """Return what `$name` stands for; null where that cannot be worked out. Raises TakesTooLong."""
+        if name not in self._names:
+            self._names[name] = None
+            try:
+                self._names[name] = self.value(self._let[name])
+            except NoValue as error:
+                self.faults.append(str(error))
+        return self._names[name]
 
     def holds(self, expression: Expression) -> bool:
         """Tell whether `expression` is true, as JMESPath sees it; what cannot be worked out is not."""
@@ -104,7 +127,7 @@ class Evaluation(TreeInterpreter):
         """Call a function, or return what `let` gave a name to."""
         self.step()
         if node["value"] == NAMED:
-            return self.names[node["children"][0]["value"]]
+            return self.named(node["children"][0]["value"])
         return super().visit_function_expression(node, value)
 
     def visit_value_projection(self, node: dict[str, Any], value: Any) -> Any:
@@ -118,10 +141,10 @@ class Evaluation(TreeInterpreter):
         return super().visit_flatten(node, value)
 
     def step(self) -> None:
-        """Count a piece of work; raises TakesTooLong, and OutOfTime where others wait for this thread."""
+        """Count a piece of work; ends it once the time is over, or others have waited long enough for this thread."""
         self._steps += 1
         if self._steps % _LOOK_EVERY == 0 and look_at_clock() > self._ends_s:
-            raise TakesTooLong(f"its expressions take more than {BUDGET_S:g} s over this document")
+            raise _TookTooLong(f"its expressions take more than {BUDGET_S:g} s over this document")
 
 
 def _as_function(match: re.Match[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from workers.mappings.functions import FUNCTIONS, MappingFunctions
 
 
 def value(text: str, document: dict[str, Any], **names: Any) -> Any:
-    evaluation = Evaluation(document, FUNCTIONS)
-    evaluation.names.update(names)
+    let = [(name, parse(f"`{json.dumps(given)}`", "m.yaml:1", FUNCTIONS)) for name, given in names.items()]
+    evaluation = Evaluation(document, FUNCTIONS, let)
     return evaluation.value(parse(text, "m.yaml:1", FUNCTIONS, names))
 
 
@@ -71,6 +72,37 @@ OURS = sorted(MappingFunctions.FUNCTION_TABLE.keys() - Functions.FUNCTION_TABLE.
 def test_none_of_our_functions_fails_for_want_of_a_value(name: str) -> None:
     signature = MappingFunctions.FUNCTION_TABLE[name]["signature"]
     assert value(f"{name}({', '.join(['missing'] * len(signature))})", {}) in (None, [])
+
+
+def test_what_let_gives_is_worked_out_once_and_only_where_it_is_asked_for() -> None:
+    # given a name that cannot be worked out, which another one asks for
+    texts = {"wrong": "length(a)", "again": "$wrong || 'other'"}
+    let = [(name, parse(text, "m.yaml:1", FUNCTIONS, ["wrong"])) for name, text in texts.items()]
+    evaluation = Evaluation({"a": 1, "b": "x"}, FUNCTIONS, let)
+
+    # when it is not needed, then nothing is wrong
+    assert evaluation.value(parse("coalesce(b, $again)", "m.yaml:2", FUNCTIONS, texts)) == "x"
+    assert evaluation.faults == []
+
+    # when it is, then it is null, and told once with its place
+    expression = parse("[$again, $wrong]", "m.yaml:3", FUNCTIONS, texts)
+    assert evaluation.value(expression) == ["other", None]
+    assert [fault[:22] for fault in evaluation.faults] == ["m.yaml:1: `length(a)`:"]
+
+
+def test_what_takes_too_long_is_named_by_its_own_line_though_another_one_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(expressions, "BUDGET_S", 0)
+    slow = parse(
+        "[a[*].b, a[*].c, a[*].d, a[*].e, a[*].f, a[*].g, a[*].h, a[*].i, " * 2 + "a]]", "m.yaml:1", FUNCTIONS
+    )
+    evaluation = Evaluation({"a": [{}]}, FUNCTIONS, [("slow", slow)])
+
+    with pytest.raises(TakesTooLong, match=r"^m\.yaml:1: ") as refused:
+        evaluation.value(parse("coalesce(b, $slow)", "m.yaml:2", FUNCTIONS, ["slow"]))
+
+    assert "m.yaml:2" not in str(refused.value)
 
 
 def test_a_name_that_let_gave_is_known_inside_of_a_filter_too() -> None:
