@@ -70,8 +70,10 @@ def _as_sent(text: Raw, body: dict[str, Any], ordered: bytes) -> bytes | None:
     without_blanks = msgspec.json.format(text, indent=-1)
     if len(without_blanks) == len(ordered):
         return without_blanks
-    # It has escapes that it could do without, or lost a key with its quotation marks.
-    return _encode(body) if without_blanks.count(b'"') == ordered.count(b'"') else None
+    # It has escapes that it could do without, or lost a key with its quotation marks, which are as many as before only
+    # where others were escaped by their number.
+    is_whole = without_blanks.count(b'"') == ordered.count(b'"') and rb"\u0022" not in without_blanks
+    return _encode(body) if is_whole else None
 
 
 def _is_deep(text: bytes) -> bool:

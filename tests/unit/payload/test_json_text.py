@@ -62,6 +62,7 @@ def test_whatever_it_takes_the_careful_reader_takes_without_a_warning(data: byte
     "data",
     [
         b'{"a": 1, "a": 2}',  # a key that occurs twice is worth a warning
+        b'{"a": 1, "a": 2, "b": "\\u0022\\u0022"}',
         b'{"a": 1.5}',  # a float, of which there is more than one text
         b"[]",
         b"[1]",
