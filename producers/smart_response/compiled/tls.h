@@ -12,6 +12,7 @@
 
 #ifndef _WIN32
 #include <dlfcn.h>
+#include <sys/time.h>
 #endif
 
 typedef struct {
@@ -48,11 +49,28 @@ static struct {
 enum { SERVER_NAME = 55, SMALLEST_VERSION = 123, TLS_1_2 = 0x0303, VERIFY_PEER = 1, SECURITY_LEVEL = 2 };
 enum { NO_PARTIAL_WILDCARDS = 0x4, NEVER_THE_SUBJECT = 0x20 };
 
+/* Seconds in which a server must have shown who it is. */
+#define HANDSHAKE_S 3
+
 #ifdef _WIN32
 
 static bool load_openssl(void) { return false; }
 
+static void interrupt_after(int seconds) { (void)seconds; }
+
 #else
+
+static void go_on(int signal) { (void)signal; }
+
+/* Have calls that wait end after so many seconds, 0 for never: a server that sends a byte now and then would hold this
+ * process for ever, as no answer of it is late. Python, to which that is handed over, has a limit for the whole. */
+static void interrupt_after(int seconds)
+{
+    struct sigaction action = {.sa_handler = go_on};
+    struct itimerval timer = {.it_value.tv_sec = seconds, .it_interval.tv_sec = seconds ? 1 : 0};
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
 
 static bool load_openssl(void)
 {
@@ -95,8 +113,12 @@ static bool secure(Wire *wire, const char *host, const char *authority)
     /* Its writes have no flag against the signal, which Python ignores too. */
     signal(SIGPIPE, SIG_IGN);
 #endif
-    return wire->tls && expect_host(wire->tls, host) && openssl.SSL_set_fd(wire->tls, (int)wire->socket) == 1 &&
-           openssl.SSL_connect(wire->tls) == 1 && openssl.SSL_get_verify_result(wire->tls) == 0;
+    if (!wire->tls || !expect_host(wire->tls, host) || openssl.SSL_set_fd(wire->tls, (int)wire->socket) != 1)
+        return false;
+    interrupt_after(HANDSHAKE_S);
+    bool is_connected = openssl.SSL_connect(wire->tls) == 1;
+    interrupt_after(0);
+    return is_connected && openssl.SSL_get_verify_result(wire->tls) == 0;
 }
 
 /* Send all of `data`. */

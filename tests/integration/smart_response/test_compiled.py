@@ -7,10 +7,13 @@ import ctypes
 import json
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -177,6 +180,32 @@ def test_a_server_that_is_not_verified_gets_nothing_of_it(
         url = f"rediss://{host}:{port}/0?{query.format(authority=authority, other=other)}"
         done = compiled.run("tq-lookup", "FQDN", "x.example", "--no-wait", TQ_REDIS_URL=url)
     assert (done.returncode, compiled.jobs()) == (HANDED_OVER, [])
+
+
+@pytest.mark.skipif(not has_openssl(), reason="needs OpenSSL")
+def test_a_server_that_shows_who_it_is_byte_by_byte_holds_no_command(
+    compiled: Compiled, tmp_path: Path
+) -> None:
+    # given a server that announces 16 kB and sends a byte ten times a second
+    authority = self_signed(tmp_path)["ssl_certfile"]
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as thread:
+        dribbling = thread.submit(_dribble, listening)
+        url = f"rediss://127.0.0.1:{listening.getsockname()[1]}/0?ssl_ca_certs={authority}"
+        done = compiled.run("tq-lookup", "FQDN", "x.example", "--no-wait", TQ_REDIS_URL=url)
+
+        # then Python takes over while the server still sends
+        assert done.returncode == HANDED_OVER
+        assert dribbling.result(timeout=10)
+
+
+def _dribble(listening: socket.socket) -> bool:
+    """Answer one client for a minute at most; tell whether that has hung up by then."""
+    with listening.accept()[0] as wire, contextlib.suppress(ConnectionError):
+        for byte in b"\x16\x03\x03\x40\x00" + bytes(600):
+            wire.sendall(bytes([byte]))
+            time.sleep(0.1)
+        return False
+    return True
 
 
 def test_the_answer_is_that_of_the_python_command(compiled: Compiled) -> None:
