@@ -169,6 +169,7 @@ def _flatten(node: Node) -> Compiled:
         items = base(value, run)
         if not isinstance(items, list):
             return None
+        run.made(sum(len(item) if isinstance(item, list) else 1 for item in items))
         return [inner for item in items for inner in (item if isinstance(item, list) else (item,))]
 
     return flatten
@@ -202,7 +203,7 @@ def _function(node: Node) -> Compiled:
     def call(value: Any, run: Any) -> Any:
         run.step()
         function = run.functions.FUNCTION_TABLE[name]["function"]
-        return function(run.functions, *[argument(value, run) for argument in arguments])
+        return _measured(function(run.functions, *[argument(value, run) for argument in arguments]), run)
 
     return call
 
@@ -212,9 +213,17 @@ def _checked(name: str, arguments: list[Compiled]) -> Compiled:
 
     def call(value: Any, run: Any) -> Any:
         run.step()
-        return run.functions.call_function(name, [argument(value, run) for argument in arguments])
+        return _measured(
+            run.functions.call_function(name, [argument(value, run) for argument in arguments]), run
+        )
 
     return call
+
+
+def _measured(result: Any, run: Any) -> Any:
+    if isinstance(result, str | list):
+        run.made(len(result))
+    return result
 
 
 def _coalesce(arguments: list[Compiled]) -> Compiled:

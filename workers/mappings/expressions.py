@@ -19,8 +19,11 @@ from workers.mappings.time_limit import look_at_clock
 #: Seconds of processor time that all expressions of a mapping may take over one document.
 BUDGET_S = 0.5
 
-#: Lists and functions that are worked on between two looks at the clock.
-_LOOK_EVERY = 16
+#: Items of lists and characters of texts that they may make of it: each name may double what others gave.
+MOST_MADE = 20_000_000
+
+#: Lists and functions that are worked on between two looks at the clock; items or characters of which each needs one.
+_LOOK_EVERY, _LARGE = 16, 10_000
 
 #: A text, a quoted key, a literal, or a name that `let` gave. What is not closed goes to the end, where the parser
 #: refuses it: were each quotation mark tried as a beginning, the time would grow with the square of the length.
@@ -39,7 +42,7 @@ class MappingFault(ConfigError):
 
 
 class TakesTooLong(InputError):
-    """The expressions of `mapping` take too long over one document."""
+    """The expressions of `mapping` take too long, or too much memory, over one document."""
 
     def __init__(self, message: str, *, mapping: str = "") -> None:
         self.mapping = mapping
@@ -47,7 +50,7 @@ class TakesTooLong(InputError):
 
 
 class _TookTooLong(Exception):
-    """The time is over; it is not known yet in which expression."""
+    """The time or the memory is used up; it is not known yet in which expression."""
 
 
 class NoValue(InputError):
@@ -95,6 +98,7 @@ class Evaluation(TreeInterpreter):
         self._names: dict[str, Any] = {DOCUMENT: document}
         self._ends_s = look_at_clock() + BUDGET_S
         self._steps = 0
+        self._made = 0
 
     def value(self, expression: Expression) -> Any:
         """Return what `expression` gives; raises NoValue where it has none, and TakesTooLong."""
@@ -143,7 +147,19 @@ class Evaluation(TreeInterpreter):
     def step(self) -> None:
         """Count a piece of work; ends it once the time is over, or others have waited long enough for this thread."""
         self._steps += 1
-        if self._steps % _LOOK_EVERY == 0 and look_at_clock() > self._ends_s:
+        if self._steps % _LOOK_EVERY == 0:
+            self._look()
+
+    def made(self, size: int) -> None:
+        """Count the items or characters of a value that is made; ends it where they would fill the memory."""
+        self._made += size
+        if self._made > MOST_MADE:
+            raise _TookTooLong(f"its expressions make more than {MOST_MADE:,} items and characters of it")
+        if size > _LARGE:
+            self._look()
+
+    def _look(self) -> None:
+        if look_at_clock() > self._ends_s:
             raise _TookTooLong(f"its expressions take more than {BUDGET_S:g} s over this document")
 
 

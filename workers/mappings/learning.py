@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from workers.core.text import counted
 from workers.core.times import read_time
 from workers.mappings.explaining import leaves, written_key
 from workers.mappings.field_names import fold
@@ -86,7 +87,7 @@ def draft(samples: Sequence[dict[str, Any]], name: str) -> str:
     """Return the text of a mapping for documents like `samples`; what needs a person's eye is a comment."""
     learned = Learned(samples)
     lines = [
-        f"# A draft from {len(samples)} samples: read each line, and try it with `tqctl mapping test`.",
+        f"# A draft from {counted(len(samples), 'sample')}: read each line, and try it with `tqctl mapping test`.",
         f"name: {name}", "version: 1", f"title: {name}", f"match: {_quoted(learned.match())}", "fields:",
     ]  # fmt: skip
     taken: list[str] = []

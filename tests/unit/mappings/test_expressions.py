@@ -105,6 +105,24 @@ def test_what_takes_too_long_is_named_by_its_own_line_though_another_one_asks_fo
     assert "m.yaml:2" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "text", ["[{0}, {0}][]", "concat({0}, {0})", "join('', [to_string({0}), to_string({0})])"]
+)
+def test_names_that_double_each_other_end_before_the_memory_is_full(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expressions, "BUDGET_S", 60)
+    names = ["b", *(f"$n{number}" for number in range(60))]
+    let = [
+        (f"n{number}", parse(text.format(name), f"m.yaml:{number}", FUNCTIONS, [name[1:]]))
+        for number, name in enumerate(names[:-1])
+    ]
+    evaluation = Evaluation({"b": ["x", "y"]}, FUNCTIONS, let)
+
+    with pytest.raises(TakesTooLong, match=r"^m\.yaml:\d+: .*more than 20,000,000 items and characters"):
+        evaluation.value(parse("$n59", "m.yaml:99", FUNCTIONS, ["n59"]))
+
+
 def test_a_name_that_let_gave_is_known_inside_of_a_filter_too() -> None:
     # given a list, and the id of one of its items
     document = {"objects": [{"id": "a", "v": 1}, {"id": "b", "v": 2}], "ref": "b"}
