@@ -277,7 +277,8 @@ def _documents(shell: Shell, options: Namespace) -> Iterator[tuple[int, dict[str
 def _sent(shell: Shell, options: Namespace) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Yield each document as it stands in the file, and its place, or why it cannot be read."""
     argument = options.documents
-    data = read_argument(argument if argument in ("-",) or argument.startswith("@") else f"@{argument}")
+    is_marked = argument == "-" or argument.startswith("@")
+    data = read_argument(argument if is_marked else f"@{argument}", field="documents")
     for item in from_settings(shell.settings, "tqctl").items(data):
         yield item.position, item.body if isinstance(item, PayloadItem) else item.detail
 
