@@ -75,11 +75,11 @@ def redis_url(request: pytest.FixtureRequest) -> str:
     return server.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def crew(
     redis_server: RedisServer, threatq_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Processes]:
-    """One worker for every queue, and beat."""
+    """One worker for every queue, and beat; they end with this tier, since they call ThreatQ unasked."""
     folder = tmp_path_factory.mktemp("crew")
     with Processes(folder, environment(redis_server.url, threatq_server)) as processes:
         processes.worker("worker", "events", "enrichment", "sync", "upkeep")

@@ -168,7 +168,8 @@ def test_a_repeated_click_answers_the_first_jobs_result(
     threatq_sandbox.control("calls", method="DELETE")
     second = staffed.json("tq-add-ioc", "FQDN", "bad.example")
     assert second == first
-    assert threatq_sandbox.calls() == {}
+    # The worker asks for ThreatQ's names from time to time, which no click causes
+    assert [call for call in threatq_sandbox.calls() if "/indicators" in call] == []
 
 
 def test_while_threatq_is_away_the_action_is_accepted_and_done_later(

@@ -32,9 +32,9 @@ def test_every_part_runs_and_its_health_check_passes(system: Composed) -> None:
 
     assert {part["service"] for part in parts} == set(SERVICES)
     assert [part["service"] for part in parts].count("worker-events") == EVENTS_WORKERS
-    assert [
-        part["name"] for part in parts if not part["checked"] or not system.is_healthy(part["name"])
-    ] == []
+    assert [part["name"] for part in parts if not part["checked"]] == []
+    # As Docker sees it, for which one slow check is no illness
+    wait_until_healthy(system)
 
 
 def test_a_payload_at_the_published_port_becomes_an_event_in_threatq(
