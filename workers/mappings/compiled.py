@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from jmespath.functions import Functions
-from jmespath.visitor import TreeInterpreter
+from jmespath.visitor import TreeInterpreter, _Expression
 
 from workers.mappings.values import is_empty, is_missing
 
@@ -20,9 +20,8 @@ NAMED = "named"
 
 
 def compiled(node: Node) -> Compiled:
-    """Return the function of a node; what is seldom is left to the interpreter."""
-    make = _MAKERS.get(node["type"])
-    return make(node) if make else lambda value, run: run.visit(node, value)
+    """Return the function of a node."""
+    return _MAKERS[node["type"]](node)
 
 
 def _parts(node: Node) -> list[Compiled]:
@@ -121,25 +120,67 @@ def _not(node: Node) -> Compiled:
 
 
 def _comparator(node: Node) -> Compiled:
-    if node["value"] not in ("eq", "ne"):
-        return lambda value, run: run.visit(node, value)
     left, right = _parts(node)
     compare = TreeInterpreter.COMPARATOR_FUNC[node["value"]]
-    return lambda value, run: compare(left(value, run), right(value, run))
+    if node["value"] in ("eq", "ne"):
+        return lambda value, run: compare(left(value, run), right(value, run))
+
+    def in_order(value: Any, run: Any) -> Any:
+        pair = left(value, run), right(value, run)
+        return compare(*pair) if all(map(_has_order, pair)) else None
+
+    return in_order
+
+
+def _has_order(value: Any) -> bool:
+    return isinstance(value, int | float | str) and not isinstance(value, bool)
 
 
 def _object(node: Node) -> Compiled:
     fields = [(child["value"], compiled(child["children"][0])) for child in node["children"]]
 
     def build(value: Any, run: Any) -> Any:
-        return None if value is None else {name: part(value, run) for name, part in fields}
+        if value is None:
+            return None
+        built = {name: part(value, run) for name, part in fields}
+        run.nests(built, built.values())
+        return built
 
     return build
 
 
 def _list(node: Node) -> Compiled:
     parts = _parts(node)
-    return lambda value, run: None if value is None else [part(value, run) for part in parts]
+
+    def build(value: Any, run: Any) -> Any:
+        if value is None:
+            return None
+        built = [part(value, run) for part in parts]
+        run.nests(built, built)
+        return built
+
+    return build
+
+
+def _slice(node: Node) -> Compiled:
+    part = slice(*node["children"])
+    return lambda value, _run: value[part] if isinstance(value, list) else None
+
+
+class _Later:
+    """What the library calls for an expression that a function applies to each item, `&a.b`."""
+
+    def __init__(self, run: Any) -> None:
+        self.run = run
+
+    def visit(self, part: Compiled, value: Any) -> Any:
+        """Return what the expression gives for one item."""
+        return part(value, self.run)
+
+
+def _reference(node: Node) -> Compiled:
+    (part,) = _parts(node)
+    return lambda _value, run: _Expression(part, _Later(run))
 
 
 def _projection(
@@ -254,6 +295,8 @@ _MAKERS: dict[str, Callable[[Node], Compiled]] = {
     "comparator": _comparator,
     "multi_select_dict": _object,
     "multi_select_list": _list,
+    "slice": _slice,
+    "expref": _reference,
     "projection": _projection,
     "value_projection": _value_projection,
     "flatten": _flatten,

@@ -9,7 +9,6 @@ from typing import Any
 from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 from jmespath.parser import Parser
-from jmespath.visitor import Options, TreeInterpreter
 from msgspec import Struct
 
 from workers.core.errors import ConfigError, InputError
@@ -24,6 +23,10 @@ MOST_MADE = 20_000_000
 
 #: Lists and functions that are worked on between two looks at the clock; items or characters of which each needs one.
 _LOOK_EVERY, _LARGE = 16, 10_000
+
+#: Lists and objects that may be put into others unmeasured: it takes many more to make a document a thousand times as
+#: long, when each holds the one before it twice.
+_FEW_NESTED = 8
 
 #: A text, a quoted key, a literal, or a name that `let` gave. What is not closed goes to the end, where the parser
 #: refuses it: were each quotation mark tried as a beginning, the time would grow with the square of the length.
@@ -77,7 +80,7 @@ def parse(text: str, place: str, functions: Functions, names: Collection[str] = 
     return Expression(text, place, node, compiled(node))
 
 
-class Evaluation(TreeInterpreter):
+class Evaluation:
     """Works out the expressions of one mapping over one document, within BUDGET_S.
 
     What `let` gives is worked out when an expression first asks for it; `faults` say what of it could not be. Not to be
@@ -90,7 +93,6 @@ class Evaluation(TreeInterpreter):
         functions: Functions | None,
         let: Iterable[tuple[str, Expression]] = (),
     ) -> None:
-        super().__init__(Options(custom_functions=functions))
         self.functions = functions
         self.faults: list[str] = []
         self._document = document
@@ -99,6 +101,7 @@ class Evaluation(TreeInterpreter):
         self._ends_s = look_at_clock() + BUDGET_S
         self._steps = 0
         self._made = 0
+        self._nested = 0
 
     def value(self, expression: Expression) -> Any:
         """Return what `expression` gives; raises NoValue where it has none, and TakesTooLong."""
@@ -127,23 +130,6 @@ class Evaluation(TreeInterpreter):
         except NoValue:
             return False
 
-    def visit_function_expression(self, node: dict[str, Any], value: Any) -> Any:
-        """Call a function, or return what `let` gave a name to."""
-        self.step()
-        if node["value"] == NAMED:
-            return self.named(node["children"][0]["value"])
-        return super().visit_function_expression(node, value)
-
-    def visit_value_projection(self, node: dict[str, Any], value: Any) -> Any:
-        """Walk through the values of an object."""
-        self.step()
-        return super().visit_value_projection(node, value)
-
-    def visit_flatten(self, node: dict[str, Any], value: Any) -> Any:
-        """Make one list of lists."""
-        self.step()
-        return super().visit_flatten(node, value)
-
     def step(self) -> None:
         """Count a piece of work; ends it once the time is over, or others have waited long enough for this thread."""
         self._steps += 1
@@ -158,9 +144,29 @@ class Evaluation(TreeInterpreter):
         if size > _LARGE:
             self._look()
 
+    def nests(self, built: Any, parts: Iterable[Any]) -> None:
+        """Count what a list or an object holds that an expression made of `parts`, if it may hold others many times."""
+        for part in parts:
+            if part and isinstance(part, list | dict):
+                self._nested += 1
+        if self._nested > _FEW_NESTED:
+            self.made(_weight(built, {}))
+
     def _look(self) -> None:
         if look_at_clock() > self._ends_s:
             raise _TookTooLong(f"its expressions take more than {BUDGET_S:g} s over this document")
+
+
+def _weight(value: Any, known: dict[int, int]) -> int:
+    """Return the items and characters of a value written out; what stands there several times is looked at once."""
+    if isinstance(value, str):
+        return len(value)
+    if not isinstance(value, list | dict):
+        return 1
+    if (weight := known.get(id(value))) is None:
+        items = value.values() if isinstance(value, dict) else value
+        weight = known[id(value)] = 1 + sum(_weight(item, known) for item in items)
+    return weight
 
 
 def _as_function(match: re.Match[str]) -> str:

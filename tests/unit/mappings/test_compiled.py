@@ -24,7 +24,8 @@ EXPRESSIONS = (
     "a || b", "a && b", "!a", "!(a.b)", "a == b", "a != `null`", "a == 'x'", "a > b", "a[?b == 'x']", "a[?b].c",
     "a[?b && !(c)] | [0]", "a | b", "{x: a, y: b.c}", "[a, b.c]", "a.[b, c]", "a[].{x: b}", "`[1, 2]`", "'x'",
     "coalesce(a, b, 'c')", "coalesce(a.b, a[0])", "template('{} {}', a, b)", "length(a)", "contains(a, b)", "keys(a)",
-    "join_non_empty(', ', a)", "sort_by(a, &b)", "map(&b, a)", "merge(a, b)", "entries(a)", "a[].[coalesce(b, c)][]",
+    "join_non_empty(', ', a)", "sort_by(a, &b)", "map(&b, a)", "map(&[@, b], a)", "a < b", "a >= `1`",
+    "a[::-1]", "a[:2][]", "merge(a, b)", "entries(a)", "a[].[coalesce(b, c)][]",
     "a && b || c", "(a || b).c", "not_null(a, b)", "a[?contains(b, 'x')]",
 )  # fmt: skip
 

@@ -106,7 +106,16 @@ def test_what_takes_too_long_is_named_by_its_own_line_though_another_one_asks_fo
 
 
 @pytest.mark.parametrize(
-    "text", ["[{0}, {0}][]", "concat({0}, {0})", "join('', [to_string({0}), to_string({0})])"]
+    "text",
+    [
+        "[{0}, {0}][]",
+        "concat({0}, {0})",
+        "join('', [to_string({0}), to_string({0})])",
+        # What holds another one twice is small until it is written out.
+        "[{0}, {0}]",
+        "{{x: {0}, y: [{0}]}}",
+        "map(&[@, @], [{0}])",
+    ],
 )
 def test_names_that_double_each_other_end_before_the_memory_is_full(
     text: str, monkeypatch: pytest.MonkeyPatch
