@@ -33,6 +33,10 @@ from workers.threatq.own_assets import OwnAssets
 from workers.threatq.service import ThreatQ
 from workers.threatq.service import connect as connect_threatq
 
+#: Seconds for which LogRhythm's page is believed: the job that hands a sync out and those that it makes read it once.
+#: No longer, as an administrator who changes it and starts a sync expects that to count.
+SYNC_PAGE_S = 2.0
+
 
 class Runtime:
     """Made once a process from the settings; the clients of ThreatQ and LogRhythm are made when first used.
@@ -77,6 +81,11 @@ class Runtime:
         """The Events Builder's page in ThreatQ's UI."""
         return Connector(self.threatq.caller, self.settings.connector_name)
 
+    @cached_property
+    def _sync_connector(self) -> Connector:
+        """LogRhythm's page in ThreatQ's UI."""
+        return Connector(self.threatq.caller, self.settings.logrhythm_connector_name, ttl_s=SYNC_PAGE_S)
+
     def page(self) -> ConnectorPage:
         """Return what the Events Builder's page in ThreatQ says now.
 
@@ -107,8 +116,7 @@ class Runtime:
         """Return the settings as LogRhythm's page has them now; None while it is disabled or not registered."""
         if self.settings.settings_from == "local":
             return self.settings
-        # Read anew each time: an administrator who enables the connector and starts a sync expects it to run.
-        page = Connector(self.threatq.caller, self.settings.logrhythm_connector_name).find()
+        page = self._sync_connector.find()
         if page:
             self._note(page, LOGRHYTHM)
         if not page or not page.is_enabled:

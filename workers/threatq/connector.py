@@ -36,10 +36,12 @@ class ConnectorPage(Struct, frozen=True):
 
 
 class Connector:
-    """One connector in ThreatQ, by name; a page on which it is enabled is read at most once a minute."""
+    """One connector in ThreatQ, by name; a page on which it is enabled is read at most once in `ttl_s` seconds."""
 
-    def __init__(self, caller: Caller, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._caller, self._name, self._clock = caller, name, clock
+    def __init__(
+        self, caller: Caller, name: str, *, ttl_s: float = TTL_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._caller, self._name, self._ttl_s, self._clock = caller, name, ttl_s, clock
         self._lock = threading.Lock()
         self._page: ConnectorPage | None = None
         self._read_at = 0.0
@@ -52,7 +54,7 @@ class Connector:
         with self._lock:
             # Work waits for one that is disabled, and shall go on as soon as it is enabled.
             is_believed = self._page is not None and self._page.is_enabled
-            if not is_believed or self._clock() - self._read_at >= TTL_S:
+            if not is_believed or self._clock() - self._read_at >= self._ttl_s:
                 self._page = self._read()
                 self._read_at = self._clock()
             return self._page

@@ -20,6 +20,7 @@ from workers.listsync.run.assist import assist
 from workers.listsync.run.run_folder import RunFolder
 from workers.runtime import Runtime
 from workers.settings.model import Secret
+from workers.settings.pages import EVENTS_BUILDER, LOGRHYTHM
 
 pytestmark = pytest.mark.integration
 
@@ -195,6 +196,20 @@ def test_a_connector_that_is_disabled_in_threatq_syncs_nothing(stage: Stage) -> 
     stage.set(settings_from="threatq")
     assert stage.sync()["status"] == "skipped"
     assert stage.writes() == 0
+
+
+def test_the_pages_with_the_settings_are_read_once_by_a_sync_and_the_runs_that_it_makes(stage: Stage) -> None:
+    stage.seed(5)
+    settings = stage.set(settings_from="threatq")
+    stage.threatq.fill_page(settings.connector_name, EVENTS_BUILDER, is_active=True)
+    stage.threatq.fill_page(settings.logrhythm_connector_name, LOGRHYTHM, is_active=True)
+    stage.threatq.control("calls", method="DELETE")
+
+    handed_out = stage.sync("")
+
+    (run,) = handed_out["runs"].values()
+    assert stage.outcome(run).note["adds"] == 5
+    assert stage.threatq.calls()["GET /api/connectors"] == 2
 
 
 def test_a_turn_that_took_too_long_is_no_error(redis: Redis) -> None:

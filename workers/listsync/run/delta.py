@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections import defaultdict
+from collections.abc import Container, Generator, Iterable, Iterator, Sequence
 
 from workers.core.http_session import meanwhile
 from workers.core.sync_report import CollectionPart
@@ -78,21 +79,21 @@ def _state_of(run: Run) -> ProvenState:
 
 def _plan_delta(run: Run) -> None:
     """Plan what follows from what has changed; raises Doubt where a delta run is not possible."""
-    state, caller = run.state, run.tools.threatq
+    state, caller, known = run.state, run.tools.threatq, _state_of(run)
     collection = find_collection(caller, state.reading.name)
     now, state.asked_s = now_ms(run.redis), server_time(caller)
     state.skew_s = (state.asked_s or 0.0) - now / 1000
     state.query = short(query_text(collection))
-    proven = _state_of(run).load()
+    proven = known.load()
     existing = existing_lists(run) if proven and not proven.doubt else []
     why = why_full(proven, _circumstances(run, collection, existing, now))
     if why or proven is None:
         raise Doubt(why)
     _look_after_abandoned(run)
     since_s = proven.asked_s - run.settings.sync_delta_overlap_s
-    delta = _changes(run, collection, proven, since_s)
+    delta = _changes(run, known, collection, proven, since_s)
     state.why = f"{state.changed:,} indicators have changed since {moment(since_s * 1000)} UTC"
-    state.lists = DeltaLists(run, _state_of(run), proven, delta).plan(existing)
+    state.lists = DeltaLists(run, known, proven, delta).plan(existing)
     state.full_ms = proven.full_ms
     state.taken = Gathered(read=delta.total, usable=delta.total)
     state.parts = [CollectionPart(state.reading.name, delta.total, delta.total, delta.total, {})]
@@ -133,9 +134,9 @@ def _look_after_abandoned(run: Run) -> None:
         raise Doubt(f"{run.state.abandoned[0].name} is abandoned and to be retired")
 
 
-def _changes(run: Run, collection: Collection, proven: Proven, since_s: float) -> Delta:
+def _changes(run: Run, known: ProvenState, collection: Collection, proven: Proven, since_s: float) -> Delta:
     """Return what has changed, once the counts prove it; raises Doubt."""
-    doubt, sorting = "", run.gathering()
+    doubt = ""
     total: int | None = None
 
     def count() -> None:
@@ -151,8 +152,7 @@ def _changes(run: Run, collection: Collection, proven: Proven, since_s: float) -
             else (changed, True)
         )
         both = {**changed, **inside}
-        rows = [_changed(run, sorting, row, is_inside=id in inside) for id, row in both.items()]
-        delta = compare(rows, _state_of(run).rows(both), proven)
+        delta = compare(_judged(run, both.values(), inside), known.rows(both), proven)
         if delta.doubt:
             raise Doubt(delta.doubt)
         if total == delta.total and is_whole and is_inside_whole:
@@ -181,17 +181,30 @@ def _read(run: Run, collection: Collection, most: int) -> tuple[dict[int, Row], 
     return rows, len(rows) in (declared[0], declared[-1])
 
 
-def _changed(run: Run, sorting: Gathering, row: Row, *, is_inside: bool) -> ChangedRow:
-    types = run.options.types
-    type_name = types.canonical(row.type_name) or ""
-    entry = types[type_name].normal(row.value) or "" if type_name else ""
-    return ChangedRow(
-        id=row.id,
-        type=type_name,
-        entry=entry,
-        rank=score_rank(whole_score(row.score)) + time_rank(row.created_at or ""),
-        list=sorting.list_of(row, run.state.reading.split_by)
-        if is_inside and entry and not run.options.kept_out(row)
-        else None,
-        is_inside=is_inside,
-    )
+def _judged(run: Run, rows: Iterable[Row], inside: Container[int]) -> list[ChangedRow]:
+    """Return what rows come to, of which those `inside` are in the collection; those of a type together."""
+    sorting, by_type = run.gathering(), defaultdict[str, list[Row]](list)
+    for row in rows:
+        by_type[run.options.types.canonical(row.type_name) or ""].append(row)
+    return [row for name, some in by_type.items() for row in _of_type(run, sorting, name, some, inside)]
+
+
+def _of_type(
+    run: Run, sorting: Gathering, type_name: str, rows: Sequence[Row], inside: Container[int]
+) -> Iterator[ChangedRow]:
+    if not type_name:
+        yield from (ChangedRow(row.id, "", "", 0, None, row.id in inside) for row in rows)
+        return
+    normal = run.options.types[type_name].normal
+    blocked = run.options.known_good.blocked(type_name, [row.value for row in rows if row.id in inside])
+    for row in rows:
+        entry, is_inside = normal(row.value) or "", row.id in inside
+        is_wanted = is_inside and entry and row.value not in blocked
+        yield ChangedRow(
+            id=row.id,
+            type=type_name,
+            entry=entry,
+            rank=score_rank(whole_score(row.score)) + time_rank(row.created_at or ""),
+            list=sorting.list_of(row, run.state.reading.split_by) if is_wanted else None,
+            is_inside=is_inside,
+        )

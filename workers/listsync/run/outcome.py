@@ -114,14 +114,16 @@ def _keep_pending(run: Run, now_ms: int) -> None:
     """Remember the deletes that wait now, and forget approvals that were used."""
     approvals, collection = run.tools.approvals, run.state.collection.name
     guarding = run.state.decisions.guarding()
+    waiting = {pending.list for pending in approvals.every()}
     for item in run.lists:
         plan = item.plan
         if plan is None or item.error or item.written or item.keeps_pending:
             continue
-        if plan.released.count:
+        if plan.released.count and item.name in waiting:
             approvals.drop(item.name, approved=True)
         if plan.pending is None:
-            approvals.drop(item.name)
+            if item.name in waiting:
+                approvals.drop(item.name)
         elif plan.pending.approvable:
             approvals.keep(
                 collection,

@@ -31,6 +31,8 @@ class ProvenState:
     def __init__(self, redis: RedisClient, collection: str) -> None:
         self._redis = redis
         self._key, self._rows_key = sync_keys.proven(collection), sync_keys.rows(collection)
+        #: Blocks as they were fetched: the rows that changed are looked up, and then written.
+        self._fetched: dict[int, bytes] = {}
 
     def load(self) -> Proven | None:
         """Return it; None where nothing is proven, or by another version."""
@@ -109,14 +111,14 @@ class ProvenState:
         return [unpack(some or b"") for some in packed]
 
     def _blocks(self, ids: Iterable[int]) -> dict[int, bytes]:
-        """Return the blocks in which these ids lie, a few kilobytes each."""
-        numbers = sorted({block_of(id) for id in ids})
-        blocks: dict[int, bytes] = {}
+        """Return the blocks in which these ids lie, a few kilobytes each; every block is fetched once."""
+        wanted = {block_of(id) for id in ids}
+        numbers = sorted(wanted - self._fetched.keys())
         for start in range(0, len(numbers), AT_ONCE):
             some = numbers[start : start + AT_ONCE]
             packed = self._redis.hmget(self._rows_key, *(_field("rows", number) for number in some))
-            blocks.update((number, rows or b"") for number, rows in zip(some, packed, strict=True))
-        return blocks
+            self._fetched.update((number, rows or b"") for number, rows in zip(some, packed, strict=True))
+        return {number: self._fetched[number] for number in wanted}
 
 
 def digest_fields(digests: Mapping[tuple[Kind, int], frozenset[bytes]]) -> dict[str, bytes]:
