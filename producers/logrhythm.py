@@ -138,7 +138,7 @@ def _wanted(settings: Settings, only: str) -> tuple[list[str], dict[str, Any]]:
     try:
         page = _page(settings)
     except ServiceAway as error:
-        note(f"warning: {error} The page {settings.logrhythm_connector_name} cannot be read now")
+        note(f"warning: {error}. The page {settings.logrhythm_connector_name} cannot be read now")
         return ([only] if missing(settings, NEEDED) else _names(settings, only)), {}
     if page is None:
         return [], {}

@@ -31,8 +31,9 @@ def run(shell: Shell, options: Namespace) -> int:
     wanted = set(options.names)
     for name in options.names:
         if name not in fields():
-            near = ", ".join(get_close_matches(name, fields(), n=3)) or "tqctl config lists them all"
-            raise InputError(f"there is no such setting; near it: {near}", field=name)
+            near = ", ".join(get_close_matches(name, fields(), n=3))
+            hint = f"near it: {near}" if near else "tqctl config lists them all"
+            raise InputError(f"there is no such setting; {hint}", field=name)
     rows = [
         row
         for row in effective(loaded)

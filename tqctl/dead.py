@@ -73,7 +73,7 @@ def list_dead(shell: Shell, options: Namespace) -> int:
     shell.show(
         {"jobs": jobs, "total": total, "quarantined": items},
         lambda _: [
-            grid("", jobs, "no such dead letter"),
+            grid("", jobs, "no such dead letter" if total else "no dead letter"),
             f"{total} dead in all",
             *filter(None, [soon]),
             *([quarantine_grid(items)] if items else []),

@@ -57,7 +57,7 @@ SUBCOMMANDS = {
             "queues, workers, dead letters, services: what is going on now",
             "tqctl.status:add_arguments",
         ),
-        ("top", "the same on a terminal, kept up to date, until q", "tqctl.top:add_arguments"),
+        ("top", "queues and workers on a terminal, kept up to date, until q", "tqctl.top:add_arguments"),
         ("watch", "follow a job until it ends; the exit code is its outcome", "tqctl.watch:add_arguments"),
         ("config", "the effective settings, and where each came from", "tqctl.config:add_arguments"),
         ("jobs", "list and find jobs, show one with all its attempts", "tqctl.jobs:add_arguments"),

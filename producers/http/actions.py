@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.context import HttpContext, answer, known_jobs, sender_key, trace
+from producers.http.context import HttpContext, answer, known_jobs, refuse_misspelt, sender_key, trace
 from producers.http.problems import Problem, from_away, reused
 from producers.http.request import READ_ASIDE, read_body
 from producers.http.schemas import Outcome
@@ -44,6 +44,7 @@ async def post_action(context: HttpContext, request: Request, caller: TokenHolde
     kind = ACTIONS.get(request.path_params["action"])
     if kind is None:
         raise Problem(404, "not_found", f"there is no such action; there are {', '.join(ACTIONS)}")
+    refuse_misspelt(request, "wait")
     wait_s = wait_of(request)
     job = await _job(context, kind, request, caller)
     accepted = await _accept(context, job)

@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from difflib import get_close_matches
 from functools import cache, partial
 from typing import Any
 
@@ -261,6 +262,15 @@ def flag(request: Request, name: str) -> bool:
     if value not in ("true", "false", "1", "0", ""):
         raise Problem(400, "bad_query", f"{name} must be true or false")
     return value in ("true", "1")
+
+
+def refuse_misspelt(request: Request, *names: str) -> None:
+    """Raise Problem for a parameter that is almost one of `names`; what a webhook adds of its own may stand there."""
+    if not request.scope["query_string"]:
+        return
+    for name in request.query_params.keys() - {*names}:
+        if near := get_close_matches(name[:40].lower(), names, n=1, cutoff=0.75):
+            raise Problem(400, "bad_query", f"{name[:40]}: not known; did you mean {near[0]}?")
 
 
 def sender_key(request: Request, caller: TokenHolder) -> str:

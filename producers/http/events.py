@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producers.http.context import HttpContext, answer, flag, known_jobs, sender_key, trace
+from producers.http.context import HttpContext, answer, flag, known_jobs, refuse_misspelt, sender_key, trace
 from producers.http.problems import KEY_REUSED, Problem, reused
 from producers.http.request import ON_LOOP_S, READ_ASIDE, header, read_body
 from producers.http.schemas import BatchQueued, Checked, Item, ItemError, Queued, Validation
@@ -38,6 +38,7 @@ _NEW = KnownJob()
 
 async def post_events(context: HttpContext, request: Request, caller: TokenHolder) -> Response:
     """Accept what can be accepted of the body; all or nothing with `?atomic=true`, all by one with `?mapping=`."""
+    refuse_misspelt(request, "atomic", "mapping", "wait")
     atomic, wait_s = flag(request, "atomic"), wait_of(request)
     data = await _body(context, request)
     key = sender_key(request, caller) or _cloud_event_key(request)
@@ -235,6 +236,7 @@ def _count_duplicates(context: HttpContext, caller: TokenHolder, accepted: Seque
 
 async def post_validate(context: HttpContext, request: Request, _caller: TokenHolder) -> Response:
     """Answer the plan of each payload, or why there is none."""
+    refuse_misspelt(request, "mapping")
     results = await _read(context, await _body(context, request), mapping=_mapping(request))
     items = await context.bodies.aside(lambda: [_checked(context, *place) for place in enumerate(results)])
     return answer(Validation(all(item.valid for item in items), len(items), items))

@@ -32,8 +32,17 @@ FULL_ROLE = "globalAdmin"
 
 def check_logrhythm(loaded: Loaded) -> Iterator[CheckLine]:
     """Look at LogRhythm with calls that change nothing; its settings may be those of its page in ThreatQ."""
-    seen = _as_the_sync_sees(loaded)
+    seen, unread = _as_the_sync_sees(loaded)
     settings = with_short_timeouts(seen.settings)
+    if unread and not settings.logrhythm_url:
+        page = settings.logrhythm_connector_name
+        yield warning(
+            AREA,
+            "setup",
+            f"not known: logrhythm_url is not set here, and the page {page} in ThreatQ cannot be read ({unread})",
+            "run this again once the lines about ThreatQ are ok",
+        )
+        return
     if not settings.logrhythm_url:
         wanted = settings.sync_collections.strip()
         text = "not configured" + ("" if wanted else ", and no list is to be synced")
@@ -79,12 +88,12 @@ def _collections(settings: Settings) -> Iterator[CheckLine]:
         client.close()
 
 
-def _as_the_sync_sees(loaded: Loaded) -> Loaded:
+def _as_the_sync_sees(loaded: Loaded) -> tuple[Loaded, str]:
+    """Return the settings with what ThreatQ's pages say, and why those cannot be read, "" where they can."""
     try:
-        return with_pages(loaded)
-    except TqError:
-        # The lines about ThreatQ say what is wrong with it, or with the page.
-        return loaded
+        return with_pages(loaded), ""
+    except TqError as error:
+        return loaded, str(error)
 
 
 def token_line(left_s: float | None) -> CheckLine:

@@ -94,8 +94,16 @@ def _read_text(text: str, zone: tzinfo) -> datetime:
     if match := _ZONE_WORD.search(text):
         text, zone = text[: match.start()], _zone_of(match[1], zone)
     text = _SHORT_HOUR.sub(r"\g<1>0\2", text)
-    moment = datetime.fromisoformat(_OFFSET.sub(r"\1", text))
+    moment = _from_iso(_OFFSET.sub(r"\1", text))
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _from_iso(text: str) -> datetime:
+    """Read ISO 8601; raises ValueError in words for who sent the text, who may not know what Python reads."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("its form is not known") if "isoformat" in str(error) else error from None
 
 
 def _with_month_name(match: re.Match[str]) -> str:

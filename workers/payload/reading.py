@@ -176,7 +176,11 @@ class _Reader:
         self.notes = []
         value, end, reason = self._decode_at(self.strict, start)
         if reason.startswith("not JSON: Invalid control character"):
+            broken, (_, _, place) = end, reason.rpartition(" at ")
             value, end, reason = self._decode_at(self.tolerant, start)
+            if reason and _NEXT_LINE.match(self.text, broken + (self.text[broken] == "\r")):
+                # The payload of the next line was taken for the rest of this text.
+                reason = f"not JSON: the line ends within a text, at {place}"
             self.notes.append("control characters inside of a string: not strict JSON, read all the same")
         return value, end, reason
 

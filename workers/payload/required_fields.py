@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
+from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 from workers.core.errors import InputError
@@ -33,8 +35,15 @@ def required(payload: dict[str, Any], field: str) -> str:
         raise InputError("must be a text; send it as a JSON string", field=field)
     text = one_line(payload, field)
     if not text:
-        raise InputError("is missing or empty; every event needs it", field=field)
+        raise InputError(f"is missing or empty; every event needs it{_nearly(payload, field)}", field=field)
     return text
+
+
+def _nearly(payload: dict[str, Any], field: str) -> str:
+    """Say which field of the payload is nearly `field`, as a slip in a flow makes them; "" for none."""
+    others = {name[:40].casefold(): name[:40] for name in islice(payload, 200) if name != field}
+    near = get_close_matches(field, others, n=1, cutoff=0.8)
+    return f'; "{others[near[0]]}" is in the payload: is it meant?' if near else ""
 
 
 def one_line(payload: dict[str, Any], field: str) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from celery.beat import ScheduleEntry, Scheduler
 
+from workers.core.errors import ServiceAway
 from workers.core.files import show_life
 from workers.runtime import runtime
+
+log = structlog.get_logger(__name__)
 
 
 class Ticks(Scheduler):
@@ -20,9 +24,15 @@ class Ticks(Scheduler):
     def apply_async(
         self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **kwargs: Any
     ) -> Any:
-        """Send an entry's message unless its queue still holds the last one."""
+        """Send an entry's message unless its queue still holds the last one, or Redis is away."""
         process = runtime()
-        if process.ledger.wake_ups(entry.options["queue"]):
+        try:
+            still_waits = process.ledger.wake_ups(entry.options["queue"])
+        except ServiceAway as error:
+            # Celery would log this with two tracebacks, each time.
+            log.warning("no tick is sent", reason=str(error))
+            return self.reserve(entry) if advance else entry
+        if still_waits:
             show_life(process.settings.heartbeat_file)
             return self.reserve(entry) if advance else entry
         return super().apply_async(entry, producer=producer, advance=advance, **kwargs)

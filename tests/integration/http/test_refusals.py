@@ -78,6 +78,24 @@ def test_a_sender_at_the_wrong_path_is_told_the_right_one(shim: Shim) -> None:
         assert answer.json()["request_id"] == "r-1"
 
 
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/v1/events?atomc=true", "atomic"),
+        ("/v1/events?Wait=5", "wait"),
+        ("/v1/events:validate?maping=x", "mapping"),
+        ("/v1/actions/lookup?wiat=5", "wait"),
+    ],
+)
+def test_a_misspelt_parameter_is_not_passed_over_and_what_a_webhook_adds_is(
+    path: str, meant: str, shim: Shim
+) -> None:
+    answer = shim.post(path, event())
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_query")
+    assert answer.json()["detail"].endswith(f"did you mean {meant}?")
+    assert shim.post("/v1/events?source=nifi&token=x", event()).status_code == 202
+
+
 def test_no_request_without_a_token_and_its_scope_sends_or_reads(shim: Shim, admin: LedgerAdmin) -> None:
     assert shim.post("/v1/events", event(), token="open").status_code == 401
     assert shim.post("/v1/events", event(), token=READER).status_code == 403

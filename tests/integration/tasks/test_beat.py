@@ -51,6 +51,32 @@ def test_a_tick_that_still_waits_is_not_sent_again_and_never_expires(redis: Redi
     assert int(ran.stdout) == 3
 
 
+#: Beat as it runs, with one tick.
+APPLY = """
+from workers.app import app
+app.loader.import_default_modules()
+from workers.tasks.beat import Ticks
+ticks = Ticks(app)
+ticks.apply_entry(ticks.schedule["look at what is due"])
+"""
+
+
+def test_a_tick_while_redis_is_away_is_one_line_in_the_log_and_no_traceback() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", APPLY],
+        env={"TQ_REDIS_URL": "redis://127.0.0.1:1/0", "PATH": ""},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    printed = ran.stdout + ran.stderr
+    assert "no tick is sent" in printed
+    assert "Redis cannot be reached" in printed
+    assert "Traceback" not in printed
+
+
 #: Prints the entries of the sync as beat has them, and what two beats and a tick of upkeep start.
 SYNCS = """
 from workers.app import app

@@ -63,3 +63,14 @@ def test_a_setting_that_the_page_says_twice_is_named(
     threatq_sandbox.fill_page("Events Builder", EVENTS_BUILDER, is_active=True, custom_fields=custom)
     line = lines(configured)["private addresses"]
     assert (line["state"], "twice" in line["found"]) == ("failed", True)
+
+
+def test_a_page_of_logrhythm_that_cannot_be_read_is_a_warning_and_no_missing_setup(
+    configured: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TQ_THREATQ_URL", "http://127.0.0.1:1")
+    answer = configured.types("--json", "check", "--only", "logrhythm")
+    (line,) = answer.json
+    assert (line["what"], line["state"]) == ("setup", "warning")
+    assert "the page LogRhythm in ThreatQ cannot be read" in line["found"]
+    assert "(Connection refused)" in line["found"]

@@ -124,6 +124,16 @@ def test_every_setting_is_shown_once_and_only_the_changed_ones_on_demand(
     assert list(shown(operator, "threatq_status")) == ["threatq_status"]
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"), [("redis_ur", "near it: redis_url"), ("get", "tqctl config lists them all")]
+)
+def test_a_setting_that_there_is_not_is_answered_with_what_is_near_or_where_all_are(
+    name: str, hint: str, operator: Operator
+) -> None:
+    answer = operator.types("config", name)
+    assert (answer.code, f"there is no such setting; {hint}" in answer.err) == (2, True)
+
+
 def test_both_pages_have_the_guides_fields_with_a_help_text() -> None:
     assert [field.label for field in EVENTS_BUILDER] == ["Private IPs"]
     assert [field.name for field in LOGRHYTHM] == [

@@ -101,6 +101,12 @@ def test_lists_are_of_one_state_and_queue(operator: Operator, ledger: Ledger) ->
     assert "no dead job" in operator.types("jobs", "list", "--state", "dead").out
 
 
+def test_no_dead_letter_is_not_told_as_none_of_these(operator: Operator, ledger: Ledger) -> None:
+    assert operator.types("dead", "list").out.splitlines()[0] == "no dead letter"
+    die(ledger, payload("gone"), "bad")
+    assert "no such dead letter" in operator.types("dead", "list", "--reason", "other").out
+
+
 def test_an_unknown_id_is_wrong_input(operator: Operator) -> None:
     answer = operator.types("jobs", "show", "nonesuch")
     assert answer.code == 2

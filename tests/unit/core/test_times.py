@@ -104,6 +104,13 @@ def test_what_is_no_time_is_an_error(value: Any) -> None:
         read_time(value)
 
 
+def test_a_form_that_is_not_known_is_refused_in_words_that_are_not_pythons() -> None:
+    with pytest.raises(ValueError, match=r"^its form is not known$"):
+        read_time("yesterday")
+    with pytest.raises(ValueError, match="day is out of range"):
+        read_time("2021-02-30T10:00:00")
+
+
 @given(st.datetimes(min_value=datetime(1980, 1, 1), max_value=datetime(2099, 1, 1)))
 def test_every_moment_is_read_back(moment: datetime) -> None:
     moment = moment.replace(tzinfo=UTC, microsecond=0)

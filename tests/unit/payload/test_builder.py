@@ -175,6 +175,14 @@ def test_a_missing_time_is_the_time_of_receipt_with_a_warning(value: Any) -> Non
     assert "event_happened_at" in found.warnings[0]
 
 
+@pytest.mark.parametrize("slip", ["event_typ", "eventType", "Event_Type"])
+def test_a_required_field_whose_name_is_misspelt_is_refused_with_the_name_that_came(slip: str) -> None:
+    with pytest.raises(InputError, match=f'"{slip}" is in the payload: is it meant'):
+        plan_event({"event_name": "Title", slip: "Sighting"}, received_at=NOW, options=PRIVATE)
+    with pytest.raises(InputError, match=r"every event needs it$"):
+        plan_event({"event_name": "Title", "kind": "x"}, received_at=NOW, options=PRIVATE)
+
+
 def test_a_time_far_from_now_is_taken_with_a_warning() -> None:
     assert plan(event_happened_at="2036-01-01T00:00:00Z").warnings
     assert plan(event_happened_at=5).warnings

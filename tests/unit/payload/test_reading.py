@@ -89,6 +89,14 @@ def test_the_place_of_the_fault_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_line_that_is_cut_short_within_a_text_is_named_and_not_the_good_one_after_it(line_end: str) -> None:
+    text = line_end.join(['{"a": 1}', '{"a": "cut', '{"a": 3}'])
+    _, refused, last = read(text)
+    assert refused.reason == "not JSON: the line ends within a text, at line 2, column 11"
+    assert last == {"a": 3}
+
+
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
 def test_a_number_that_is_none_is_refused_by_its_name(constant: str) -> None:
     assert constant.lstrip("-") in refusal(f'{{"a": {constant}}}').reason
