@@ -130,6 +130,13 @@ def test_a_collection_that_came_nearly_whole_in_one_second_is_not_cut() -> None:
     assert (nearly_whole, len(most)) == ([Range(count=100)], 2)
 
 
+def test_an_import_of_one_second_with_a_few_after_it_is_told_by_one_count() -> None:
+    library = Library([NOW_S - DAY_S] * 1_600 + [NOW_S - number for number in range(400)])
+    assert cut_up(library) == [Range(count=2_000)]
+    # The first page, the newest, and the second that brought the first page.
+    assert library.calls == 3
+
+
 def test_a_threatq_that_sorts_one_way_only_is_cut_until_now() -> None:
     library = Library([NOW_S - DAY_S * number for number in range(200, 0, -1)], sorts=False)
     assert len(cut_up(library)) >= SHARES
