@@ -133,14 +133,25 @@ def read_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield every block of what a RowsWriter wrote, packed; 8 bytes a row are in memory at once."""
     blocks: defaultdict[int, bytearray] = defaultdict(bytearray)
     for number, ids, checks in _frames(path):
-        start = 0
+        packed, start = _packed(number, ids, checks), 0
         while start < len(ids):
             block = block_of(ids[start])
             end = bisect_left(ids, (block + 1) << BLOCK_BITS, start)
-            some = zip(ids[start:end], checks[start:end], strict=True)
-            blocks[block] += b"".join([_ROW.pack(id & 0xFF, number, check) for id, check in some])
+            blocks[block] += packed[start * ROW_BYTES : end * ROW_BYTES]
             start = end
     yield from ((block, bytes(packed)) for block, packed in blocks.items())
+
+
+def _packed(number: int, ids: Sequence[int], checks: Sequence[int]) -> bytearray:
+    """Return the rows of one list beside each other: `_ROW`, byte by byte of all of them for speed."""
+    count = len(ids)
+    two, fours = number.to_bytes(2, "little"), struct.pack(f"<{count}I", *checks)
+    offsets = bytes([id & 0xFF for id in ids])
+    columns = (offsets, two[:1] * count, two[1:] * count, *(fours[byte::4] for byte in range(4)))
+    rows = bytearray(count * ROW_BYTES)
+    for place, column in enumerate(columns):
+        rows[place::ROW_BYTES] = column
+    return rows
 
 
 def _frames(path: Path) -> Iterator[tuple[int, Sequence[int], Sequence[int]]]:
