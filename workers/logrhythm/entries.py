@@ -12,12 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from itertools import islice
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from workers.core.errors import ServiceAway
+from workers.core.http_session import meanwhile
 from workers.logrhythm.errors import ListTooLong
 from workers.logrhythm.model import ListSummary, entries, summary
 from workers.logrhythm.transport import LogRhythmTransport
@@ -62,19 +64,33 @@ class Writer:
 
     def add(self, target: ListSummary, values: list[str]) -> ListSummary:
         """Put `values`, a call's worth, into the list and return it as it is then."""
-        return self._call("POST", target, values)
+        return self._call("POST", target, _body(target, values))
 
     def remove(self, target: ListSummary, values: list[str]) -> ListSummary:
         """Take `values`, a call's worth, out of the list and return it as it is then."""
-        return self._call("DELETE", target, values)
+        return self._call("DELETE", target, _body(target, values))
+
+    def carry_out(
+        self, target: ListSummary, calls: Iterator[tuple[bool, list[str]]]
+    ) -> Iterator[ListSummary]:
+        """Put values in (True) or take them out (False), and yield the list as it is after each call.
+
+        The next call is made ready while LogRhythm works on the one before.
+        """
+        bodies = (("POST" if adding else "DELETE", _body(target, values)) for adding, values in calls)
+        ready = list(islice(bodies, 1))
+        while ready:
+            method, body = ready.pop()
+            with meanwhile(lambda: ready.extend(islice(bodies, 1))):
+                changed = self._call(method, target, body)
+            yield changed
 
     def end(self) -> None:
         """Let others write."""
         self._turn_taken.close()
         self._until = 0.0
 
-    def _call(self, method: str, target: ListSummary, values: list[str]) -> ListSummary:
-        body = entries(target.list_type, values)
+    def _call(self, method: str, target: ListSummary, body: msgspec.Raw) -> ListSummary:
         if time.monotonic() >= self._until:
             self._take_turn()
         return summary(self._transport.call(method, f"/lists/{target.guid}/items/", body=body))
@@ -86,6 +102,10 @@ class Writer:
         self._turn_taken.enter_context(self._one_at_a_time)
         self._turn_taken.enter_context(self._turn())
         self._until = time.monotonic() + TURN_S
+
+
+def _body(target: ListSummary, values: list[str]) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(entries(target.list_type, values)))
 
 
 class Entries:

@@ -128,7 +128,7 @@ def read_page(
             position = Position(None)
             answer = _ask(caller, collection, size, position)
     indicators = answer.data if isinstance(answer.data, list) else []
-    if not all(row.id for row in indicators):
+    if 0 in [row.id for row in indicators]:
         raise ServiceAway("threatq", "ThreatQ gives an indicator without id; the listing is read again")
     declared = total({"total": answer.total})
     return CollectionPage(indicators, declared, _following(position, answer, len(indicators), declared))

@@ -32,6 +32,22 @@ def test_entries_are_written_call_by_call_and_read_back(logrhythm: SandboxLogRhy
     assert logrhythm.calls(ITEMS_REMOVED) == 1
 
 
+def test_the_next_call_is_made_ready_while_one_is_answered(logrhythm: SandboxLogRhythm) -> None:
+    client, drawn = logrhythm.client(), 0
+
+    def calls() -> Iterator[tuple[bool, list[str]]]:
+        nonlocal drawn
+        for call in ((True, ["a", "b"]), (True, ["c"]), (False, ["a"])):
+            drawn += 1
+            yield call
+
+    made = client.ensure_list("ThreatQ: MD5", HASHES)
+    with client.entries.writing() as writer:
+        counts = [(changed.entry_count, drawn) for changed in writer.carry_out(made, calls())]
+    assert counts == [(2, 2), (3, 3), (2, 3)]
+    assert everything(client, made, at_most=2) == ["b", "c"]
+
+
 @pytest.mark.parametrize(
     ("kind", "value"),
     [

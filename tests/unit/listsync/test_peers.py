@@ -161,10 +161,9 @@ def test_a_value_in_capitals_is_neither_added_twice_nor_deleted(tmp_path: Path) 
 def test_a_run_that_was_killed_in_its_first_fill_goes_on_with_what_is_missing(tmp_path: Path) -> None:
     # given a first fill of which one call of three was made
     first = plan_of(tmp_path / "1", rows_of(hosts(2_500)), [])
-    (written, *missing) = first.adds.read()
+    (written, *_) = first.adds.read()
 
     again = plan_of(tmp_path / "2", rows_of(hosts(2_500)), written, ours=[])
 
-    assert list(first.adds.read(skip=1)) == missing
     assert again.adds.count == 1_500
     assert (again.deletes.count, again.foreign.count) == (0, 0)

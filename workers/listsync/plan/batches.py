@@ -35,15 +35,15 @@ class Batches(Struct, frozen=True):
         """How many calls carry them."""
         return -(-self.count // BATCH)
 
-    def read(self, skip: int = 0) -> Iterator[list[str]]:
-        """Yield the entries of one call after the other; `skip` leaves out calls that were made already."""
-        for values, _ in self.ranked(skip):
+    def read(self) -> Iterator[list[str]]:
+        """Yield the entries of one call after the other."""
+        for values, _ in self.ranked():
             yield values
 
-    def ranked(self, skip: int = 0) -> Iterator[tuple[list[str], array[int]]]:
+    def ranked(self) -> Iterator[tuple[list[str], array[int]]]:
         """Yield the entries of one call after the other with their ranks."""
         if self.path:
-            yield from read_frames(Path(self.path), skip)
+            yield from read_frames(Path(self.path))
 
 
 class BatchWriter:

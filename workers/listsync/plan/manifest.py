@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, filterfalse
 
 from workers.listsync.plan.spill import key_of, partitions
 
@@ -30,7 +30,11 @@ def digest(value: str) -> bytes:
 
 def unpack(packed: bytes | bytearray) -> frozenset[bytes]:
     """Return the digests of one partition."""
-    return frozenset(chain.from_iterable(_each_digest(packed)))
+    return frozenset(_each(packed))
+
+
+def _each(packed: bytes | bytearray) -> Iterator[bytes]:
+    return chain.from_iterable(_each_digest(packed))
 
 
 def pack(digests: Set[bytes]) -> bytes:
@@ -52,9 +56,9 @@ def digests_of(batches: Iterable[list[str]], *, caseless: bool) -> dict[int, byt
 def with_added(packed: bytes, added: bytes) -> bytes:
     """Return one partition after entries were put into the list; write it before they are, so that a
     run that is killed in between still knows them as its own."""
-    return packed + pack(unpack(added) - unpack(packed)) if packed else added
+    return packed + pack(unpack(added).difference(_each(packed))) if packed else added
 
 
 def with_removed(packed: bytes, removed: bytes) -> bytes:
     """Return one partition after entries were deleted from the list."""
-    return pack(unpack(packed) - unpack(removed))
+    return b"".join(filterfalse(unpack(removed).__contains__, _each(packed)))

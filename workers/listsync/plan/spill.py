@@ -70,17 +70,13 @@ def write_frame(path: Path, values: list[str], ranks: array[int]) -> None:
         file.write(_SIZE.pack(len(body)) + body)
 
 
-def read_frames(path: Path, skip: int = 0) -> Iterator[tuple[list[str], array[int]]]:
-    """Yield what was appended, in order, without the first `skip` frames; a missing file holds nothing."""
+def read_frames(path: Path) -> Iterator[tuple[list[str], array[int]]]:
+    """Yield what was appended, in order; a missing file holds nothing."""
     if not path.exists():
         return
     with path.open("rb") as file:
         while head := file.read(_SIZE.size):
             length = _SIZE.unpack(head)[0] if len(head) == _SIZE.size else -1
-            if skip > 0:
-                skip -= 1
-                file.seek(length, 1)
-                continue
             body = file.read(length) if length >= 0 else b""
             if len(body) != length:
                 raise TqError(_CUT_SHORT.format(path))
@@ -122,14 +118,11 @@ class Spill:
         """Bytes on disk."""
         return self._path.stat().st_size if self._path.exists() else 0
 
-    def add(self, value: str, rank: int = 0) -> None:
-        """Take one entry; a higher rank is kept rather than a lower one when a list is full."""
-        self.extend((value,), (rank,))
-
     def extend(self, values: Iterable[str], ranks: Iterable[int] = _NO_RANKS) -> None:
         """Take entries with their ranks, or without any, as a list in LogRhythm has them.
 
-        A hundred or more at a time cost a quarter of what they cost one by one.
+        Those of a higher rank are kept when a list is full. A hundred or more at a time cost a quarter of what they
+        cost one by one.
         """
         values = list(values)
         lists, rank_lists = self._values, self._ranks

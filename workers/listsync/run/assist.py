@@ -28,7 +28,7 @@ def assist(context: SyncContext, stopping: Callable[[], bool]) -> int:
     done = 0
     try:
         while not (stopping() or context.own_syncs) and any(
-            do_a_list_task(run) for run in _runs(context, stopping)
+            do_a_list_task(run, is_helper=True) for run in _runs(context, stopping)
         ):
             done += 1
     except (TqError, Preempted, FileNotFoundError) as error:

@@ -30,7 +30,7 @@ NOTED = ("adopted", "adds", "released")
 def list_tasks(state: RunState, folder: RunFolder) -> list[ListState]:
     """Return the lists of which something can be done now: read it, or, once everything is gathered, plan it.
 
-    Those with the most to write come first: they are written, one at a time, while the others are planned.
+    Once it is, those with the most to write come first.
     """
     open_lists = [item for item in state.lists or [] if _has_list_task(state, item, folder.of(item))]
     wanted = {(type_name, bucket): count for type_name, bucket, count, _ in state.taken.lists}
@@ -41,12 +41,16 @@ def list_tasks(state: RunState, folder: RunFolder) -> list[ListState]:
     return sorted(open_lists, key=changes, reverse=True) if state.is_gathered else open_lists
 
 
-def do_a_list_task(run: Run, *, skip: Container[str] = ()) -> bool:
+def do_a_list_task(run: Run, *, skip: Container[str] = (), is_helper: bool = False) -> bool:
     """Read or plan a list that no other worker is at; return whether there was one. Raises ListFault.
 
-    `skip` names lists that are left alone.
+    `skip` names lists that are left alone. Helpers begin with the list that has the most to write, the run's own worker
+    with the one that has the least: so it soon has one to write while the others are planned.
     """
-    for item in (item for item in list_tasks(run.state, run.folder) if item.name not in skip):
+    tasks = list_tasks(run.state, run.folder)
+    for item in tasks if is_helper else reversed(tasks):
+        if item.name in skip:
+            continue
         folder = run.folder_of(item)
         with folder.taken() as is_ours:
             if is_ours and _has_list_task(run.state, item, folder):

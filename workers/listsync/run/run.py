@@ -123,7 +123,6 @@ class Run:
         )
         self.settings, self.redis = settings, context.redis
         self.progress = Progress(context.redis, folder.path.name)
-        self.redis = context.redis
         self._context = context
 
     @property

@@ -135,9 +135,9 @@ def _change(run: Run, item: ListState, plan: ListPlan) -> Generator[None, None, 
     folder = run.folder_of(item)
     target = _ready(run, item, plan, is_new=not folder.calls)
     total = plan.adds.count + plan.released.count
+    calls = islice(plan.write_calls(run.options.rules.capacity), folder.calls, None)
     with run.tools.logrhythm.entries.writing() as writer:
-        for adding, values in islice(plan.write_calls(run.options.rules.capacity), folder.calls, None):
-            written = writer.add(target, values) if adding else writer.remove(target, values)
+        for written in writer.carry_out(target, calls):
             folder.count_call()
             item.entry_count = written.entry_count
             run.progress.tell(item.name, "write", min(folder.calls * BATCH, total), total)
