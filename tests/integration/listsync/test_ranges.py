@@ -10,6 +10,8 @@ import pytest
 
 from sandbox.threatq.control import value_of
 from tests.support.sync_stage import COLLECTION, Stage
+from workers.core.errors import ServiceAway
+from workers.listsync.plan.gather import Gathering
 from workers.listsync.run import collect
 from workers.threatq import ranges
 from workers.threatq.collections import CollectionPage
@@ -117,6 +119,27 @@ def test_a_page_that_fails_costs_no_other_page(stage: Stage, monkeypatch: pytest
         pass
     assert stage.outcome(job_id).note["adds"] == ROWS
     assert pages(stage) == 2 * undisturbed + 1
+
+
+def test_a_page_that_cannot_be_sorted_is_read_again_before_a_later_one_is_taken(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed(stage, 0)
+    take, taken = Gathering.take, count(1)
+
+    def not_the_second(*arguments: Any) -> None:
+        if next(taken) == 2:
+            raise ServiceAway("threatq", "the second page cannot be sorted")
+        take(*arguments)
+
+    monkeypatch.setattr(Gathering, "take", not_the_second)
+    job_id = stage.start()
+    stage.consume()
+    assert stage.outcome(job_id).state == "waiting"
+    stage.hurry()
+    while stage.consume():
+        pass
+    assert stage.outcome(job_id).note["read"] == ROWS
 
 
 def test_a_page_that_takes_long_holds_up_no_other_range(

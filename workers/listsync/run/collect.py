@@ -111,7 +111,7 @@ def _in_one(run: Run, gathering: Gathering, pages: Iterator[CollectionPage]) -> 
             yield
     finally:
         # ThreatQ would have to give it once more.
-        if arrived and not run.time_slice.lost:
+        if arrived and whole.position == page.following and not run.time_slice.lost:
             _take(run, gathering, whole, arrived)
 
 
