@@ -88,6 +88,21 @@ def test_a_score_that_moves_no_time_is_found_by_the_next_full_run(
     assert value_of("FQDN", 9) not in stage.lists()["ThreatQ: FQDN: 9"]
 
 
+def test_a_second_change_that_the_index_shows_late_is_found_by_the_next_delta(stage: Stage) -> None:
+    # given an indicator that a delta has taken in, and a change of it whose time is older than that delta
+    stage.set(sync_collections=MAPPING + "  splitBy: score\n")
+    stage.seed(22, types=["FQDN"], days=3)
+    stage.sync()
+    stage.seed(1, types=["FQDN"], start=22)
+    assert stage.sync()["adds"] == 1
+    stage.threatq.behave(score_moves="neither")
+    stage.threatq.call("PUT", "/api/indicator/23/scores", {"manual_score": 7})
+
+    # when: as many have changed as before, and all of them were seen
+    assert stage.sync()["kind"] == "delta"
+    assert value_of("FQDN", 22) in stage.lists()["ThreatQ: FQDN: 7"]
+
+
 def test_a_new_type_gets_its_list_from_a_delta(filled: Stage) -> None:
     filled.seed(2, types=["MD5"], start=100)
     assert filled.sync()["kind"] == "delta"
