@@ -28,6 +28,14 @@ expect.set_options(timeout=WITHIN_MS)
 #: What would run if it were not escaped somewhere: as an element, and as one that needs no script element.
 NASTY = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 
+#: Tells whether the text of each element is on one line; a key of colour is an element without text.
+ARE_ON_ONE_LINE = """words => [...document.querySelectorAll(words)].every(element => {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  const boxes = [...range.getClientRects()];
+  return Math.max(...boxes.map(box => box.bottom)) - Math.min(...boxes.map(box => box.top)) < 30;
+})"""
+
 
 @pytest.fixture(scope="module")
 def producer(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shim]:
@@ -290,3 +298,19 @@ def test_it_works_without_scripts(
         assert admin.paused() == set()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_label("Token")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 800])
+def test_neither_a_kind_nor_a_key_of_a_chart_is_torn_apart(width: int, page: Page, producer: Shim) -> None:
+    send(producer, "A" * 400)
+    expect(page.locator("#latest .state")).to_have_text("done")
+    page.set_viewport_size({"width": width, "height": 740})
+    for words in ("[data-label=Kind]", ".legend > span"):
+        assert page.evaluate(ARE_ON_ONE_LINE, words), words
+
+
+def test_the_second_row_of_a_phones_menu_begins_where_the_first_does(page: Page, producer: Shim) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(f"{producer.url}/jobs")
+    places = page.evaluate("[...document.querySelectorAll('.bar nav a')].map(link => link.offsetLeft)")
+    assert places.count(places[0]) == 2
