@@ -93,7 +93,7 @@ def test_a_second_change_that_the_index_shows_late_is_found_by_the_next_delta(st
     stage.set(sync_collections=MAPPING + "  splitBy: score\n")
     stage.seed(22, types=["FQDN"], days=3)
     stage.sync()
-    stage.seed(1, types=["FQDN"], start=22)
+    stage.seed(1, types=["FQDN"], start=22, days=100 / 86_400)
     assert stage.sync()["adds"] == 1
     stage.threatq.behave(score_moves="neither")
     stage.threatq.call("PUT", "/api/indicator/23/scores", {"manual_score": 7})
