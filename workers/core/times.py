@@ -28,11 +28,13 @@ _UTC_WORD = re.compile(r" ?(?:UTC|GMT|Z|\(UTC\))$", re.I)
 _ZONE_WORD = re.compile(r" ([CE]ES?T|BST|[ECMP][SD]T)$")
 _OFFSET = re.compile(r" ([+-]\d\d:?\d\d)$", re.ASCII)
 _LOG_DATE = re.compile(r"^(\d{1,2})/([A-Za-z]{3})/(\d{4}):(\d\d:\d\d:\d\d)(?:\.\d{1,9})?", re.ASCII)
-_DAY_DASHES = re.compile(r"^(\d{1,2})-([A-Za-z]{3})-(\d{4}) ", re.ASCII)
-_SLASHES = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4})[ :](?=\d{1,2}:\d\d)", re.ASCII)
+_DAY_DASHES = re.compile(r"^(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d{1,2}:\d\d(?::\d\d)?)(?:\.\d{1,9})?", re.ASCII)
+_SLASHES = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4})(?:[ :]|, ?)(?=\d{1,2}:\d\d)", re.ASCII)
 _SHORT_HOUR = re.compile(r"^(\d{4}-\d\d-\d\d[T ])(\d:\d\d:)", re.ASCII)
 _ODATA = re.compile(r"/Date\((-?\d{1,15})\)/", re.ASCII)
 _AMERICAN = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4}),? (?=\d{1,2}:\d\d(?::\d\d)? ?[AaPp]\.?[Mm])", re.ASCII)
+_YEAR_NAME = re.compile(r"^(\d{4}) ([A-Za-z]{3}) (\d{1,2}) (?=\d\d:)", re.ASCII)
+_DOTS = re.compile(r"^(\d{4}-\d\d-\d\d)[-.](\d\d)\.(\d\d)\.(\d\d)", re.ASCII)
 _YEAR_FIRST = re.compile(r"(\d{4})[/-](\d\d?)[/-](\d\d?)(?=\D|$)", re.ASCII)
 _MAIL = re.compile(
     r"(?:[A-Za-z]{3}, *)?\d{1,2} [A-Za-z]{3} \d{4} \d{1,2}:\d\d(?::\d\d)?(?: (?:[+-]\d{4}|[A-Z]{1,4}))?"
@@ -82,7 +84,8 @@ def _read_text(text: str, zone: tzinfo) -> datetime:
         return _from_digits(text, zone)
     if match := _ODATA.fullmatch(text):
         return _from_epoch(int(match[1]) / 1_000)
-    text = _DAY_DASHES.sub(r"\1 \2 \3 ", _LOG_DATE.sub(r"\1 \2 \3 \4", text))
+    text = _DAY_DASHES.sub(r"\1 \2 \3 \4", _LOG_DATE.sub(r"\1 \2 \3 \4", text))
+    text = _YEAR_NAME.sub(r"\2 \3 \1 ", text)
     text = _SLASHES.sub(_with_clear_month, _AMERICAN.sub(_with_month_name, text))
     if _MAIL.fullmatch(text):
         moment = parsedate_to_datetime(text)
@@ -93,6 +96,7 @@ def _read_text(text: str, zone: tzinfo) -> datetime:
     text = _UTC_WORD.sub("+00:00", _YEAR_FIRST.sub(_with_dashes, text, count=1))
     if match := _ZONE_WORD.search(text):
         text, zone = text[: match.start()], _zone_of(match[1], zone)
+    text = _DOTS.sub(r"\1T\2:\3:\4", text)
     text = _SHORT_HOUR.sub(r"\g<1>0\2", text)
     moment = _from_iso(_OFFSET.sub(r"\1", text))
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)

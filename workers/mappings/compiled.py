@@ -15,6 +15,9 @@ Compiled = Callable[[Any, Any], Any]
 
 Node = dict[str, Any]
 
+#: What may fill the memory.
+_SIZED = (str, list)
+
 #: The function that `$name` stands for inside of JMESPath, which knows no names.
 NAMED = "named"
 
@@ -91,7 +94,7 @@ def _itself(_node: Node) -> Compiled:
 
 def is_false(value: Any) -> bool:
     """Tell whether JMESPath sees a value as false: null, false, "", [] or {}; 0 is true."""
-    return value is False or is_empty(value)
+    return value is None or value is False or is_empty(value)
 
 
 def _or(node: Node) -> Compiled:
@@ -189,10 +192,10 @@ def _projection(
     base, part = _parts(node)
 
     def project(value: Any, run: Any) -> Any:
-        run.step()
         branches = base(value, run)
         if not isinstance(branches, kind):
             return None
+        run.step()
         return [result for item in items_of(branches) if (result := part(item, run)) is not None]
 
     return project
@@ -206,10 +209,10 @@ def _flatten(node: Node) -> Compiled:
     (base,) = _parts(node)
 
     def flatten(value: Any, run: Any) -> Any:
-        run.step()
         items = base(value, run)
         if not isinstance(items, list):
             return None
+        run.step()
         run.made(sum(len(item) if isinstance(item, list) else 1 for item in items))
         return [inner for item in items for inner in (item if isinstance(item, list) else (item,))]
 
@@ -262,7 +265,7 @@ def _checked(name: str, arguments: list[Compiled]) -> Compiled:
 
 
 def _measured(result: Any, run: Any) -> Any:
-    if isinstance(result, str | list):
+    if isinstance(result, _SIZED):
         run.made(len(result))
     return result
 

@@ -30,6 +30,8 @@ _ADDRESS_BEGINS = frozenset("0123456789abcdefABCDEF:[")
 _ADDRESSES = ("ip", "address", "ip_address", "ipAddress")
 _MACHINES = ("hostname", "host_name", "hostName", "computer_name", "computerName")
 
+_NAMES_OF_MACHINES = frozenset(_ADDRESSES + _MACHINES)
+
 #: What stands between the fields of a text in which Hayabusa puts them.
 _BAR = " ¦ "
 
@@ -37,6 +39,10 @@ _BAR = " ¦ "
 _NO_NAMES = frozenset(("null", "none", "n/a", "unknown", "undefined", "localhost", "---"))
 
 _MACHINE_NAME = re.compile(r"[\w.-]{2,253}")
+
+
+#: What may hold an indicator.
+_LOOKED_AT = (str, dict, list)
 
 
 class Findings(Struct, frozen=True):
@@ -124,7 +130,7 @@ class _Walk:
         home = place.depth > 0 and _is_home(fields)
         page = _page_of(fields)
         for name, inner in fields.items():
-            if isinstance(inner, str | dict | list) and inner:
+            if inner and isinstance(inner, _LOOKED_AT):
                 if named and fold(name) in _PAIR_VALUES:
                     self.under(named, inner, place, home=home)
                 elif inner != named and not (page and isinstance(inner, str) and inner.endswith(page)):
@@ -236,6 +242,8 @@ class _Walk:
             self.urls(urls, place)
         else:
             self.urls(forms.urls_asked_for(text), place)
+        for name in forms.names_asked_for(text):
+            self.take("FQDN", name, place.side or "target")
         for address in forms.addresses_in(text):
             self.address(address, place)
         self.hashes(text)
@@ -260,6 +268,8 @@ def _page_of(fields: dict[str, Any]) -> str:
 
 def _is_home(fields: dict[str, Any]) -> bool:
     """Tell whether an object is about a machine of ours: it has a private address, or the bare name of a machine."""
+    if _NAMES_OF_MACHINES.isdisjoint(fields):
+        return False
     for name in _ADDRESSES:
         first = value[0] if isinstance(value := fields.get(name), list) and value else value
         if isinstance(first, str) and (address := forms.read_address(first)):
@@ -269,7 +279,7 @@ def _is_home(fields: dict[str, Any]) -> bool:
 
 def _pair(fields: dict[str, Any]) -> str | None:
     """Return the name that a pair gives to its value, the most telling one; None for an object that is no pair."""
-    if len(fields) > 12 or not any(fold(name) in _PAIR_VALUES for name in fields):
+    if len(fields) > 12 or _PAIR_VALUES.isdisjoint(map(fold, fields)):
         return None
     names = [
         value

@@ -12,8 +12,11 @@ from workers.mappings.vocabulary import words
 
 _ADDRESS = re.compile(r"\[?(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,43})\]?(?::\d{1,5})?")
 #: What a network's length stands behind is no address; a port behind a slash, as Cisco writes it, mostly is longer.
+#: Behind a slash stands a version, unless a port follows, or a proxy says whom it asked: `HIER_DIRECT/203.0.113.7`.
 _ADDRESS_IN_TEXT = re.compile(
-    r"(?<![\w./@-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d|/(?:[12]?\d|3[0-2])(?![\d]))"
+    r"(?=\d)(?:(?:(?<![\w./@-])|(?<=DIRECT/)|(?<=_PARENT/)|(?<=[\w-]/)(?=[\d.]{7,15}:\d{2,5}\b))"
+    r"(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.(?:\d|in-addr)|/(?:[12]?\d|3[0-2])(?!\d))|"
+    r"(?<=->)(?:\d{1,3}\.){3}\d{1,3}(?=/\d))"
 )
 _HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.){1,12}(?:xn--[a-z0-9-]{2,59}|[a-z]{2,24})")
 _URL = re.compile(r"(?:https?|hxxps?|ftp)(?:://|\[:\]//)\S+", re.I)
@@ -24,8 +27,14 @@ _ASKED_FOR = re.compile(
     r"\b(hxxps?(?:://|\[:\]//)[^\s\"'<>|;`,)(]{4,2000})",
     re.I,
 )
+#: A name that was looked up, as BIND, Unbound, dnsmasq and Umbrella write it, or that a proxy was asked to connect to.
+_ASKING = ("query", "answer: ", "info: ", "CONNECT ", '","')
+_NAME_ASKED_FOR = re.compile(
+    r"(?:\b(?:query|answer): (?=\S+ (?:IN|CH) )|\bquery\[\w+\] (?=\S+ from )|\binfo: \S+ (?=\S+ [A-Z]+ IN\b)|"
+    r"\bCONNECT (?:\w{1,12}://)?(?=\S+?:\d)|\"\d{1,5} \([A-Z]+\)\",\"[A-Z]+\",\")([\w.-]{3,253})"
+)
 _HASH = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[0-9a-fA-F]{128}")
-_LABELLED_HASH = re.compile(r"\b(?:MD5|SHA1|SHA256)=([0-9A-Fa-f]{32,64})\b", re.I)
+_LABELLED_HASH = re.compile(r"\b(?:MD5|SHA-?1|SHA-?256)(?:=|: ?)([0-9A-Fa-f]{32,64})\b", re.I)
 _LONG_HASH = re.compile(r"\b[0-9a-fA-F]{64}\b")
 _MAIL = re.compile(r"[^\s@<>\"',;:()]{1,64}@((?:[\w-]{1,63}\.){1,10}[A-Za-z]{2,24})")
 _AWS_ENDPOINT = re.compile(
@@ -61,6 +70,7 @@ def read_address(text: str) -> IP | None:
     return (isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped) or address
 
 
+@lru_cache(maxsize=8192)
 def is_outside(address: IP) -> bool:
     """Say whether an address may be another's: public, or one that documentation and rehearsals use."""
     if address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback:
@@ -139,6 +149,14 @@ def urls_asked_for(text: str) -> list[str]:
     )
 
 
+def names_asked_for(text: str) -> list[str]:
+    """Return the host names in prose that were looked up, or that a proxy was asked to connect to."""
+    if not any(word in text for word in _ASKING):
+        return []
+    names = dict.fromkeys(_NAME_ASKED_FOR.findall(text))
+    return [host for name in names for host in hosts_in(name)]
+
+
 def addresses_in(text: str) -> list[str]:
     """Return the IPv4 addresses in prose; a number of four parts behind a word for version is none."""
     return [
@@ -155,9 +173,9 @@ def hashes_in(text: str) -> list[str]:
     """Return the hash that a text is, or those in it that have a label before them or are called SHA-256."""
     if _HASH.fullmatch(text):
         return [text]
-    labelled: list[str] = _LABELLED_HASH.findall(text) if "=" in text else []
-    is_called = "sha256" in text.lower().replace("-", "")
-    return labelled + (_LONG_HASH.findall(text) if is_called else [])
+    folded = text.lower().replace("-", "")
+    labelled: list[str] = _LABELLED_HASH.findall(text) if "md5" in folded or "sha" in folded else []
+    return labelled + (_LONG_HASH.findall(text) if "sha256" in folded else [])
 
 
 def mails_in(text: str) -> list[tuple[str, str]]:

@@ -7,6 +7,10 @@ from typing import Any
 
 import msgspec
 
+from workers.mappings.forms import addresses_in
+from workers.mappings.prose import named_in
+from workers.mappings.windows_xml import read_event
+
 #: The field of such a document that holds the line, and what its header says: time, host, program, words.
 SYSLOG = "syslog"
 
@@ -37,20 +41,27 @@ _PROGRAM = re.compile(
 #: The beginning of a field: `key=`, or `key:` before a quote.
 _KEY = re.compile(r"(?:^|(?<=[\s,;|\[({]))([A-Za-z_][\w.-]{0,63})(?:\s?=|:(?=\"))\s?")
 
-#: What only a log has: a day with its second, a program with its process, Cisco's name of a message.
+#: What a log has and other text seldom: a day with its second, a program with its process, Cisco's name of a message,
+#: FreeRADIUS's number of a request, an address.
 _MOMENT = re.compile(
     r"(?:\d{4}[-/]\d\d[-/]\d\d[T ,]|\d\d?/[A-Z][a-z]{2}/\d{4}:|\d\d/\d\d/\d{4}[: ]|"
-    r"[A-Z][a-z]{2} {1,2}\d\d? (?:\d{4} )?|\d\d? [A-Za-z]{3} \d{4} )\d\d:\d\d:\d\d"
+    r"[A-Z][a-z]{2} {1,2}\d\d? (?:\d{4} )?|\d\d?[ -][A-Za-z]{3}[ -]\d{4} )\d\d:\d\d:\d\d"
 )
-_PROCESS = re.compile(r"[\w./-]{1,64}\[\d{1,10}\]: ?\S")
+_PROCESS = re.compile(r"(?:^|\s)[\w./-]{1,64}(?:\[\d{1,10}\]:|\[\d{3,10}\] \[) ?\S")
 _CISCO = re.compile(r"%[A-Z][A-Z0-9_]{1,32}(?:-[A-Z0-9_]{1,32}){0,2}-\d-[A-Z0-9_]{2,64}:")
-_BEGINNING = 200
+_RADIUS = re.compile(r"\(\d{1,12}\) (?:Login|Invalid user|Ignoring)")
+_BEGINNING = 1_000
+
+#: How some forwarders write the end of a line inside of one.
+_LINE_END = r"\r\n"
 
 #: The words before the first field, without a bracket and the id of structured data.
 _WORDS = re.compile(r"[\s:-]*+([^\[\s]++(?: ++[^\[\s]++)*+)")
 
 #: What stands between fields, and the end of a quoted value.
 _BETWEEN = " \t\r\n,;|"
+_WITHOUT = f"{_BETWEEN}]"
+_DOUBLED = re.compile(r"=\"\"[^\"\s,;|]")
 _IN_QUOTES = re.compile(r"[^\"\\]*+(?:\\.[^\"\\]*+)*+", re.DOTALL)
 _IN_APOSTROPHES = re.compile(r"[^'\\]*+(?:\\.[^'\\]*+)*+", re.DOTALL)
 _ESCAPED = re.compile(r"\\([\\\"'])")
@@ -62,7 +73,8 @@ def read_line(line: str) -> dict[str, Any] | None:
     What its header says, and the line itself, stand in the field `syslog`.
     """
     header, rest = _header(line)
-    inside = _json_of(rest)
+    rest = rest.replace(_LINE_END, "\n")
+    inside = read_event(rest) if rest.startswith("<Event") else _json_of(rest)
     if inside is not None:
         return {**inside, SYSLOG: header} if header else inside
     fields, words = read_fields(rest)
@@ -74,9 +86,16 @@ def read_line(line: str) -> dict[str, Any] | None:
 
 
 def is_of_log(line: str) -> bool:
-    """Tell whether a line without a header is of a log all the same, by its words."""
-    start = line[:_BEGINNING]
-    return bool(_MOMENT.search(start) or _PROCESS.match(start) or _CISCO.search(start))
+    """Tell whether a line without a header is of a log all the same, by its words, or by the person that it names."""
+    start = line[:_BEGINNING].replace(_LINE_END, "\n")
+    ways = (
+        _MOMENT.search(start),
+        _PROCESS.search(start),
+        _CISCO.search(start),
+        _RADIUS.match(start),
+        addresses_in(start),
+    )
+    return any(ways) or bool(named_in(start))
 
 
 def is_line(document: dict[str, Any]) -> bool:
@@ -85,10 +104,14 @@ def is_line(document: dict[str, Any]) -> bool:
 
 
 def read_fields(text: str) -> tuple[dict[str, str], str]:
-    """Return the `key=value` fields of a text, values in quotes or up to the next key, and the words before them."""
+    """Return the `key=value` fields of a text, values in quotes or up to the next key, and the words before them.
+
+    Where none stand before, those behind the bracket around the fields. `key=""a b""` is what CSV makes of quotes.
+    """
+    text = text.replace('""', '"') if _DOUBLED.search(text) else text
     fields: dict[str, str] = {}
     match = _KEY.search(text)
-    words = _WORDS.match(text[: match.start()] if match else text)
+    words, behind = _WORDS.match(text[: match.start()] if match else text), ""
     while match and len(fields) < _MOST_FIELDS:
         start, key = match.end(), match[1]
         quoted = {'"': _IN_QUOTES, "'": _IN_APOSTROPHES}.get(text[start : start + 1])
@@ -98,9 +121,11 @@ def read_fields(text: str) -> tuple[dict[str, str], str]:
             match = _KEY.search(text, start)
             value = text[start : match.start() if match else None].partition(" ][")[0]
             value = value.strip(_BETWEEN).removesuffix("[").rstrip()
-            value = value if "[" in value else value.rstrip("] ")
+            if "[" not in value:
+                value, _, behind = value.partition("]")
+                value = value.rstrip()
         fields.setdefault(key, value)
-    return fields, words[1] if words else ""
+    return fields, words[1] if words else behind.strip(_WITHOUT)
 
 
 def _header(line: str) -> tuple[dict[str, str], str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 def is_empty(value: Any) -> bool:
     """Tell whether a value counts as none: null, "", [] or {}."""
-    return not value and not isinstance(value, int | float)
+    return value is None or (not value and not isinstance(value, int | float))
 
 
 def is_missing(value: Any) -> bool:

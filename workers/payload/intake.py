@@ -157,7 +157,7 @@ class Intake(Struct, frozen=True):
                 yield RejectedPayload(
                     position,
                     "not_json",
-                    "a line that is neither JSON nor of a log (CEF, LEEF, syslog, key=value)",
+                    "it is neither JSON nor of a log (CEF, LEEF, syslog, key=value, a Windows event as XML)",
                     line,
                 )
             else:

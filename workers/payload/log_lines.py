@@ -1,4 +1,4 @@
-"""Lines of logs, which are no JSON: each becomes a document; of CEF and LEEF, that is the line as it came."""
+"""Logs, which are no JSON: each line, and each Windows event as XML, becomes a document; CEF and LEEF as they came."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from workers.mappings.syslog import is_of_log, read_fields, read_line
+from workers.mappings.windows_xml import is_windows_xml, windows_events
 
 #: The field of a document of CEF or LEEF that holds the line.
 LINE = "line"
@@ -47,7 +48,9 @@ _FEWEST_FIELDS = 3
 
 
 def is_log_lines(data: bytes) -> bool:
-    """Tell whether what was sent is lines of a log and not JSON, by its first line."""
+    """Tell whether what was sent is of a log and not JSON, by its beginning or its first line."""
+    if is_windows_xml(data):
+        return True
     beginning = data[: 2 * _MOST_HEADER].lstrip()
     if beginning[:1] == b'"':
         return bool(_COLUMNS.match(beginning)) and _is_record(beginning.partition(b"\n")[0])
@@ -58,6 +61,9 @@ def is_log_lines(data: bytes) -> bool:
 
 def log_lines(data: bytes) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
     """Yield each record, mostly a line, and its document; None for a line of another kind."""
+    if is_windows_xml(data):
+        yield from windows_events(data)
+        return
     for record in _records(data):
         text = record.decode(errors="backslashreplace")
         mark = _mark_of(record)

@@ -95,7 +95,9 @@ def test_what_takes_too_long_is_named_by_its_own_line_though_another_one_asks_fo
 ) -> None:
     monkeypatch.setattr(expressions, "BUDGET_S", 0)
     slow = parse(
-        "[a[*].b, a[*].c, a[*].d, a[*].e, a[*].f, a[*].g, a[*].h, a[*].i, " * 2 + "a]]", "m.yaml:1", FUNCTIONS
+        "[a[*].b, a[*].c, a[*].d, a[*].e, a[*].f, a[*].g, a[*].h, a[*].i, " * 4 + "a" + "]" * 4,
+        "m.yaml:1",
+        FUNCTIONS,
     )
     evaluation = Evaluation({"a": [{}]}, FUNCTIONS, [("slow", slow)])
 

@@ -60,6 +60,21 @@ def found(document: Any) -> list[str]:
         # Prose and JSON inside of a text.
         ({"message": "Failed password for root from 203.0.113.7 port 22"}, ["203.0.113.7"]),
         ({"message": "Built outbound:203.0.113.7/10000 to 10.0.0.7/443"}, ["203.0.113.7"]),
+        ({"message": "query: a.evil.example IN A + (10.0.0.1)"}, ["a.evil.example"]),
+        ({"message": "query[AAAA] a.evil.example from 10.0.0.1"}, ["a.evil.example"]),
+        ({"message": "info: 10.0.0.1 a.evil.example. A IN"}, ["a.evil.example"]),
+        (
+            {"message": "CONNECT a.evil.example:443 - HIER_DIRECT/203.0.113.7 -"},
+            ["203.0.113.7", "a.evil.example"],
+        ),
+        ({"message": '"Blocked","1 (A)","NOERROR","a.evil.example.","x"'}, ["a.evil.example"]),
+        ({"message": "query: 7.113.0.203.in-addr.arpa IN PTR +"}, []),
+        (
+            {"message": "203.0.113.7/37769->198.51.100.2/25 mia/203.0.113.8:5932"},
+            ["203.0.113.7", "198.51.100.2", "203.0.113.8"],
+        ),
+        ({"message": "Chrome/120.0.0.0 in 203.0.113.0/24"}, []),
+        ({"message": f"MD5: {MD5} SHA-1: {SHA1}"}, [MD5, SHA1]),
         # A URL in prose that was asked for, or made harmless; another may be advice.
         ({"message": "GET http://evil.example/x - see https://good.example/help"}, ["http://evil.example/x"]),
         ({"description": "Contacted hxxp://evil[.]example/x"}, ["http://evil.example/x"]),

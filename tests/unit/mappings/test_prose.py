@@ -29,6 +29,15 @@ NAMES = st.from_regex(r"[a-z]{2,12}[0-9$]?", fullmatch=True).filter(
         ("User mia logged in", "mia"),
         ('203.0.113.7 - mia [04/Mar/2026:05:06:07 +0100] "GET / HTTP/1.1" 200 7', "mia"),
         ('203.0.113.7 - - [04/Mar/2026:05:06:07 +0100] "GET / HTTP/1.1" 200 7', None),
+        ("(17) Login OK: [CORP\\mia] (from client wlan port 8)", "CORP\\mia"),
+        ("(17) Login incorrect (mschap: rejected): [mia] (from client wlan port 8)", "mia"),
+        ("(17) Login OK: [host/ws-17.corp.example] (from client wlan port 8)", None),
+        ("CRON[17]: (mia) CMD ( sh /a.sh)", "mia"),
+        ('"203.0.113.7 uid=mia,ou=People,o=corp" GET', "mia"),
+        ("CN=VPN,OU=Groups,DC=corp may connect", None),
+        ('"VPN1","RAS",03/14/2026,05:06:07,2,,"CORP\\mia",,', "CORP\\mia"),
+        ("Disconnected from illegal user mia 203.0.113.7 port 4711 [preauth]", "mia"),
+        ("Virtual Account:\t\tNo", None),
         # Two addresses: nothing says which one did it.
         ("mail from a@corp.example to b@corp.example", None),
         ("A session for user accounts was closed", None),
@@ -50,12 +59,19 @@ def test_a_person_behind_each_kind_of_word_comes_back(name: str) -> None:
 @pytest.mark.parametrize(
     "moment",
     ["04/Mar/2026:05:06:07 +0000", "04/Mar/2026:05:06:07.123", "03/14/2026:05:06:07 GMT",
-     "14 mar 2026 05:06:07", "Mar 14 2026 05:06:07",
+     "14 mar 2026 05:06:07", "14-Mar-2026 05:06:07", "2026 Mar 14 05:06:07 UTC", "03/14/2026,05:06:07",
+     "Mar 14 2026 05:06:07",
      "Mar 14 05:06:07.902022 2026", "2026/03/14 05:06:07", "2026-03-14T05:06:07.1Z"],
 )  # fmt: skip
 def test_a_moment_that_is_found_can_be_read(moment: str) -> None:
     assert moment_in(f"[{moment}] dropped") == moment
     assert read_time(moment).replace(day=14, microsecond=0) == read_time("2026-03-14T05:06:07Z")
+
+
+def test_the_moment_of_the_same_day_that_names_its_zone_comes_first() -> None:
+    assert moment_in("1,2026/03/14 05:06:07,a,2026-03-14T05:06:07.5+01:00,b") == "2026-03-14T05:06:07.5+01:00"
+    assert moment_in("2026/03/14 05:06:07, not after 2027-03-14T05:06:07Z") == "2026/03/14 05:06:07"
+    assert moment_in("Info: 1773464767.123 0 203.0.113.7 TCP_MISS/200") == "1773464767.123"
 
 
 def test_a_field_comes_before_prose() -> None:

@@ -42,6 +42,9 @@ def test_a_header_says_when_where_and_by_what(line: str, header: dict[str, str])
         ("a='1 2', b=3;c=4|d=5", {"a": "1 2", "b": "3", "c": "4", "d": "5"}),
         ('[x@1 a="1" b="2"][y@1 c="3"]', {"a": "1", "b": "2", "c": "3"}),
         ("a=x [b=1 ][c d=2 ]", {"a": "x", "b": "1", "d": "2"}),
+        ("[x@1 a=1 b=mia] Link down: eth0", {"a": "1", "b": "mia"}),
+        # Quoted by CSV.
+        ('a=""x y"" b=""2"" c=3', {"a": "x y", "b": "2", "c": "3"}),
         ('action:"Drop"; src:"203.0.113.7"; at: noon', {"action": "Drop", "src": "203.0.113.7"}),
         ("url=https://a.example/x?y=1&z=2 end=1", {"url": "https://a.example/x?y=1&z=2", "end": "1"}),
         ('a="never closed', {"a": "never closed"}),
@@ -89,6 +92,11 @@ def test_fields_are_told_apart_by_their_names(text: str, fields: dict[str, str])
             "203.0.113.7:4711 [04/Mar/2026:05:06:07.123] front back/b1 0/0/1 200 7",
             "03/04/2026:05:06:07 GMT gw 0-PPE-0 : default AAA Message 7 0 : rejected",
             "Session for mia 4 Mar 2026 05:06:07 ended",
+            "04-Mar-2026 05:06:07.123 client 10.0.0.7#53: query: a.example IN A",
+            # An address, or a person.
+            "Accepted password for mia from 203.0.113.7 port 4711 ssh2",
+            "(17) Login OK: [host/ws-17] (from client wlan port 8)",
+            "session closed for user mia",
         )),
         (
             "sshd[17]: Failed",
@@ -97,6 +105,15 @@ def test_fields_are_told_apart_by_their_names(text: str, fields: dict[str, str])
         (
             "%ASA-6-302013: Built",
             {"syslog": {"line": "%ASA-6-302013: Built", "program": "%ASA-6-302013", "message": "Built"}},
+        ),
+        (
+            "[hostd@1 a=1 b=2 c=mia] Link down",
+            {
+                "a": "1",
+                "b": "2",
+                "c": "mia",
+                "syslog": {"line": "[hostd@1 a=1 b=2 c=mia] Link down", "message": "Link down"},
+            },
         ),
         ("Some words alone", None),
         ('Broken: {"rule": ', None),
