@@ -8,22 +8,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import partial
-from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
-from io import BufferedReader, RawIOBase
-from math import inf
 from pathlib import Path
-from socket import socket
 from typing import Any
 
 from requests import PreparedRequest, Response, Session
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from workers.core import spans, trace
 from workers.core.errors import ConfigError, TqError
+from workers.core.http_connection import PlainConnection, TlsConnection
 
 #: Told of each call: method, path without parameters, status (0: no answer), seconds until the head of the answer.
 Observer = Callable[[str, str, int, float], None]
@@ -39,11 +35,37 @@ class Adapter(HTTPAdapter):
     def __init__(self, observe: Observer, *, pool_connections: int, pool_maxsize: int) -> None:
         super().__init__(pool_connections=pool_connections, pool_maxsize=pool_maxsize)
         self._tell = observe
+        self._pools: dict[Any, Any] = {}
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """Make the pools, with connections that know `meanwhile`."""
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        """Return the pool for a request; what else decides on it is the same for all requests of a session."""
+        key = *str(request.url).split("/", 3)[:3], verify, cert
+        if key not in self._pools:
+            self._pools[key] = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        return self._pools[key]
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
+        """Return what of the address the request itself names."""
+        return super().request_url(request, proxies) if proxies else request.path_url
+
+    def build_response(self, request: PreparedRequest, raw: Any) -> Any:
+        """Return an answer with what is read of it: no cookies, and no guess at what its bytes mean."""
+        response: Any = Response()
+        response.status_code, response.headers, response.raw = raw.status, raw.headers, raw
+        response.reason, response.url, response.request = raw.reason, request.url, request
+        return response
+
+    def close(self) -> None:
+        """Close every connection that is not in use; later requests open others."""
+        self._pools.clear()
+        super().close()
 
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
         """Send a request; raises what requests raises."""
@@ -107,12 +129,12 @@ def send(
 ) -> Response:
     """Send one request by a session of `session_for`; the body of the answer is still to be read.
 
-    No redirect is followed and no cookie kept. Without `Session.request`, which merges and reads anew at each call what
-    is the same for all, a call takes three quarters of the processor time. Raises what requests raises.
+    No redirect is followed and no cookie kept. `Session.request` would merge and read anew at each call what is the
+    same for all, which takes longer than the rest of the call. Raises what requests raises.
     """
-    request = PreparedRequest()
+    request: Any = PreparedRequest()
     request.method, request.url, request.body = method, url, data
-    request.prepare_headers({**session.headers, **(headers or {})})
+    request.headers = {**session.headers, **(headers or {})}
     request.prepare_content_length(data)
     if params:
         request.prepare_url(url, params)
@@ -196,55 +218,14 @@ class _Errand:
 _errand: ContextVar[_Errand | None] = ContextVar("errand", default=None)
 
 
-#: An answer may take so many times the wait for its next byte, however steadily its bytes trickle.
-TOTAL_TIMES = 20
-
-
-class _UntilDeadline(RawIOBase):
-    """The bytes of one answer, which end with a TimeoutError when it has taken too long in all."""
-
-    def __init__(self, raw: Any, sock: socket) -> None:
-        self._raw, self._sock = raw, sock
-        self._wait_s = sock.gettimeout()
-        self._deadline = time.monotonic() + TOTAL_TIMES * (self._wait_s or inf)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left_s = self._deadline - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError("the answer takes too long")
-        if self._wait_s is not None and left_s < self._wait_s:
-            self._sock.settimeout(left_s)
-        size: int | None = self._raw.readinto(buffer)
-        return size
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _Answer(HTTPResponse):
-    def __init__(self, sock: socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        self.fp = BufferedReader(_UntilDeadline(self.fp.detach(), sock))
-
-
-class _Connection(HTTPConnection):
-    response_class = _Answer
-
+class _Connection(PlainConnection):
     def getresponse(self) -> Any:
         _run_errand()
         return super().getresponse()
 
 
-class _TlsConnection(HTTPSConnection):
-    response_class = _Answer
-
-    def getresponse(self) -> Any:
-        _run_errand()
-        return super().getresponse()
+class _TlsConnection(_Connection, TlsConnection):
+    pass
 
 
 class _Pool(HTTPConnectionPool):

@@ -155,6 +155,8 @@ class SpanExporter:
         while True:
             self._soon.wait(EVERY_S if not self._failures else BACKOFF.pause_s(self._failures))
             self._soon.clear()
+            # Asked before: what is refused while `close` is called is sent once more.
+            is_last = self._over
             try:
                 self._gather()
                 self._send_all()
@@ -163,7 +165,7 @@ class SpanExporter:
             except Exception:
                 # Without this thread what is traced would gather in memory.
                 log.exception("spans are not sent")
-            if self._over:
+            if is_last:
                 return
 
     def _gather(self) -> None:

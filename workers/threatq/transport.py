@@ -38,11 +38,15 @@ class Transport:
         self.base = service_url(settings.threatq_url, setting="threatq_url")
         self._timeout = (settings.threatq_connect_timeout_s, settings.threatq_read_timeout_s)
         self._session = threatq_session(settings, observe=observe)
-        #: ThreatQ's clock as its last answer showed it, in seconds; None before the first, or where it does not tell.
-        self.server_time: float | None = None
+        self._last_date = ""
 
     def __repr__(self) -> str:
         return f"Transport({self.base!r})"
+
+    @property
+    def server_time(self) -> float | None:
+        """ThreatQ's clock as its last answer showed it, in seconds; None before that, or where it does not tell."""
+        return _seconds(self._last_date)
 
     def send(
         self,
@@ -77,7 +81,7 @@ class Transport:
                 timeout=self._timeout,
             )
             content = body_of(response, THREATQ, call, sent=len(data))
-            self.server_time = _date_of(response)
+            self._last_date = response.headers.get("Date", "")
             if type is Any:
                 return _read(response, content, call, sent=len(data))
             if response.status_code != 200:
@@ -134,13 +138,13 @@ def skew_s(settings: Settings) -> float | None:
             answer = session.head(settings.threatq_url, timeout=timeout, allow_redirects=False)
     except requests.RequestException:
         return None
-    server_time = _date_of(answer)
+    server_time = _seconds(answer.headers.get("Date", ""))
     return None if server_time is None else server_time - time.time()
 
 
-def _date_of(response: requests.Response) -> float | None:
-    """Return the time of an answer in seconds, None where it bears none."""
+def _seconds(date: str) -> float | None:
+    """Return the date of an answer in seconds, None where it bears none."""
     try:
-        return parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
+        return parsedate_to_datetime(date).timestamp()
     except ValueError:
         return None

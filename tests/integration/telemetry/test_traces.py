@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from redis import Redis
 from sandbox.launch.redis_server import free_port
 from tests.support.otlp import Collector, attributes, running_collector
 from tests.support.sandbox_threatq import SandboxThreatQ
+from tests.support.scripted import Answer, Asked, scripted
 from tests.support.waiting import until
 from workers.consumer import QueueHandler, consume
 from workers.core.errors import ConfigError, ServiceAway
@@ -201,6 +203,24 @@ def test_what_waits_on_disk_belongs_to_its_process_while_that_lives(
     assert waiting == 1
     assert len(collector.spans) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_refused_while_the_exporter_closes_is_sent_once_more() -> None:
+    def refuses_once(_asked: Asked) -> Answer:
+        if len(collector.asked) > 1:
+            return Answer()
+        closing.start()
+        until(lambda: spans._over)
+        return Answer(status=503)
+
+    with scripted(refuses_once) as collector:
+        spans = exporter(collector.url)
+        closing = Thread(target=spans.close)
+        spans.add(accept_spans([event("one")], [ACCEPTED], 1, 2))
+        spans._soon.set()
+        until(lambda: len(collector.asked) > 1)
+        closing.join()
+    assert len(collector.asked) == 2
 
 
 def test_headers_for_the_collector_go_along(collector: Collector) -> None:
