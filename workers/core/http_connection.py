@@ -116,7 +116,11 @@ class PlainConnection(HTTPConnection):
         self.sock.settimeout(self.timeout)
         self._asked = method, url
         lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
-        head = f"{method} {url} HTTP/1.1\r\nHost: {self._authority(url)}\r\n{lines}\r\n".encode("latin-1")
+        text = f"{method} {url} HTTP/1.1\r\nHost: {self._authority(url)}\r\n{lines}\r\n"
+        try:
+            head = text.encode("latin-1")
+        except UnicodeEncodeError:
+            raise InvalidHeader("a header with a character that HTTP does not know") from None
         if not head.count(b"\n") == head.count(b"\r") == len(headers or {}) + 3:
             raise InvalidHeader("a header with a line break would be two")
         self.sock.sendall(head + (body.encode() if isinstance(body, str) else body or b""))
