@@ -41,7 +41,7 @@ class Raw:
                     self.pieces.append(piece)
                     answer = self._answers.pop(0)
                     connection.sendall(answer)
-                    if b"Length: 2" not in answer:
+                    if b"Length: 2" not in answer and b"Chunked" not in answer:
                         break
 
 
