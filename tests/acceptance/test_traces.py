@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,13 @@ def traceparent(number: int) -> str:
     return f"00-{number + 1:032x}-{number + 1:016x}-01"
 
 
-def has_jobs_in_hand(redis: Redis) -> bool:
-    """Tell whether a worker holds jobs: those are due when its lease of two seconds ends."""
-    return redis.zcount(keys.due("events"), now_ms(redis) + 500, "+inf") > 0
+def stands_still_at_work(processes: Processes, name: str, redis: Redis) -> bool:
+    """Suspend a worker while it holds jobs, which are due when its lease of two seconds ends; else let it go on."""
+    processes.signal(name, signal.SIGSTOP)
+    if redis.zcount(keys.due("events"), now_ms(redis) + 500, "+inf"):
+        return True
+    processes.signal(name, signal.SIGCONT)
+    return False
 
 
 def test_each_of_a_thousand_jobs_is_rebuilt_through_killed_workers(
@@ -73,7 +78,8 @@ def test_each_of_a_thousand_jobs_is_rebuilt_through_killed_workers(
             done = redis.zcard(keys.DONE)
             until(lambda before=done: redis.zcard(keys.DONE) > before, within_s=30)
             # Between two rounds it has nothing to be taken over. Once is enough: who loses two workers waits a minute.
-            until(lambda first=not kill: not first or has_jobs_in_hand(redis), within_s=30, every_s=0.002)
+            if not kill:
+                until(lambda: stands_still_at_work(processes, "worker-0", redis), within_s=30, every_s=0.002)
             processes.kill(f"worker-{kill}")
         processes.worker("last", "events", "upkeep", threads=2)
         until(lambda: redis.zcard(keys.DONE) == JOBS, within_s=180)
