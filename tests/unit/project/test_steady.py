@@ -22,7 +22,7 @@ def test_at_first():
 FAILS_EACH_TIME = "def test_each_time(): assert False\n"
 MANY_FAIL_AT_FIRST = "".join(
     FAILS_AT_FIRST.replace("seen", f"seen{number}").replace("test_at_first", f"test_{number}")
-    for number in range(4)
+    for number in range(6)
 )
 
 
