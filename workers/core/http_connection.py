@@ -111,10 +111,6 @@ class PlainConnection(HTTPConnection):
         **_options: Any,
     ) -> None:
         """Send a request whose body is bytes or a text, and whose headers say how long it is; raises InvalidHeader."""
-        if self.sock is None:
-            self.connect()
-        self.sock.settimeout(self.timeout)
-        self._asked = method, url
         lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         text = f"{method} {url} HTTP/1.1\r\nHost: {self._authority(url)}\r\n{lines}\r\n"
         try:
@@ -123,6 +119,10 @@ class PlainConnection(HTTPConnection):
             raise InvalidHeader("a header with a character that HTTP does not know") from None
         if not head.count(b"\n") == head.count(b"\r") == len(headers or {}) + 3:
             raise InvalidHeader("a header with a line break would be two")
+        if self.sock is None:
+            self.connect()
+        self.sock.settimeout(self.timeout)
+        self._asked = method, url
         self.sock.sendall(head + (body.encode() if isinstance(body, str) else body or b""))
 
     def _authority(self, url: str) -> str:
