@@ -60,12 +60,8 @@ def connect(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S, retries: in
 
 
 def connect_async(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> AsyncRedis:
-    """Return an asyncio client for `url`, with the same bounds as `connect`.
-
-    A Redis that does not answer in time is not asked again: the sender has a limit of its own (NiFi's is 15 s).
-    """
-    retry = AsyncRetry(ConstantBackoff(0.1), 1, supported_errors=(exceptions.ConnectionError,))
-    options = _options(url, answer_timeout_s, retry)
+    """Return an asyncio client for `url`, with the same bounds as `connect`."""
+    options = _options(url, answer_timeout_s, AsyncRetry(ConstantBackoff(0.1), 1))
     with _readable(url):
         if url.startswith("sentinel://"):
             client: AsyncRedis = _through_sentinel(AsyncSentinel, url, options, AsyncRedis)

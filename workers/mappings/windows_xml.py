@@ -10,7 +10,8 @@ from xml.parsers import expat
 #: Levels of an event; what is deeper is none.
 _DEEPEST = 32
 
-_START, _END = re.compile(rb"<Event[\s>]"), b"</Event>"
+_START = re.compile(rb"<Event[\s>]")
+_END = b"</Event>"
 
 #: What may stand around events, and what such data begins with.
 _AROUND = re.compile(rb"<\?xml[^<>]{0,200}>|</?Events(?:\s[^<>]{0,200})?>|\xef\xbb\xbf")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-
 import pytest
 
 from workers.core.errors import ServiceAway
 from workers.ledger.client import RedisClient, RedisRefusal
-from workers.ledger.connection import connect, connect_async, send_async
+from workers.ledger.connection import connect
 
 pytestmark = pytest.mark.integration
 
@@ -57,19 +54,3 @@ def test_a_redis_that_is_away_is_our_error_for_a_command_and_for_a_pipeline(tran
         redis.get("word")
     with pytest.raises(ServiceAway, match="Redis cannot be reached"):
         pipe.execute()
-
-
-def test_a_redis_that_is_silent_is_asked_once_by_what_serves_senders() -> None:
-    # Given a Redis that takes connections and answers nothing, as one that hangs does
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        redis = connect_async(f"redis://127.0.0.1:{silent.getsockname()[1]}", answer_timeout_s=0.1)
-
-        # When it is asked for something
-        with pytest.raises(ServiceAway):
-            asyncio.run(send_async(redis, [("GET", "word")]))
-
-        # Then no second connection waits as long once more
-        silent.accept()[0].close()
-        silent.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            silent.accept()

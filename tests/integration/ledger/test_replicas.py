@@ -121,7 +121,7 @@ def test_with_too_few_replicas_the_sender_is_asked_to_repeat_and_a_repeat_is_not
         for _ in range(2):
             # The one that there is may be late, too, on a busy machine
             with pytest.raises(
-                ServiceAway, match="[01] of 2 replicas confirmed within 50 ms; send the same again"
+                ServiceAway, match=r"[01] of 2 replicas confirmed within 50 ms; send the same again"
             ):
                 accept(main, [event(1)], TWO)
         # and once a replica is enough, the job is there, once
