@@ -109,14 +109,19 @@ def test_a_worker_that_stops_goes_on_in_each_range(stage: Stage, monkeypatch: py
     assert pages(stage) == 2 * undisturbed
 
 
-def test_a_page_that_fails_costs_no_other_page(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    undisturbed, job_id = stopped_half_way(stage, monkeypatch)
-    stage.threatq.fault("error", path=QUERY, next=1, status=503)
-    stage.consume()
+def finish_what_waits(stage: Stage, job_id: str) -> None:
+    """Let the time pass for which a run waits, and work until it has ended."""
     assert stage.outcome(job_id).state == "waiting"
     stage.hurry()
     while stage.consume():
         pass
+
+
+def test_a_page_that_fails_costs_no_other_page(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    undisturbed, job_id = stopped_half_way(stage, monkeypatch)
+    stage.threatq.fault("error", path=QUERY, next=1, status=503)
+    stage.consume()
+    finish_what_waits(stage, job_id)
     assert stage.outcome(job_id).note["adds"] == ROWS
     assert pages(stage) == 2 * undisturbed + 1
 
@@ -135,10 +140,7 @@ def test_a_page_that_cannot_be_sorted_is_read_again_before_a_later_one_is_taken(
     monkeypatch.setattr(Gathering, "take", not_the_second)
     job_id = stage.start()
     stage.consume()
-    assert stage.outcome(job_id).state == "waiting"
-    stage.hurry()
-    while stage.consume():
-        pass
+    finish_what_waits(stage, job_id)
     assert stage.outcome(job_id).note["read"] == ROWS
 
 
