@@ -96,6 +96,12 @@ def test_a_session_that_was_closed_opens_new_connections(session: requests.Sessi
     assert server.connections == 2
 
 
+def test_more_services_than_pools_are_asked_in_turn(session: requests.Session) -> None:
+    with raw(OK, OK) as first, raw(OK, OK) as second, raw(OK, OK) as third:
+        servers = (first, second, third) * 2
+        assert [post(session, server.url).content for server in servers] == [b"ok"] * 6
+
+
 def test_a_proxy_is_asked_for_the_whole_address_of_the_service() -> None:
     with (
         raw(OK) as proxy,
