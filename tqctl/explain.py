@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(shell: Shell, options: Namespace) -> int:
     """Explain; 0 if the value is in a list that it belongs into, else 1."""
-    runtime = Runtime(shell.settings)
+    runtime = Runtime(shell.settings, shell.admin.redis)
     settings = sync_settings(runtime)
     tools = Tools.of(runtime, settings)
     explainer = Explainer(

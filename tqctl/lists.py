@@ -59,7 +59,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def show(shell: Shell, _options: Namespace) -> int:
     """Show our lists."""
-    runtime = Runtime(shell.settings)
+    runtime = Runtime(shell.settings, shell.admin.redis)
     settings = sync_settings(runtime)
     lists = _ours(settings, Tools.of(runtime, settings))
     shell.show([_as_json(item) for item in lists], lambda _: [_grid(lists)])
@@ -68,7 +68,7 @@ def show(shell: Shell, _options: Namespace) -> int:
 
 def retire(shell: Shell, options: Namespace) -> int:
     """Retire our lists, or say which would be."""
-    runtime = Runtime(shell.settings)
+    runtime = Runtime(shell.settings, shell.admin.redis)
     settings = sync_settings(runtime)
     tools = Tools.of(runtime, settings)
     ours = [item for item in _ours(settings, tools) if item.abandoned or not options.abandoned]

@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentError, ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
+from typing import Any
 
 import argcomplete
 from msgspec import Struct
@@ -147,9 +149,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(partial(_run, sys.argv[1:] if arguments is None else arguments))
 
 
+class _GuessingParser(ArgumentParser):
+    """Says of a misspelt command, or choice, which one was meant; argparse itself does from Python 3.14 on."""
+
+    def _check_value(self, action: Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except ArgumentError as error:
+            near = get_close_matches(str(value), map(str, action.choices or ()), n=1)
+            if near:
+                raise ArgumentError(action, f"{value!r} is not known; did you mean {near[0]!r}?") from error
+            raise
+
+
 def parser_of(named: Collection[str] = tuple(SUBCOMMANDS)) -> ArgumentParser:
     """Return the parser; only the subcommands in `named` know their arguments."""
-    parser = ArgumentParser(
+    parser: ArgumentParser = _GuessingParser(
         prog="tqctl",
         description="Looks after the workers between detections, ThreatQ and LogRhythm.",
         epilog=_EPILOG,

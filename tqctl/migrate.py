@@ -149,7 +149,7 @@ def _log_folder(kept: dict[str, str], config: Path, *, is_done: bool) -> Iterato
 def _lists(shell: Shell, settings: Settings, *, take: bool) -> Iterator[ChecklistItem]:
     """Look at the lists that LogRhythm's page names, and with `take` make their entries ours."""
     try:
-        runtime = Runtime(settings)
+        runtime = Runtime(settings, shell.admin.redis)
         seen = sync_settings(runtime)
         for item in looked_at(runtime, seen, collections_of(seen), shell.audit if take else None):
             what = f"list {item.list}"

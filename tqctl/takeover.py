@@ -38,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def take_over(shell: Shell, options: Namespace) -> int:
     """Show what stands in the lists that the sync feeds and is not ours, and with --yes make it ours."""
-    runtime = Runtime(shell.settings)
+    runtime = Runtime(shell.settings, shell.admin.redis)
     settings = sync_settings(runtime)
     collections = _wanted(settings, options.collection)
     lists = list(looked_at(runtime, settings, collections, shell.audit if options.yes else None))

@@ -11,6 +11,7 @@ from workers.leases import Leases
 from workers.ledger.acts import Actor
 from workers.ledger.audit import Audit
 from workers.ledger.audit_settings import SettingsTrail
+from workers.ledger.client import RedisClient
 from workers.ledger.connection import connect
 from workers.ledger.groups import Groups
 from workers.ledger.ledger import open_ledger
@@ -42,14 +43,14 @@ class Runtime:
     """Made once a process from the settings; the clients of ThreatQ and LogRhythm are made when first used.
 
     `leases` are those that this process holds, `telemetry` is what it measures of its work, `job_log` what it says of
-    it. Nothing is called yet.
+    it. Nothing is called yet. `redis` is for one whose patience with Redis is less than a worker's.
     Raises ConfigError for a Redis URL that cannot be read.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, redis: RedisClient | None = None) -> None:
         self.settings = settings
         # Made here and not when first used: several threads may be the first, and each would make its own.
-        self.redis = connect(settings.redis_url)
+        self.redis = redis or connect(settings.redis_url)
         self.ledger = open_ledger(self.redis, settings)
         self.groups = Groups(self.redis, settings)
         self.leases = Leases(self.ledger)

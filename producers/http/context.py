@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from difflib import get_close_matches
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from anyio import CapacityLimiter
@@ -53,8 +54,14 @@ from workers.telemetry.collector import LedgerCollector
 from workers.telemetry.otlp import exporter_of
 from workers.telemetry.traces import accept_spans
 
+if TYPE_CHECKING:
+    from workers.ledger.accept import Flow, T
+
 #: Seconds that Redis gets for one answer; NiFi waits 15.
 REDIS_WITHIN_S = 2.0
+
+#: Seconds that it gets for what a request can do without.
+LOOK_UP_WITHIN_S = 1.0
 
 #: Characters of an Idempotency-Key.
 _MOST_KEY = 255
@@ -130,19 +137,21 @@ class HttpContext:
     async def _learn_assets(self) -> None:
         """Know what is ours by a data collection of ThreatQ, where a worker has told it lately."""
         collection = self.settings.own_assets_collection
-        try:
-            values = await follow_async(self.ledger.redis, told_flow(collection)) if collection else None
-        except ServiceAway:
-            return
+        values = await self._look_up(told_flow(collection)) if collection else None
         if values is not None:
             self.dialect = dialect_from(self.settings, values)
 
     async def names(self, queue: str) -> KnownNames:
         """Return what ThreatQ knows by name, as a worker told lately; nothing while Redis does not tell."""
+        return await self._look_up(names_flow(queue)) or UNKNOWN
+
+    async def _look_up(self, flow: Flow[T]) -> T | None:
+        """Return what Redis tells in a moment; None where it does not, since a sender waits."""
         try:
-            return await follow_async(self.ledger.redis, names_flow(queue))
-        except ServiceAway:
-            return UNKNOWN
+            async with asyncio.timeout(LOOK_UP_WITHIN_S):
+                return await follow_async(self.ledger.redis, flow)
+        except (ServiceAway, TimeoutError):
+            return None
 
     async def accept(self, jobs: Sequence[Job], *, whole: bool = False) -> list[Accepted]:
         """Have the ledger accept jobs, `whole`: all or none, and tell of it where traces are sent."""

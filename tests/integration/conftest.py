@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from redis import Redis
 
+from sandbox.launch.redis_server import RedisServer
 from tests.support.consumer_stage import Work
 from tests.support.sandbox_threatq import SandboxThreatQ
 from workers.consumer import Handle, QueueHandler, consume
@@ -47,3 +49,11 @@ def pass_time(redis: Redis, admin: LedgerAdmin) -> Callable[[], None]:
             redis.zadd(keys.due("events"), {job_id: 0})
 
     return over
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that a test may stop."""
+    server = RedisServer(tmp_path / "own-redis").start()
+    yield server
+    server.stop()

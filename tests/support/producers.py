@@ -90,7 +90,7 @@ class Shim(Process):
     def call(self, method: str, path: str, *, token: str = TOKEN, **options: Any) -> requests.Response:
         """Send a request with a token."""
         headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
-        return requests.request(method, self.url + path, headers=headers, timeout=30, **options)
+        return requests.request(method, self.url + path, headers=headers, **{"timeout": 30, **options})
 
     def post(self, path: str, body: Any, **options: Any) -> requests.Response:
         """Post bytes as they are, anything else as JSON."""

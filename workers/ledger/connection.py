@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 
 #: Seconds to connect, and to wait for an answer. Without them a half-open link holds a process for ever.
 CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 1.0, 5.0
+
+#: Seconds within which the asyncio client has answered or given up, for senders wait. It tries each command twice,
+#: and each of its connections twice: with a Redis that hangs that takes many times as long.
+ASYNC_WITHIN_S = 5.0
 
 #: Where a Sentinel listens unless the URL names a port.
 SENTINEL_PORT = 26379
@@ -224,18 +229,21 @@ async def follow_async(redis: AsyncRedis, flow: Flow[T]) -> T:
 
 
 async def send_async(redis: AsyncRedis, commands: list[tuple[Word, ...]]) -> list[Any]:
-    """Send commands together through the asyncio client; returns and raises like `send`."""
+    """Send commands together through the asyncio client; returns and raises like `send`, within ASYNC_WITHIN_S."""
     client: Any = redis
     with answering():
-        if len(commands) == 1:
-            try:
-                return [await client.execute_command(*commands[0])]
-            except exceptions.ResponseError as error:
-                return [_checked(error)]
-        async with client.pipeline(transaction=False) as pipe:
-            for command in commands:
-                pipe.execute_command(*command)
-            return list(map(_checked, await pipe.execute(raise_on_error=False)))
+        try:
+            async with asyncio.timeout(ASYNC_WITHIN_S):
+                if len(commands) == 1:
+                    return [await client.execute_command(*commands[0])]
+                async with client.pipeline(transaction=False) as pipe:
+                    for command in commands:
+                        pipe.execute_command(*command)
+                    return list(map(_checked, await pipe.execute(raise_on_error=False)))
+        except exceptions.ResponseError as error:
+            return [_checked(error)]
+        except TimeoutError:
+            raise exceptions.TimeoutError(f"no answer within {ASYNC_WITHIN_S:g} s") from None
 
 
 def _checked(answer: Any) -> Any:

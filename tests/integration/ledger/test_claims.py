@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
 
@@ -243,14 +242,6 @@ def test_a_job_of_a_kind_that_only_a_newer_version_knows_can_be_settled(
     newer = structs.replace(claim, kind="events.merge")
     assert ledger.settle([dead(newer, "no such kind")]) == []
     assert admin.ids("dead") == [answer.id]
-
-
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis that a test may stop."""
-    server = RedisServer(tmp_path).start()
-    yield server
-    server.stop()
 
 
 def test_a_claim_whose_answer_came_too_late_is_answered_again_and_loses_no_job(
