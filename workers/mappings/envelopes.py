@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from workers.core.errors import InputError
-from workers.mappings.apply import MOST_EVENTS
+from workers.mappings.apply import MOST_EVENTS, OUTER
+from workers.mappings.lines import LINE, is_marked
 from workers.mappings.model import Mapping
+from workers.mappings.syslog import fields_of
 
 #: Where an envelope holds its documents, the likeliest first: Azure's exports, Microsoft Graph, AWS, Okta's hooks.
 _LISTS = (
@@ -17,8 +19,13 @@ _LISTS = (
     "resources", "results", "entries", "logs", "data", "Events",
 )  # fmt: skip
 
-#: Where it holds one, as an object or as JSON text: Amazon SNS, Splunk's collector, Elasticsearch, EventBridge.
-_SINGLE = ("Message", "event", "_source", "detail", "message", "result", "payload", "body", "data")
+#: Where it holds one, as an object, as JSON text or as a line of a log: Amazon SNS, Splunk's collector, Elasticsearch,
+#: EventBridge, shippers of logs.
+_SINGLE = (
+    "Message", "event", "_source", "detail", "message", "result", "payload", "body", "data", "msg", "MESSAGE",
+    "SyslogMessage", "log", "raw", "_raw", "rawLog", "raw_log", "raw_message", "rawMessage", "rawEvent", "raw_event",
+    "full_message", "original", "textPayload",
+)  # fmt: skip
 
 
 #: Returns the mapping that is for a document.
@@ -38,6 +45,15 @@ def opened(document: dict[str, Any], choose: Choose) -> list[dict[str, Any]]:
         if any(map(choose, inside)):
             return inside
     return []
+
+
+def with_line(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the line that a document holds as a text, the others below `outer`; itself for none."""
+    for field in _SINGLE:
+        if isinstance(text := document.get(field), str) and (inside := fields_of(text)):
+            others = {name: value for name, value in document.items() if name != field}
+            return {**inside, OUTER: others} if others else inside
+    return document
 
 
 def _ways(document: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
@@ -62,8 +78,11 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 
 def _read(value: Any) -> Any:
-    if not isinstance(value, str) or value[:1] != "{":
+    """Return what a text holds: an object as JSON, or the fields of a line; None for words, no text as it is."""
+    if not isinstance(value, str):
         return value
+    if value[:1] != "{":
+        return {LINE: value} if is_marked(value) else fields_of(value)
     try:
         return msgspec.json.decode(value)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -73,6 +73,7 @@ _INSIDE: dict[tuple[str, str], Kind] = {
     ("url", "original"): "url",
     ("related", "hash"): "nothing",
     ("syslog", "line"): "nothing",
+    ("syslog", "before"): "text",
 }
 
 

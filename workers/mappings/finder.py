@@ -131,6 +131,9 @@ class _Walk:
         page = _page_of(fields)
         for name, inner in fields.items():
             if inner and isinstance(inner, _LOOKED_AT):
+                if name[:1] == "c" and f"{name}Label" in fields:
+                    # A custom field of CEF, which is there under the name of its label, too.
+                    continue
                 if named and fold(name) in _PAIR_VALUES:
                     self.under(named, inner, place, home=home)
                 elif inner != named and not (page and isinstance(inner, str) and inner.endswith(page)):
@@ -166,6 +169,8 @@ class _Walk:
                 self.address(each, place)
         elif says.kind:
             self.by_kind(text, place, says)
+        elif "://" in text and (asked := forms.urls_asked_for(text)):
+            self.urls(asked, place)
         elif "@" in text:
             self.mail_domains.update(domain for _, domain in forms.mails_in(text))
         elif says.host_name:
@@ -219,7 +224,7 @@ class _Walk:
         """Take a URL; of one without a scheme, as proxies write it, the host."""
         if forms.is_url(text):
             self.urls([text], place)
-        elif host := forms.host_before_path(text):
+        elif (host := forms.host_before_path(text)) and not forms.is_service(host.lower()):
             self.domains(host, place, contacted=True)
 
     def urls(self, texts: Iterable[str], place: _Place) -> None:

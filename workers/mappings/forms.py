@@ -10,7 +10,11 @@ from workers.indicators.addresses import IP, host_of
 from workers.indicators.refang import refang
 from workers.mappings.vocabulary import words
 
-_ADDRESS = re.compile(r"\[?(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,43})\]?(?::\d{1,5})?")
+#: Behind the port SonicWall writes the interface and the name.
+_ADDRESS = re.compile(
+    r"\[?(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,43})\]?(?::\d{1,5})?|"
+    r"(?:\d{1,3}\.){3}\d{1,3}:\d{1,5}(?::[A-Za-z][\w.-]{0,99}){1,2}"
+)
 #: What a network's length stands behind is no address; a port behind a slash, as Cisco writes it, mostly is longer.
 #: Behind a slash stands a version, unless a port follows, or a proxy says whom it asked: `HIER_DIRECT/203.0.113.7`.
 _ADDRESS_IN_TEXT = re.compile(
@@ -41,6 +45,7 @@ _AWS_ENDPOINT = re.compile(
     r"(?!ec2-)[a-z0-9-]{2,40}(?:\.[a-z]{2}(?:-[a-z]{1,12}){1,3}-\d)?\.(?:amazonaws\.com(?:\.cn)?|api\.aws)"
 )
 _SEPARATORS = re.compile(r"[,;\s]+")
+_PORT = re.compile(r"(?<=\w):\d{1,5}$")
 
 HASH_TYPES = {32: "MD5", 40: "SHA-1", 64: "SHA-256", 128: "SHA-512"}
 
@@ -64,7 +69,8 @@ def read_address(text: str) -> IP | None:
         return None
     bare = text[1:].partition("]")[0] if text[0] == "[" else text
     try:
-        address = ipaddress.ip_address(bare.partition(":")[0] if bare.count(":") == 1 else bare)
+        before = bare.partition(":")[0]
+        address = ipaddress.ip_address(before if "." in before else bare)
     except ValueError:
         return None
     return (isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped) or address
@@ -104,7 +110,8 @@ def addresses_listed(text: str) -> list[str]:
 
 def hosts_in(text: str) -> list[str]:
     """Return the host names that a text is a list of; [] where a part of it is something else."""
-    names = [refang(part).rstrip(".").lower() for part in _SEPARATORS.split(text) if part]
+    parts = (_PORT.sub("", part) for part in _SEPARATORS.split(text) if part)
+    names = [refang(part).rstrip(".").lower() for part in parts]
     if not all(map(_HOST.fullmatch, names)):
         return []
     return [
@@ -121,9 +128,8 @@ def is_url(text: str) -> bool:
 
 def host_before_path(text: str) -> str:
     """Return the host of a URL without a scheme, `www.evil.example/x`; "" for a path of files or anything else."""
-    host, slash, _ = text.partition("/")
-    name = host.partition(":")[0]
-    return name if slash and not name.endswith(_FILE_ENDS) else ""
+    name = text.partition("/")[0].partition(":")[0]
+    return "" if name.endswith(_FILE_ENDS) else name
 
 
 def outside_url(text: str) -> str:

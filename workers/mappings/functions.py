@@ -14,6 +14,7 @@ from workers.mappings.finder import find_once
 from workers.mappings.generic import guess
 from workers.mappings.lines import read_cef, read_leef
 from workers.mappings.observables import misp_values, stix_objects, stix_pattern
+from workers.mappings.syslog import fields_of
 from workers.mappings.values import is_missing, text_of
 
 _ANY: dict[str, list[str]] = {"types": []}
@@ -177,6 +178,11 @@ class MappingFunctions(Functions):
     def _func_leef(self, text: Any) -> dict[str, Any] | None:
         """`leef(text)`: a LEEF line as an object, its fields under `extension`; null where it is none."""
         return read_leef(text) if isinstance(text, str) else None
+
+    @signature(_ANY)
+    def _func_fields(self, text: Any) -> dict[str, Any] | None:
+        """`fields(text)`: a line of `key=value` fields, or with JSON or XML at its end, as an object; else null."""
+        return fields_of(text) if isinstance(text, str) else None
 
     @signature(_ANY)
     def _func_sources(self, value: Any) -> list[dict[str, str]]:

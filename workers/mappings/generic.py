@@ -12,11 +12,14 @@ import msgspec
 from workers.core.times import read_time
 from workers.mappings.field_names import fold
 from workers.mappings.kinds import kind_of
-from workers.mappings.prose import moment_in, person_in
+from workers.mappings.prose import moment_in, named_in, person_in
 from workers.mappings.vocabulary import words
 
 #: Fields that are looked at, the nearest to the top first, and characters of a title.
 _MOST_FIELDS, _TITLE_CHARS = 2_000, 200
+
+#: Characters of a line that stand for a title where nothing else does.
+_LINE_CHARS = 100
 
 #: Characters of a first line that make it a title of its own.
 _FEWEST_CHARS = 8
@@ -58,6 +61,11 @@ _BESIDE = _ranked(
 )
 _BESIDE_SHORT = _ranked((*_BESIDE, "type"))
 
+#: What tells a person apart without a name.
+_NO_PERSONS_NAME = re.compile(
+    r"[\d-]*|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|S-1-[\d-]*|N/A|null|none|unknown", re.I
+)
+
 #: Beside so short a verb as `add` the bare word of a type tells more, too.
 _SHORT_VERB = 6
 
@@ -85,6 +93,7 @@ def guess(document: dict[str, Any]) -> dict[str, str | float | None]:
         "person": _person(fields),
         "severity": _first(fields, _SEVERITIES, _is_severity),
         "source": source,
+        "line": str(fields.get("syslog.line", ""))[:_LINE_CHARS] or None,
     }
 
 
@@ -118,7 +127,8 @@ def _first_line(text: str) -> str:
 
 def _person(fields: Fields) -> str | None:
     """Return the person whom a field names, without quotes around the name, else one whom prose does."""
-    named = _first(fields, _PEOPLE, _is_person) or _first(fields, _ending(fields, _PEOPLE_END), _is_person)
+    named = _first(fields, _PEOPLE, _is_name) or _first(fields, _ending(fields, _PEOPLE_END), _is_name)
+    named = named or (None if _out_of_prose(fields, named_in) else _first(fields, _PEOPLE, _is_person))
     return named.strip('"') if named else _out_of_prose(fields, person_in)
 
 
@@ -245,6 +255,11 @@ def _is_kind(value: Any) -> bool:
 
 def _is_person(value: Any) -> bool:
     return isinstance(value, str) and 1 < len(value.strip()) <= 300 and "://" not in value
+
+
+def _is_name(value: Any) -> bool:
+    """Tell whether a value names a person, and is no number of one."""
+    return _is_person(value) and not _NO_PERSONS_NAME.fullmatch(value.strip())
 
 
 def _is_severity(value: Any) -> bool:

@@ -5,6 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+#: The field of a document that holds such a line.
+LINE = "line"
+
+#: The mark of such a line, and the characters at its beginning among which it stands: syslog's header is shorter.
+_MARK = re.compile(r"(?:CEF:\s?\d|LEEF:\s?\d\.\d)\|")
+_MOST_HEADER = 1_024
+
 #: A separator of the header that no backslash escapes.
 _BAR = re.compile(r"(?<!\\)\|")
 
@@ -26,6 +33,11 @@ _HEX_DELIMITER = re.compile(r"(?:0x|x)([0-9A-Fa-f]{2,4})")
 
 #: A character of CEF's own fields that holds a custom value, whose name stands in the field with `Label` behind it.
 _LABEL = "Label"
+
+
+def is_marked(text: str) -> bool:
+    """Tell whether a text is a line of CEF or LEEF."""
+    return bool(_MARK.search(text, 0, _MOST_HEADER))
 
 
 def read_cef(text: str) -> dict[str, Any] | None:

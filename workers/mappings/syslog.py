@@ -1,4 +1,4 @@
-"""Lines of logs that are neither CEF nor LEEF: a header of syslog, and JSON, `key=value` fields or words behind it."""
+"""Lines of logs that are neither CEF nor LEEF: a header of syslog, behind it JSON, XML, `key=value` fields or words."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ import msgspec
 from workers.mappings.forms import addresses_in
 from workers.mappings.prose import named_in
 from workers.mappings.windows_xml import read_event
+from workers.mappings.xml_text import read_xml
 
 #: The field of such a document that holds the line, and what its header says: time, host, program, words.
 SYSLOG = "syslog"
 
 #: Characters of a line's beginning in which its header ends, and fields that make a line one of fields.
 _LONGEST_HEADER, _FEWEST_FIELDS, _MOST_FIELDS = 1_024, 3, 1_000
+
+#: The beginning of XML; what else stands in angle brackets is an address of mail.
+_ELEMENT = re.compile(r"<(?:\?xml|[A-Za-z][\w:.-]{0,63})[\s/>]")
 
 _PRIORITY = re.compile(r"<\d{1,3}>")
 
@@ -33,7 +37,7 @@ _YEAR = re.compile(r"\d{4}")
 _RFC_5424 = re.compile(r"(\S{1,255}) (\S{1,48}) \S{1,128} \S{1,32} ?")
 
 #: The older form behind its time: host, then perhaps the program with a colon.
-_HOST = re.compile(r"(?!\d{1,9} )([\w.:-]{1,255}) (?=\S)")
+_HOST = re.compile(r"(?!\d{1,9} |(?:\d{1,3}\.){3}\d{1,3}:\d)([\w.:-]{1,255}) (?=\S)")
 _PROGRAM = re.compile(
     r"(?!(?:\d{1,3}\.){3}|\d\d/\d\d/)([\w./%-]{1,64})(?:\[[^\]]{1,32}\])?: ?|\[([\w.-]{1,64})\] "
 )
@@ -44,7 +48,7 @@ _KEY = re.compile(r"(?:^|(?<=[\s,;|\[({]))([A-Za-z_][\w.-]{0,63})(?:\s?=|:(?=\")
 #: What a log has and other text seldom: a day with its second, a program with its process, Cisco's name of a message,
 #: FreeRADIUS's number of a request, an address.
 _MOMENT = re.compile(
-    r"(?:\d{4}[-/]\d\d[-/]\d\d[T ,]|\d\d?/[A-Z][a-z]{2}/\d{4}:|\d\d/\d\d/\d{4}[: ]|"
+    r"(?:(?:\d{4}[-/.]\d\d[-/.]\d\d|\d\d?/\d\d?/\d{4})(?:[T :;|\t]|\"?, ?\"?)|\d\d?/[A-Z][a-z]{2}/\d{4}[: ]|"
     r"[A-Z][a-z]{2} {1,2}\d\d? (?:\d{4} )?|\d\d?[ -][A-Za-z]{3}[ -]\d{4} )\d\d:\d\d:\d\d"
 )
 _PROCESS = re.compile(r"(?:^|\s)[\w./-]{1,64}(?:\[\d{1,10}\]:|\[\d{3,10}\] \[) ?\S")
@@ -52,11 +56,17 @@ _CISCO = re.compile(r"%[A-Z][A-Z0-9_]{1,32}(?:-[A-Z0-9_]{1,32}){0,2}-\d-[A-Z0-9_
 _RADIUS = re.compile(r"\(\d{1,12}\) (?:Login|Invalid user|Ignoring)")
 _BEGINNING = 1_000
 
+#: A word for how bad it is, parted from the rest by more than one blank.
+_LEVEL = re.compile(
+    r"(?:info|notice|warn(?:ing)?|err(?:or)?|crit(?:ical)?|alert|emerg|debug|security|fatal)(?:\t| {2,8})\S",
+    re.I,
+)
+
 #: How some forwarders write the end of a line inside of one.
 _LINE_END = r"\r\n"
 
 #: The words before the first field, without a bracket and the id of structured data.
-_WORDS = re.compile(r"[\s:-]*+([^\[\s]++(?: ++[^\[\s]++)*+)")
+_WORDS = re.compile(r"[\s:-]*+((?!\[)\S++(?: ++(?!\[)\S++)*+)")
 
 #: What stands between fields, and the end of a quoted value.
 _BETWEEN = " \t\r\n,;|"
@@ -68,13 +78,13 @@ _ESCAPED = re.compile(r"\\([\\\"'])")
 
 
 def read_line(line: str) -> dict[str, Any] | None:
-    """Return what a line says: the fields of its JSON or its `key=value`s, else its words; None for no line of a log.
+    """Return what a line says: its JSON, XML or `key=value` fields, else its words; None for no line of a log.
 
     What its header says, and the line itself, stand in the field `syslog`.
     """
     header, rest = _header(line)
     rest = rest.replace(_LINE_END, "\n")
-    inside = read_event(rest) if rest.startswith("<Event") else _json_of(rest)
+    inside = _xml_of(rest) if rest.endswith(">") else _json_of(rest)
     if inside is not None:
         return {**inside, SYSLOG: header} if header else inside
     fields, words = read_fields(rest)
@@ -82,7 +92,17 @@ def read_line(line: str) -> dict[str, Any] | None:
         if header.keys() <= {"program"} and not is_of_log(line):
             return None
         fields, words = {}, rest.strip()
-    return {**fields, SYSLOG: {"line": line, **header, **({"message": words} if words else {})}}
+    said = {"message": words} if words else {}
+    before = rest.partition(f"{next(iter(fields))}=")[0] if fields else ""
+    if before.strip() != words and addresses_in(before):
+        said["before"] = before
+    return {**fields, SYSLOG: {"line": line, **header, **said}}
+
+
+def fields_of(text: str) -> dict[str, Any] | None:
+    """Return what a line says by fields of its own, `key=value`, JSON or XML; None for words alone."""
+    document = read_line(text)
+    return document if document and document.keys() != {SYSLOG} else None
 
 
 def is_of_log(line: str) -> bool:
@@ -93,6 +113,7 @@ def is_of_log(line: str) -> bool:
         _PROCESS.search(start),
         _CISCO.search(start),
         _RADIUS.match(start),
+        _LEVEL.match(start),
         addresses_in(start),
     )
     return any(ways) or bool(named_in(start))
@@ -158,6 +179,14 @@ def _names(line: str, start: int, *, is_new: bool) -> tuple[dict[str, str], int]
     start = program.end() if program else start
     names = {"host": host[1] if host else None, "program": program[1] or program[2] if program else None}
     return {name: value for name, value in names.items() if value}, start
+
+
+def _xml_of(text: str) -> dict[str, Any] | None:
+    """Return the element that a text ends with as an object, None where it holds none with others inside."""
+    start = _ELEMENT.search(text, 0, _LONGEST_HEADER)
+    if not start:
+        return None
+    return read_event(text[start.start() :]) or read_xml(text[start.start() :])
 
 
 def _json_of(text: str) -> dict[str, Any] | None:

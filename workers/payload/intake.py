@@ -16,7 +16,7 @@ from workers.mappings.model import Mapping
 from workers.mappings.time_limit import look_at_clock
 from workers.payload.cloudevents import Unwrapped, is_cloud_event, unwrap
 from workers.payload.json_text import escape_unfit, read_plain, split
-from workers.payload.log_lines import is_log_lines, log_lines
+from workers.payload.log_lines import is_log_lines, log_lines, unquoted
 from workers.payload.mapped import (
     MappedDocument,
     NoMapping,
@@ -130,6 +130,7 @@ class Intake(Struct, frozen=True):
         One at a time: while what was read from one is still in the processor's cache, its job is made of it.
         """
         position = 0
+        data = unquoted(data)
         if is_log_lines(data):
             yield from self._lines(data)
             return

@@ -1,4 +1,4 @@
-"""Logs, which are no JSON: each line, and each Windows event as XML, becomes a document; CEF and LEEF as they came."""
+"""Logs, which are no JSON: each line, and each event as XML, becomes a document; CEF and LEEF as they came."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
+from workers.mappings.lines import LINE
 from workers.mappings.syslog import is_of_log, read_fields, read_line
 from workers.mappings.windows_xml import is_windows_xml, windows_events
-
-#: The field of a document of CEF or LEEF that holds the line.
-LINE = "line"
+from workers.mappings.xml_text import read_xml
 
 _MARKS = (b"CEF:", b"LEEF:")
 
@@ -40,6 +41,14 @@ _BEFORE_JSON = re.compile(rb"[^{\"]{1,128}\{\s{0,8}\"[^\"]")
 #: The first two columns of a line whose values stand in quotes; JSON has none such.
 _COLUMNS = re.compile(rb"\"[^\"]{0,200}\",\"")
 
+#: How a record as XML begins; a page of HTML is none.
+_XML = re.compile(
+    rb"\s{0,64}(?:\xef\xbb\xbf)?(?:<\?xml[^<>]{0,200}>\s{0,64})?<(?!html)[A-Za-z][\w:.-]{0,63}[\s/>]", re.I
+)
+
+#: How a JSON text begins, or an array of such.
+_TEXTS = re.compile(rb"\s{0,64}(?:\[\s{0,64})?\"")
+
 #: What arrays and markup begin with; a program's name or fields in brackets begin a line.
 _OTHER = re.compile(rb"<\D|\[(?![\w.-]{1,64}\] |[A-Za-z][\w@.-]{0,63}[ =])")
 
@@ -49,7 +58,7 @@ _FEWEST_FIELDS = 3
 
 def is_log_lines(data: bytes) -> bool:
     """Tell whether what was sent is of a log and not JSON, by its beginning or its first line."""
-    if is_windows_xml(data):
+    if is_windows_xml(data) or _XML.match(data):
         return True
     beginning = data[: 2 * _MOST_HEADER].lstrip()
     if beginning[:1] == b'"':
@@ -59,10 +68,28 @@ def is_log_lines(data: bytes) -> bool:
     return _is_record(beginning.partition(b"\n")[0])
 
 
+def unquoted(data: bytes) -> bytes:
+    """Return the lines of a log that were sent as a JSON text, or as an array of such; anything else as it is."""
+    if not _TEXTS.match(data):
+        return data
+    try:
+        value = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return data
+    texts = value if isinstance(value, list) else [value]
+    if not all(isinstance(text, str) for text in texts):
+        return data
+    lines = "\n".join(texts).encode()
+    return lines if is_log_lines(lines) else data
+
+
 def log_lines(data: bytes) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
     """Yield each record, mostly a line, and its document; None for a line of another kind."""
     if is_windows_xml(data):
         yield from windows_events(data)
+        return
+    if _XML.match(data) and (document := read_xml(data.decode(errors="replace").strip())):
+        yield data, document
         return
     for record in _records(data):
         text = record.decode(errors="backslashreplace")

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from workers.core.errors import InputError
 from workers.mappings.apply import apply_mapping, elements
-from workers.mappings.envelopes import Choose, opened
+from workers.mappings.envelopes import Choose, opened, with_line
 from workers.mappings.expressions import TakesTooLong
 from workers.mappings.matching import GENERIC, Mappings
 from workers.mappings.model import Mapping as EventMapping
@@ -130,7 +130,7 @@ def map_document(
     if mapping is None and (inside := opened(document, choose)):
         return [event for inner in inside for event in _each(inner, mappings, generic, patience)]
     if mapping is None and generic:
-        mapping = mappings.named(GENERIC)
+        mapping, document = mappings.named(GENERIC), with_line(document)
     if mapping is None:
         raise _no_mapping(document, mappings)
     return [_mapped(mapping, element, patience) for element in patience.elements(mapping, document)]

@@ -49,6 +49,14 @@ def found(document: Any) -> list[str]:
         ({"fileHash": {"hashType": "sha1", "hashValue": SHA1}}, [SHA1]),
         ({"Hashes": f"MD5={MD5},SHA256={SHA256},IMPHASH={MD5[::-1]}"}, [MD5, SHA256]),
         ({"description": f"The file with SHA-256 {SHA256} ran."}, [SHA256]),
+        # Behind the port SonicWall writes the interface and the name; a name with its port; what was asked for.
+        ({"src": "203.0.113.7:4711:X1:a.corp.example"}, ["203.0.113.7"]),
+        ({"dsthost": "a.evil.example:443"}, ["a.evil.example"]),
+        ({"url": "a.evil.example"}, ["a.evil.example"]),
+        ({"first_line": "GET http://evil.example/x HTTP/1.1"}, ["http://evil.example/x"]),
+        # A field of CEF counts under the name that its label gives it: a version is no address.
+        ({"cs3Label": "Engine Version", "Engine Version": "9.8.1.2", "cs3": "9.8.1.2"}, []),
+        ({"cs3Label": "Peer", "Peer": "203.0.113.7", "cs3": "203.0.113.7"}, ["203.0.113.7"]),
         # An indicator of whatever type.
         ({"ioc_value": SHA256}, [SHA256]),
         (

@@ -106,7 +106,7 @@ def test_what_is_nearest_to_the_top_counts() -> None:
     )
 )  # fmt: skip
 def test_any_document_can_be_asked(document: dict[str, Any]) -> None:
-    assert set(guess(document)) == {"title", "type", "time", "person", "severity", "source"}
+    assert set(guess(document)) == {"title", "type", "time", "person", "severity", "source", "line"}
 
 
 def test_what_became_of_it_is_no_title_where_a_reason_is_given() -> None:

@@ -38,6 +38,19 @@ NAMES = st.from_regex(r"[a-z]{2,12}[0-9$]?", fullmatch=True).filter(
         ('"VPN1","RAS",03/14/2026,05:06:07,2,,"CORP\\mia",,', "CORP\\mia"),
         ("Disconnected from illegal user mia 203.0.113.7 port 4711 [preauth]", "mia"),
         ("Virtual Account:\t\tNo", None),
+        ("sudo[17]:   mia : TTY=pts/0 ; PWD=/ ; USER=root", "mia"),
+        ("Accepted publickey for mia", "mia"),
+        ("New session 5 of user mia.", "mia"),
+        ("Configured from console by mia on vty0", "mia"),
+        ("Changed by mia from 203.0.113.7", "mia"),
+        ("The console: logged in as mia", "mia"),
+        ("mia has signed out", "mia"),
+        ("User mia", "mia"),
+        ("Authentication of VPN user [mia] from 203.0.113.7 was rejected", "mia"),
+        ('intranet.corp.example 10.0.0.7 - mia [04/Mar/2026:05:06:07 +0100] "GET /"', "mia"),
+        ("a|CORP\\mia|b", "CORP\\mia"),
+        ("A user has logged in", None),
+        ("Nobody was not logged on", None),
         # Two addresses: nothing says which one did it.
         ("mail from a@corp.example to b@corp.example", None),
         ("A session for user accounts was closed", None),
@@ -77,6 +90,21 @@ def test_the_moment_of_the_same_day_that_names_its_zone_comes_first() -> None:
 def test_a_field_comes_before_prose() -> None:
     assert guess({"user": "mia", "message": "Changed by user 'ben'"})["person"] == "mia"
     assert guess({"alert": {"description": "Changed by user 'ben'"}})["person"] == "ben"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"2026-03-04","05:06:07",a', "2026-03-04\t05:06:07\ta", "a|2026/03/04|05:06:07|b", "2026-03-04, 05:06:07, a",
+     "04.03.2026 05:06:07 a", "2026.03.04 05:06:07 a", "a 20260304 050607 b", "a 20260304T050607Z b",
+     "a,1772600767,b", "a,1772600767123,b", "1772600767.123456 a", "2026-03-04 05:06:07:123 a",
+     "04/Mar/2026 05:06:07 +0000 a", "Mar 4, 2026 5:06:07 AM", "03/4/2026 5:06:07 AM", "2026-03-04 06:06:07 CET",
+     # A number that may be anything, and a day that is none, come after a clear one.
+     "session 1512345678 at 2026-03-04 05:06:07", "99/99/2026 05:06:07 2026-03-04 05:06:07"],
+)  # fmt: skip
+def test_a_moment_in_columns_and_of_other_forms_is_read(text: str) -> None:
+    moment = moment_in(text)
+    assert moment is not None
+    assert read_time(moment).replace(microsecond=0) == read_time("2026-03-04T05:06:07Z")
 
 
 @given(

@@ -97,6 +97,9 @@ def test_fields_are_told_apart_by_their_names(text: str, fields: dict[str, str])
             "Accepted password for mia from 203.0.113.7 port 4711 ssh2",
             "(17) Login OK: [host/ws-17] (from client wlan port 8)",
             "session closed for user mia",
+            # Columns, and a word for how bad it is.
+            "::1, -, 11/20/2026, 15:44:03, site",
+            "Info     fw1 Setting cache to 178 MByte",
         )),
         (
             "sshd[17]: Failed",
@@ -127,6 +130,22 @@ def test_words_before_the_fields_are_the_message() -> None:
     document = read_line("<13>Mar  4 05:06:07 h kernel: BAD HOST DROP IN=eth0 SRC=203.0.113.7 DST=10.0.0.1")
     assert document is not None
     assert document["syslog"]["message"] == "BAD HOST DROP"
+
+
+def test_an_address_before_the_fields_is_kept() -> None:
+    document = read_line('Accept gw [04/Mar/2026:05:06:07 +0100] "203.0.113.7 uid=mia,ou=People,o=corp"')
+    assert document is not None
+    assert document["syslog"]["before"] == 'Accept gw [04/Mar/2026:05:06:07 +0100] "203.0.113.7 '
+    document = read_line("disconnect from unknown[203.0.113.7] ehlo=1 mail=1 quit=1")
+    assert document is not None
+    assert document["syslog"]["message"] == "disconnect from unknown[203.0.113.7]"
+
+
+def test_the_address_of_a_client_with_its_port_is_no_host_of_the_header() -> None:
+    document = read_line("2026-03-04 05:06:07 203.0.113.7:4711 [mia] connected")
+    assert document is not None
+    assert "host" not in document["syslog"]
+    assert document["syslog"]["message"] == "203.0.113.7:4711 [mia] connected"
 
 
 @given(st.dictionaries(NAMES, TEXTS, min_size=3, max_size=6))

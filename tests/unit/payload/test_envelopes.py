@@ -38,12 +38,30 @@ def mappings_of(document: dict[str, Any], *, generic: bool = False) -> list[str]
         ({"Type": "Notification", "MessageId": "x", "Message": json.dumps(TRAIL)}, ["aws-cloudtrail"]),
         ({"sourcetype": "x", "event": TRAIL}, ["aws-cloudtrail"]),
         ({"_index": "x", "_source": TRAIL}, ["aws-cloudtrail"]),
+        # A line of a log, as shippers and buses put it there.
+        ({"message": "<134>Mar  4 05:06:07 h CEF:0|Acme|Wall|1|42|Blocked|7|src=203.0.113.7"}, ["cef"]),
+        ({"_raw": "LEEF:1.0|Acme|Wall|1|42|src=203.0.113.7", "host": "a"}, ["leef"]),
+        ({"program": "CEF", "message": "CEF:0|Acme|Wall|1|42|Blocked|7|src=203.0.113.7"}, ["cef"]),
+        ({"message": 'devid=FG1 logid=13 type=utm subtype=ips date=2026-03-04 attack="x"'}, ["fortinet-log"]),
         # Documents of several formats.
         ({"events": [TRAIL, AZURE]}, ["aws-cloudtrail", "azure-log"]),
     ],
 )
 def test_each_document_in_an_envelope_has_its_own_mapping(envelope: dict[str, Any], names: list[str]) -> None:
     assert mappings_of(envelope) == names
+
+
+def test_the_fields_of_a_line_that_no_mapping_is_for_become_a_generic_event_with_the_others_beside() -> None:
+    line = "2026-03-04T05:06:07Z fw1 wall: src=203.0.113.7 dst=10.0.0.1 act=drop"
+    (event,) = map_document({"message": line, "site": "a"}, shipped(), generic=True)
+    assert isinstance(event, MappedDocument)
+    assert event.document["src"] == "203.0.113.7"
+    assert event.document["outer"] == {"site": "a"}
+    # Words alone stay where they are.
+    words = {"message": "some words", "site": "a"}
+    (event,) = map_document(words, shipped(), generic=True)
+    assert isinstance(event, MappedDocument)
+    assert event.document == words
 
 
 def test_a_document_in_an_envelope_is_kept_as_it_was_sent() -> None:

@@ -211,7 +211,19 @@ def test_a_line_of_a_log_becomes_an_event_where_the_setting_asks_for_it(line: st
     assert found.title == title
 
 
-@pytest.mark.parametrize("text", ["Beacon", "a=1", "<html a=1 b=2 c=3>", "[1", "[x]"])
+@pytest.mark.parametrize(
+    "text",
+    ['"CEF:0|Maker|Suite|1|17|Beacon|9|src=203.0.113.7"',
+     ' ["CEF:0|Maker|Suite|1|17|Beacon|9|src=203.0.113.7", "CEF:0|Maker|Suite|1|17|Beacon|9|src=203.0.113.8"]'],
+)  # fmt: skip
+def test_lines_that_were_sent_as_json_texts_are_lines(text: str) -> None:
+    jobs = structs.replace(INTAKE, mappings=mapping_folder("")).jobs(text.encode())
+    assert [job.title for job in jobs if isinstance(job, Job)] == ["Beacon"] * text.count("CEF")
+
+
+@pytest.mark.parametrize(
+    "text", ["Beacon", "a=1", "<html a=1 b=2 c=3>", "[1", "[x]", '"Beacon"', '["Beacon"]']
+)
 def test_what_is_no_line_of_a_log_is_read_as_json(text: str) -> None:
     (found,) = INTAKE.jobs(text.encode())
     assert isinstance(found, RejectedPayload)
