@@ -25,6 +25,7 @@ from celery.signals import (
 
 from workers.core.errors import ConfigError, ServiceAway, end_with
 from workers.core.files import show_life
+from workers.core.interpreter import keep_pauses_short
 from workers.ledger.audit_settings import SettingsTrail, values_of
 from workers.ledger.functions import look_after_functions
 from workers.runtime import runtime, stopping
@@ -107,6 +108,7 @@ def _tell_metrics(sender: Any, **_: Any) -> None:
     SettingsTrail(process.audit).note(f"worker on {socket.gethostname()}, {loaded.path}", values_of(loaded))
     if process.spans:
         process.spans.start()
+    keep_pauses_short()
 
 
 def _give_sign(consumer: Any, **_: Any) -> None:

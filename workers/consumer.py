@@ -34,7 +34,7 @@ from workers.core.retry import RetryPolicy
 from workers.core.spans import recorder, span
 from workers.core.trace import current_trace, read_traceparent
 from workers.leases import Attempt, Blocked, Leases, retry_while_redis_is_away
-from workers.ledger.ledger import FIRST_WAIT_MS, LONGEST_WAIT_MS, MOST_SOLO_FAILURES, Ledger
+from workers.ledger.ledger import FIRST_WAIT_MS, LONGEST_WAIT_MS, MOST_SOLO_FAILURES, Ledger, RoundEnd
 from workers.ledger.records import (
     RECHECK_S,
     Claim,
@@ -116,10 +116,10 @@ def consume(
             observer.claimed(claims)
         if tracer:
             tracer.begin(claims, asked_ns)
-        settlements, stale = work_on(consumer, ledger, leases, claims, tracer)
+        settlements, end = work_on(consumer, ledger, leases, claims, tracer)
         if tracer:
             tracer.settled(settlements)
-        _tell_stale(stale)
+        _tell_stale(end.stale)
         _tell_newer(ledger, consumer.queue, settlements)
         for observer in observers:
             observer.settled(settlements, time.monotonic() - began)
@@ -128,6 +128,8 @@ def consume(
         ):
             log.error("nearly all jobs die, the queue is paused", queue=consumer.queue, next="tqctl status")
         settled += len(settlements)
+        if not end.more_is_due:
+            return settled
     ledger.wake(consumer.queue)
     return settled
 
@@ -138,18 +140,18 @@ def work_on(
     leases: Leases,
     claims: Sequence[Claim],
     tracer: RoundTracer | None,
-) -> tuple[list[Settlement], list[Settlement]]:
-    """Handle and settle `claims`; return what became of them, and what of that was no longer ours to settle."""
+) -> tuple[list[Settlement], RoundEnd]:
+    """Handle and settle `claims`; return what became of them, and what the ledger says to that."""
     with leases.renewing(claims), working_on(claims), noting_answers() as answered:
         settlements = try_known(consumer, ledger, leases, claims)
         if tracer:
             tracer.handled(settlements)
         # The work is done but not recorded yet; without the record each job would count as having lost its worker.
         with span("settle"):
-            stale = retry_while_redis_is_away(
-                partial(ledger.settle, settlements, answered=answered), "not settled yet"
+            end = retry_while_redis_is_away(
+                partial(ledger.end_round, settlements, answered=answered), "not settled yet"
             )
-    return settlements, stale
+    return settlements, end
 
 
 def _tell_stale(stale: Sequence[Settlement]) -> None:

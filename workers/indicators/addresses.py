@@ -38,6 +38,10 @@ _MAPPED = 0xFFFF << 32
 
 _SEPARATORS = re.compile(r"[,;\n]")
 
+#: How a network ends, and an address without a colon; most of what is asked about is a name, and an exception is dear.
+_DIGITS = frozenset("0123456789")
+_ENDS = _DIGITS | {"."}
+
 _DASHES = re.compile(r"[-–—]")
 
 #: A network with a star for each part of an address that may be anything.
@@ -55,6 +59,8 @@ def read_ip(text: str) -> IP | None:
         return None
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
+    if ":" not in text and text[-1:] not in _ENDS:
+        return None
     try:
         ip = ipaddress.ip_address(_ZONE.sub("", text) if ":" in text else text.rstrip("."))
     except ValueError:
@@ -87,7 +93,7 @@ def split_port(text: str) -> tuple[str, int | None]:
 
 def read_network(text: str) -> Network | None:
     """Return the network that `text` writes as CIDR (host bits are dropped), or None."""
-    if "/" not in text or len(text) > _LONGEST:
+    if "/" not in text or len(text) > _LONGEST or text[-1] not in _DIGITS:
         return None
     try:
         return ipaddress.ip_network(text, strict=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -18,6 +19,7 @@ from redis.backoff import ConstantBackoff
 from redis.client import Pipeline
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+from redis.sentinel import SentinelConnectionPool
 
 from workers.core.errors import ConfigError, MemoryFull, ServiceAway
 from workers.core.urls import shown_url
@@ -78,12 +80,49 @@ def connect_async(url: str, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> As
 
 
 class _Client(Redis):
-    """redis-py's client with our errors."""
+    """redis-py's client with our errors, and with connections that stay at hand.
+
+    What redis-py does around each command for its pool and its own measurements takes longer than all the rest.
+    """
+
+    def __init__(self, *words: Any, **options: Any) -> None:
+        super().__init__(*words, **options)
+        self._at_hand: list[Any] = []
 
     def execute_command(self, *words: Any, **options: Any) -> Any:
         untyped: Any = super()
         with answering():
-            return untyped.execute_command(*words, **options)
+            if isinstance(self.connection_pool, SentinelConnectionPool):
+                # Which connections lead to the primary is its pool's to say, at each command.
+                return untyped.execute_command(*words, **options)
+            connection = self._take()
+            try:
+                answer = connection.retry.call_with_retry(
+                    lambda: self._ask(connection, words, options), connection.disconnect
+                )
+            except BaseException:
+                self.connection_pool.release(connection)
+                raise
+            self._at_hand.append(connection)
+            return answer
+
+    def _take(self) -> Any:
+        """Return the connection that was used last, or another one of the pool, which opens it where it is not."""
+        while self._at_hand:
+            connection = self._at_hand.pop()
+            if connection.pid != os.getpid():
+                # That of the process from which this one was forked.
+                continue
+            if not _is_spoilt(connection):
+                return connection
+            connection.disconnect()
+            self.connection_pool.release(connection)
+        return self.connection_pool.get_connection()
+
+    def _ask(self, connection: Any, words: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        untyped: Any = self
+        connection.send_command(*words, **options)
+        return untyped.parse_response(connection, words[0], **options)
 
     def pipeline(self, transaction: bool = False, shard_hint: object = None) -> _Pipeline:
         """Return a pipeline that is no transaction: Redis 7 refuses those while it is full, reading ones too.
@@ -91,6 +130,14 @@ class _Client(Redis):
         What must happen together is a script, such as `small_writes.write`.
         """
         return _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+def _is_spoilt(connection: Any) -> bool:
+    """Tell whether a connection that is not in use has something to read, or has been closed by Redis."""
+    try:
+        return bool(connection.can_read())
+    except (exceptions.RedisError, OSError):
+        return True
 
 
 class _Pipeline(Pipeline):

@@ -9,6 +9,7 @@ from random import SystemRandom
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from workers.core.hashing import sha256_hex
 from workers.core.jobs import KINDS, Job, shows
@@ -78,6 +79,13 @@ JOBS_A_WAKE_UP = 100
 
 #: First and longest wait in ms after a service was found away.
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 500, 60_000
+
+
+class RoundEnd(Struct, frozen=True):
+    """Those of a round's settlements that were no longer ours, and whether jobs of the queue are due by now."""
+
+    stale: list[Settlement]
+    more_is_due: bool
 
 
 class Ledger:
@@ -191,14 +199,16 @@ class Ledger:
     def settle(
         self, settlements: Sequence[Settlement], *, answered: Collection[str] = ()
     ) -> list[Settlement]:
-        """Write down what became of claimed jobs; return those that were no longer ours to settle.
+        """Settle like `end_round`; return those that were no longer ours to settle."""
+        return self.end_round(settlements, answered=answered).stale if settlements else []
+
+    def end_round(self, settlements: Sequence[Settlement], *, answered: Collection[str] = ()) -> RoundEnd:
+        """Write down what became of jobs that were claimed together, and look whether others are ready by then.
 
         The settlements share one claim's token. `answered` names the services that answered meanwhile, and the queue
         where its jobs can be done as things are set. Where the claim was the probe of one that was away, that one's
         breaker closes; of one that did not answer, the next job is the probe.
         """
-        if not settlements:
-            return []
         first = settlements[0].claim
         needed = (*NEEDS[first.queue], first.queue)
         heard = [name for name in needed if name in answered]
@@ -216,12 +226,13 @@ class Ledger:
                 msgspec.json.encode(settlement.group) if settlement.group else "",
             )
         breakers = map(keys.away, heard + silent)
-        answers = self._run(
+        *answers, is_due = self._run(
             SETTLE,
             [keys.due(first.queue), keys.DONE, keys.DEAD, keys.COUNTS, keys.PAUSED, *breakers],
             arguments,
         )
-        return [s for s, ours in zip(settlements, answers, strict=True) if not ours]
+        stale = [s for s, ours in zip(settlements, answers, strict=True) if not ours]
+        return RoundEnd(stale, bool(is_due))
 
     def tell_newer(self, queue: str, reason: str) -> None:
         """Say for a while why jobs of `queue` wait for a newer worker."""

@@ -138,6 +138,8 @@ def type_name(row: Json) -> str:
 
 def match(items: Sequence[Json], answer: Sequence[Json], field: str) -> list[Json | None]:
     """Return for each item its row, or None where no row can be told to be its own."""
+    if len(items) == len(answer) and all(map(partial(_is_its_own, field), items, answer)):
+        return list(answer)
     free = dict(enumerate(answer))
     matches: list[Json | None] = [None] * len(items)
     for same in (_equal, _alike):
@@ -147,6 +149,11 @@ def match(items: Sequence[Json], answer: Sequence[Json], field: str) -> list[Jso
             if row is None:
                 matches[place] = free.pop(place, None)
     return matches
+
+
+def _is_its_own(field: str, item: Json, row: Json) -> bool:
+    """Tell whether the row in an item's place has its key, and no other type."""
+    return bool(_equal(item.get(field)) == _equal(row.get(field))) and _fits(item, row)
 
 
 def _take(

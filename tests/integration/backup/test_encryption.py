@@ -79,7 +79,8 @@ def test_a_backup_that_cannot_be_opened_writes_nothing_and_says_why(
     redis.flushall()
     whole = (tmp_path / "b").read_bytes()
     if change in ("cut off", "changed"):
-        (tmp_path / "b").write_bytes(whole[:-9] if change == "cut off" else whole[:-9] + b"x" + whole[-8:])
+        other = bytes([whole[-9] ^ 1])
+        (tmp_path / "b").write_bytes(whole[:-9] if change == "cut off" else whole[:-9] + other + whole[-8:])
     (tmp_path / "empty").write_text("# nothing\n")
     key = {"another key": "other", "no such file": "nowhere", "no key in it": "empty"}.get(change, "key")
     words = [] if change == "no key" else ["--key", str(tmp_path / key)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from threading import Timer
+from unittest.mock import Mock
 
 import pytest
 from redis import Redis
@@ -35,6 +36,36 @@ def test_all_that_is_ready_is_done_in_batches(ledger: Ledger, admin: LedgerAdmin
     assert work(handle) == 250
     assert sizes == [100, 100, 50]
     assert admin.open_jobs()["events"] == 0
+
+
+@pytest.mark.parametrize(
+    ("count", "asked"),
+    [
+        # The ledger's answer to the settlement says that nothing is due
+        pytest.param(1, 1, id="one alone"),
+        pytest.param(101, 2, id="more than a batch"),
+    ],
+)
+def test_a_queue_is_not_asked_again_when_nothing_more_is_due(
+    ledger: Ledger, work: Work, monkeypatch: pytest.MonkeyPatch, count: int, asked: int
+) -> None:
+    accept(ledger, count)
+    claims = Mock(wraps=ledger.claim)
+    monkeypatch.setattr(ledger, "claim", claims)
+
+    assert work(do) == count
+    assert claims.call_count == asked
+
+
+def test_what_comes_while_others_are_worked_on_is_done_as_well(ledger: Ledger, work: Work) -> None:
+    accept(ledger, 1)
+    coming = [1, 0]
+
+    def handle(attempt: Attempt) -> list[Settlement]:
+        accept(ledger, coming.pop(0), first=10)
+        return do(attempt)
+
+    assert work(handle) == 2
 
 
 def test_one_job_that_is_refused_dies_alone(ledger: Ledger, admin: LedgerAdmin, work: Work) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
+from tests.support.waiting import until
 from workers.core.errors import ServiceAway
 from workers.ledger.client import RedisClient, RedisRefusal
 from workers.ledger.connection import connect
@@ -54,3 +57,34 @@ def test_a_redis_that_is_away_is_our_error_for_a_command_and_for_a_pipeline(tran
         redis.get("word")
     with pytest.raises(ServiceAway, match="Redis cannot be reached"):
         pipe.execute()
+
+
+def test_a_connection_that_redis_has_closed_opens_again_though_nothing_is_tried_twice(redis_url: str) -> None:
+    client: Any = connect(redis_url, retries=0)
+    number = client.execute_command("CLIENT", "ID")
+
+    with connect(redis_url) as other:
+        cast("Any", other).execute_command("CLIENT", "KILL", "ID", number)
+
+    assert client.get("word") is None
+    assert client.execute_command("CLIENT", "ID") != number
+
+
+def test_an_answer_that_was_never_read_is_given_to_no_other_command(redis_url: str) -> None:
+    client: Any = connect(redis_url, retries=0)
+    client.set("word", "x")
+    (connection,) = client._at_hand
+    connection.send_command("GET", "word")
+    until(connection.can_read)
+
+    assert client.llen("list") == 0
+
+
+def test_a_forked_process_does_not_speak_over_the_connections_of_the_first(redis_url: str) -> None:
+    client: Any = connect(redis_url)
+    client.set("word", "x")
+    (connection,) = client._at_hand
+    connection.pid = -1
+
+    assert client.get("word") == b"x"
+    assert connection not in client._at_hand

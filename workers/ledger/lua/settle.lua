@@ -5,7 +5,7 @@
 -- ARGV: prefix, queue, token, how many services answered, then for each job: id, kind:producer and its
 --       sender, what it shows when it is done or a digest of its content where it is dead, state, delay in ms, entry,
 --       when it was accepted in ms, what it changes of a group of firings when it is done, as JSON, or ""
--- Answers 1 for each job that was ours to settle, 0 where another worker has the lease.
+-- Answers 1 for each job that was ours to settle, 0 where another worker has the lease; last 1 if jobs are due by now.
 local due, done, dead, counts, paused = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local prefix, queue, token = ARGV[1], ARGV[2], ARGV[3]
 local answered = tonumber(ARGV[4])
@@ -281,4 +281,8 @@ for i = 6, #KEYS do
 end
 -- A worker that settles has got the answer to its claim.
 redis.call('DEL', prefix .. 'claimed:' .. token)
+
+local is_due = redis.call('EXISTS', prefix .. 'arrived:' .. queue) == 1
+  or #redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, 1) > 0
+answers[#answers + 1] = is_due and 1 or 0
 return answers
