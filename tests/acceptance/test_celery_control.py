@@ -64,32 +64,31 @@ def controlled(
         yield Controlled(processes, ledger, admin)
 
 
-@pytest.mark.parametrize(
-    ("words", "answer"),
-    [
-        # a job's id: it is no message of Celery's
-        (("control", "revoke", "JOB"), "revoked"),
-        (("control", "terminate", "SIGKILL", "JOB"), "terminate"),
-        (("control", "rate_limit", "events.work", "100/s"), "new rate limit set"),
-        (("control", "time_limit", "events.work", "1"), "time limits set"),
-        # what a pool of threads refuses
-        (("control", "pool_grow", "1"), "ERROR"),
-        (("control", "pool_restart"), "Pool restarts not enabled"),
-        (("purge", "-f"), "message"),
-    ],
+#: Commands in the middle of work, and what Celery answers.
+COMMANDS = (
+    # a job's id: it is no message of Celery's
+    (("control", "revoke", "JOB"), "revoked"),
+    (("control", "terminate", "SIGKILL", "JOB"), "terminate"),
+    (("control", "rate_limit", "events.work", "100/s"), "new rate limit set"),
+    (("control", "time_limit", "events.work", "1"), "time limits set"),
+    # what a pool of threads refuses
+    (("control", "pool_grow", "1"), "ERROR"),
+    (("control", "pool_restart"), "Pool restarts not enabled"),
+    (("purge", "-f"), "message"),
 )
-def test_no_command_of_celery_costs_a_job(
-    controlled: Controlled, threatq_sandbox: SandboxThreatQ, words: tuple[str, ...], answer: str
-) -> None:
-    # Given jobs, of which the worker has some
-    job_id = controlled.send(0)[0]
-    # When it is told so, and more jobs come
-    said = controlled.celery(*(word.replace("JOB", job_id) for word in words))
-    controlled.send(JOBS)
-    # Then Celery answers, all jobs are done, and each once
-    assert answer in said
-    until(controlled.is_done, within_s=40)
-    assert threatq_sandbox.get("/api/events")["total"] == 2 * JOBS
+
+
+def test_no_command_of_celery_costs_a_job(controlled: Controlled, threatq_sandbox: SandboxThreatQ) -> None:
+    for words, answer in COMMANDS:
+        # Given jobs, of which the worker has some
+        job_id = controlled.send(len(controlled.ids))[-JOBS]
+        # When it is told so, and more jobs come
+        said = controlled.celery(*(word.replace("JOB", job_id) for word in words))
+        controlled.send(len(controlled.ids))
+        # Then Celery answers, all jobs are done, and each once
+        assert answer in said, words
+        until(controlled.is_done, within_s=40)
+        assert threatq_sandbox.get("/api/events")["total"] == len(controlled.ids), words
 
 
 def test_a_worker_that_takes_no_more_wake_ups_leaves_its_jobs_to_when_it_does(
@@ -118,8 +117,7 @@ def test_a_worker_that_is_shut_down_leaves_what_it_could_not_do_to_the_next(
     assert threatq_sandbox.get("/api/events")["total"] == 2 * JOBS
 
 
-@pytest.mark.parametrize("how", ["scheduled", "query_task"])
-def test_no_command_of_celery_shows_what_a_message_holds(controlled: Controlled, how: str) -> None:
+def test_no_command_of_celery_shows_what_a_message_holds(controlled: Controlled) -> None:
     # Given messages of a foreign client that a worker has taken and does later
     app = Celery(broker=controlled.processes.environ["TQ_REDIS_URL"])
     app.conf.broker_transport_options = {"global_keyprefix": "{tq}:celery:"}
@@ -134,8 +132,8 @@ def test_no_command_of_celery_shows_what_a_message_holds(controlled: Controlled,
         lambda: "events.create-message" in controlled.celery("inspect", "scheduled"), within_s=30, every_s=0.5
     )
     # When they are asked for
-    ids = ("events.create-message", "jobs.accept-message") if how == "query_task" else ()
-    told = controlled.celery("inspect", how, *ids)
-    # Then they are named, and their content is not
-    assert ("jobs.accept-message" in told, "(not shown)" in told) == (True, True)
-    assert "a secret title" not in told
+    for words in (("scheduled",), ("query_task", "events.create-message", "jobs.accept-message")):
+        said = controlled.celery("inspect", *words)
+        # Then they are named, and their content is not
+        assert ("jobs.accept-message" in said, "(not shown)" in said) == (True, True), words
+        assert "a secret title" not in said, words

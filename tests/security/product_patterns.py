@@ -103,13 +103,15 @@ def _assigns(tree: ast.Module, name: str) -> bool:
 
 def _methods(name: str, trees: list[ast.Module]) -> list[str]:
     """Return how some modules use a pattern of a name."""
-    used = {
-        METHODS[node.attr]
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and node.attr in METHODS
-        and isinstance(node.value, ast.Name)
-        and node.value.id == name
-    }
+    used = {METHODS[method] for tree in trees for method in _called(tree).get(name, ())}
     return sorted(used) or ["search"]
+
+
+@functools.cache
+def _called(tree: ast.Module) -> dict[str, set[str]]:
+    """Return which methods of a pattern a module uses, by the name before the dot."""
+    methods: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in METHODS and isinstance(node.value, ast.Name):
+            methods.setdefault(node.value.id, set()).add(node.attr)
+    return methods
