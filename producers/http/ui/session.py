@@ -170,7 +170,8 @@ class PageRequest(Struct, frozen=True):
             "session": self.session,
             "may_operate": self.session.may("operate"),
             "may_audit": self.session.may("audit"),
-            "said": self.sessions.said(self.session),
+            # What the open page fetches anew by itself (page.js) shows no sentence, so it may not take it.
+            "said": "" if "TQ-Look" in self.request.headers else self.sessions.said(self.session),
             "path": self.request.url.path,
             "query": "",
         }

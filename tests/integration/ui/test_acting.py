@@ -46,6 +46,19 @@ def test_all_dead_letters_are_replayed_at_once(
     )
 
 
+def test_what_was_done_is_said_though_the_page_that_was_left_is_fetched_anew_meanwhile(
+    ui_operator: Visitor, ledger: Ledger
+) -> None:
+    # Given a dead letter that is replayed
+    job_id = bury(ledger)
+    form = Forms(ui_operator.get(f"/jobs/{job_id}").text).found["/replay"]
+    ui_operator.http.post(f"{ui_operator.url}/replay", data=form, allow_redirects=False, timeout=30)
+    # When the script of the page that was open looks by itself before the next page is asked for
+    assert "tried again" not in ui_operator.get(f"/jobs/{job_id}", **{"TQ-Look": "1"}).text
+    # Then that page says what was done
+    assert "1 job will be tried again." in ui_operator.get(f"/jobs/{job_id}").text
+
+
 @pytest.mark.parametrize("ids", [{}, {"id": "7\r\nX-Forged: yes"}, {"id": "\u4e03"}])
 def test_a_replay_of_no_job_at_all_leads_back_to_a_page(ui_operator: Visitor, ids: dict[str, str]) -> None:
     csrf = Forms(ui_operator.get("/").text).found["/sign-out"]

@@ -19,7 +19,8 @@ function renew(section, fresh) {
 
 async function look() {
   if (!box.checked || document.hidden) return;
-  const answer = await fetch(location.href, { credentials: "same-origin" });
+  // Marked, since a sentence on what was done is for the page that the person sees next.
+  const answer = await fetch(location.href, { credentials: "same-origin", headers: { "TQ-Look": "1" } });
   if (answer.redirected) location.reload();
   if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
