@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import Any
 
 import structlog
-from msgspec import structs
+from msgspec import Struct, structs
 
 from producers.cli import remembered
 from producers.cli.answer_sheet import is_configured
@@ -28,7 +28,7 @@ from producers.enqueue import ledger_of
 from workers.consumer import QueueHandler, consume
 from workers.core.errors import InputError, ServiceAway
 from workers.core.jobs import Job
-from workers.core.results import SyncHandedOut, SyncOverlap
+from workers.core.results import Failure, SyncHandedOut, SyncOverlap
 from workers.core.trace import trace_of
 from workers.core.user import user_at_host
 from workers.ledger.admin import LedgerAdmin
@@ -51,6 +51,10 @@ from workers.threatq.connector import Connector, ConnectorPage
 from workers.threatq.score_bands import bands_of
 
 log = structlog.get_logger("tq.logrhythm")
+
+#: Seconds that ThreatQ gets for each answer while somebody waits for what this command says: to the page, and, where
+#: that could not be read, to a run that this process itself works on.
+ANSWER_S = 10.0
 
 _EPILOG = """\
 examples:
@@ -77,11 +81,11 @@ def _run(options: Namespace) -> int:
         first_run = FirstRun(terminal(takes_pipe=False), register=_register, steps=LOGRHYTHM_STEPS)
         _remember(options, first_run.run(loaded))
         return DONE
-    names, decisions = _wanted(loaded.settings, options.collection)
-    if not names:
+    wanted = _wanted(loaded.settings, options.collection)
+    if not wanted.names:
         return WRONG_INPUT
     _remember(options, loaded)
-    return _sync(names, decisions, loaded, options)
+    return _sync(wanted, loaded, options)
 
 
 def _complete(options: Namespace) -> None:
@@ -126,7 +130,15 @@ def _register(settings: Settings) -> None:
     register(settings, settings.logrhythm_connector_name, LOGRHYTHM)
 
 
-def _wanted(settings: Settings, only: str) -> tuple[list[str], dict[str, Any]]:
+class _Wanted(Struct, frozen=True):
+    """The collections to sync, the settings that decide how, and how ThreatQ failed while its page was to be read."""
+
+    names: list[str]
+    decisions: dict[str, Any] = {}
+    away: Failure | None = None
+
+
+def _wanted(settings: Settings, only: str) -> _Wanted:
     """Return the collections to sync and the settings that decide how, which every worker of the run then uses.
 
     No collection, with a word why, while LogRhythm's page in ThreatQ is not enabled. While ThreatQ is away the file's
@@ -134,16 +146,22 @@ def _wanted(settings: Settings, only: str) -> tuple[list[str], dict[str, Any]]:
     ThreatQ is back. Raises ConfigError for what is missing or wrong.
     """
     if settings.settings_from == "local":
-        return _names(settings, only), _decisions(settings)
+        return _Wanted(_names(settings, only), _decisions(settings))
     try:
-        page = _page(settings)
+        page = _page(_impatient(settings))
     except ServiceAway as error:
         note(f"warning: {error}. The page {settings.logrhythm_connector_name} cannot be read now")
-        return ([only] if missing(settings, NEEDED) else _names(settings, only)), {}
+        names = [only] if missing(settings, NEEDED) else _names(settings, only)
+        return _Wanted(names, away=Failure(str(error), service="threatq"))
     if page is None:
-        return [], {}
+        return _Wanted([])
     settings = with_logrhythm_page(settings, page.fields)
-    return _names(settings, only), _decisions(settings)
+    return _Wanted(_names(settings, only), _decisions(settings))
+
+
+def _impatient(settings: Settings) -> Settings:
+    """Return settings under which ThreatQ has to answer while somebody waits for that."""
+    return structs.replace(settings, threatq_read_timeout_s=min(ANSWER_S, settings.threatq_read_timeout_s))
 
 
 def _decisions(settings: Settings) -> dict[str, Any]:
@@ -185,11 +203,12 @@ def _names(settings: Settings, only: str) -> list[str]:
     return [family.name]
 
 
-def _sync(names: list[str], decisions: dict[str, Any], loaded: Loaded, options: Namespace) -> int:
-    ledger = ledger_of(loaded)
+def _sync(wanted: _Wanted, loaded: Loaded, options: Namespace) -> int:
+    ledger, away = ledger_of(loaded), wanted.away
     since_ms = now_ms(ledger.redis)
-    asked = {"dry_run": options.dry_run, "settings": decisions, **({"mode": "full"} if options.full else {})}
-    runs = {name: _accept(ledger, {"collection": name, **asked}) for name in names}
+    mode = {"mode": "full"} if options.full else {}
+    asked = {"dry_run": options.dry_run, "settings": wanted.decisions, **mode}
+    runs = {name: _accept(ledger, {"collection": name, **asked}) for name in wanted.names}
     if options.no_wait:
         for name, job_id in runs.items():
             print(
@@ -200,8 +219,9 @@ def _sync(names: list[str], decisions: dict[str, Any], loaded: Loaded, options: 
         return DONE
     admin = LedgerAdmin(ledger.redis)
     try:
-        with _worker(loaded.settings, options) if options.inline else nullcontext():
-            ends = _follow(admin, runs, since_ms, options)
+        own = _impatient(loaded.settings) if away else loaded.settings
+        with _worker(own, options) if options.inline else nullcontext():
+            ends = _follow(admin, runs, since_ms, options, away)
     except KeyboardInterrupt:
         note(
             "what was started is kept, and a worker goes on with it; tqctl sync history shows what became of it"
@@ -215,9 +235,15 @@ def _sync(names: list[str], decisions: dict[str, Any], loaded: Loaded, options: 
     return max(map(code_of, ends))
 
 
-def _follow(admin: LedgerAdmin, runs: Mapping[str, str], since_ms: int, options: Namespace) -> list[End]:
+def _follow(
+    admin: LedgerAdmin,
+    runs: Mapping[str, str],
+    since_ms: int,
+    options: Namespace,
+    away: Failure | None = None,
+) -> list[End]:
     """Return how the runs ended, and in place of those that led to others, how these did."""
-    ends = Follow(admin, runs, since_ms=since_ms, quiet=options.json).to_the_end()
+    ends = Follow(admin, runs, since_ms=since_ms, quiet=options.json, away=away).to_the_end()
     led_to = {end.job: _led_to(admin.redis, end, inline=options.inline) for end in ends}
     others = {name: job for jobs in led_to.values() for name, job in jobs.items()}
     return [end for end in ends if not led_to[end.job]] + (

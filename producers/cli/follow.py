@@ -25,6 +25,10 @@ EVERY_S = 0.2
 #: Seconds after which a job that no worker takes, or that waits for a service, is left to the workers.
 PATIENCE_S = 15.0
 
+#: Seconds after which a run that has not begun is left to the workers where the command itself has met that ThreatQ is
+#: away: whoever works on it waits for the same.
+AWAY_PATIENCE_S = 5.0
+
 STAGES = {
     "gather": "reading ThreatQ",
     "read": "reading the list",
@@ -58,13 +62,20 @@ class Display(Protocol):
 class Follow:
     """Looks after some runs; `runs` maps the collection's name to its job.
 
-    What was noted of one before `since_ms`, of Redis' clock, is not taken for an answer.
+    What was noted of one before `since_ms`, of Redis' clock, is not taken for an answer. `away` is how a service that
+    they need has just failed.
     """
 
     def __init__(
-        self, admin: LedgerAdmin, runs: Mapping[str, str], *, since_ms: int = 0, quiet: bool = False
+        self,
+        admin: LedgerAdmin,
+        runs: Mapping[str, str],
+        *,
+        since_ms: int = 0,
+        quiet: bool = False,
+        away: Failure | None = None,
     ) -> None:
-        self._admin, self._runs, self._quiet = admin, dict(runs), quiet
+        self._admin, self._runs, self._quiet, self._away = admin, dict(runs), quiet, away
         self._began, self._since_ms = time.monotonic(), since_ms
         self._waits: dict[str, float] = {}
         self._has_begun = False
@@ -94,14 +105,21 @@ class Follow:
             return End(name, job_id, "dead", Failure("the ledger does not know the job any more"))
         if record.state in ("done", "dead"):
             return End(name, job_id, "done" if record.state == "done" else "dead", record.outcome)
-        if record.paused:
-            return End(name, job_id, "waiting", Failure(record.paused))
+        if why := self._waits_for(record):
+            return End(name, job_id, "waiting", why)
         if record.state == "waiting":
             return self._waiting(name, record)
         self._waits.pop(job_id, None)
         if record.state == "accepted" and not self._has_begun and self._waited(self._began):
             return self._not_taken(name, record)
         return None
+
+    def _waits_for(self, record: Record) -> Failure | None:
+        """Return what a run waits for that need not be awaited here; None where there is nothing."""
+        if record.paused:
+            return Failure(record.paused)
+        is_stuck = not self._has_begun and self._waited(self._began, AWAY_PATIENCE_S)
+        return self._away if is_stuck else None
 
     def _not_taken(self, name: str, record: Record) -> End:
         """Say why a job was not begun: a service is known to be away, or no worker consumes its queue."""
@@ -119,8 +137,8 @@ class Follow:
             return None
         return End(name, record.id, "waiting" if is_away else "held", result)
 
-    def _waited(self, since: float) -> bool:
-        return time.monotonic() - since > PATIENCE_S
+    def _waited(self, since: float, patience_s: float = 0.0) -> bool:
+        return time.monotonic() - since > (patience_s or PATIENCE_S)
 
 
 class Lines:

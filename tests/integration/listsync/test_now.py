@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
+from producers import logrhythm
 from producers.cli import follow, remembered
 from producers.cli.follow import Bars, End, Lines
 from producers.cli.sync_report import code_of, reason
@@ -92,6 +93,31 @@ def test_a_run_that_waits_for_a_setting_says_for_which(stage: Stage, sync: Sync)
     assert code == 2
     assert "shared with" in said
     assert "goes on once this is corrected" in said
+
+
+@pytest.mark.parametrize("inline", [[], ["--inline"]])
+def test_a_threatq_that_hangs_is_told_soon_although_runs_are_more_patient(
+    inline: list[str],
+    stage: Stage,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given a ThreatQ that takes connections and answers nothing
+    config = write_config(
+        tmp_path / "config", stage.runtime.settings, settings_from="threatq", threatq_read_timeout_s="3000"
+    )
+    stage.threatq.control("faults", {"kind": "hang"})
+    monkeypatch.setattr(logrhythm, "ANSWER_S", 0.3)
+    monkeypatch.setattr(follow, "AWAY_PATIENCE_S", 0.3)
+
+    # when
+    code = main(["-c", str(config), "--dry-run", *inline])
+
+    # then
+    said = capsys.readouterr().err
+    assert (code, said.count("does not answer")) == (3, 2)
+    assert "within 0.3 s. The job is kept and goes on once that is over" in said
 
 
 @pytest.mark.parametrize("service", ["threatq", "logrhythm"])
