@@ -52,8 +52,8 @@ from workers.threatq.score_bands import bands_of
 
 log = structlog.get_logger("tq.logrhythm")
 
-#: Seconds that ThreatQ gets for each answer while somebody waits for what this command says: to the page, and, where
-#: that could not be read, to a run that this process itself works on.
+#: Seconds that ThreatQ gets for each answer while an operator waits for this command: to give the page, and, where that
+#: could not be read, for a run that this process itself works on.
 ANSWER_S = 10.0
 
 _EPILOG = """\
@@ -160,7 +160,7 @@ def _wanted(settings: Settings, only: str) -> _Wanted:
 
 
 def _impatient(settings: Settings) -> Settings:
-    """Return settings under which ThreatQ has to answer while somebody waits for that."""
+    """Return settings under which ThreatQ has to answer soon."""
     return structs.replace(settings, threatq_read_timeout_s=min(ANSWER_S, settings.threatq_read_timeout_s))
 
 

@@ -26,7 +26,7 @@ EVERY_S = 0.2
 PATIENCE_S = 15.0
 
 #: Seconds after which a run that has not begun is left to the workers where the command itself has met that ThreatQ is
-#: away: whoever works on it waits for the same.
+#: away: a worker that has the run waits for the same.
 AWAY_PATIENCE_S = 5.0
 
 STAGES = {

@@ -76,7 +76,10 @@ def manifest(host: str, guid: str) -> str:
 
 
 def added(host: str, guid: str) -> str:
-    """Hash: entries put into a list at once that no run has taken into the manifest yet: digest (hex) to `part ms`."""
+    """Hash: entries that are ours and not in the manifest yet, digest (hex) to `part ms`.
+
+    They were put into the list at once, or a run with few changes puts them there just now.
+    """
     return f"{PREFIX}sync:added:{host}:{guid}"
 
 

@@ -42,16 +42,18 @@ class Progress:
 
     def __init__(self, redis: RedisClient, job_id: str) -> None:
         self._redis, self._key = redis, sync_keys.progress(job_id)
-        self._noted: dict[str, tuple[str, float]] = {}
+        self._noted: dict[str, tuple[Step, float]] = {}
 
     def tell(self, name: str, stage: str, done: int, total: int | None) -> None:
-        """Note how far the run is; a new stage and a reached total are always noted."""
-        before, noted_s = self._noted.get(name, ("", 0.0))
-        if stage == before and done != total and time.monotonic() - noted_s < EVERY_S:
+        """Note how far the run is; a new stage and a reached total are always noted, but nothing twice."""
+        step = Step(stage, done, total)
+        before, noted_s = self._noted.get(name, (Step("", 0, None), 0.0))
+        is_soon = stage == before.stage and done != total and time.monotonic() - noted_s < EVERY_S
+        if is_soon or step == before:
             return
-        self._noted[name] = (stage, time.monotonic())
+        self._noted[name] = (step, time.monotonic())
         pipe = self._redis.pipeline()
-        pipe.hset(self._key, name, msgspec.json.encode(Step(stage, done, total)))
+        pipe.hset(self._key, name, msgspec.json.encode(step))
         pipe.expire(self._key, KEEP_S)
         pipe.execute()
 

@@ -84,9 +84,10 @@ def _read(
     store: Store, kind: Kind, wanted: Page, matching: Where, shown: list[str], *, is_few: bool
 ) -> list[tuple[Any, ...]]:
     """The page's rows: first the columns of the order, then one column a field."""
-    condition = _and(matching, wanted.after())
+    condition = _and(matching, wanted.after(is_few=is_few))
     columns = ", ".join([*wanted.columns, *(_column(kind, field) for field in shown)])
-    # With a plus SQLite looks a few rows up and sorts them; without, it walks along the ids until it has a page.
+    # With a plus SQLite looks a few rows up and sorts them; without, it walks along the ids until it has a page. The
+    # condition of the cursor needs it too: on each page but the first it walked through all ids that follow.
     order = f"+{wanted.order}" if is_few else wanted.order
     sql = f"SELECT {columns} FROM {kind.collection} {_sql(condition)} ORDER BY {order} LIMIT ? OFFSET ?"
     return store.tuples(sql, *condition.values, wanted.limit, 0 if wanted.cursor else wanted.offset)

@@ -34,17 +34,16 @@ class Page(msgspec.Struct, frozen=True):
         """The ORDER BY, which ends in the id and so is total."""
         return ", ".join(f"{column} {'DESC' if self.descending else 'ASC'}" for column in self.columns)
 
-    def after(self) -> Where:
-        """The condition that skips what the cursor has passed."""
+    def after(self, *, is_few: bool) -> Where:
+        """The condition that skips what the cursor has passed; of few rows the ids are no way to find them."""
         if self.cursor in (None, "*"):
             return Where("")
         values = _decode(str(self.cursor))
         if len(values) != len(self.columns):
             raise _bad_cursor()
         marks = ", ".join("?" * len(values))
-        return Where(
-            f"({', '.join(self.columns)}) {'<' if self.descending else '>'} ({marks})", tuple(values)
-        )
+        columns = ", ".join(f"+{column}" if is_few else column for column in self.columns)
+        return Where(f"({columns}) {'<' if self.descending else '>'} ({marks})", tuple(values))
 
     def next_cursor(self, last: tuple[Any, ...] | None) -> str:
         """The mark after the last row; without one the mark stays as it is, which ends the paging."""

@@ -88,3 +88,39 @@ def test_a_few_changes_of_a_large_list_move_only_themselves(redis: Redis) -> Non
         int(after[name]) - int(before[name]) for name in ("total_net_input_bytes", "total_net_output_bytes")
     )
     assert moved < 20_000
+
+
+@pytest.mark.parametrize("few", [0, 10**9])
+def test_what_a_run_adds_is_ours_from_the_note_on_and_in_the_manifest_once_it_is_carried_out(
+    few: int, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifests_module, "FEW", few)
+    manifests = Manifests(redis, "https://logrhythm.example")
+    entries = [f"{number}.example" for number in range(2_000)]
+    old, new, gone = (
+        digests_of([some], caseless=False) for some in (entries[:1_000], entries[1_000:], entries[:500])
+    )
+    manifests.added("guid", "ThreatQ: FQDN", old)
+
+    # while it is written, and after a kill
+    manifests.added("guid", "ThreatQ: FQDN", new, noted_ms=1)
+    assert manifests.ours("guid", entries, caseless=False) == set(map(digest, entries))
+
+    # a call that was repeated changes nothing
+    for _ in range(2):
+        manifests.carried_out("guid", new, gone)
+        assert manifests.ours("guid", entries, caseless=False) == set(map(digest, entries[500:]))
+    stored = manifests.of("guid") or {}
+    assert sum(len(stored[part]) for part in stored) == 1_500 * WIDTH
+    assert not [key for key in redis.keys("*") if b"added" in key]
+
+
+def test_what_a_killed_run_only_noted_is_forgotten_or_taken_in_by_the_next(redis: Redis) -> None:
+    manifests = Manifests(redis, "https://logrhythm.example")
+    manifests.added("guid", "ThreatQ: FQDN", digests_of([["a", "b"]], caseless=False), noted_ms=1)
+
+    manifests.removed("guid", "ThreatQ: FQDN", digests_of([["a"]], caseless=False))
+    manifests.take_in("guid", "ThreatQ: FQDN", before_ms=2, caseless=False)
+
+    assert manifests.ours("guid", ["a", "b"], caseless=False) == {digest("b")}
+    assert not [key for key in redis.keys("*") if b"added" in key]

@@ -130,7 +130,7 @@ def test_a_new_score_moves_an_entry_to_a_list_that_gets_the_next_number() -> Non
 
 @pytest.mark.parametrize(
     "changed",
-    [row(1, "other"), row(1, "other", is_inside=False), row(1, "a", MD5)._replace(type="MD5")],
+    [row(1, "other"), row(1, "other", is_inside=False), structs.replace(row(1, "a", MD5), type="MD5")],
 )
 def test_an_indicator_with_another_value_or_type_is_a_doubt(changed: ChangedRow) -> None:
     assert (

@@ -1,7 +1,8 @@
--- Look a few digests up in a manifest, add or remove them: its partitions, of up to megabytes, stay in Redis.
+-- Look a few digests up in a manifest, or take some out and put others in: its partitions, of up to megabytes, stay in
+-- Redis, and each is written once.
 -- KEYS: manifest
--- ARGV: "find", "add" or "remove", the bytes of a digest, then partition and digests, in turn
--- Answers the digests that the manifest had, those of each partition in a text.
+-- ARGV: "find" or "change", the bytes of a digest, then partition, digests to take out, and to put in or find, in turn
+-- Answers the digests of each partition that were to be put in, or found, and were there, in a text.
 local what, width = ARGV[1], tonumber(ARGV[2])
 
 local function place_of(digest, packed)
@@ -13,10 +14,8 @@ local function place_of(digest, packed)
   return place
 end
 
-local answers = {}
-for at = 3, #ARGV, 2 do
-  local part, digests = ARGV[at], ARGV[at + 1]
-  local packed = redis.call('HGET', KEYS[1], part) or ''
+-- The digests that are there, where they are, and those that are not.
+local function sorted_out(digests, packed)
   local known, places, new = {}, {}, {}
   for first = 1, #digests, width do
     local digest = string.sub(digests, first, first + width - 1)
@@ -27,9 +26,16 @@ for at = 3, #ARGV, 2 do
       new[#new + 1] = digest
     end
   end
-  if what == 'add' and #new > 0 then
-    redis.call('HSET', KEYS[1], part, packed .. table.concat(new))
-  elseif what == 'remove' and #known > 0 then
+  return known, places, new
+end
+
+local answers = {}
+for at = 3, #ARGV, 3 do
+  local part, gone, wanted = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  local packed = redis.call('HGET', KEYS[1], part) or ''
+  local known, _, new = sorted_out(wanted, packed)
+  local _, places = sorted_out(gone, packed)
+  if what == 'change' and #new + #places > 0 then
     table.sort(places)
     local left, from = {}, 1
     for _, place in ipairs(places) do
@@ -37,6 +43,7 @@ for at = 3, #ARGV, 2 do
       from = place + width
     end
     left[#left + 1] = string.sub(packed, from)
+    left[#left + 1] = table.concat(new)
     redis.call('HSET', KEYS[1], part, table.concat(left))
   end
   answers[#answers + 1] = table.concat(known)

@@ -160,7 +160,7 @@ def most_rows(total: int) -> int:
     return min(max(int(total * MOST_SHARE), LEAST_ROWS), MOST_ROWS)
 
 
-class ChangedRow(NamedTuple):
+class ChangedRow(Struct, frozen=True, gc=False):
     """An indicator that changed: its entry as the type's normal form, "" for none, and the list that shall have it."""
 
     id: int
@@ -200,9 +200,9 @@ def compare(changed: Collection[ChangedRow], known: Mapping[int, KnownRow], prov
     rows: dict[int, KnownRow | None] = {}
     doubt = ""
     for row in changed:
-        before = known.get(row.id)
+        before, check = known.get(row.id), check_of(row.entry)
         was_in = keys[before.list] if before and before.list != NO_LIST else None
-        if was_in and before and (was_in.type != row.type or before.check != check_of(row.entry)):
+        if was_in and before and (was_in.type != row.type or before.check != check):
             doubt = doubt or f"the indicator {row.id} has another value than it had"
             continue
         if was_in and was_in != row.list:
@@ -210,7 +210,7 @@ def compare(changed: Collection[ChangedRow], known: Mapping[int, KnownRow], prov
         if row.list and row.list != was_in:
             _add(changes[row.list], row)
         number = numbers[row.list] if row.list else NO_LIST
-        after = KnownRow(number, check_of(row.entry) if row.list else 0) if row.is_inside else None
+        after = KnownRow(number, check if row.list else 0) if row.is_inside else None
         if after != before:
             rows[row.id] = after
     total = proven.total + sum(row.is_inside for row in changed) - sum(row.id in known for row in changed)

@@ -94,6 +94,7 @@ class Gathering:
         self._pages: dict[ListKey, _Page] = {}
         self._left_out: list[int] = []
         self._sinks: dict[tuple[SplitBy, object, object, object], _Sink | None] = {}
+        self._lists: dict[tuple[SplitBy, object, object, object], ListKey | None] = {}
         since = since or Gathered()
         self._rows = RowsWriter(folder / ROWS, size=since.rows_size)
         #: Rows taken.
@@ -214,6 +215,14 @@ class Gathering:
 
     def list_of(self, row: Row, split_by: SplitBy) -> ListKey | None:
         """Return the list that takes a row; None where none does."""
+        if isinstance(row.score, dict):
+            return self._list_of(row, split_by)
+        what = split_by, row.type, row.score, row.status
+        if what not in self._lists:
+            self._lists[what] = self._list_of(row, split_by)
+        return self._lists[what]
+
+    def _list_of(self, row: Row, split_by: SplitBy) -> ListKey | None:
         name = self._types.canonical(row.type_name)
         if name is None or self._is_kept_out(row):
             return None

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import lt
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 #: A block holds the ids that share all but their last 8 bits.
 BLOCK_BITS = 8
@@ -39,7 +39,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[int, bytes, bytes]).decode
 
 
-class KnownRow(NamedTuple):
+class KnownRow(Struct, frozen=True, gc=False):
     """Where an indicator's entry lies, `list` being the list's number, and the check of that entry."""
 
     list: int

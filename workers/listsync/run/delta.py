@@ -185,26 +185,22 @@ def _judged(run: Run, rows: Iterable[Row], inside: Container[int]) -> list[Chang
     """Return what rows come to, of which those `inside` are in the collection; those of a type together."""
     sorting, by_type = run.gathering(), defaultdict[str, list[Row]](list)
     for row in rows:
-        by_type[run.options.types.canonical(row.type_name) or ""].append(row)
+        by_type[row.type_name].append(row)
     return [row for name, some in by_type.items() for row in _of_type(run, sorting, name, some, inside)]
 
 
 def _of_type(
-    run: Run, sorting: Gathering, type_name: str, rows: Sequence[Row], inside: Container[int]
+    run: Run, sorting: Gathering, name: str, rows: Sequence[Row], inside: Container[int]
 ) -> Iterator[ChangedRow]:
-    if not type_name:
+    type_name = run.options.types.canonical(name)
+    if type_name is None:
         yield from (ChangedRow(row.id, "", "", 0, None, row.id in inside) for row in rows)
         return
-    normal = run.options.types[type_name].normal
+    normal, split_by = run.options.types[type_name].normal, run.state.reading.split_by
     blocked = run.options.known_good.blocked(type_name, [row.value for row in rows if row.id in inside])
     for row in rows:
         entry, is_inside = normal(row.value) or "", row.id in inside
         is_wanted = is_inside and entry and row.value not in blocked
-        yield ChangedRow(
-            id=row.id,
-            type=type_name,
-            entry=entry,
-            rank=score_rank(whole_score(row.score)) + time_rank(row.created_at or ""),
-            list=sorting.list_of(row, run.state.reading.split_by) if is_wanted else None,
-            is_inside=is_inside,
-        )
+        wanted_in = sorting.list_of(row, split_by) if is_wanted else None
+        rank = score_rank(whole_score(row.score)) + time_rank(row.created_at or "") if wanted_in else 0
+        yield ChangedRow(row.id, type_name, entry, rank, wanted_in, is_inside)

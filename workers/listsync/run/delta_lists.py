@@ -44,20 +44,36 @@ class DeltaLists:
         self._run, self._state, self._delta = run, state, delta
         self._proven = proven.counted_from(run.state.began_ms)
         self._digests: dict[tuple[Kind, int], frozenset[bytes]] = {}
+        self._kept: dict[int, list[frozenset[bytes]]] = {}
+        self._ours: dict[str, set[bytes]] = {}
 
     def plan(self, existing: list[ListState]) -> list[ListState]:
         """Return the lists with their plans, and keep for `prove` what they prove; raises Doubt."""
         by_name = {item.name: item for item in existing}
-        lists, proven = [], []
-        for number, key in enumerate(self._delta.keys):
-            before = self._before(number, key)
-            item = by_name.get(before.name) or ListState(name=before.name, type=key.type, bucket=key.bucket)
-            proven.append(self._plan(number, before, item))
-            lists += [item] if item.found or (item.plan and item.plan.calls) else []
+        before = [self._before(number, key) for number, key in enumerate(self._delta.keys)]
+        items = [
+            by_name.get(known.name) or ListState(name=known.name, type=known.type, bucket=known.bucket)
+            for known in before
+        ]
+        self._look_up(before, items)
+        proven = [self._plan(number, *both) for number, both in enumerate(zip(before, items, strict=True))]
         written = {**self._state.changed_rows(self._delta.rows), **digest_fields(self._digests)}
         proves = Proves(self._delta.total, tuple(proven), written, self._proven.counted_ms)
         (self._run.folder.path / PROVES).write_bytes(msgspec.msgpack.encode(proves))
+        lists = (item for item in items if item.found or (item.plan and item.plan.calls))
         return sorted(lists, key=lambda item: item.name)
+
+    def _look_up(self, before: list[ProvenList], items: list[ListState]) -> None:
+        """Fetch what is known of the entries that change, of all lists together."""
+        changes = {number: self._delta.changes.get(known.key) for number, known in enumerate(before)}
+        touched = [number for number, known in enumerate(before) if changes[number] or known.put]
+        self._kept = self._state.digests(touched, "others", "shared", "gone", "put")
+        wanted = {
+            item.found.guid: digests_of([[*some.adds, *some.deletes]], caseless=self._run.caseless(item))
+            for item, some in zip(items, changes.values(), strict=True)
+            if item.found and some
+        }
+        self._ours = self._run.tools.manifests.ours_among(wanted)
 
     def _before(self, number: int, key: ListKey) -> ProvenList:
         if number < len(self._proven.lists):
@@ -68,7 +84,7 @@ class DeltaLists:
     def _plan(self, number: int, before: ProvenList, item: ListState) -> ProvenList:
         """Plan one list and return how it will be."""
         changes = self._delta.changes.get(before.key, ListChanges({}, set(), set()))
-        if not (any(changes) or before.put):
+        if number not in self._kept:
             item.plan, item.is_written, item.keeps_pending = _nothing(before, item), True, True
             return before
         whole = self._sort_out(number, item, changes)
@@ -86,18 +102,15 @@ class DeltaLists:
         )
 
     def _sort_out(self, number: int, item: ListState, changes: ListChanges) -> Sorted:
-        caseless = self._run.caseless(item)
-        entries = changes.adds.keys() | changes.deletes
-        manifests = self._run.tools.manifests
-        others, shared, gone, put = self._state.digests(number, "others", "shared", "gone", "put")
+        others, shared, gone, put = self._kept[number]
         whole = sort_out(
             changes,
-            ours=manifests.ours(item.found.guid, entries, caseless=caseless) if item.found else set(),
+            ours=self._ours.get(item.found.guid, set()) if item.found else set(),
             others=others,
             shared=shared,
             gone=gone,
             put=put,
-            key_of=key_of(caseless),
+            key_of=key_of(self._run.caseless(item)),
         )
         if whole.doubt:
             raise Doubt(f"{item.name}: {whole.doubt}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -120,12 +120,23 @@ class Manifests:
 
     def ours(self, guid: str, values: Collection[str], *, caseless: bool) -> set[bytes]:
         """Return the digests of those of these values, spelled so, that we put into a list."""
-        wanted, noted = digests_of([list(values)], caseless=caseless), self._values(guid, None)
-        key = sync_keys.manifest(self._host, guid)
-        ours = {each for packed in wanted.values() for each in unpack(packed) if each.hex() in noted}
-        ours.update(*map(unpack, self._in_redis(key, "find", _few(wanted))))
-        for part, packed in _many(wanted).items():
-            ours |= unpack(packed) & unpack(self._redis.hget(key, str(part)) or b"")
+        return self.ours_among({guid: digests_of([list(values)], caseless=caseless)})[guid]
+
+    def ours_among(self, wanted: Mapping[str, Manifest]) -> dict[str, set[bytes]]:
+        """Return those of these digests that we put into each list, by guid; two round trips for all lists."""
+        pipe = self._redis.pipeline()
+        notes = {guid: pipe.hgetall(sync_keys.added(self._host, guid)) for guid in wanted}
+        pipe.execute()
+        keys = {guid: sync_keys.manifest(self._host, guid) for guid in wanted}
+        few = {keys[guid]: _as_new(_few(digests)) for guid, digests in wanted.items()}
+        known = self._in_redis("find", few)
+        ours = {}
+        for guid, digests in wanted.items():
+            ours[guid] = {digest for packed in known.get(keys[guid], ()) for digest in unpack(packed)}
+            noted = {bytes.fromhex(text.decode()) for text in notes[guid].value or {}}
+            ours[guid] |= {digest for packed in digests.values() for digest in unpack(packed) & noted}
+            for part, packed in _many(digests).items():
+                ours[guid] |= unpack(packed) & unpack(self._redis.hget(keys[guid], str(part)) or b"")
         return ours
 
     def written(self) -> dict[str, WrittenList]:
@@ -150,18 +161,44 @@ class Manifests:
         """Note that we write into a list."""
         self._redis.hset(sync_keys.lists(self._host), guid, msgspec.json.encode(written))
 
-    def added(self, guid: str, name: str, digests: Manifest, *, caseless: bool = False) -> None:
-        """Note entries as ours, and the list as one of ours; to be done before they are put into it."""
+    def added(
+        self, guid: str, name: str, digests: Manifest, *, caseless: bool = False, noted_ms: int = 0
+    ) -> None:
+        """Note entries as ours, and the list as one of ours; to be done before they are put into it.
+
+        With a time, that of the run, a few of them stand in notes beside the manifest until `carried_out`.
+        """
+        key, few = sync_keys.manifest(self._host, guid), _few(digests) if noted_ms else _NOTHING
         pipe = self._redis.pipeline()
         pipe.hset(sync_keys.lists(self._host), guid, msgspec.json.encode(WrittenList(name, caseless)))
-        pipe.hset(sync_keys.manifest(self._host, guid), NAME, name)
+        pipe.hset(key, NAME, name)
+        if few:
+            notes = {
+                each.hex(): f"{part} {noted_ms}" for part, packed in few.items() for each in unpack(packed)
+            }
+            pipe.hset(sync_keys.added(self._host, guid), mapping=notes)
         pipe.execute()
-        self._change(guid, digests, "add", with_added)
+        self._change(key, {part: packed for part, packed in digests.items() if part not in few}, _NOTHING)
+
+    def carried_out(self, guid: str, added: Manifest, gone: Manifest) -> None:
+        """Make of the notes of `added` a part of the manifest and forget what is gone; to be done after the writes."""
+        few = _few(added)
+        self._change(sync_keys.manifest(self._host, guid), few, gone)
+        if few:
+            noted = (each.hex() for packed in few.values() for each in unpack(packed))
+            self._redis.hdel(sync_keys.added(self._host, guid), *noted)
 
     def removed(self, guid: str, name: str, digests: Manifest) -> None:
-        """Forget entries; to be done after they were taken out of the list."""
-        self._redis.hset(sync_keys.manifest(self._host, guid), NAME, name)
-        self._change(guid, digests, "remove", with_removed)
+        """Forget entries, also those that are only noted; to be done after they were taken out of the list."""
+        key, noted = sync_keys.manifest(self._host, guid), self._values(guid, None)
+        self._redis.hset(key, NAME, name)
+        if noted:
+            gone = noted.keys() & {each.hex() for packed in digests.values() for each in unpack(packed)}
+            pipe = self._redis.pipeline()
+            for text in gone:
+                pipe.hdel(sync_keys.added(self._host, guid), text)
+            pipe.execute()
+        self._change(key, _NOTHING, digests)
 
     def note_value(self, guid: str, value: str, *, caseless: bool, now_ms: int) -> None:
         """Note a value as ours that is put into a list at once; to be done before it is."""
@@ -190,39 +227,48 @@ class Manifests:
         self._redis.delete(sync_keys.manifest(self._host, guid), sync_keys.added(self._host, guid))
         self._redis.hdel(sync_keys.lists(self._host), guid)
 
-    def _change(
-        self,
-        guid: str,
-        digests: Manifest,
-        how: Literal["add", "remove"],
-        change: Callable[[bytes, bytes], bytes],
-    ) -> None:
-        key = sync_keys.manifest(self._host, guid)
-        self._in_redis(key, how, _few(digests))
-        for some in _at_once(_many(digests), AT_ONCE):
+    def _change(self, key: str, new: Manifest, gone: Manifest) -> None:
+        """Put digests into a manifest and take others out; Redis itself does it where they are few."""
+        parts = new.keys() | gone.keys()
+        many = _many(new).keys() | _many(gone).keys()
+        few = parts - many
+        self._in_redis("change", {key: {part: (gone.get(part, b""), new.get(part, b"")) for part in few}})
+        for some in _at_once(many, AT_ONCE):
             before = self._redis.hmget(key, *map(str, some))
             pipe = self._redis.pipeline()
             for part, packed in zip(some, before, strict=True):
-                pipe.hset(key, str(part), change(packed or b"", digests[part]))
+                left = with_removed(packed or b"", gone[part]) if part in gone else packed or b""
+                pipe.hset(key, str(part), with_added(left, new[part]) if part in new else left)
             pipe.execute()
 
-    def _in_redis(self, key: str, how: Literal["find", "add", "remove"], few: Manifest) -> list[bytes]:
-        """Have Redis look for digests, or add or remove them; return those that were there, packed."""
-        calls: list[list[Word]] = [
-            [how, WIDTH, *(word for part in some for word in (part, few[part]))]
-            for some in _at_once(few, IN_REDIS_AT_ONCE)
+    def _in_redis(
+        self, how: Literal["find", "change"], few: Mapping[str, Mapping[int, tuple[bytes, bytes]]]
+    ) -> dict[str, list[bytes]]:
+        """Have Redis look for digests in manifests, or change them; return those that were there, packed, by key."""
+        calls: list[tuple[str, list[Word]]] = [
+            (key, [how, WIDTH, *(word for part in some for word in (part, *parts[part]))])
+            for key, parts in few.items()
+            for some in _at_once(parts, IN_REDIS_AT_ONCE)
         ]
-        if not calls:
-            return []
-        first, *others = calls
-        then: list[tuple[Word, ...]] = [("EVALSHA", MANIFEST.sha, 1, key, *words) for words in others]
-        answers = follow(self._redis, script_flow(MANIFEST, [key], first, then=then))
-        return [known for answer in answers for known in answer]
+        known: dict[str, list[bytes]] = {}
+        if calls:
+            (key, first), *others = calls
+            then: list[tuple[Word, ...]] = [
+                ("EVALSHA", MANIFEST.sha, 1, key, *words) for key, words in others
+            ]
+            answers = follow(self._redis, script_flow(MANIFEST, [key], first, then=then))
+            for (key, _), answer in zip(calls, answers, strict=True):
+                known.setdefault(key, []).extend(answer)
+        return known
 
 
-def _at_once(digests: Manifest, many: int) -> Iterator[list[int]]:
+def _as_new(digests: Manifest) -> dict[int, tuple[bytes, bytes]]:
+    return {part: (b"", packed) for part, packed in digests.items()}
+
+
+def _at_once(numbers: Iterable[int], many: int) -> Iterator[list[int]]:
     """Yield the partitions, so many at a time."""
-    parts = sorted(digests)
+    parts = sorted(numbers)
     return (parts[start : start + many] for start in range(0, len(parts), many))
 
 

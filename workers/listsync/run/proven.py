@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Literal
 
 import msgspec
@@ -56,7 +57,7 @@ class ProvenState:
         if proven is None or number < 0 or not change:
             return
         these = {digest(entry) for entry in entries}
-        gone, put = (digests - these for digests in self.digests(number, "gone", "put"))
+        gone, put = (digests - these for digests in self.digests([number], "gone", "put")[number])
         if are_gone:
             gone |= these
         else:
@@ -88,8 +89,10 @@ class ProvenState:
         """
         if written:
             self._redis.hset(self._rows_key, mapping=written)
-        self._redis.set(self._key, msgspec.json.encode(proven), ex=KEPT_S)
-        self._redis.expire(self._rows_key, KEPT_S)
+        pipe = self._redis.pipeline()
+        pipe.set(self._key, msgspec.json.encode(proven), px=KEPT_S * 1000)
+        pipe.expire(self._rows_key, KEPT_S)
+        pipe.execute()
 
     def rows(self, ids: Iterable[int]) -> dict[int, KnownRow]:
         """Return what is known of these indicators; those that were not in the collection are absent."""
@@ -105,10 +108,13 @@ class ProvenState:
             blocks[block_of(id)] = with_row(blocks[block_of(id)], id, row)
         return {_field("rows", block): packed for block, packed in blocks.items()}
 
-    def digests(self, number: int, *kinds: Kind) -> list[frozenset[bytes]]:
-        """Return the digests that are kept of a list, of each kind; one round trip."""
-        packed = self._redis.hmget(self._rows_key, *(_field(kind, number) for kind in kinds))
-        return [unpack(some or b"") for some in packed]
+    def digests(self, numbers: Iterable[int], *kinds: Kind) -> dict[int, list[frozenset[bytes]]]:
+        """Return the digests that are kept of lists, of each kind; one round trip."""
+        fields = {number: [_field(kind, number) for kind in kinds] for number in numbers}
+        if not fields:
+            return {}
+        packed = iter(self._redis.hmget(self._rows_key, *chain.from_iterable(fields.values())))
+        return {number: [unpack(next(packed) or b"") for _ in kinds] for number in fields}
 
     def _blocks(self, ids: Iterable[int]) -> dict[int, bytes]:
         """Return the blocks in which these ids lie, a few kilobytes each; every block is fetched once."""

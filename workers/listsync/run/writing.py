@@ -13,6 +13,7 @@ from workers.listsync.run.faulty import FaultyLists, ListFault
 from workers.listsync.run.planning import do_a_list_task, list_tasks
 from workers.listsync.run.run import Run
 from workers.listsync.run.run_folder import ListState
+from workers.logrhythm.entries import Writer
 from workers.logrhythm.errors import Fault, ListGone
 from workers.logrhythm.model import ListKind, ListSummary
 
@@ -33,14 +34,17 @@ def _plan_and_write(run: Run) -> Generator[None, None, None]:
     # One of the tasks is done here.
     run.wake_helpers(len(list_tasks(run.state, run.folder)) - 1)
     faulty = FaultyLists(run)
-    while left := [item for item in run.lists if not _is_settled(run, item)]:
-        _take_in_plans(run, left)
-        well = faulty.without(left)
-        try:
-            yield from _step(run, well, faulty)
-        except ListFault as fault:
-            faulty.add(fault)
-        yield
+    # Lists that are planned are written in one turn.
+    with run.tools.logrhythm.entries.writing() as writer:
+        while left := [item for item in run.lists if not _is_settled(run, item)]:
+            _take_in_plans(run, left)
+            well = faulty.without(left)
+            try:
+                yield from _step(run, well, faulty, writer)
+            except ListFault as fault:
+                writer.end()
+                faulty.add(fault)
+            yield
 
 
 def _is_settled(run: Run, item: ListState) -> bool:
@@ -63,12 +67,16 @@ def _take_in_plans(run: Run, left: list[ListState]) -> None:
         run.save()
 
 
-def _step(run: Run, left: list[ListState], faulty: FaultyLists) -> Generator[None, None, None]:
+def _step(
+    run: Run, left: list[ListState], faulty: FaultyLists, writer: Writer
+) -> Generator[None, None, None]:
     """Write a list that is planned, else plan one, else wait for the workers that do."""
     ready = next((item for item in left if item.plan), None)
     if ready and not run.state.dry_run:
-        yield from write(run, ready)
-    elif not ready and not do_a_list_task(run, skip=faulty):
+        yield from write(run, ready, writer)
+        return
+    writer.end()
+    if not ready and not do_a_list_task(run, skip=faulty):
         _wait(run, left)
 
 
@@ -81,13 +89,13 @@ def _wait(run: Run, left: list[ListState]) -> None:
     time.sleep(LOOK_EVERY_S)
 
 
-def write(run: Run, item: ListState) -> Generator[None, None, None]:
+def write(run: Run, item: ListState, writer: Writer) -> Generator[None, None, None]:
     """Carry out the plan of one list, a call a step; what LogRhythm refuses is the list's error.
 
     Raises ListFault.
     """
     try:
-        yield from _write(run, item)
+        yield from _write(run, item, writer)
     except Fault as fault:
         raise ListFault(item.name, fault) from fault
     except ListGone as error:
@@ -103,7 +111,7 @@ def write(run: Run, item: ListState) -> Generator[None, None, None]:
         run.save()
 
 
-def _write(run: Run, item: ListState) -> Generator[None, None, None]:
+def _write(run: Run, item: ListState, writer: Writer) -> Generator[None, None, None]:
     plan = item.plan
     if plan is None:
         return
@@ -113,7 +121,7 @@ def _write(run: Run, item: ListState) -> Generator[None, None, None]:
             item.found.guid, item.name, before_ms=run.state.began_ms, caseless=caseless
         )
     if plan.calls:
-        yield from _change(run, item, plan)
+        yield from _change(run, item, plan, writer)
     elif item.found:
         _take_over(run, item, plan, item.found)
     if item.is_abandoned and plan.pending is None and (plan.released.count or not plan.now):
@@ -131,19 +139,18 @@ def _retire(run: Run, item: ListState) -> None:
         run.state.abandoned = [other for other in run.state.abandoned if other.name != item.name]
 
 
-def _change(run: Run, item: ListState, plan: ListPlan) -> Generator[None, None, None]:
+def _change(run: Run, item: ListState, plan: ListPlan, writer: Writer) -> Generator[None, None, None]:
     folder = run.folder_of(item)
     target = _ready(run, item, plan, is_new=not folder.calls)
     total = plan.adds.count + plan.released.count
     calls = islice(plan.write_calls(run.options.rules.capacity), folder.calls, None)
-    with run.tools.logrhythm.entries.writing() as writer:
-        for written in writer.carry_out(target, calls):
-            folder.count_call()
-            item.entry_count = written.entry_count
-            run.progress.tell(item.name, "write", min(folder.calls * BATCH, total), total)
-            yield
-    if plan.released.count:
-        run.tools.manifests.removed(target.guid, item.name, folder.digests["released"])
+    for written in writer.carry_out(target, calls):
+        folder.count_call()
+        item.entry_count = written.entry_count
+        run.progress.tell(item.name, "write", min(folder.calls * BATCH, total), total)
+        yield
+    digests = folder.digests
+    run.tools.manifests.carried_out(target.guid, digests.get("adds", {}), digests.get("released", {}))
 
 
 def _ready(run: Run, item: ListState, plan: ListPlan, *, is_new: bool) -> ListSummary:
@@ -166,5 +173,10 @@ def _take_over(run: Run, item: ListState, plan: ListPlan, target: ListSummary) -
 
 
 def _note_as_ours(run: Run, item: ListState, target: ListSummary, kind: str) -> None:
-    digests = run.folder_of(item).digests.get(kind, {})
-    run.tools.manifests.added(target.guid, item.name, digests, caseless=run.caseless(item))
+    run.tools.manifests.added(
+        target.guid,
+        item.name,
+        run.folder_of(item).digests.get(kind, {}),
+        caseless=run.caseless(item),
+        noted_ms=run.state.began_ms if kind == "adds" else 0,
+    )
