@@ -92,11 +92,11 @@ def read_line(line: str) -> dict[str, Any] | None:
         if header.keys() <= {"program"} and not is_of_log(line):
             return None
         fields, words = {}, rest.strip()
-    said = {"message": words} if words else {}
+    texts = {"message": words} if words else {}
     before = rest.partition(f"{next(iter(fields))}=")[0] if fields else ""
     if before.strip() != words and addresses_in(before):
-        said["before"] = before
-    return {**fields, SYSLOG: {"line": line, **header, **said}}
+        texts["before"] = before
+    return {**fields, SYSLOG: {"line": line, **header, **texts}}
 
 
 def fields_of(text: str) -> dict[str, Any] | None:
