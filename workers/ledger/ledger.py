@@ -200,7 +200,7 @@ class Ledger:
         self, settlements: Sequence[Settlement], *, answered: Collection[str] = ()
     ) -> list[Settlement]:
         """Settle like `end_round`; return those that were no longer ours to settle."""
-        return self.end_round(settlements, answered=answered).stale if settlements else []
+        return self.end_round(settlements, answered=answered).stale
 
     def end_round(self, settlements: Sequence[Settlement], *, answered: Collection[str] = ()) -> RoundEnd:
         """Write down what became of jobs that were claimed together, and look whether others are ready by then.
@@ -209,6 +209,8 @@ class Ledger:
         where its jobs can be done as things are set. Where the claim was the probe of one that was away, that one's
         breaker closes; of one that did not answer, the next job is the probe.
         """
+        if not settlements:
+            return RoundEnd([], more_is_due=True)
         first = settlements[0].claim
         needed = (*NEEDS[first.queue], first.queue)
         heard = [name for name in needed if name in answered]
