@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -89,7 +91,9 @@ class Leases:
         with self._lock:
             self._claims[token] = time.monotonic(), claims
             if self._thread is None:
-                self._thread = threading.Thread(target=self._renew_for_ever, name="leases", daemon=True)
+                pause_s = min(self.ledger.lease_ms, PROMPT_LEASE_MS) / 1000 / RENEWALS
+                renew = partial(_renew_for_ever, weakref.ref(self), pause_s)
+                self._thread = threading.Thread(target=renew, name="leases", daemon=True)
                 self._thread.start()
         try:
             yield
@@ -124,12 +128,10 @@ class Leases:
         with self._lock:
             return list(self._claims.values())
 
-    def _renew_for_ever(self) -> None:
-        pause_s = min(self.ledger.lease_ms, PROMPT_LEASE_MS) / 1000 / RENEWALS
-        clock = threading.Event()
-        while not clock.wait(pause_s):
-            for _, claims in self._rounds():
-                self._renew(claims)
+    def renew_all(self) -> None:
+        """Renew every lease once."""
+        for _, claims in self._rounds():
+            self._renew(claims)
 
     def _renew(self, claims: Sequence[Claim]) -> None:
         try:
@@ -139,6 +141,16 @@ class Leases:
         except Exception:
             # Without this thread every job of the process would be taken from it, one after the other.
             log.exception("leases not renewed")
+
+
+def _renew_for_ever(leases: weakref.ref[Leases], pause_s: float) -> None:
+    """Renew leases as long as they are used anywhere else: with a strong reference their connections never ended."""
+    clock = threading.Event()
+    while not clock.wait(pause_s):
+        if (used := leases()) is None:
+            return
+        used.renew_all()
+        del used
 
 
 def retry_while_redis_is_away(call: Callable[[], T], event: str) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -80,3 +81,18 @@ def test_a_round_that_cannot_be_renewed_takes_no_other_round_with_it() -> None:
     with capture_logs(), leases.renewing([CLAIM]), leases.renewing([other]):
         # Then the other one is renewed again and again
         assert until(lambda: ledger.renewed >= 2)
+
+
+def test_the_thread_ends_once_nothing_uses_the_leases_any_more() -> None:
+    # Given leases whose thread has begun
+    before = set(threading.enumerate())
+    ledger = FailingLedger()
+    leases = Leases(ledger)
+    with leases.renewing([CLAIM]):
+        until(lambda: ledger.renewed > 0)
+    (thread,) = set(threading.enumerate()) - before
+    # When they are used no more
+    del leases
+    # Then it ends, and lets go of the connections to Redis
+    thread.join(timeout=30)
+    assert not thread.is_alive()
