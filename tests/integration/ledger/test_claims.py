@@ -352,3 +352,9 @@ def test_a_job_that_was_interrupted_counts_its_attempt_and_is_no_suspect(
     ledger.settle([interrupted(claim, "the account lacks a right") for claim in claims])
     assert {record.state for record in admin.records([claim.id for claim in claims])} == {"waiting"}
     assert [claim.attempts for claim in ledger.claim("events", 10)] == [2, 2]
+
+
+def test_a_round_in_which_nothing_is_to_be_settled_is_followed_by_another(ledger: Ledger) -> None:
+    end = ledger.end_round([])
+    assert (end.stale, end.more_is_due) == ([], True)
+    assert ledger.settle([]) == []

@@ -22,6 +22,13 @@ def spilled(folder: Path, entries: list[str]) -> Spill:
     return spill
 
 
+@pytest.fixture(params=[0, 10**9], ids=["fetched", "in redis"])
+def manifests(request: pytest.FixtureRequest, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Manifests:
+    """Manifests whose partitions are fetched to be changed, and then those that Redis itself changes."""
+    monkeypatch.setattr(manifests_module, "FEW", request.param)
+    return Manifests(redis, "https://logrhythm.example")
+
+
 def test_a_comparison_fetches_each_partition_of_the_manifest_once(redis: Redis, tmp_path: Path) -> None:
     # given a list of which something leaves in every partition
     entries = [f"{number}.example" for number in range(2_000)]
@@ -42,12 +49,9 @@ def test_a_comparison_fetches_each_partition_of_the_manifest_once(redis: Redis, 
     assert sum(calls.values()) <= PARTS + 4
 
 
-@pytest.mark.parametrize("few", [0, 10**9])
 def test_a_manifest_is_the_same_whether_redis_changes_it_or_its_partitions_are_fetched(
-    few: int, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    manifests: Manifests,
 ) -> None:
-    monkeypatch.setattr(manifests_module, "FEW", few)
-    manifests = Manifests(redis, "https://logrhythm.example")
     entries = [f"{number}.example" for number in range(2_000)]
 
     manifests.added("guid", "ThreatQ: FQDN", digests_of([entries[:1_000]], caseless=False))
@@ -90,12 +94,9 @@ def test_a_few_changes_of_a_large_list_move_only_themselves(redis: Redis) -> Non
     assert moved < 20_000
 
 
-@pytest.mark.parametrize("few", [0, 10**9])
 def test_what_a_run_adds_is_ours_from_the_note_on_and_in_the_manifest_once_it_is_carried_out(
-    few: int, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    redis: Redis, manifests: Manifests
 ) -> None:
-    monkeypatch.setattr(manifests_module, "FEW", few)
-    manifests = Manifests(redis, "https://logrhythm.example")
     entries = [f"{number}.example" for number in range(2_000)]
     old, new, gone = (
         digests_of([some], caseless=False) for some in (entries[:1_000], entries[1_000:], entries[:500])

@@ -192,12 +192,13 @@ class Manifests:
         """Forget entries, also those that are only noted; to be done after they were taken out of the list."""
         key, noted = sync_keys.manifest(self._host, guid), self._values(guid, None)
         self._redis.hset(key, NAME, name)
-        if noted:
-            gone = noted.keys() & {each.hex() for packed in digests.values() for each in unpack(packed)}
-            pipe = self._redis.pipeline()
-            for text in gone:
-                pipe.hdel(sync_keys.added(self._host, guid), text)
-            pipe.execute()
+        gone = (
+            noted.keys() & {each.hex() for packed in digests.values() for each in unpack(packed)}
+            if noted
+            else ()
+        )
+        if gone:
+            self._redis.hdel(sync_keys.added(self._host, guid), *gone)
         self._change(key, _NOTHING, digests)
 
     def note_value(self, guid: str, value: str, *, caseless: bool, now_ms: int) -> None:
